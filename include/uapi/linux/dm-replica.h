@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * dm-replica generic netlink protocol, family "dm_replica", version 1.
+ *
+ * A replica is a device-mapper device whose table holds one "replica" target.
+ * It is named by DM_REPLICA_A_NAME (the device-mapper name) or, when that is
+ * absent, by DM_REPLICA_A_MAJOR and DM_REPLICA_A_MINOR of the mapped device.
+ * This group of attributes is written SELECT below.
+ *
+ * Every command needs CAP_SYS_ADMIN in the initial user namespace, except GET,
+ * JOB_GET and CAPS_GET, which any user may send.  Every rejected request
+ * carries an extended acknowledgment: a sentence, and the attribute at fault.
+ * Integers are host endian, as everywhere in netlink.  64 bit attributes may
+ * be padded with DM_REPLICA_A_PAD.  Times of day are milliseconds since the
+ * Unix epoch (UTC); 0 means "never".
+ *
+ * DM_REPLICA_CMD_GET (do: one replica; dump: all of them)
+ *	request:  SELECT (do only)
+ *	reply:    the whole of enum dm_replica_attr that is marked (R).
+ *	A dump is consistent: NLM_F_DUMP_INTR is set when a replica was created
+ *	or removed while it ran.
+ *
+ * DM_REPLICA_CMD_SET
+ *	request:  SELECT, DM_REPLICA_A_SETTINGS { one or more DM_REPLICA_S_* }
+ *	reply:    none but the acknowledgment.  All settings change, or none.
+ *
+ * DM_REPLICA_CMD_OPERATE
+ *	request:  SELECT, DM_REPLICA_A_OPERATION (u16), [DM_REPLICA_A_FORCE]
+ *	reply:    DM_REPLICA_A_COPY_STATE (u16), and DM_REPLICA_A_JOB { } when
+ *		  the operation started a job.
+ *	errno:    EBUSY when the present state does not allow the operation,
+ *		  EOPNOTSUPP when this module never does.
+ *
+ * DM_REPLICA_CMD_JOB_GET (do: one job; dump: all jobs of one replica, or of all)
+ *	request:  do: SELECT, DM_REPLICA_A_JOB_ID (u32); dump: [SELECT]
+ *	reply:    DM_REPLICA_A_NAME, _MAJOR, _MINOR, DM_REPLICA_A_JOB { all }
+ *
+ * DM_REPLICA_CMD_JOB_CANCEL
+ *	request:  SELECT, DM_REPLICA_A_JOB_ID (u32)
+ *	reply:    none but the acknowledgment.  The job becomes Terminated and
+ *		  the replica Aborted.
+ *
+ * DM_REPLICA_CMD_CONFIRM (CIM ConfirmTargetData, a drain barrier)
+ *	request:  SELECT, DM_REPLICA_A_TIMEOUT (u32, milliseconds)
+ *	reply:    the acknowledgment at once; then, when the barrier is over, a
+ *		  unicast DM_REPLICA_CMD_CONFIRM with the sequence number of
+ *		  the request: DM_REPLICA_A_NAME, DM_REPLICA_A_RESULT (u32):
+ *		  0 all that was written before the call is durable on the
+ *		  replica, 3 the timeout expired, 7 unable to confirm.
+ *
+ * DM_REPLICA_CMD_CAPS_GET
+ *	request:  [SELECT]
+ *	reply:    DM_REPLICA_A_REPLICATION_TYPES, DM_REPLICA_A_MODULE_VERSION and,
+ *		  with SELECT, DM_REPLICA_A_NAME, DM_REPLICA_A_COPY_STATE,
+ *		  DM_REPLICA_A_OPERATIONS, DM_REPLICA_A_OPERATIONS_FORCE.
+ *
+ * DM_REPLICA_CMD_EVENT (only ever sent by the kernel, multicast group "events")
+ *	message:  DM_REPLICA_A_EVENT_SEQ, DM_REPLICA_A_EVENT_TYPE,
+ *		  DM_REPLICA_A_EVENT_TIME, DM_REPLICA_A_NAME, _MAJOR, _MINOR,
+ *		  DM_REPLICA_A_COPY_STATE, and by type:
+ *		  STATE: DM_REPLICA_A_OLD_COPY_STATE, DM_REPLICA_A_REASON
+ *		  JOB: DM_REPLICA_A_JOB { }
+ *		  REPLICA_ERROR, ORIGIN_ERROR, READ_FAILOVER:
+ *			DM_REPLICA_A_SECTOR, DM_REPLICA_A_ERRNO, DM_REPLICA_A_REASON
+ *	DM_REPLICA_A_EVENT_SEQ counts from 1 for each mapped device without a
+ *	gap; a listener that sees a gap has lost events and reads the state anew.
+ */
+#ifndef _UAPI_LINUX_DM_REPLICA_H
+#define _UAPI_LINUX_DM_REPLICA_H
+
+#include <linux/types.h>
+
+#define DM_REPLICA_GENL_NAME		"dm_replica"
+#define DM_REPLICA_GENL_VERSION		1
+#define DM_REPLICA_MCGRP_EVENTS		"events"
+
+/* Longest name of a mapped device, with the final zero (DM_NAME_LEN). */
+#define DM_REPLICA_NAME_LEN		128
+/* Longest uuid of a mapped device, with the final zero (DM_UUID_LEN). */
+#define DM_REPLICA_UUID_LEN		129
+/* Longest sentence in a DM_REPLICA_A_REASON, with the final zero. */
+#define DM_REPLICA_REASON_LEN		128
+/* Finished jobs that a mapped device remembers. */
+#define DM_REPLICA_JOBS_KEPT		16
+
+enum dm_replica_cmd {
+	DM_REPLICA_CMD_UNSPEC,
+	DM_REPLICA_CMD_GET,
+	DM_REPLICA_CMD_SET,
+	DM_REPLICA_CMD_OPERATE,
+	DM_REPLICA_CMD_JOB_GET,
+	DM_REPLICA_CMD_JOB_CANCEL,
+	DM_REPLICA_CMD_CONFIRM,
+	DM_REPLICA_CMD_CAPS_GET,
+	DM_REPLICA_CMD_EVENT,
+
+	__DM_REPLICA_CMD_LAST
+};
+
+#define DM_REPLICA_CMD_MAX (__DM_REPLICA_CMD_LAST - 1)
+
+/* Attributes of every message.  (R): part of a reply to GET. */
+enum dm_replica_attr {
+	DM_REPLICA_A_UNSPEC,
+	DM_REPLICA_A_PAD,
+	DM_REPLICA_A_NAME,		/* (R) string, dm name */
+	DM_REPLICA_A_MAJOR,		/* (R) u32 */
+	DM_REPLICA_A_MINOR,		/* (R) u32 */
+	DM_REPLICA_A_UUID,		/* (R) string, dm uuid; absent if none */
+	DM_REPLICA_A_ORIGIN,		/* (R) string, "major:minor" */
+	DM_REPLICA_A_REPLICA,		/* (R) string, "major:minor" */
+	DM_REPLICA_A_META,		/* (R) string, "major:minor"; absent if none */
+	DM_REPLICA_A_SIZE,		/* (R) u64, bytes of a leg that are mirrored */
+	DM_REPLICA_A_REGION_SIZE,	/* (R) u32, bytes */
+	DM_REPLICA_A_MODE,		/* (R) u16, enum dm_replica_mode */
+	DM_REPLICA_A_COPY_STATE,	/* (R) u16, enum dm_replica_copy_state */
+	DM_REPLICA_A_REQUESTED_COPY_STATE, /* (R) u16, 15 when reached */
+	DM_REPLICA_A_PROGRESS_STATUS,	/* (R) u16, enum dm_replica_progress */
+	DM_REPLICA_A_PERCENT_SYNCED,	/* (R) u16, 0 to 100; 100 only if no byte differs */
+	DM_REPLICA_A_REASON,		/* (R) string, why the state was entered */
+	DM_REPLICA_A_DIRTY_REGIONS,	/* (R) u64 */
+	DM_REPLICA_A_DIRTY_BYTES,	/* (R) u64, upper bound of what differs */
+	DM_REPLICA_A_CONSISTENT_NOW,	/* (R) u8, 1: the replica is usable as it is */
+	DM_REPLICA_A_CONSISTENT_AGE,	/* (R) u64, ms since it last was; absent if never */
+	DM_REPLICA_A_LAG_BYTES,		/* (R) u64, accepted writes not on the replica */
+	DM_REPLICA_A_LAG_MS,		/* (R) u64, age of the oldest of them */
+	DM_REPLICA_A_WHEN_ESTABLISHED,	/* (R) u64, ms since the epoch */
+	DM_REPLICA_A_WHEN_SYNCED,	/* (R) u64, ms since the epoch */
+	DM_REPLICA_A_WHEN_SUSPENDED,	/* (R) u64, ms since the epoch */
+	DM_REPLICA_A_EVENT_SEQ,		/* (R) u64, of the last event */
+	DM_REPLICA_A_DM_SUSPENDED,	/* (R) u8, 1 while the mapped device is suspended */
+	DM_REPLICA_A_SETTINGS,		/* (R) nest, enum dm_replica_setting_attr */
+	DM_REPLICA_A_COUNTERS,		/* (R) nest, enum dm_replica_counter_attr */
+	DM_REPLICA_A_JOB,		/* (R) nest, enum dm_replica_job_attr; absent if none runs */
+	DM_REPLICA_A_OPERATION,		/* u16, enum dm_replica_operation */
+	DM_REPLICA_A_FORCE,		/* flag */
+	DM_REPLICA_A_JOB_ID,		/* u32 */
+	DM_REPLICA_A_TIMEOUT,		/* u32, ms, 1 to DM_REPLICA_CONFIRM_MAX_MS */
+	DM_REPLICA_A_RESULT,		/* u32, CIM return value */
+	DM_REPLICA_A_REPLICATION_TYPES,	/* binary, array of u16, semantics of CIM */
+	DM_REPLICA_A_OPERATIONS,	/* binary, array of u16, possible now */
+	DM_REPLICA_A_OPERATIONS_FORCE,	/* binary, array of u16, possible with FORCE */
+	DM_REPLICA_A_MODULE_VERSION,	/* string */
+	DM_REPLICA_A_EVENT_TYPE,	/* u16, enum dm_replica_event_type */
+	DM_REPLICA_A_EVENT_TIME,	/* u64, ms since the epoch */
+	DM_REPLICA_A_OLD_COPY_STATE,	/* u16, enum dm_replica_copy_state */
+	DM_REPLICA_A_SECTOR,		/* u64, 512 byte sectors from the start */
+	DM_REPLICA_A_ERRNO,		/* u32, positive errno */
+
+	__DM_REPLICA_A_LAST
+};
+
+#define DM_REPLICA_A_MAX (__DM_REPLICA_A_LAST - 1)
+
+/* Longest time that CONFIRM may be asked to wait: one hour. */
+#define DM_REPLICA_CONFIRM_MAX_MS	3600000
+
+/* Attributes inside DM_REPLICA_A_SETTINGS: what may change at run time. */
+enum dm_replica_setting_attr {
+	DM_REPLICA_S_UNSPEC,
+	DM_REPLICA_S_PAYLOAD,		/* u8, enum dm_replica_payload */
+	DM_REPLICA_S_ON_REPLICA_ERROR,	/* u8, enum dm_replica_on_error */
+	DM_REPLICA_S_RECOVERY,		/* u8, enum dm_replica_recovery */
+	DM_REPLICA_S_RESYNC_RATE,	/* u32, MiB/s, 0: auto, at most DM_REPLICA_RATE_MAX */
+	DM_REPLICA_S_REPLICA_TIMEOUT,	/* u32, ms, 0: wait for ever */
+
+	__DM_REPLICA_S_LAST
+};
+
+#define DM_REPLICA_S_MAX (__DM_REPLICA_S_LAST - 1)
+
+/* Highest resync rate limit, MiB/s. */
+#define DM_REPLICA_RATE_MAX		1000000
+/* Bounds of a replica timeout other than 0, ms. */
+#define DM_REPLICA_TIMEOUT_MIN_MS	100
+#define DM_REPLICA_TIMEOUT_MAX_MS	3600000
+
+enum dm_replica_payload {
+	DM_REPLICA_PAYLOAD_COPY = 1,	/* both legs written from one private copy */
+	DM_REPLICA_PAYLOAD_SHARED,	/* both legs written from the caller's pages */
+};
+
+enum dm_replica_on_error {
+	DM_REPLICA_ON_ERROR_TRACK = 1,	/* the origin goes on, regions are tracked */
+	DM_REPLICA_ON_ERROR_STOP,	/* origin writes are held (FailedCopyStopsHostIO) */
+};
+
+/* CIM_ReplicationSettingData.CopyRecoveryMode */
+enum dm_replica_recovery {
+	DM_REPLICA_RECOVERY_AUTOMATIC = 2,
+	DM_REPLICA_RECOVERY_MANUAL = 3,
+};
+
+/* Attributes inside DM_REPLICA_A_COUNTERS, all u64, since the device was created. */
+enum dm_replica_counter_attr {
+	DM_REPLICA_C_UNSPEC,
+	DM_REPLICA_C_PAD,
+	DM_REPLICA_C_READS,		/* read bios */
+	DM_REPLICA_C_READ_BYTES,
+	DM_REPLICA_C_WRITES,		/* write bios */
+	DM_REPLICA_C_WRITE_BYTES,
+	DM_REPLICA_C_FLUSHES,
+	DM_REPLICA_C_DISCARDS,		/* discard and secure erase bios */
+	DM_REPLICA_C_WRITE_ZEROES,
+	DM_REPLICA_C_PAYLOAD_COPIED,	/* bytes copied to private pages */
+	DM_REPLICA_C_PAYLOAD_SHARED,	/* bytes written from the caller's pages */
+	DM_REPLICA_C_OVERLAP_WAITS,	/* writes that waited for an overlapping write */
+	DM_REPLICA_C_RESYNC_WAITS,	/* writes that waited for a chunk being copied */
+	DM_REPLICA_C_MEMORY_WAITS,	/* writes that waited for payload memory */
+	DM_REPLICA_C_TRACKED_WRITES,	/* writes sent to the origin alone */
+	DM_REPLICA_C_HELD_WRITES,	/* writes held by on_replica_error stop */
+	DM_REPLICA_C_REPLICA_ERRORS,	/* failed requests of the replica */
+	DM_REPLICA_C_REPLICA_TIMEOUTS,	/* requests given up after replica_timeout */
+	DM_REPLICA_C_ORIGIN_ERRORS,	/* failed writes of the origin */
+	DM_REPLICA_C_READ_FAILOVERS,	/* reads served by the replica */
+	DM_REPLICA_C_RESYNC_BYTES,	/* bytes copied by jobs */
+	DM_REPLICA_C_PROBES,		/* attempts to reach a broken replica */
+	DM_REPLICA_C_EVENTS_DROPPED,	/* events lost for want of room */
+	DM_REPLICA_C_INFLIGHT,		/* writes under way now */
+	DM_REPLICA_C_DETACHED,		/* given-up replica requests still out */
+
+	__DM_REPLICA_C_LAST
+};
+
+#define DM_REPLICA_C_MAX (__DM_REPLICA_C_LAST - 1)
+
+/* Attributes inside DM_REPLICA_A_JOB. */
+enum dm_replica_job_attr {
+	DM_REPLICA_J_UNSPEC,
+	DM_REPLICA_J_PAD,
+	DM_REPLICA_J_ID,		/* u32, from 1, unique for a mapped device */
+	DM_REPLICA_J_TYPE,		/* u16, enum dm_replica_job_type */
+	DM_REPLICA_J_STATE,		/* u16, enum dm_replica_job_state */
+	DM_REPLICA_J_PERCENT,		/* u16, 0 to 100 */
+	DM_REPLICA_J_BYTES_DONE,	/* u64 */
+	DM_REPLICA_J_BYTES_TOTAL,	/* u64 */
+	DM_REPLICA_J_START_TIME,	/* u64, ms since the epoch */
+	DM_REPLICA_J_ELAPSED,		/* u64, ms */
+	DM_REPLICA_J_ETA,		/* u64, ms; absent if unknown or over */
+	DM_REPLICA_J_ERROR_CODE,	/* u32, a CreateReplica return value, 0: none */
+	DM_REPLICA_J_ERROR_TEXT,	/* string; absent if none */
+
+	__DM_REPLICA_J_LAST
+};
+
+#define DM_REPLICA_J_MAX (__DM_REPLICA_J_LAST - 1)
+
+enum dm_replica_job_type {
+	DM_REPLICA_JOB_INITIAL_COPY = 1,
+	DM_REPLICA_JOB_RESYNC,
+};
+
+/* CIM_ConcreteJob.JobState */
+enum dm_replica_job_state {
+	DM_REPLICA_JOB_NEW = 2,
+	DM_REPLICA_JOB_STARTING = 3,
+	DM_REPLICA_JOB_RUNNING = 4,
+	DM_REPLICA_JOB_SUSPENDED = 5,
+	DM_REPLICA_JOB_SHUTTING_DOWN = 6,
+	DM_REPLICA_JOB_COMPLETED = 7,
+	DM_REPLICA_JOB_TERMINATED = 8,
+	DM_REPLICA_JOB_KILLED = 9,
+	DM_REPLICA_JOB_EXCEPTION = 10,
+};
+
+/* MSFT_SMStorageVolume.CreateReplica, parameter Mode */
+enum dm_replica_mode {
+	DM_REPLICA_MODE_SYNC = 2,
+	DM_REPLICA_MODE_ASYNC = 3,
+	DM_REPLICA_MODE_ADAPTIVE = 4,
+};
+
+/* CIM_Synchronized.CopyState */
+enum dm_replica_copy_state {
+	DM_REPLICA_STATE_INITIALIZED = 2,
+	DM_REPLICA_STATE_UNSYNCHRONIZED = 3,
+	DM_REPLICA_STATE_SYNCHRONIZED = 4,
+	DM_REPLICA_STATE_BROKEN = 5,
+	DM_REPLICA_STATE_FRACTURED = 6,
+	DM_REPLICA_STATE_SPLIT = 7,
+	DM_REPLICA_STATE_INACTIVE = 8,
+	DM_REPLICA_STATE_SUSPENDED = 9,
+	DM_REPLICA_STATE_ABORTED = 12,
+	DM_REPLICA_STATE_NOT_APPLICABLE = 15,
+};
+
+/* CIM_Synchronized.ProgressStatus */
+enum dm_replica_progress {
+	DM_REPLICA_PROGRESS_COMPLETED = 2,
+	DM_REPLICA_PROGRESS_DORMANT = 3,
+	DM_REPLICA_PROGRESS_INITIALIZING = 4,
+	DM_REPLICA_PROGRESS_SYNCHRONIZING = 6,
+	DM_REPLICA_PROGRESS_RESYNCING = 7,
+	DM_REPLICA_PROGRESS_SPLITTING = 10,
+	DM_REPLICA_PROGRESS_REQUIRES_RESYNC = 18,
+	DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE = 19,
+	DM_REPLICA_PROGRESS_PENDING = 20,
+	DM_REPLICA_PROGRESS_REQUIRES_RESUME = 25,
+};
+
+/* CIM_ReplicationService.ModifyReplicaSynchronization, parameter Operation */
+enum dm_replica_operation {
+	DM_REPLICA_OP_ABORT = 2,
+	DM_REPLICA_OP_ACTIVATE = 4,
+	DM_REPLICA_OP_DEACTIVATE = 7,
+	DM_REPLICA_OP_FRACTURE = 12,
+	DM_REPLICA_OP_RESYNC = 14,
+	DM_REPLICA_OP_RESUME = 16,
+	DM_REPLICA_OP_RESET_TO_SYNC = 17,
+	DM_REPLICA_OP_SPLIT = 21,
+	DM_REPLICA_OP_SUSPEND = 22,
+};
+
+enum dm_replica_event_type {
+	DM_REPLICA_EVENT_ADDED = 1,	/* a mapped device became a replica */
+	DM_REPLICA_EVENT_REMOVED,
+	DM_REPLICA_EVENT_STATE,		/* the copy state changed */
+	DM_REPLICA_EVENT_JOB,		/* a job started or ended */
+	DM_REPLICA_EVENT_SETTINGS,	/* a setting changed */
+	DM_REPLICA_EVENT_REPLICA_ERROR,
+	DM_REPLICA_EVENT_ORIGIN_ERROR,
+	DM_REPLICA_EVENT_READ_FAILOVER,	/* the replica served a read that the origin failed */
+};
+
+#endif /* _UAPI_LINUX_DM_REPLICA_H */
