@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154,SC2034
+#
+# Root file systems: one Debian bookworm image that every virtual machine boots,
+# and a sid directory in which modules for sid's kernel are compiled.
+
+debootstrap()
+{
+	local tmp=$1
+	shift
+	TMPDIR=$tmp mmdebstrap --quiet --variant=minbase \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' "$@" </dev/null
+}
+
+root_packages()
+{
+	sed 's/#.*//' "$vm_dir/root-packages" | tr -s ' \n' ','
+}
+
+build_root()
+{
+	local tmp=$1
+	debootstrap "$tmp" --include="$(root_packages)" bookworm "$tmp/root"
+	: >"$tmp/root/etc/machine-id"
+	echo dm-replica-vm >"$tmp/root/etc/hostname"
+	printf '127.0.0.1 localhost dm-replica-vm\n::1 localhost\n' >"$tmp/root/etc/hosts"
+	echo 'root:root' | chroot "$tmp/root" chpasswd
+	# Daemons that tests start themselves, and timers that only add noise.
+	chroot "$tmp/root" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer \
+		dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+		man-db.timer systemd-timesyncd.service nbd-server.service multipathd.service \
+		multipathd.socket mdmonitor.service iscsid.service iscsid.socket \
+		open-iscsi.service rtslib-fb-targetctl.service drbd.service
+	mkdir -p "$tmp/root/mnt/share"
+	mkfs.erofs --quiet -T0 "$tmp/root.erofs" "$tmp/root"
+	rm -rf "$tmp/root"
+}
+
+# root_image: prints the path of the bookworm image.
+root_image()
+{
+	local dir
+	dir=$(cached root "$(hash_files "$vm_dir/root-packages" "$vm_dir/lib/images.sh")" build_root)
+	echo "$dir/root.erofs"
+}
+
+build_sid()
+{
+	local tmp=$1 series=$2
+	# shellcheck disable=SC2016 # expanded by the hook's shell
+	debootstrap "$tmp" --include="gcc,make,kmod,linux-headers-$series.*-amd64" \
+		--customize-hook='set -e; mkdir "$1/kernel"
+			for h in "$1"/usr/src/linux-headers-*-amd64; do last=${h##*/linux-headers-}; done
+			chroot "$1" sh -c "cd /kernel && apt-get -q download linux-image-$last"' \
+		sid "$tmp/root"
+	rm -rf "$tmp"/root/usr/share/man "$tmp"/root/var/lib/apt/lists
+}
+
+# sid_root SERIES: prints the directory of the sid root with headers of SERIES.
+sid_root()
+{
+	local dir
+	dir=$(cached sid "$1-$(hash_files "$vm_dir/lib/images.sh")" build_sid "$1")
+	echo "$dir/root"
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154,SC2034
+#
+# What the tree adds to a virtual machine: the module built for its kernel, the
+# tools, udev rules, man pages and the selftests.
+
+# build_copy RELEASE: prints a copy of the module's sources to build in, one for
+# each kernel, so that their objects do not mix. Unchanged files keep their times.
+build_copy()
+{
+	local copy=$tree/build/$1
+	mkdir -p "$copy"
+	rsync -a --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
+		--exclude='.*.cmd' --exclude='.*.d' --exclude=modules.order --exclude=Module.symvers \
+		"$tree/kmod" "$tree/include" "$copy/"
+	echo "$copy"
+}
+
+# kbuild WHICH RELEASE ARG...: runs the kernel's build system on a copy of the module.
+kbuild()
+{
+	local which=$1 release=$2 copy headers root
+	shift 2
+	copy=$(build_copy "$release")
+	headers=$(kernel_headers "$which" "$release")
+	case $which in
+	[7-9].*)
+		root=$(sid_root "$which")
+		mkdir -p "$root/build"
+		unshare -m bash -ec 'mount -t proc proc "$1/proc"; mount --bind "$2" "$1/build"
+			exec chroot "$1" make -s -C "$3" M=/build/kmod "${@:4}"' \
+			kbuild "$root" "$copy" "$headers" "$@"
+		;;
+	*) make -s -C "$headers" M="$copy/kmod" "$@" ;;
+	esac
+}
+
+# module_build WHICH RELEASE: prints the path of dm-replica.ko for a kernel.
+module_build()
+{
+	local lock
+	mkdir -p "$tree/build"
+	exec {lock}>"$tree/build/$2.lock"
+	flock "$lock"
+	kbuild "$1" "$2" -j2 modules >&2 || vm_die "the module does not build for $2"
+	exec {lock}>&-
+	echo "$tree/build/$2/kmod/dm-replica.ko"
+}
+
+# stage_module STAGE KERNELDIR WHICH: adds the module and matching indices.
+stage_module()
+{
+	local stage=$1 kernel=$2 which=$3 release dir ko
+	release=$(cat "$kernel/release")
+	ko=$(module_build "$which" "$release")
+	dir=$stage/usr/lib/modules/$release
+	mkdir -p "$dir/updates" "$stage/lib"
+	cp "$ko" "$dir/updates/"
+	strip --strip-debug "$dir/updates/dm-replica.ko"
+	ln -s ../usr/lib/modules "$stage/lib/modules"
+	ln -s "$kernel/lib/modules/$release"/{kernel,modules.order,modules.builtin*} "$dir/"
+	depmod -b "$stage" "$release"
+	find "$dir" -maxdepth 1 -type l -delete
+	rm -r "$stage/lib"
+}
+
+# stage_tools STAGE: builds the tools and installs them.
+stage_tools()
+{
+	local stage=$1 lock
+	mkdir -p "$tree/build"
+	exec {lock}>"$tree/build/tools.lock"
+	flock "$lock"
+	{
+		make -s -C "$tree/userspace" -j2 all
+		make -s -C "$tree/userspace" install DESTDIR="$stage" PREFIX=/usr
+	} >&2 || vm_die "the tools do not build or install"
+	exec {lock}>&-
+	[[ ! -d $stage/lib ]] || { cp -a "$stage/lib/." "$stage/usr/lib/" && rm -r "$stage/lib"; }
+	[[ ! -d $stage/sbin ]] || { cp -a "$stage/sbin/." "$stage/usr/sbin/" && rm -r "$stage/sbin"; }
+}
+
+# stage_selftests STAGE: adds the tests and the guest's side of this directory.
+stage_selftests()
+{
+	local dir=$1/usr/lib/dm-replica units=$1/etc/systemd/system
+	mkdir -p "$dir" "$units/multi-user.target.wants"
+	rsync -a --exclude='*.o' "$tree/selftests" "$dir/"
+	cp "$vm_dir/guest/dm-replica-job.service" "$units/"
+	ln -s ../dm-replica-job.service "$units/multi-user.target.wants/"
+}
