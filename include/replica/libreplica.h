@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libreplica - block replicas made by the device-mapper target "replica"
+ *
+ * The model is MSFT_SMStorageVolume.CreateReplica and the CIM classes it was
+ * taken from: numbers of enumerations, return values and property names are
+ * theirs.
+ *
+ * Return values.  A function that takes a context and returns int returns a
+ * value of enum replica_return: 0 is success, and REPLICA_JOB_STARTED (4096)
+ * is success with a job that goes on.  Any other value is a failure, and
+ * replica_last_error() tells what happened.  Functions without a context are
+ * pure; those that can fail return 0 or a negative errno.
+ *
+ * Ownership.  A pointer given out through a "**" parameter belongs to the
+ * caller and has one free function, named at the structure.  It is set to NULL
+ * when the call fails, and every free function accepts NULL.  Lists are chained
+ * with "next" and freed as a whole.  Strings inside a structure belong to the
+ * structure; a string that is not known is NULL.
+ *
+ * ABI.  Structures that the library gives out grow at the end only.  Those
+ * that the caller fills start with "size", to be set to sizeof of the
+ * structure; members left zero mean "the default".
+ *
+ * Units.  Bytes, milliseconds; times of day are milliseconds since the Unix
+ * epoch (UTC), 0: never.  A timeout of 0 means "no limit".
+ *
+ * Threads.  A context, and what was made from it, is used by one thread at a
+ * time.  The library never prints, never exits and changes no signal handler.
+ */
+#ifndef _REPLICA_LIBREPLICA_H
+#define _REPLICA_LIBREPLICA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/dm-replica.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define REPLICA_VERSION_MAJOR	1
+#define REPLICA_VERSION_MINOR	0
+#define REPLICA_VERSION_PATCH	0
+
+/* Version of the library in use, "1.0.0". */
+const char *replica_version(void);
+
+/* ------------------------------------------------------------------------ */
+/* Return values */
+
+/* The list of CreateReplica, complete. */
+enum replica_return {
+	REPLICA_SUCCESS = 0,
+	REPLICA_NOT_SUPPORTED = 1,
+	REPLICA_UNSPECIFIED_ERROR = 2,
+	REPLICA_TIMEOUT = 3,
+	REPLICA_FAILED = 4,
+	REPLICA_INVALID_PARAMETER = 5,
+	REPLICA_NOT_FOUND = 8,
+	REPLICA_JOB_STARTED = 4096,
+	REPLICA_ACCESS_DENIED = 40001,
+	REPLICA_NO_RESOURCES = 40002,
+	REPLICA_CACHE_OUT_OF_DATE = 40003,
+};
+
+/*
+ * SMErrorCode for "In Use", which CreateReplica's own list lacks: such a call
+ * returns REPLICA_FAILED with this code in the error.  Any other SMErrorCode is
+ * a positive errno, or 0 when no system call was at fault.
+ */
+#define REPLICA_SM_IN_USE	6
+
+/* Name of a return value as Microsoft prints it, "Object Not Found". */
+const char *replica_return_name(int ret);
+
+/*
+ * Exit status of a program for a return value: 0 for 0 and 4096; 1, 2, 3, 4, 5
+ * and 8 for themselves; 11, 12, 13 for 40001, 40002, 40003.
+ */
+int replica_return_exit_status(int ret);
+
+/* Return value for a positive or negative errno; 0 for 0. */
+int replica_return_from_errno(int err);
+
+/* ------------------------------------------------------------------------ */
+/* Context and error */
+
+struct replica_ctx;
+struct replica_error;
+
+/* A new context, or NULL with errno set.  Opens nothing. */
+struct replica_ctx *replica_ctx_new(void);
+void replica_ctx_free(struct replica_ctx *ctx);
+
+/*
+ * The error of the last call made with this context that failed, or NULL when
+ * the last call succeeded.  Valid until the next call with this context.
+ */
+const struct replica_error *replica_last_error(const struct replica_ctx *ctx);
+
+enum replica_error_source {		/* SMErrorSource */
+	REPLICA_SOURCE_UNKNOWN = 0,
+	REPLICA_SOURCE_LIBRARY = 1,	/* refused before the kernel was asked */
+	REPLICA_SOURCE_KERNEL = 2,	/* refused by the kernel */
+};
+
+/*
+ * The properties of MSFT_SMExtendedStatus.  Description is one sentence for
+ * people.  Operation is the function at work, "CreateReplica" or
+ * "SetReplicationRelationship:Resync".  ParameterInfo is the parameter at
+ * fault, NULL when none is.  SMMessage is the text of device-mapper or of the
+ * netlink extended acknowledgment, SMDetails what may help to find the cause.
+ */
+const char *replica_error_description(const struct replica_error *err);
+const char *replica_error_operation(const struct replica_error *err);
+const char *replica_error_parameter_info(const struct replica_error *err);
+const char *replica_error_provider_name(const struct replica_error *err);
+int replica_error_status_code(const struct replica_error *err);
+int replica_error_sm_source(const struct replica_error *err);
+int replica_error_sm_code(const struct replica_error *err);
+const char *replica_error_sm_message(const struct replica_error *err);
+const char *replica_error_sm_details(const struct replica_error *err);
+
+/* ------------------------------------------------------------------------ */
+/* Names of numbers */
+
+enum replica_sync_type {
+	REPLICA_SYNC_TYPE_MIRROR = 6,
+	REPLICA_SYNC_TYPE_SNAPSHOT = 7,
+	REPLICA_SYNC_TYPE_CLONE = 8,
+	REPLICA_SYNC_TYPE_TOKENIZED_CLONE = 9,
+};
+
+/* Event types of enum dm_replica_event_type, and those of the library. */
+enum replica_event_type {
+	REPLICA_EVENT_SNAPSHOT = 256,	/* the whole state of one replica, "info" */
+	REPLICA_EVENT_LOST,		/* events were lost; snapshots follow */
+};
+
+enum replica_severity {
+	REPLICA_SEVERITY_INFO = 2,	/* CIM PerceivedSeverity */
+	REPLICA_SEVERITY_WARNING = 3,
+	REPLICA_SEVERITY_ERROR = 5,
+};
+
+enum replica_enum {
+	REPLICA_ENUM_COPY_STATE,	/* enum dm_replica_copy_state */
+	REPLICA_ENUM_PROGRESS,		/* enum dm_replica_progress */
+	REPLICA_ENUM_MODE,		/* enum dm_replica_mode */
+	REPLICA_ENUM_SYNC_TYPE,		/* enum replica_sync_type */
+	REPLICA_ENUM_OPERATION,		/* enum dm_replica_operation */
+	REPLICA_ENUM_JOB_TYPE,		/* enum dm_replica_job_type */
+	REPLICA_ENUM_JOB_STATE,		/* enum dm_replica_job_state */
+	REPLICA_ENUM_EVENT_TYPE,	/* the two event enumerations */
+	REPLICA_ENUM_PAYLOAD,		/* enum dm_replica_payload */
+	REPLICA_ENUM_ON_ERROR,		/* enum dm_replica_on_error */
+	REPLICA_ENUM_RECOVERY,		/* enum dm_replica_recovery */
+	REPLICA_ENUM_REPLICATION_TYPE,	/* SupportedReplicationTypes, 2 to 25 */
+	REPLICA_ENUM_SEVERITY,		/* enum replica_severity */
+	REPLICA_ENUM_CHECK,		/* enum replica_check_code */
+
+	REPLICA_ENUM_COUNT
+};
+
+/* Name of a value, "Synchronized"; "Unknown" when it has none.  Never NULL. */
+const char *replica_enum_name(enum replica_enum which, unsigned int value);
+
+/*
+ * Value of a name.  Letter case does not matter, nor do "-", "_" and blanks
+ * ("requires-resync" is "Requires Resync"); a decimal number that is in the
+ * table is accepted too.  Returns 0, or -ENOENT.
+ */
+int replica_enum_value(enum replica_enum which, const char *name,
+		       unsigned int *value);
+
+/* The index-th entry (from 0) of a table: 0, or -ENOENT after the last. */
+int replica_enum_entry(enum replica_enum which, size_t index,
+		       unsigned int *value, const char **name);
+
+/* ------------------------------------------------------------------------ */
+/* Settings */
+
+enum replica_setting {			/* bits of "present" */
+	REPLICA_SETTING_PAYLOAD = 1u << 0,
+	REPLICA_SETTING_ON_REPLICA_ERROR = 1u << 1,
+	REPLICA_SETTING_RECOVERY = 1u << 2,
+	REPLICA_SETTING_RESYNC_RATE = 1u << 3,
+	REPLICA_SETTING_REPLICA_TIMEOUT = 1u << 4,
+	REPLICA_SETTING_REGION_SIZE = 1u << 5,	/* when created only */
+};
+
+/* Only members whose bit is in "present" have a meaning. */
+struct replica_settings {
+	uint32_t present;		/* of enum replica_setting */
+	uint32_t payload;		/* enum dm_replica_payload */
+	uint32_t on_replica_error;	/* enum dm_replica_on_error */
+	uint32_t recovery;		/* enum dm_replica_recovery */
+	uint32_t resync_rate;		/* MiB/s, 0: automatic */
+	uint32_t replica_timeout_ms;	/* 0: wait for ever */
+	uint64_t region_size;		/* bytes */
+};
+
+/*
+ * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
+ * on_replica_error, recovery, resync_rate, replica_timeout, region_size, and the
+ * CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4),
+ * TargetElementSupplier and ThinProvisioningPolicy (values that an existing
+ * target allows).  A key given twice, under either name, must say the same.
+ * Fails with REPLICA_INVALID_PARAMETER and the key in ParameterInfo;
+ * settings is unchanged then.
+ */
+int replica_settings_parse(struct replica_ctx *ctx, const char *text,
+			   struct replica_settings *settings);
+
+/* The index-th key (from 0) of replica_settings_parse(), NULL after the last. */
+const char *replica_settings_key(size_t index);
+
+/*
+ * "4096", "64k", "1M", "1MiB", "2G" (powers of 1024), "10s" (512 byte sectors)
+ * to bytes.  Returns 0, -EINVAL or -ERANGE.
+ */
+int replica_parse_size(const char *text, uint64_t *bytes);
+
+/*
+ * "500ms", "30s", "5m", "2h", "1d" to milliseconds; a number without unit counts
+ * default_unit_ms (1: milliseconds, 1000: seconds).  "2.5s" is accepted.
+ * Returns 0, -EINVAL or -ERANGE.
+ */
+int replica_parse_duration(const char *text, unsigned int default_unit_ms,
+			   uint64_t *ms);
+
+/* ------------------------------------------------------------------------ */
+/* Jobs */
+
+/* MSFT_SMJob.  Freed by replica_job_free(). */
+struct replica_job {
+	struct replica_job *next;
+	char *name;			/* replica it belongs to; NULL inside replica_info */
+	uint32_t id;
+	uint32_t type;			/* enum dm_replica_job_type */
+	uint32_t state;			/* enum dm_replica_job_state */
+	uint32_t percent;		/* 0 to 100 */
+	uint64_t bytes_done;
+	uint64_t bytes_total;
+	uint64_t start_time;		/* time of day */
+	uint64_t elapsed_ms;
+	uint64_t eta_ms;		/* only if has_eta */
+	bool has_eta;
+	uint32_t error_code;		/* a CreateReplica return value */
+	char *error_text;		/* NULL: none */
+};
+
+void replica_job_free(struct replica_job *list);
+
+/* Jobs of one replica, or of all when name is NULL; *jobs is NULL for none. */
+int replica_jobs(struct replica_ctx *ctx, const char *name,
+		 struct replica_job **jobs);
+int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t id,
+		    struct replica_job **job);
+int replica_job_cancel(struct replica_ctx *ctx, const char *name, uint32_t id);
+
+/* ------------------------------------------------------------------------ */
+/* State */
+
+/* enum dm_replica_counter_attr, same order. */
+struct replica_counters {
+	uint64_t reads;
+	uint64_t read_bytes;
+	uint64_t writes;
+	uint64_t write_bytes;
+	uint64_t flushes;
+	uint64_t discards;
+	uint64_t write_zeroes;
+	uint64_t payload_copied;
+	uint64_t payload_shared;
+	uint64_t overlap_waits;
+	uint64_t resync_waits;
+	uint64_t memory_waits;
+	uint64_t tracked_writes;
+	uint64_t held_writes;
+	uint64_t replica_errors;
+	uint64_t replica_timeouts;
+	uint64_t origin_errors;
+	uint64_t read_failovers;
+	uint64_t resync_bytes;
+	uint64_t probes;
+	uint64_t events_dropped;
+	uint64_t inflight;
+	uint64_t detached;
+};
+
+/* Name of a counter ("read_bytes") and its value: 0, or -ENOENT after the last. */
+int replica_counter_entry(const struct replica_counters *counters, size_t index,
+			  const char **name, uint64_t *value);
+
+/* Everything the kernel tells of one replica.  Freed by replica_info_free(). */
+struct replica_info {
+	struct replica_info *next;
+	char *name;			/* dm name */
+	char *uuid;			/* dm uuid; NULL: none */
+	uint32_t major;
+	uint32_t minor;
+	char *origin;			/* "major:minor" */
+	char *replica;			/* "major:minor" */
+	char *meta;			/* "major:minor"; NULL: none */
+	char *origin_path;		/* "/dev/..."; NULL if not found */
+	char *replica_path;
+	uint64_t size;			/* bytes that are mirrored */
+	uint64_t region_size;		/* bytes */
+	uint32_t mode;			/* enum dm_replica_mode */
+	uint32_t copy_state;		/* enum dm_replica_copy_state */
+	uint32_t requested_copy_state;	/* 15 when reached */
+	uint32_t progress_status;	/* enum dm_replica_progress */
+	uint32_t percent_synced;	/* 0 to 100; 100 only if no byte differs */
+	char *reason;			/* why the state was entered */
+	uint64_t dirty_regions;
+	uint64_t dirty_bytes;
+	bool consistent_now;		/* the replica is usable as it is */
+	bool has_consistent_age;	/* false: it never was */
+	uint64_t consistent_age_ms;
+	uint64_t lag_bytes;
+	uint64_t lag_ms;
+	uint64_t when_established;	/* times of day */
+	uint64_t when_synced;
+	uint64_t when_suspended;
+	uint64_t event_seq;		/* of the last event */
+	bool dm_suspended;		/* the mapped device is suspended (dmsetup) */
+	struct replica_settings settings;
+	struct replica_counters counters;
+	struct replica_job *job;	/* NULL: none runs */
+};
+
+void replica_info_free(struct replica_info *list);
+
+/*
+ * A "name" below is the name of the mapped device, or the path of its node if
+ * it has a "/" in it.
+ *
+ * replica_get() gives one replica, replica_list() all of them (*list is NULL for
+ * none), ordered by name.
+ */
+int replica_get(struct replica_ctx *ctx, const char *name,
+		struct replica_info **info);
+int replica_list(struct replica_ctx *ctx, struct replica_info **list);
+
+/* ------------------------------------------------------------------------ */
+/* Preflight */
+
+enum replica_check_code {
+	REPLICA_CHECK_NOT_FOUND = 1,	/* there is no such device */
+	REPLICA_CHECK_NOT_BLOCK,	/* not a block device */
+	REPLICA_CHECK_SAME_DEVICE,	/* source and target are one device */
+	REPLICA_CHECK_OVERLAP,		/* one is part of, or lies on, the other */
+	REPLICA_CHECK_TOO_SMALL,	/* the target is smaller than the source */
+	REPLICA_CHECK_EMPTY,		/* a device has no size */
+	REPLICA_CHECK_READ_ONLY,
+	REPLICA_CHECK_MOUNTED,
+	REPLICA_CHECK_SWAP,
+	REPLICA_CHECK_HOLDERS,		/* in use by other block devices */
+	REPLICA_CHECK_OPEN,		/* opened exclusively by somebody */
+	REPLICA_CHECK_SIGNATURE,	/* the target carries data of some kind */
+	REPLICA_CHECK_IN_REPLICA,	/* already a leg of a replica */
+	REPLICA_CHECK_NAME_TAKEN,
+	REPLICA_CHECK_NAME_BAD,
+	REPLICA_CHECK_BLOCK_SIZE,	/* logical block sizes differ */
+	REPLICA_CHECK_LARGER,		/* the target is larger: its end is not used */
+	REPLICA_CHECK_PERMISSION,	/* a device could not be examined */
+	REPLICA_CHECK_MODULE,		/* the kernel module is not loaded */
+	REPLICA_CHECK_POOL_IGNORED,	/* pool given beside a target volume */
+};
+
+/* One result of a preflight.  Freed by replica_finding_free(). */
+struct replica_finding {
+	struct replica_finding *next;
+	uint32_t severity;		/* enum replica_severity */
+	uint32_t code;			/* enum replica_check_code */
+	int ret;			/* what CreateReplica returns for it; 0: goes on */
+	int sm_code;			/* SMErrorCode that belongs to it */
+	bool forceable;			/* an error only without force */
+	char *parameter;		/* "Source", "TargetStorageVolume", "ElementName" */
+	char *sentence;
+	char *found;			/* NULL if there is nothing to compare */
+	char *expected;
+};
+
+void replica_finding_free(struct replica_finding *list);
+
+/*
+ * Examines whether a replica of source may be made on target, and changes
+ * nothing.  name is the intended name, or NULL.  With force, findings that
+ * force overrules come out as warnings.  *list has all findings, worst first;
+ * NULL for none.  Returns REPLICA_SUCCESS if there is no error among them, else
+ * what CreateReplica would return; the list is given out in both cases.
+ */
+int replica_check(struct replica_ctx *ctx, const char *source,
+		  const char *target, const char *name, bool force,
+		  struct replica_finding **list);
+
+/* ------------------------------------------------------------------------ */
+/* CreateReplica */
+
+/*
+ * Called during a wait with the present state, when it changes and about twice
+ * a second.  A value other than 0 ends the wait; the call then returns
+ * REPLICA_FAILED with SMErrorCode ECANCELED.  It must not use the context.
+ */
+typedef int (*replica_progress_fn)(const struct replica_info *info, void *data);
+
+/*
+ * Parameters of CreateReplica under their own names; "source" is the
+ * MSFT_SMStorageVolume whose method it is.  The second half is what the
+ * method lacks.
+ */
+struct replica_create_args {
+	size_t size;			/* sizeof(struct replica_create_args) */
+	const char *source;		/* path of the source */
+	const char *element_name;	/* name of the replica; NULL: made from source */
+	uint32_t sync_type;		/* enum replica_sync_type */
+	uint32_t mode;			/* enum dm_replica_mode; 0: the system chooses */
+	const char *target_storage_system; /* NULL: this one, no other is supported */
+	const char *target_storage_volume; /* path of the target */
+	const char *target_storage_pool;   /* ignored when a volume is given */
+	uint32_t recovery_point_objective; /* seconds; 0 for mode sync */
+	const struct replica_settings *replication_settings; /* NULL: defaults */
+	const char *username;		/* NULL: a local target has no credentials */
+	const char *password;
+
+	bool skip_initial_copy;		/* source and target are known to be equal */
+	bool force;			/* overrule findings that are forceable */
+	bool dry_run;			/* check, build the table, create nothing */
+	uint32_t wait_for_copy_state;	/* 0: do not wait; WaitForCopyState of CIM */
+	uint32_t timeout_ms;		/* of the wait, 0: no limit */
+	replica_progress_fn progress;	/* NULL: none */
+	void *progress_data;
+};
+
+/* MSFT_SMReplicaPeer. */
+struct replica_peer {
+	uint32_t object_type;		/* PeerObjectType: 4 StorageVolume */
+	char *object_name;		/* PeerObjectName: path of the target */
+	char *unique_id;		/* PeerUniqueId: WWID, dm uuid, or major:minor */
+	char *system_name;		/* PeerSystemName: host name */
+	bool is_primary;		/* IsPrimary */
+};
+
+/* Freed by replica_create_result_free(). */
+struct replica_create_result {
+	char *element_name;		/* the name that was given or made */
+	char *uuid;			/* dm uuid of the mapped device */
+	char *device;			/* path of the mapped device */
+	char *target_storage_volume;
+	struct replica_peer peer;	/* TargetReplicaPeer */
+	uint32_t job_id;		/* 0: no job */
+	char *table;			/* the device-mapper table line */
+	struct replica_info *info;	/* NULL after a dry run */
+	struct replica_finding *findings; /* all of the preflight */
+};
+
+void replica_create_result_free(struct replica_create_result *result);
+
+/*
+ * Creates a replica: a new mapped device through which the source is used from
+ * now on, with target as its copy.  Source and target must not be in use.
+ *
+ * Returns REPLICA_JOB_STARTED when an initial copy runs (result->job_id),
+ * REPLICA_SUCCESS when there is none or when it ended within the call.
+ *
+ * *result is also given out, incomplete, when the preflight refused (findings)
+ * and when a wait failed (REPLICA_TIMEOUT and others): the replica exists then
+ * if result->info is not NULL.
+ */
+int replica_create_replica(struct replica_ctx *ctx,
+			   const struct replica_create_args *args,
+			   struct replica_create_result **result);
+
+/* ------------------------------------------------------------------------ */
+/* Work on a replica */
+
+/* Changes settings at run time: all of them, or none. */
+int replica_set(struct replica_ctx *ctx, const char *name,
+		const struct replica_settings *settings);
+
+/*
+ * SetReplicationRelationship.  job_id (0: no job) and copy_state may be NULL.
+ * Returns REPLICA_JOB_STARTED with a job, else REPLICA_SUCCESS.  A state that
+ * forbids the operation gives REPLICA_FAILED with SMErrorCode 6.
+ */
+int replica_operate(struct replica_ctx *ctx, const char *name,
+		    enum dm_replica_operation operation, bool force,
+		    uint32_t *job_id, uint32_t *copy_state);
+
+/* ConfirmTargetData: waits until all earlier writes are durable on the replica. */
+int replica_confirm(struct replica_ctx *ctx, const char *name,
+		    uint32_t timeout_ms);
+
+/*
+ * Waits until a copy state is reached.  progress and info may be NULL; *info is
+ * the last state seen, also after a timeout.  Ends with REPLICA_FAILED when
+ * the state cannot be reached any more without an operation (Synchronized of
+ * an Aborted replica), with REPLICA_NOT_FOUND when the replica goes away.
+ */
+int replica_wait_state(struct replica_ctx *ctx, const char *name,
+		       enum dm_replica_copy_state state, uint32_t timeout_ms,
+		       replica_progress_fn progress, void *progress_data,
+		       struct replica_info **info);
+
+/*
+ * Ends a replica in an orderly way (CIM Detach): the state must be
+ * Synchronized, everything written is confirmed on the replica, then the mapped
+ * device goes away and leaves two equal devices.  With force the state does not
+ * matter, and what cannot be confirmed is left.  A mapped device that is open
+ * is refused with SMErrorCode 6, with and without force.
+ */
+int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
+		   uint32_t timeout_ms);
+
+/*
+ * Drops the mapped device now, in any state, without waiting for the replica
+ * leg; the source keeps all its data, the target is whatever it is.  Also
+ * removes a mapped device of ours that the kernel module does not know.
+ * A mapped device that is open is refused with SMErrorCode 6.
+ */
+int replica_remove(struct replica_ctx *ctx, const char *name);
+
+/* ------------------------------------------------------------------------ */
+/* Capabilities */
+
+#define REPLICA_CAPS_MAX	64
+
+/* Freed by replica_capabilities_free(). */
+struct replica_capabilities {
+	char *module_version;
+	size_t nr_replication_types;
+	uint16_t replication_types[REPLICA_CAPS_MAX];
+	char *name;			/* NULL: of no single replica */
+	uint32_t copy_state;		/* the rest only if name is set */
+	size_t nr_operations;
+	uint16_t operations[REPLICA_CAPS_MAX];
+	size_t nr_operations_force;
+	uint16_t operations_force[REPLICA_CAPS_MAX];
+};
+
+void replica_capabilities_free(struct replica_capabilities *caps);
+int replica_capabilities(struct replica_ctx *ctx, const char *name,
+			 struct replica_capabilities **caps);
+
+/* ------------------------------------------------------------------------ */
+/* Events */
+
+/* Freed by replica_event_free().  What a type does not have is 0 or NULL. */
+struct replica_event {
+	uint32_t type;			/* the two event enumerations */
+	uint64_t seq;			/* counts for each replica, 0: none */
+	uint64_t time;			/* time of day */
+	char *name;			/* NULL: LOST for all replicas */
+	uint32_t major;
+	uint32_t minor;
+	uint32_t copy_state;
+	uint32_t old_copy_state;
+	char *reason;
+	uint64_t sector;
+	uint32_t error;			/* positive errno */
+	struct replica_job *job;
+	struct replica_info *info;	/* SNAPSHOT */
+};
+
+void replica_event_free(struct replica_event *event);
+
+struct replica_monitor;
+
+/*
+ * Follows one replica, or all when name is NULL.  The first events are one
+ * SNAPSHOT for each replica that exists, then come the kernel's.  When events
+ * are lost (the socket overran, or a sequence number is missing) a LOST event
+ * is given, then new SNAPSHOTs: no gap goes unnoticed.
+ *
+ * The monitor has its own sockets, but reports errors in ctx, which must
+ * outlive it.
+ */
+int replica_monitor_new(struct replica_ctx *ctx, const char *name,
+			struct replica_monitor **monitor);
+void replica_monitor_free(struct replica_monitor *monitor);
+
+/* Becomes readable when the kernel has sent an event; for poll(2). */
+int replica_monitor_fd(const struct replica_monitor *monitor);
+
+/*
+ * The next event.  Waits timeout_ms, as poll(2): -1 without limit, 0 not at all.
+ * Returns REPLICA_SUCCESS with *event, REPLICA_TIMEOUT without (replica_last_error()
+ * is NULL then), or REPLICA_FAILED with SMErrorCode EINTR after a signal.
+ */
+int replica_monitor_next(struct replica_monitor *monitor, int timeout_ms,
+			 struct replica_event **event);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _REPLICA_LIBREPLICA_H */
