@@ -36,7 +36,7 @@ hash_files()
 }
 
 # cached KIND KEY BUILDER ARG...: prints the directory KIND-KEY, after running
-# BUILDER TMP ARG... to fill it when it is not there.
+# BUILDER TMP ARG... to fill it when it is not there. Call it as $(cached ...).
 cached()
 {
 	local kind=$1 key=$2 cache dir tmp lock
@@ -49,6 +49,8 @@ cached()
 		flock "$lock"
 		if [[ ! -d $dir ]]; then
 			tmp=$(mktemp -d "$cache/tmp.XXXXXXXX")
+			# shellcheck disable=SC2064 # this tmp; runs at the end of $(cached ...)
+			trap "rm -rf --one-file-system '$tmp'" EXIT
 			vm_say "building $kind-$key"
 			"$1" "$tmp" "${@:2}" >&2
 			chmod 755 "$tmp"

@@ -77,33 +77,64 @@ finish_kernel()
 	rm -f "$tmp/lib/modules/$release"/{build,source}
 	find "$tmp/lib/modules" -name '*.ko.xz' -print0 | xargs -0r -P2 xz -d
 	find "$tmp/lib/modules" -name '*.ko.zst' -print0 | xargs -0r -P2 zstd -q -d --rm
-	sed -i -E 's/\.ko\.(xz|zst)$/.ko/' "$tmp/lib/modules/$release/modules.order"
+	[[ ! -e $tmp/lib/modules/$release/modules.order ]] ||
+		sed -i -E 's/\.ko\.(xz|zst)$/.ko/' "$tmp/lib/modules/$release/modules.order"
 	depmod -b "$tmp" "$release"
 	mkfs.erofs --quiet -T0 "$tmp/modules.erofs" "$tmp/lib/modules"
 	build_initrd "$tmp" "$release"
 }
 
-build_debian_kernel()
+# package_debs DIR PACKAGE...: downloads packages into DIR.
+package_debs()
 {
-	local tmp=$1 package=$2
-	(cd "$tmp" && apt-get -qq download "$package") ||
-		{ apt-get -qq update && cd "$tmp" && apt-get -qq download "$package"; } ||
-		vm_die "cannot download $package"
-	unpack_kernel "$tmp" "$tmp"/linux-image-*.deb
-	rm "$tmp"/*.deb
+	local dir=$1
+	shift
+	(cd "$dir" && apt-get -qq -o APT::Sandbox::User=root download "$@")
 }
 
+# build_debian_kernel TMP RELEASE: a kernel of bookworm, and its headers beside it,
+# so that nothing has to be installed on the host for it.
+build_debian_kernel()
+{
+	local tmp=$1 release=$2 depends
+	depends=$(apt-cache show --no-all-versions "linux-headers-$release" |
+		sed -n 's/^Depends: //p' | grep -oE 'linux-(headers-[^ ,]*-common|kbuild-[^ ,]*)')
+	mkdir "$tmp/debs"
+	# shellcheck disable=SC2086 # two package names
+	package_debs "$tmp/debs" "linux-image-$release" "linux-headers-$release" $depends || {
+		apt-get -qq update && vm_die "cannot download linux-image-$release: try again"
+	}
+	unpack_headers "$tmp" "$release"
+	unpack_kernel "$tmp" "$tmp"/debs/linux-image-*.deb
+	rm -r "$tmp/debs"
+}
+
+unpack_headers()
+{
+	local tmp=$1 release=$2 deb makefile
+	for deb in "$tmp"/debs/linux-headers-*.deb "$tmp"/debs/linux-kbuild-*.deb; do
+		dpkg-deb -x "$deb" "$tmp/headers"
+	done
+	# The tree has to work wherever it lies.
+	makefile=$tmp/headers/usr/src/linux-headers-$release/Makefile
+	# shellcheck disable=SC2016 # make's variables
+	sed -i 's|^include /usr/src|include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))..|' "$makefile"
+}
+
+# unpack_kernel TMP DEB...: what the packages of one kernel hold.
 unpack_kernel()
 {
-	local tmp=$1 deb=$2
-	dpkg-deb -x "$deb" "$tmp/x"
-	mv "$tmp"/x/boot/vmlinuz-* "$tmp/vmlinuz"
-	mkdir -p "$tmp/lib"
-	if [[ -d $tmp/x/usr/lib/modules ]]; then
-		mv "$tmp/x/usr/lib/modules" "$tmp/lib/modules"
-	else
-		mv "$tmp/x/lib/modules" "$tmp/lib/modules"
-	fi
+	local tmp=$1 deb image
+	shift
+	for deb in "$@"; do
+		dpkg-deb -x "$deb" "$tmp/x"
+	done
+	image=$(find "$tmp/x" -name 'vmlinuz*' -type f | head -n1)
+	mv "$image" "$tmp/vmlinuz"
+	mkdir -p "$tmp/lib/modules"
+	for deb in "$tmp"/x/{lib,usr/lib}/modules/*; do
+		[[ ! -d $deb ]] || rsync -a "$deb" "$tmp/lib/modules/"
+	done
 	rm -rf "$tmp/x"
 	finish_kernel "$tmp"
 }
@@ -121,17 +152,18 @@ build_own_kernel()
 # kernel_image WHICH: prints the cached directory of a kernel.
 kernel_image()
 {
-	local text package root
+	local text package release root
 	text=$(hash_files "$vm_dir/lib/kernels.sh")
 	case $1 in
 	6.*)
 		package=$(latest_kernel_package "$1")
-		cached kernel "${package#linux-image-}-$text" build_debian_kernel "$package"
+		release=${package#linux-image-}
+		cached kernel "$release-$text" build_debian_kernel "$release"
 		;;
 	[7-9].*)
 		root=$(sid_root "$1")
-		package=$(basename "$root"/kernel/linux-image-*.deb)
-		cached kernel "${package%.deb}-$text" unpack_kernel "$root/kernel/$package"
+		release=$(cat "$root/kernel/release")
+		cached kernel "$release-$text" unpack_kernel "$root"/kernel/*.deb
 		;;
 	*)
 		compgen -G "$1/bzImage" >/dev/null || compgen -G "$1/vmlinuz*" >/dev/null ||
@@ -144,14 +176,15 @@ kernel_image()
 	esac
 }
 
-# kernel_headers WHICH RELEASE: prints the directory to build modules against,
-# installing it when needed. For sid's kernel the path is one inside sid_root.
+# kernel_headers WHICH RELEASE: prints the directory to build modules against. For
+# sid's kernel the path is one inside sid_root.
 kernel_headers()
 {
+	local dir
 	case $1 in
 	6.*)
-		"$tree/scripts/install-packages" "=linux-headers-$2" >&2
-		echo "/usr/src/linux-headers-$2"
+		dir=$(kernel_image "$1")
+		echo "$dir/headers/usr/src/linux-headers-$2"
 		;;
 	[7-9].*) echo "/usr/src/linux-headers-$2" ;;
 	*) readlink -f "$1/build" ;;

@@ -15,10 +15,10 @@ kvm_boots()
 		printf '#!/bin/sh\necho KVM-BOOTS\nexec /bin/busybox poweroff -f\n' >"$work/probe/init"
 		chmod +x "$work/probe/init"
 		(cd "$work/probe" && find . | cpio --quiet -o -H newc) | cat "$kernel/initrd" - >"$work/probe.img"
-		timeout -k 1 8 qemu-system-x86_64 -nodefaults -no-user-config -display none \
+		(timeout -k 1 8 qemu-system-x86_64 -nodefaults -no-user-config -display none \
 			-no-reboot -M q35 -accel kvm -cpu host -m 512 \
 			-kernel "$kernel/vmlinuz" -initrd "$work/probe.img" \
-			-append "console=ttyS0 panic=-1" -serial "file:$work/probe.log" </dev/null >/dev/null 2>&1 || true
+			-append "console=ttyS0 panic=-1" -serial "file:$work/probe.log" </dev/null; true) >/dev/null 2>&1
 		if grep -qs KVM-BOOTS "$work/probe.log"; then
 			echo yes >"$answer.$$"
 		else

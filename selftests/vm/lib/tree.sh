@@ -21,12 +21,14 @@ kbuild()
 {
 	local which=$1 release=$2 copy headers root
 	shift 2
+	set -- CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 	copy=$(build_copy "$release")
 	headers=$(kernel_headers "$which" "$release")
 	case $which in
 	[7-9].*)
 		root=$(sid_root "$which")
 		mkdir -p "$root/build"
+		# shellcheck disable=SC2016 # expanded by the inner shell
 		unshare -m bash -ec 'mount -t proc proc "$1/proc"; mount --bind "$2" "$1/build"
 			exec chroot "$1" make -s -C "$3" M=/build/kmod "${@:4}"' \
 			kbuild "$root" "$copy" "$headers" "$@"
@@ -61,7 +63,7 @@ stage_module()
 	ln -s "$kernel/lib/modules/$release"/{kernel,modules.order,modules.builtin*} "$dir/"
 	depmod -b "$stage" "$release"
 	find "$dir" -maxdepth 1 -type l -delete
-	rm -r "$stage/lib"
+	rm -r "${stage:?}/lib"
 }
 
 # stage_tools STAGE: builds the tools and installs them.
@@ -76,8 +78,8 @@ stage_tools()
 		make -s -C "$tree/userspace" install DESTDIR="$stage" PREFIX=/usr
 	} >&2 || vm_die "the tools do not build or install"
 	exec {lock}>&-
-	[[ ! -d $stage/lib ]] || { cp -a "$stage/lib/." "$stage/usr/lib/" && rm -r "$stage/lib"; }
-	[[ ! -d $stage/sbin ]] || { cp -a "$stage/sbin/." "$stage/usr/sbin/" && rm -r "$stage/sbin"; }
+	[[ ! -d $stage/lib ]] || { cp -a "$stage/lib/." "$stage/usr/lib/" && rm -r "${stage:?}/lib"; }
+	[[ ! -d $stage/sbin ]] || { cp -a "$stage/sbin/." "$stage/usr/sbin/" && rm -r "${stage:?}/sbin"; }
 }
 
 # stage_selftests STAGE: adds the tests and the guest's side of this directory.

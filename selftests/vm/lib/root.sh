@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154,SC2034
 #
-# Root file systems: one Debian bookworm image that every virtual machine boots,
-# and a sid directory in which modules for sid's kernel are compiled.
+# The Debian bookworm image that every virtual machine boots.
 
 debootstrap()
 {
@@ -43,26 +42,6 @@ build_root()
 root_image()
 {
 	local dir
-	dir=$(cached root "$(hash_files "$vm_dir/root-packages" "$vm_dir/lib/images.sh")" build_root)
+	dir=$(cached root "$(hash_files "$vm_dir/root-packages" "$vm_dir/lib/root.sh")" build_root)
 	echo "$dir/root.erofs"
-}
-
-build_sid()
-{
-	local tmp=$1 series=$2
-	# shellcheck disable=SC2016 # expanded by the hook's shell
-	debootstrap "$tmp" --include="gcc,make,kmod,linux-headers-$series.*-amd64" \
-		--customize-hook='set -e; mkdir "$1/kernel"
-			for h in "$1"/usr/src/linux-headers-*-amd64; do last=${h##*/linux-headers-}; done
-			chroot "$1" sh -c "cd /kernel && apt-get -q download linux-image-$last"' \
-		sid "$tmp/root"
-	rm -rf "$tmp"/root/usr/share/man "$tmp"/root/var/lib/apt/lists
-}
-
-# sid_root SERIES: prints the directory of the sid root with headers of SERIES.
-sid_root()
-{
-	local dir
-	dir=$(cached sid "$1-$(hash_files "$vm_dir/lib/images.sh")" build_sid "$1")
-	echo "$dir/root"
 }
