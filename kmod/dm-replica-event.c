@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ring between those who raise events, in any context, and the worker that
+ * sends them.
+ */
+#include <linux/slab.h>
+
+#include "dm-replica.h"
+#include "dm-replica-event.h"
+
+/* Events that wait to be sent, at most.  A power of two. */
+#define REPLICA_EVENTS	64
+
+/**
+ * struct replica_event_ring - events not yet sent
+ * @lock: the event lock, guards everything here
+ * @seq: number of the last event that was raised, kept or not
+ * @head: events put in since the beginning
+ * @tail: events taken out since the beginning
+ * @events: the ring, event n at n modulo REPLICA_EVENTS
+ */
+struct replica_event_ring {
+	spinlock_t lock;	/* the event lock */
+	u64 seq;
+	unsigned int head;
+	unsigned int tail;
+	struct replica_event events[REPLICA_EVENTS];
+};
+
+/**
+ * replica_event_ring_create - make an empty ring
+ *
+ * May sleep.
+ *
+ * Return: the ring, or NULL when there is no memory.
+ */
+struct replica_event_ring *replica_event_ring_create(void)
+{
+	struct replica_event_ring *ring = kvzalloc(sizeof(*ring), GFP_KERNEL);
+
+	BUILD_BUG_ON_NOT_POWER_OF_2(REPLICA_EVENTS);
+	if (ring)
+		spin_lock_init(&ring->lock);
+	return ring;
+}
+
+/**
+ * replica_event_ring_destroy - free a ring and what it still holds
+ * @ring: from replica_event_ring_create(), or NULL
+ *
+ * May sleep.  The worker must not run any more.
+ */
+void replica_event_ring_destroy(struct replica_event_ring *ring)
+{
+	kvfree(ring);
+}
+
+/*
+ * Numbers the event and keeps it.  An event that finds no room loses its place
+ * but not its number: the gap tells the listeners.
+ */
+static bool ring_put(struct replica_event_ring *ring, struct replica_event *event)
+{
+	unsigned long flags;
+	bool room;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	event->seq = ++ring->seq;
+	event->time_ms = ktime_to_ms(ktime_get_real());
+	room = ring->head - ring->tail < REPLICA_EVENTS;
+	if (room)
+		ring->events[ring->head++ % REPLICA_EVENTS] = *event;
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return room;
+}
+
+static bool ring_take(struct replica_event_ring *ring, struct replica_event *event)
+{
+	unsigned long flags;
+	bool any;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	any = ring->head != ring->tail;
+	if (any)
+		*event = ring->events[ring->tail++ % REPLICA_EVENTS];
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return any;
+}
+
+/**
+ * replica_event_raise - number an event, keep it, and have it sent soon
+ * @replica: what it happened to
+ * @event: type and its details; seq and time_ms are filled in here
+ *
+ * Any context.  Takes the event lock only.
+ */
+void replica_event_raise(struct replica *replica, struct replica_event *event)
+{
+	if (!ring_put(replica->events, event))
+		replica_count(replica, DM_REPLICA_C_EVENTS_DROPPED, 1);
+	queue_work(replica->wq, &replica->event_work);
+}
+
+/**
+ * replica_event_seq - number of the last event
+ * @replica: whose
+ *
+ * Any context.
+ *
+ * Return: the number, 0 when there was no event yet.
+ */
+u64 replica_event_seq(struct replica *replica)
+{
+	struct replica_event_ring *ring = replica->events;
+	unsigned long flags;
+	u64 seq;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	seq = ring->seq;
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return seq;
+}
+
+/*
+ * Wakes those who wait for the mapped device ("dmsetup wait").  It may be on
+ * its way out: the device number is good for as long as the association lives,
+ * and leads to a mapped device with a reference, or to none.  The number may
+ * belong to somebody else by now; replica->md, compared and not followed, tells.
+ */
+static void wake_waiters(struct replica *replica)
+{
+	struct mapped_device *md = dm_get_md(replica->dev);
+	struct dm_table *table;
+	int srcu;
+
+	if (!md)
+		return;
+	if (md == READ_ONCE(replica->md)) {
+		table = dm_get_live_table(md, &srcu);
+		if (table)
+			dm_table_event(table);
+		dm_put_live_table(md, srcu);
+	}
+	dm_put(md);
+}
+
+/**
+ * replica_event_work - send what the ring holds
+ * @work: event_work of a replica
+ *
+ * Takes no lock that is held while somebody waits for this worker.  One run
+ * sends what was there when it began: whatever is raised later queues it again.
+ */
+void replica_event_work(struct work_struct *work)
+{
+	struct replica *replica = container_of(work, struct replica, event_work);
+	struct replica_event event;
+	unsigned int sent = 0;
+
+	while (sent < REPLICA_EVENTS && ring_take(replica->events, &event)) {
+		replica_netlink_event(replica, &event);
+		sent++;
+	}
+	if (sent)
+		wake_waiters(replica);
+}
