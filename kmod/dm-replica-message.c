@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages, "dmsetup message NAME 0 ...":
+ *
+ *	abort | activate | deactivate | fracture | resync | resume | split |
+ *	suspend | reset_to_sync [force]
+ *	set <setting> <value>
+ *	confirm [<ms>]
+ *	cancel <job id>
+ *	jobs
+ *	help
+ *
+ * The operations are those of the netlink command OPERATE, the settings are
+ * written as in the table line.  device-mapper returns only an errno to the
+ * sender, so the sentence that belongs to it goes to the kernel log.
+ */
+#include <linux/kernel.h>
+
+#include "dm-replica.h"
+
+/* How long "confirm" without a number waits, ms. */
+#define REPLICA_MESSAGE_CONFIRM_MS	30000
+
+/* Characters of a sender's words that are repeated in the log. */
+#define REPLICA_MESSAGE_ECHO		32
+
+/**
+ * struct message_call - one message
+ * @replica: the association, with a reference
+ * @argc: words behind the name of the message
+ * @argv: these words
+ * @result: text for the sender
+ * @maxlen: size of @result
+ * @error: set to a sentence by a handler that fails
+ */
+struct message_call {
+	struct replica *replica;
+	unsigned int argc;
+	char **argv;
+	char *result;
+	unsigned int maxlen;
+	const char *error;
+};
+
+/**
+ * struct message_type - one row of the table of messages
+ * @name: first word of the message
+ * @usage: the words behind it, for help
+ * @min_args: fewest words behind the name
+ * @max_args: most words behind the name
+ * @handler: does it; returns 0, 1 when @result holds text, or a negative errno
+ */
+struct message_type {
+	const char *name;
+	const char *usage;
+	unsigned int min_args;
+	unsigned int max_args;
+	int (*handler)(struct message_call *call);
+};
+
+static int message_set(struct message_call *call)
+{
+	struct replica_settings settings = {};
+	char *parse_error = NULL;
+	unsigned int bad;
+	u32 mask = 0;
+	int err;
+
+	err = replica_setting_parse(&settings, &mask, call->argv[0], call->argv[1], &parse_error);
+	if (err) {
+		call->error = parse_error;
+		return err;
+	}
+	return replica_settings_apply(call->replica, &settings, mask, &bad, &call->error);
+}
+
+static int message_confirm(struct message_call *call)
+{
+	unsigned int timeout_ms = REPLICA_MESSAGE_CONFIRM_MS;
+	int err;
+
+	if (call->argc && (kstrtouint(call->argv[0], 10, &timeout_ms) || !timeout_ms ||
+			   timeout_ms > DM_REPLICA_CONFIRM_MAX_MS)) {
+		call->error = "the time to wait must be 1 to 3600000 ms";
+		return -EINVAL;
+	}
+	err = replica_confirm_wait(call->replica, timeout_ms);
+	if (err == -ETIMEDOUT)
+		call->error = "the time expired before all writes were durable on the replica";
+	else if (err == -EIO)
+		call->error = "not all writes are durable on the replica";
+	return err;
+}
+
+static int message_cancel(struct message_call *call)
+{
+	u32 id;
+
+	if (kstrtou32(call->argv[0], 10, &id) || !id) {
+		call->error = "a job is named by its number, from 1";
+		return -EINVAL;
+	}
+	return replica_job_cancel(call->replica, id, &call->error);
+}
+
+static int message_jobs(struct message_call *call)
+{
+	unsigned int sz = 0, maxlen = call->maxlen;
+	char *result = call->result;
+	struct replica_job job;
+	u32 after;
+
+	for (after = 0; replica_job_next(call->replica, after, &job); after = job.id) {
+		DMEMIT("%u %s %s %u %llu %llu %llu %llu %u%s%s\n", job.id,
+		       replica_job_type_name(job.type), replica_job_state_name(job.state),
+		       replica_job_percent(&job), job.bytes_done, job.bytes_total,
+		       job.started_ms, replica_job_elapsed_ms(&job), job.error_code,
+		       *job.error_text ? " " : "", job.error_text);
+	}
+	return 1;
+}
+
+static int message_help(struct message_call *call);
+
+static const struct message_type messages[] = {
+	{ "set", " <payload|resync_rate|recovery|on_replica_error|replica_timeout> <value>",
+	  2, 2, message_set },
+	{ "confirm", " [<ms>]", 0, 1, message_confirm },
+	{ "cancel", " <job id>", 1, 1, message_cancel },
+	{ "jobs", "", 0, 0, message_jobs },
+	{ "help", "", 0, 0, message_help },
+};
+
+static int message_help(struct message_call *call)
+{
+	unsigned int sz = 0, maxlen = call->maxlen, i;
+	char *result = call->result;
+	const char *operation;
+
+	for (i = 0; (operation = replica_operation_name(i)); i++)
+		DMEMIT("%s [force]\n", operation);
+	for (i = 0; i < ARRAY_SIZE(messages); i++)
+		DMEMIT("%s%s\n", messages[i].name, messages[i].usage);
+	return 1;
+}
+
+static int call_operation(struct message_call *call, u16 operation)
+{
+	bool force = call->argc == 1 && !strcmp(call->argv[0], "force");
+	u32 job_id;
+
+	if (call->argc && !force) {
+		call->error = "an operation takes nothing but the word force";
+		return -EINVAL;
+	}
+	return replica_operate(call->replica, operation, force, &job_id, &call->error);
+}
+
+static int call_message(struct message_call *call, const char *name)
+{
+	const struct message_type *type;
+
+	for (type = messages; type < messages + ARRAY_SIZE(messages); type++) {
+		if (strcmp(name, type->name))
+			continue;
+		if (call->argc < type->min_args || call->argc > type->max_args) {
+			call->error = "wrong number of words, see the message help";
+			return -EINVAL;
+		}
+		return type->handler(call);
+	}
+	call->error = "there is no such message, see the message help";
+	return -EINVAL;
+}
+
+/**
+ * replica_message - the message method of the target
+ * @ti: the target
+ * @argc: number of words, at least 1
+ * @argv: the words
+ * @result: text for the sender
+ * @maxlen: size of @result
+ *
+ * Return: 0, 1 when @result holds text, or a negative errno.
+ */
+int replica_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
+		    unsigned int maxlen)
+{
+	struct message_call call = {
+		.replica = replica_target_get(ti->private),
+		.argc = argc - 1,
+		.argv = argv + 1,
+		.result = result,
+		.maxlen = maxlen,
+	};
+	u16 operation = replica_operation_by_name(argv[0]);
+	int r;
+
+	r = operation ? call_operation(&call, operation) : call_message(&call, argv[0]);
+	replica_put(call.replica);
+	if (r < 0)
+		DMWARN("%s: message %.*s refused: %s (%d)", dm_table_device_name(ti->table),
+		       REPLICA_MESSAGE_ECHO, argv[0], call.error ?: "no reason given", r);
+	return r;
+}
