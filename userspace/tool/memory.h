@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Allocation for a short-lived program: these never return NULL. */
+#ifndef REPLICACTL_MEMORY_H
+#define REPLICACTL_MEMORY_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+void *mem_zero(size_t count, size_t size);
+char *mem_text(const char *text);
+char *mem_vformat(const char *format, va_list args);
+char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif /* REPLICACTL_MEMORY_H */
