@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* replicactl create, check */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "hint.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "report.h"
+#include "settings.h"
+#include "show.h"
+
+/* ---- create ---- */
+
+struct create_options {
+	const char *name;
+	uint32_t sync_type;
+	uint32_t mode;
+	const char *settings;
+	bool skip_initial_copy;
+	uint32_t wait_for;
+	uint32_t timeout_ms;
+	bool dry_run;
+	bool force;
+};
+
+#define O struct create_options
+static const struct option create_table[] = {
+	OPTION(O, name, "name", "NAME", "Name of the replica and its /dev/mapper device", read_text,
+	       COMPLETE_NOTHING),
+	OPTION(O, sync_type, "sync-type", "TYPE", "Kind of copy: mirror (the default)", read_sync_type,
+	       COMPLETE_SYNC_TYPE),
+	OPTION(O, mode, "mode", "MODE", "When a write is complete: sync (the default)", read_mode,
+	       COMPLETE_MODE),
+	OPTION(O, settings, "settings", "KEY=VALUE,...", "Settings to begin with, as of 'set'", read_text,
+	       COMPLETE_SETTING),
+	OPTION_FLAG(O, skip_initial_copy, "skip-initial-copy",
+		    "SOURCE and TARGET are known to be equal already"),
+	OPTION(O, wait_for, "wait-for", "STATE", "Return when this copy state is reached", read_state,
+	       COMPLETE_STATE),
+	OPTION(O, timeout_ms, "timeout", "TIME", "Longest wait of --wait-for; seconds without a unit",
+	       read_seconds, COMPLETE_NOTHING),
+	OPTION_FLAG(O, dry_run, "dry-run", "Check everything and create nothing"),
+	OPTION_FLAG(O, force, "force", "Overwrite a TARGET that carries data"),
+};
+#undef O
+
+static void show_created(struct out *out, const struct replica_create_result *result)
+{
+	out_string(out, KEY_JSON("ElementName"), result->element_name);
+	out_string(out, KEY_JSON("UUID"), result->uuid);
+	out_string(out, KEY_JSON("Device"), result->device);
+	out_string(out, KEY_JSON("TargetStorageVolume"), result->target_storage_volume);
+	out_object(out, KEY_JSON("TargetReplicaPeer"));
+	out_number(out, KEY_JSON("PeerObjectType"), result->peer.object_type);
+	out_string(out, KEY_JSON("PeerObjectName"), result->peer.object_name);
+	out_string(out, KEY_JSON("PeerUniqueId"), result->peer.unique_id);
+	out_string(out, KEY_JSON("PeerSystemName"), result->peer.system_name);
+	out_bool(out, KEY_JSON("IsPrimary"), result->peer.is_primary);
+	out_end(out);
+	if (result->job_id)
+		out_number(out, KEY_JSON("JobID"), result->job_id);
+	else
+		out_none(out, KEY_JSON("JobID"));
+	out_string(out, KEY_JSON("Table"), result->table);
+	if (result->info)
+		show_replica_member(out, result->info);
+	show_findings(out, result->findings, NULL);
+}
+
+/* What was found beside what the error is about. */
+static void show_asides(struct out *out, const struct replica_finding *list, bool refused)
+{
+	const struct replica_finding *finding;
+
+	for (finding = list; finding; finding = finding->next) {
+		if (finding->severity >= REPLICA_SEVERITY_ERROR && refused && finding != list)
+			out_also(out, finding->sentence);
+		else if (finding->severity == REPLICA_SEVERITY_WARNING)
+			out_warning(out, "%s", finding->sentence);
+	}
+}
+
+static void say_created(struct out *out, struct cli *cli, const struct replica_create_result *result,
+			int ret)
+{
+	const struct create_options *opts = cli->options;
+	const char *source = cli->args[0], *target = cli->args[1], *name = result->element_name;
+
+	if (opts->dry_run) {
+		out_message(out, "'%s' could be created with this table; nothing was changed:\n%s",
+			    name, result->table);
+	} else if (ret == REPLICA_JOB_STARTED) {
+		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
+			    "Use %s in place of %s from now on; 'replicactl wait %s' waits for the copy.",
+			    name, result->job_id, source, target, result->device, source, name);
+	} else {
+		out_message(out, "Created '%s'; it is %s.\nUse %s in place of %s from now on.", name,
+			    result->info ? replica_enum_name(REPLICA_ENUM_COPY_STATE,
+							     result->info->copy_state) : "new",
+			    result->device, source);
+	}
+}
+
+static const char *create_hint(const struct replica_create_result *result)
+{
+	if (!result)
+		return NULL;
+	if (!result->info && result->findings &&
+	    result->findings->severity >= REPLICA_SEVERITY_ERROR)
+		return hint_finding(result->findings);
+	if (result->info)
+		return "the replica exists; 'replicactl status' shows it";
+	return NULL;
+}
+
+static int create_finish(struct cli *cli, int ret, const struct replica_create_result *result)
+{
+	const struct replica_error *err = replica_last_error(cli->ctx);
+	struct out *out = report_new(cli);
+	bool refused = ret && ret != REPLICA_JOB_STARTED;
+
+	if (result)
+		show_created(out, result);
+	if (result)
+		show_asides(out, result->findings, refused);
+	if (!refused) {
+		say_created(out, cli, result, ret);
+		return report_finish(cli, out, ret);
+	}
+	if (err && replica_error_sm_code(err) == ECANCELED && interrupt_pending())
+		return report_interrupted(cli, out, "stopped waiting; the replica exists and the copy goes on");
+	return report_failure(cli, out, ret, NULL, create_hint(result));
+}
+
+static int create_run(struct cli *cli)
+{
+	const struct create_options *opts = cli->options;
+	struct replica_create_result *result = NULL;
+	struct replica_settings settings = { 0 };
+	struct replica_create_args args = {
+		.size = sizeof(args),
+		.source = cli->args[0],
+		.target_storage_volume = cli->args[1],
+		.element_name = opts->name,
+		.sync_type = opts->sync_type,
+		.mode = opts->mode,
+		.replication_settings = &settings,
+		.skip_initial_copy = opts->skip_initial_copy,
+		.force = opts->force,
+		.dry_run = opts->dry_run,
+		.wait_for_copy_state = opts->wait_for,
+		.timeout_ms = opts->timeout_ms,
+		.progress = progress_step,
+	};
+	struct progress progress;
+	int ret, status;
+	char *hint;
+
+	if (opts->timeout_ms && !opts->wait_for)
+		return report_usage(cli, "timeout", "'--timeout' limits the wait of '--wait-for', which is not given");
+	if (opts->dry_run && opts->wait_for)
+		return report_usage(cli, "wait-for", "'--dry-run' creates nothing that '--wait-for' could wait for");
+	if (opts->settings) {
+		ret = settings_read(cli, opts->settings, &settings, &hint);
+		if (ret) {
+			status = report_failure(cli, report_new(cli), ret, NULL, hint);
+			free(hint);
+			return status;
+		}
+	}
+	args.progress_data = &progress;
+	if (opts->wait_for)
+		progress_begin(&progress, cli);
+	ret = replica_create_replica(cli->ctx, &args, &result);
+	if (opts->wait_for)
+		progress_end(&progress);
+	status = create_finish(cli, ret, result);
+	replica_create_result_free(result);
+	return status;
+}
+
+const struct command cmd_create = {
+	.name = "create",
+	.group = GROUP_MAKE,
+	.run = create_run,
+	.min_args = 2,
+	.max_args = 2,
+	.args = "SOURCE TARGET",
+	.complete = { COMPLETE_DEVICE, COMPLETE_DEVICE },
+	.help = "Create a replica: make TARGET a copy of SOURCE",
+	.details =
+		"Makes the new device /dev/mapper/NAME, to be used in place of SOURCE from then\n"
+		"on: it reads from SOURCE and writes to both. Neither may be in use. All data on\n"
+		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
+		"without --force. The initial copy runs in the kernel after the command has\n"
+		"returned (return value 4096), unless --wait-for is given.",
+	COMMAND_OPTIONS(create_table, struct create_options),
+};
+
+/* ---- check ---- */
+
+struct check_options {
+	const char *name;
+	bool force;
+};
+
+#define O struct check_options
+static const struct option check_table[] = {
+	OPTION(O, name, "name", "NAME", "Check this name too", read_text, COMPLETE_NOTHING),
+	OPTION_FLAG(O, force, "force", "Check as for 'create --force'"),
+};
+#undef O
+
+static int check_run(struct cli *cli)
+{
+	const struct check_options *opts = cli->options;
+	const char *source = cli->args[0], *target = cli->args[1];
+	struct replica_finding *list = NULL;
+	struct out *out;
+	int ret, status;
+
+	ret = replica_check(cli->ctx, source, target, opts->name, opts->force, &list);
+	out = report_new(cli);
+	out_string(out, KEY_JSON("SourceStorageVolume"), source);
+	out_string(out, KEY_JSON("TargetStorageVolume"), target);
+	show_findings(out, list, "");
+	if (ret) {
+		status = report_failure(cli, out, ret, NULL, list ? hint_finding(list) : NULL);
+	} else {
+		out_message(out, "%s can become a replica of %s.", target, source);
+		status = report_finish(cli, out, ret);
+	}
+	replica_finding_free(list);
+	return status;
+}
+
+const struct command cmd_check = {
+	.name = "check",
+	.group = GROUP_MAKE,
+	.run = check_run,
+	.min_args = 2,
+	.max_args = 2,
+	.args = "SOURCE TARGET",
+	.complete = { COMPLETE_DEVICE, COMPLETE_DEVICE },
+	.help = "Examine whether 'create' would succeed",
+	.details =
+		"Lists everything that stands in the way, with the value that 'create' would\n"
+		"return for it, and what is worth knowing.",
+	COMMAND_OPTIONS(check_table, struct check_options),
+};

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* replicactl wait, confirm */
+#include <errno.h>
+
+#include "interrupt.h"
+#include "progress.h"
+#include "report.h"
+#include "show.h"
+
+/* ---- wait ---- */
+
+struct wait_options {
+	uint32_t state;
+	uint32_t timeout_ms;
+};
+
+#define O struct wait_options
+static const struct option wait_table[] = {
+	OPTION(O, state, "for", "STATE", "The copy state to wait for (default: synchronized)", read_state,
+	       COMPLETE_STATE),
+	OPTION(O, timeout_ms, "timeout", "TIME", "Longest wait; seconds without a unit (default: no limit)",
+	       read_seconds, COMPLETE_NOTHING),
+};
+#undef O
+
+static int wait_finish(struct cli *cli, int ret, const struct replica_info *info)
+{
+	const struct replica_error *err = replica_last_error(cli->ctx);
+	struct out *out = report_new(cli);
+
+	if (info)
+		show_replica_member(out, info);
+	if (!ret) {
+		out_message(out, "'%s' is %s.", cli->args[0],
+			    info ? replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state) :
+				   "there");
+		return report_finish(cli, out, ret);
+	}
+	if (err && replica_error_sm_code(err) == ECANCELED && interrupt_pending())
+		return report_interrupted(cli, out, "stopped waiting; the replica goes on");
+	return report_failure(cli, out, ret, cli->args[0],
+			      ret == REPLICA_TIMEOUT ? "the replica goes on; 'replicactl status' shows how far it is" :
+						       NULL);
+}
+
+static int wait_run(struct cli *cli)
+{
+	const struct wait_options *opts = cli->options;
+	unsigned int state = opts->state ? opts->state : DM_REPLICA_STATE_SYNCHRONIZED;
+	struct replica_info *info = NULL;
+	struct progress progress;
+	int ret, status;
+
+	progress_begin(&progress, cli);
+	ret = replica_wait_state(cli->ctx, cli->args[0], state, opts->timeout_ms, progress_step,
+				 &progress, &info);
+	progress_end(&progress);
+	status = wait_finish(cli, ret, info);
+	replica_info_free(info);
+	return status;
+}
+
+const struct command cmd_wait = {
+	.name = "wait",
+	.group = GROUP_LOOK,
+	.run = wait_run,
+	.min_args = 1,
+	.max_args = 1,
+	.args = "NAME",
+	.complete = { COMPLETE_NAME },
+	.help = "Wait until a replica is in a certain state",
+	.details =
+		"Ends at once if the replica is in that state, and with an error when the state\n"
+		"cannot be reached any more by waiting. Ctrl-C ends the wait, not the copy.",
+	COMMAND_OPTIONS(wait_table, struct wait_options),
+};
+
+/* ---- confirm ---- */
+
+struct confirm_options {
+	uint32_t timeout_ms;
+};
+
+static const struct option confirm_table[] = {
+	OPTION(struct confirm_options, timeout_ms, "timeout", "TIME",
+	       "Longest wait; seconds without a unit (default: no limit)", read_seconds,
+	       COMPLETE_NOTHING),
+};
+
+static int confirm_run(struct cli *cli)
+{
+	const struct confirm_options *opts = cli->options;
+	const char *name = cli->args[0];
+	int ret = replica_confirm(cli->ctx, name, opts->timeout_ms);
+	struct out *out = report_new(cli);
+
+	out_string(out, KEY_JSON("ElementName"), name);
+	if (ret)
+		return report_failure(cli, out, ret, name, NULL);
+	out_message(out, "Everything written to '%s' before this call is durable on its replica.", name);
+	return report_finish(cli, out, ret);
+}
+
+const struct command cmd_confirm = {
+	.name = "confirm",
+	.group = GROUP_WORK,
+	.run = confirm_run,
+	.min_args = 1,
+	.max_args = 1,
+	.args = "NAME",
+	.complete = { COMPLETE_NAME },
+	.help = "Wait until the replica holds all writes made so far",
+	.details = "This is ConfirmTargetData of CIM: a barrier, after which a backup may begin.",
+	COMMAND_OPTIONS(confirm_table, struct confirm_options),
+};

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The list of commands, in the order of help. */
+#include <string.h>
+
+#include "command.h"
+#include "report.h"
+#include "suggest.h"
+
+const struct command * const commands[] = {
+	&cmd_create,
+	&cmd_check,
+	&cmd_status,
+	&cmd_wait,
+	&cmd_jobs,
+	&cmd_events,
+	&cmd_capabilities,
+	&cmd_set,
+	&cmd_confirm,
+	&cmd_suspend,
+	&cmd_resume,
+	&cmd_fracture,
+	&cmd_split,
+	&cmd_resync,
+	&cmd_abort,
+	&cmd_cancel,
+	&cmd_deactivate,
+	&cmd_activate,
+	&cmd_detach,
+	&cmd_remove,
+	&cmd_help,
+	&cmd_version,
+	&cmd_complete,
+	NULL
+};
+
+const struct command *command_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+int command_unknown(struct cli *cli, const char *name)
+{
+	struct suggestion suggestion;
+	size_t i;
+
+	suggest_start(&suggestion, name);
+	for (i = 0; commands[i]; i++)
+		if (commands[i]->group != GROUP_HIDDEN)
+			suggest_offer(&suggestion, commands[i]->name);
+	if (suggestion.best)
+		return report_usage(cli, "COMMAND", "unknown command '%s'; did you mean '%s'?", name,
+				    suggestion.best);
+	return report_usage(cli, "COMMAND", "unknown command '%s'", name);
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What to do about an error, as one sentence. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hint.h"
+#include "memory.h"
+#include "suggest.h"
+
+#define MODULE_DIR "/sys/module/dm_replica"
+
+/* ---- What a preflight found ---- */
+
+struct check_hint {
+	enum replica_check_code code;
+	const char *text;
+};
+
+static const struct check_hint check_hints[] = {
+	{ REPLICA_CHECK_NOT_FOUND, "'lsblk' lists the block devices of this system" },
+	{ REPLICA_CHECK_NOT_BLOCK,
+	  "give a block device; 'losetup --find --show FILE' makes one of a file" },
+	{ REPLICA_CHECK_SAME_DEVICE, "choose another device for the target" },
+	{ REPLICA_CHECK_OVERLAP, "choose a target that shares no blocks with the source" },
+	{ REPLICA_CHECK_TOO_SMALL, "choose or make a target that is at least as large as the source" },
+	{ REPLICA_CHECK_READ_ONLY, "'blockdev --setrw DEVICE' lifts a read-only setting" },
+	{ REPLICA_CHECK_MOUNTED, "unmount it first; a replica under a mounted file system is not supported yet" },
+	{ REPLICA_CHECK_SWAP, "'swapoff DEVICE' first" },
+	{ REPLICA_CHECK_HOLDERS, "'lsblk DEVICE' shows what lies on it; take that down first" },
+	{ REPLICA_CHECK_OPEN, "'fuser -v DEVICE' shows who has it open" },
+	{ REPLICA_CHECK_SIGNATURE,
+	  "if its data may be lost, use --force; 'wipefs DEVICE' shows what is there" },
+	{ REPLICA_CHECK_IN_REPLICA, "'replicactl status' lists the replicas; 'replicactl detach NAME' ends one" },
+	{ REPLICA_CHECK_NAME_TAKEN, "choose another name with --name; 'dmsetup ls' lists those in use" },
+	{ REPLICA_CHECK_NAME_BAD, "choose a name of letters, digits and '_', '-', '.', '+' with --name" },
+	{ REPLICA_CHECK_BLOCK_SIZE, "'lsblk -o NAME,LOG-SEC' shows the block sizes" },
+	{ REPLICA_CHECK_PERMISSION, "run the command as root" },
+	{ REPLICA_CHECK_MODULE, "load the kernel module: 'modprobe dm-replica'" },
+};
+
+const char *hint_finding(const struct replica_finding *finding)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(check_hints) / sizeof(check_hints[0]); i++)
+		if (check_hints[i].code == finding->code)
+			return check_hints[i].text;
+	return NULL;
+}
+
+/* ---- Errors about a replica ---- */
+
+static char *hint_not_found(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_info *list, *info;
+	struct suggestion suggestion;
+	char *text;
+
+	if (replica_list(ctx, &list))
+		return NULL;
+	suggest_start(&suggestion, name);
+	for (info = list; info; info = info->next)
+		suggest_offer(&suggestion, info->name);
+	if (suggestion.best)
+		text = mem_format("did you mean '%s'?", suggestion.best);
+	else if (list)
+		text = mem_text("'replicactl status' lists the replicas");
+	else
+		text = mem_text("there are no replicas; 'replicactl create' makes one");
+	replica_info_free(list);
+	return text;
+}
+
+/* "resync, activate", of the operations that the state allows. */
+static char *operation_list(const struct replica_capabilities *caps)
+{
+	char *list = mem_text(""), *longer;
+	size_t i;
+
+	for (i = 0; i < caps->nr_operations; i++) {
+		longer = mem_format("%s%s%s", list, *list ? ", " : "",
+				    replica_enum_name(REPLICA_ENUM_OPERATION, caps->operations[i]));
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static char *hint_state(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_capabilities *caps;
+	char *operations, *text;
+
+	if (replica_capabilities(ctx, name, &caps))
+		return NULL;
+	operations = operation_list(caps);
+	text = mem_format("'%s' is %s; possible now: %s", name,
+			  replica_enum_name(REPLICA_ENUM_COPY_STATE, caps->copy_state),
+			  *operations ? operations : "nothing but detach and remove");
+	free(operations);
+	replica_capabilities_free(caps);
+	return text;
+}
+
+static char *hint_of_replica(const struct replica_error *err, const char *name)
+{
+	struct replica_ctx *ctx = replica_ctx_new();
+	char *text = NULL;
+
+	if (!ctx)
+		return NULL;
+	if (replica_error_status_code(err) == REPLICA_NOT_FOUND)
+		text = hint_not_found(ctx, name);
+	else if (replica_error_sm_code(err) == REPLICA_SM_IN_USE)
+		text = hint_state(ctx, name);
+	replica_ctx_free(ctx);
+	return text;
+}
+
+char *hint_make(const struct replica_error *err, const char *name)
+{
+	if (replica_error_status_code(err) == REPLICA_ACCESS_DENIED)
+		return mem_text("run the command as root (it needs CAP_SYS_ADMIN)");
+	if (replica_error_status_code(err) == REPLICA_NOT_SUPPORTED && access(MODULE_DIR, F_OK))
+		return mem_text("load the kernel module: 'modprobe dm-replica'");
+	if (replica_error_status_code(err) == REPLICA_CACHE_OUT_OF_DATE)
+		return mem_text("things changed meanwhile; look at 'replicactl status' and try again");
+	return name ? hint_of_replica(err, name) : NULL;
+}

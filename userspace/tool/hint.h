@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What to do about an error. */
+#ifndef REPLICACTL_HINT_H
+#define REPLICACTL_HINT_H
+
+#include <replica/libreplica.h>
+
+/* For an error of the library about the replica name (or NULL); NULL: none known. */
+char *hint_make(const struct replica_error *err, const char *name);
+/* For what a preflight found. */
+const char *hint_finding(const struct replica_finding *finding);
+
+#endif /* REPLICACTL_HINT_H */

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The library's structures as parts of a document.  Members are named as CIM
+ * and MSFT_SM* classes name them; where those have no name, ours follow suit.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "human.h"
+#include "memory.h"
+#include "show.h"
+
+#define TEXT_LEN 64
+
+static void show_enum(struct out *out, struct out_key key, enum replica_enum which,
+		      unsigned int value)
+{
+	out_enum(out, key, value, replica_enum_name(which, value));
+}
+
+enum out_tone show_state_tone(unsigned int copy_state)
+{
+	switch (copy_state) {
+	case DM_REPLICA_STATE_SYNCHRONIZED:
+		return OUT_GOOD;
+	case DM_REPLICA_STATE_BROKEN:
+	case DM_REPLICA_STATE_ABORTED:
+		return OUT_BAD;
+	default:
+		return OUT_BUSY;
+	}
+}
+
+/* ---- Jobs ---- */
+
+uint64_t rate_update(struct rate *rate, const struct replica_job *job)
+{
+	uint64_t average = job->elapsed_ms ? job->bytes_done * 1000 / job->elapsed_ms : 0;
+	uint64_t now;
+
+	if (!rate)
+		return average;
+	if (rate->job != job->id || job->elapsed_ms < rate->elapsed_ms ||
+	    job->bytes_done < rate->done) {
+		*rate = (struct rate){ job->id, job->bytes_done, job->elapsed_ms, average };
+	} else if (job->elapsed_ms - rate->elapsed_ms >= 400) {
+		now = (job->bytes_done - rate->done) * 1000 / (job->elapsed_ms - rate->elapsed_ms);
+		rate->value = rate->value ? (rate->value * 2 + now) / 3 : now;
+		rate->done = job->bytes_done;
+		rate->elapsed_ms = job->elapsed_ms;
+	}
+	return rate->value;
+}
+
+static bool job_runs(const struct replica_job *job)
+{
+	return job->state < DM_REPLICA_JOB_COMPLETED;
+}
+
+char *show_job_text(const struct replica_job *job, uint64_t rate)
+{
+	char done[TEXT_LEN], total[TEXT_LEN], speed[TEXT_LEN], left[TEXT_LEN];
+
+	human_bytes(done, sizeof(done), job->bytes_done);
+	human_bytes(total, sizeof(total), job->bytes_total);
+	human_bytes(speed, sizeof(speed), rate);
+	if (!job->has_eta)
+		return mem_format("%s of %s, %s/s", done, total, speed);
+	human_duration(left, sizeof(left), job->eta_ms);
+	return mem_format("%s of %s, %s/s, %s left", done, total, speed, left);
+}
+
+static enum out_tone job_tone(const struct replica_job *job)
+{
+	if (job_runs(job))
+		return OUT_BUSY;
+	return job->state == DM_REPLICA_JOB_COMPLETED ? OUT_GOOD : OUT_BAD;
+}
+
+void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
+{
+	if (job->name)
+		out_string(out, KEY("ElementName", "Name", "NAME"), job->name);
+	out_number(out, KEY("JobID", NULL, "JOB"), job->id);
+	show_enum(out, KEY("JobType", "Type", "TYPE"), REPLICA_ENUM_JOB_TYPE, job->type);
+	show_enum(out, KEY("JobState", "State", "STATE"), REPLICA_ENUM_JOB_STATE, job->state);
+	out_tone(out, job_tone(job));
+	out_percent(out, KEY("PercentComplete", NULL, "DONE"), job->percent);
+	out_bytes(out, KEY("BytesDone", "Copied", "COPIED"), job->bytes_done);
+	out_bytes(out, KEY("BytesTotal", "To copy", NULL), job->bytes_total);
+	out_rate(out, KEY("BytesPerSecond", "Rate", "RATE"), rate);
+	out_time(out, KEY("StartTime", "Started", NULL), job->start_time);
+	out_duration(out, KEY("ElapsedTime", "Running for", "ELAPSED"), job->elapsed_ms);
+	if (job->has_eta)
+		out_duration(out, KEY("RemainingTime", "Time left", "LEFT"), job->eta_ms);
+	else
+		out_none(out, KEY("RemainingTime", NULL, "LEFT"));
+	out_number(out, KEY("ErrorCode", NULL, NULL), job->error_code);
+	out_string(out, KEY("ErrorDescription", job->error_text ? "Error" : NULL, "ERROR"),
+		   job->error_text);
+}
+
+static void show_running_job(struct out *out, const struct replica_info *info,
+			     const struct show_style *style)
+{
+	const struct replica_job *job = info->job;
+	uint64_t speed;
+	char *text;
+
+	if (!job) {
+		out_none(out, KEY_JSON("Job"));
+		return;
+	}
+	speed = rate_update(style->rate, job);
+	text = show_job_text(job, speed);
+	out_bar(out, "Copy", job->percent, text);
+	free(text);
+	text = mem_format("Job %" PRIu32, job->id);
+	out_object(out, KEY("Job", style->brief ? NULL : text, NULL));
+	show_job(out, job, speed);
+	out_end(out);
+	free(text);
+}
+
+/* ---- Settings and counters ---- */
+
+void show_settings(struct out *out, const struct replica_settings *set, const char *label)
+{
+	bool stop = set->on_replica_error == DM_REPLICA_ON_ERROR_STOP;
+
+	out_object(out, KEY("ReplicationSettings", label, NULL));
+	show_enum(out, KEY("Payload", "payload", NULL), REPLICA_ENUM_PAYLOAD, set->payload);
+	show_enum(out, KEY("OnReplicaError", "on_replica_error", NULL), REPLICA_ENUM_ON_ERROR,
+		  set->on_replica_error);
+	out_bool(out, KEY_JSON("FailedCopyStopsHostIO"), stop);
+	show_enum(out, KEY("CopyRecoveryMode", "recovery", NULL), REPLICA_ENUM_RECOVERY,
+		  set->recovery);
+	if (set->resync_rate)
+		out_rate(out, KEY_TEXT("resync_rate"), (uint64_t)set->resync_rate << 20);
+	else
+		out_string(out, KEY_TEXT("resync_rate"), "auto");
+	out_number(out, KEY_JSON("ResyncRate"), set->resync_rate);
+	if (set->replica_timeout_ms)
+		out_duration(out, KEY_TEXT("replica_timeout"), set->replica_timeout_ms);
+	else
+		out_string(out, KEY_TEXT("replica_timeout"), "0 (waits for ever)");
+	out_number(out, KEY_JSON("ReplicaTimeout"), set->replica_timeout_ms);
+	out_end(out);
+}
+
+/* "read_bytes" is "ReadBytes" in JSON and "Read bytes" in text. */
+static char *respell(const char *name, bool camel)
+{
+	char *text = mem_text(name), *to = text;
+	bool upper = true;
+
+	for (; *name; name++) {
+		if (*name == '_') {
+			upper = camel;
+			if (!camel)
+				*to++ = ' ';
+			continue;
+		}
+		*to++ = upper ? toupper((unsigned char)*name) : *name;
+		upper = false;
+	}
+	*to = '\0';
+	return text;
+}
+
+static void show_counters(struct out *out, const struct replica_counters *counters, bool in_text)
+{
+	const char *name;
+	char *json, *label;
+	uint64_t value;
+	size_t i;
+
+	out_object(out, KEY("Counters", in_text ? "Counters" : NULL, NULL));
+	for (i = 0; !replica_counter_entry(counters, i, &name, &value); i++) {
+		json = respell(name, true);
+		label = respell(name, false);
+		out_number(out, KEY(json, label, NULL), value);
+		free(json);
+		free(label);
+	}
+	out_end(out);
+}
+
+/* ---- Replicas ---- */
+
+static void show_identity(struct out *out, const struct replica_info *info)
+{
+	char *device = mem_format("/dev/mapper/%s", info->name);
+	char *number = mem_format("%" PRIu32 ":%" PRIu32, info->major, info->minor);
+	char *both = mem_format("%s (%s)", device, number);
+
+	out_string(out, KEY("ElementName", "Name", "NAME"), info->name);
+	out_string(out, KEY_JSON("Device"), device);
+	out_string(out, KEY_JSON("DeviceNumber"), number);
+	out_string(out, KEY_TEXT("Device"), both);
+	out_string(out, KEY_JSON("UUID"), info->uuid);
+	free(device);
+	free(number);
+	free(both);
+}
+
+static void show_state(struct out *out, const struct replica_info *info)
+{
+	show_enum(out, KEY("CopyState", "State", "STATE"), REPLICA_ENUM_COPY_STATE,
+		  info->copy_state);
+	out_tone(out, show_state_tone(info->copy_state));
+	out_string(out, KEY("Reason", "Reason", NULL), info->reason);
+	show_enum(out, KEY_JSON("RequestedCopyState"), REPLICA_ENUM_COPY_STATE,
+		  info->requested_copy_state);
+	show_enum(out, KEY("ProgressStatus", "Progress", NULL), REPLICA_ENUM_PROGRESS,
+		  info->progress_status);
+	out_percent(out, KEY("PercentSynced", "Synced", "SYNCED"), info->percent_synced);
+	if (info->dm_suspended)
+		out_string(out, KEY_TEXT("Warning"), "the mapped device is suspended: I/O waits");
+	out_bool(out, KEY_JSON("DeviceSuspended"), info->dm_suspended);
+	show_enum(out, KEY("SyncType", "Type", NULL), REPLICA_ENUM_SYNC_TYPE,
+		  REPLICA_SYNC_TYPE_MIRROR);
+	show_enum(out, KEY("Mode", "Mode", "MODE"), REPLICA_ENUM_MODE, info->mode);
+}
+
+static void show_leg(struct out *out, const char *prefix, const char *label, const char *column,
+		     const char *path, const char *number)
+{
+	char *volume = mem_format("%sStorageVolume", prefix);
+	char *device = mem_format("%sDeviceNumber", prefix);
+	char *both = path ? mem_format("%s (%s)", path, number) : mem_text(number);
+
+	out_string(out, KEY(volume, NULL, path ? column : NULL), path);
+	out_string(out, KEY(device, NULL, path ? NULL : column), number);
+	out_string(out, KEY_TEXT(label), both);
+	free(volume);
+	free(device);
+	free(both);
+}
+
+static void show_difference(struct out *out, const struct replica_info *info)
+{
+	char dirty[TEXT_LEN], bytes[TEXT_LEN], age[TEXT_LEN];
+	char *text;
+
+	out_number(out, KEY_JSON("DirtyRegions"), info->dirty_regions);
+	out_bytes(out, KEY("DirtyBytes", NULL, "DIRTY"), info->dirty_bytes);
+	out_bytes(out, KEY_JSON("LagBytes"), info->lag_bytes);
+	out_duration(out, KEY("LagTime", NULL, "LAG"), info->lag_ms);
+	human_bytes(dirty, sizeof(dirty), info->dirty_bytes);
+	text = mem_format("%s in %" PRIu64 " region%s", dirty, info->dirty_regions,
+			  info->dirty_regions == 1 ? "" : "s");
+	out_string(out, KEY_TEXT("May differ"), info->dirty_regions ? text : "nothing");
+	free(text);
+	human_bytes(bytes, sizeof(bytes), info->lag_bytes);
+	human_duration(age, sizeof(age), info->lag_ms);
+	text = mem_format("%s, oldest write %s", bytes, age);
+	out_string(out, KEY_TEXT("Lag"), info->lag_bytes ? text : "none");
+	free(text);
+}
+
+static void show_consistency(struct out *out, const struct replica_info *info)
+{
+	char age[TEXT_LEN];
+	char *text;
+
+	out_bool(out, KEY_JSON("ConsistentNow"), info->consistent_now);
+	if (info->has_consistent_age)
+		out_duration(out, KEY_JSON("ConsistentAge"), info->consistent_age_ms);
+	else
+		out_none(out, KEY_JSON("ConsistentAge"));
+	human_duration(age, sizeof(age), info->consistent_age_ms);
+	if (info->consistent_now)
+		text = mem_text("yes");
+	else if (info->has_consistent_age)
+		text = mem_format("no, was %s ago", age);
+	else
+		text = mem_text("no, never was");
+	out_string(out, KEY_TEXT("Replica usable"), text);
+	out_tone(out, info->consistent_now ? OUT_GOOD : OUT_BUSY);
+	free(text);
+}
+
+static void show_times(struct out *out, const struct replica_info *info)
+{
+	out_time(out, KEY("WhenEstablished", "Created", NULL), info->when_established);
+	out_time(out, KEY("WhenSynced", "Last in sync", NULL), info->when_synced);
+	out_time(out, KEY("WhenSuspended", info->when_suspended ? "Suspended" : NULL, NULL),
+		 info->when_suspended);
+	out_number(out, KEY_JSON("EventSequence"), info->event_seq);
+}
+
+void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style)
+{
+	show_identity(out, info);
+	show_state(out, info);
+	show_leg(out, "Source", "Origin", "ORIGIN", info->origin_path, info->origin);
+	show_leg(out, "Target", "Replica", "REPLICA", info->replica_path, info->replica);
+	out_string(out, KEY("MetaDeviceNumber", info->meta ? "Meta device" : NULL, NULL), info->meta);
+	out_bytes(out, KEY("Size", "Size", NULL), info->size);
+	out_bytes(out, KEY("RegionSize", "Region size", NULL), info->region_size);
+	show_difference(out, info);
+	show_consistency(out, info);
+	show_times(out, info);
+	show_running_job(out, info, style);
+	show_settings(out, &info->settings, style->brief ? NULL : "Settings");
+	show_counters(out, &info->counters, style->counters);
+}
+
+void show_replica_member(struct out *out, const struct replica_info *info)
+{
+	static const struct show_style style;
+
+	out_object(out, KEY_JSON("Replica"));
+	show_replica(out, info, &style);
+	out_end(out);
+}
+
+/* ---- Preflight ---- */
+
+void show_findings(struct out *out, const struct replica_finding *list, const char *label)
+{
+	const struct replica_finding *finding;
+
+	out_list(out, KEY("Findings", label, NULL));
+	for (finding = list; finding; finding = finding->next) {
+		out_row(out);
+		show_enum(out, KEY("PerceivedSeverity", NULL, "SEVERITY"), REPLICA_ENUM_SEVERITY,
+			  finding->severity);
+		out_tone(out, finding->severity >= REPLICA_SEVERITY_ERROR ? OUT_BAD :
+			      finding->severity >= REPLICA_SEVERITY_WARNING ? OUT_BUSY : OUT_PLAIN);
+		out_number(out, KEY("StatusCode", NULL, "CODE"), finding->ret);
+		show_enum(out, KEY_JSON("Check"), REPLICA_ENUM_CHECK, finding->code);
+		out_number(out, KEY_JSON("SMErrorCode"), finding->sm_code);
+		out_string(out, KEY_JSON("ParameterInfo"), finding->parameter);
+		out_bool(out, KEY_JSON("Forceable"), finding->forceable);
+		out_string(out, KEY_JSON("Found"), finding->found);
+		out_string(out, KEY_JSON("Expected"), finding->expected);
+		out_string(out, KEY("Description", NULL, "FINDING"), finding->sentence);
+		out_end(out);
+	}
+	out_end(out);
+}

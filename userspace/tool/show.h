@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The library's structures as parts of a document. */
+#ifndef REPLICACTL_SHOW_H
+#define REPLICACTL_SHOW_H
+
+#include "command.h"
+
+/* Bytes per second of a job: smoothed from call to call, else its average. */
+struct rate {
+	uint32_t job;
+	uint64_t done;
+	uint64_t elapsed_ms;
+	uint64_t value;
+};
+
+uint64_t rate_update(struct rate *rate, const struct replica_job *job);
+
+/* Members of a replica, into the object or row that is open. */
+struct show_style {
+	bool counters;		/* in text too */
+	bool brief;		/* no details of settings and job in text */
+	struct rate *rate;	/* NULL: averages */
+};
+
+void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style);
+/* The same as a member "Replica" of the document. */
+void show_replica_member(struct out *out, const struct replica_info *info);
+/* Of a job, into the object or row that is open. */
+void show_job(struct out *out, const struct replica_job *job, uint64_t rate);
+/* "1.0 GiB of 2.0 GiB, 120.0 MiB/s, 8 s left"; to be freed. */
+char *show_job_text(const struct replica_job *job, uint64_t rate);
+/* Settings, as a member "ReplicationSettings" with that label or none. */
+void show_settings(struct out *out, const struct replica_settings *set, const char *label);
+/* Findings of a preflight, as a list "Findings" with that label or none. */
+void show_findings(struct out *out, const struct replica_finding *list, const char *label);
+
+enum out_tone show_state_tone(unsigned int copy_state);
+
+#endif /* REPLICACTL_SHOW_H */
