@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Names of numbers: one table per enumeration, with the words of CIM, or with
+ * the words of the table line where that has some.
+ */
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replica-private.h"
+
+struct name {
+	unsigned int value;
+	const char *name;
+	const char *alias;		/* accepted, never shown */
+};
+
+static const struct name copy_states[] = {
+	{ DM_REPLICA_STATE_INITIALIZED, "Initialized", NULL },
+	{ DM_REPLICA_STATE_UNSYNCHRONIZED, "Unsynchronized", NULL },
+	{ DM_REPLICA_STATE_SYNCHRONIZED, "Synchronized", NULL },
+	{ DM_REPLICA_STATE_BROKEN, "Broken", NULL },
+	{ DM_REPLICA_STATE_FRACTURED, "Fractured", NULL },
+	{ DM_REPLICA_STATE_SPLIT, "Split", NULL },
+	{ DM_REPLICA_STATE_INACTIVE, "Inactive", NULL },
+	{ DM_REPLICA_STATE_SUSPENDED, "Suspended", NULL },
+	{ DM_REPLICA_STATE_ABORTED, "Aborted", NULL },
+	{ DM_REPLICA_STATE_NOT_APPLICABLE, "Not Applicable", NULL },
+};
+static_assert(ARRAY_SIZE(copy_states) == 10, "enum dm_replica_copy_state");
+
+static const struct name progress[] = {
+	{ DM_REPLICA_PROGRESS_COMPLETED, "Completed", NULL },
+	{ DM_REPLICA_PROGRESS_DORMANT, "Dormant", NULL },
+	{ DM_REPLICA_PROGRESS_INITIALIZING, "Initializing", NULL },
+	{ DM_REPLICA_PROGRESS_SYNCHRONIZING, "Synchronizing", NULL },
+	{ DM_REPLICA_PROGRESS_RESYNCING, "Resyncing", NULL },
+	{ DM_REPLICA_PROGRESS_SPLITTING, "Splitting", NULL },
+	{ DM_REPLICA_PROGRESS_REQUIRES_RESYNC, "Requires Resync", NULL },
+	{ DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE, "Requires Activate", NULL },
+	{ DM_REPLICA_PROGRESS_PENDING, "Pending", NULL },
+	{ DM_REPLICA_PROGRESS_REQUIRES_RESUME, "Requires Resume", NULL },
+};
+static_assert(ARRAY_SIZE(progress) == 10, "enum dm_replica_progress");
+
+static const struct name modes[] = {
+	{ DM_REPLICA_MODE_SYNC, "sync", "Synchronous" },
+	{ DM_REPLICA_MODE_ASYNC, "async", "Asynchronous" },
+	{ DM_REPLICA_MODE_ADAPTIVE, "adaptive", NULL },
+};
+static_assert(ARRAY_SIZE(modes) == 3, "enum dm_replica_mode");
+
+static const struct name sync_types[] = {
+	{ REPLICA_SYNC_TYPE_MIRROR, "mirror", NULL },
+	{ REPLICA_SYNC_TYPE_SNAPSHOT, "snapshot", NULL },
+	{ REPLICA_SYNC_TYPE_CLONE, "clone", NULL },
+	{ REPLICA_SYNC_TYPE_TOKENIZED_CLONE, "tokenized-clone", NULL },
+};
+static_assert(ARRAY_SIZE(sync_types) == 4, "enum replica_sync_type");
+
+static const struct name operations[] = {
+	{ DM_REPLICA_OP_ABORT, "Abort", NULL },
+	{ DM_REPLICA_OP_ACTIVATE, "Activate", NULL },
+	{ DM_REPLICA_OP_DEACTIVATE, "Deactivate", NULL },
+	{ DM_REPLICA_OP_FRACTURE, "Fracture", NULL },
+	{ DM_REPLICA_OP_RESYNC, "Resync", "Resync Replica" },
+	{ DM_REPLICA_OP_RESUME, "Resume", NULL },
+	{ DM_REPLICA_OP_RESET_TO_SYNC, "Reset To Sync", NULL },
+	{ DM_REPLICA_OP_SPLIT, "Split", NULL },
+	{ DM_REPLICA_OP_SUSPEND, "Suspend", NULL },
+};
+static_assert(ARRAY_SIZE(operations) == 9, "enum dm_replica_operation");
+
+static const struct name job_types[] = {
+	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
+	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
+};
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_RESYNC,
+	      "enum dm_replica_job_type");
+
+static const struct name job_states[] = {
+	{ DM_REPLICA_JOB_NEW, "New", NULL },
+	{ DM_REPLICA_JOB_STARTING, "Starting", NULL },
+	{ DM_REPLICA_JOB_RUNNING, "Running", NULL },
+	{ DM_REPLICA_JOB_SUSPENDED, "Suspended", NULL },
+	{ DM_REPLICA_JOB_SHUTTING_DOWN, "Shutting Down", NULL },
+	{ DM_REPLICA_JOB_COMPLETED, "Completed", NULL },
+	{ DM_REPLICA_JOB_TERMINATED, "Terminated", NULL },
+	{ DM_REPLICA_JOB_KILLED, "Killed", NULL },
+	{ DM_REPLICA_JOB_EXCEPTION, "Exception", NULL },
+};
+static_assert(ARRAY_SIZE(job_states) == 9, "enum dm_replica_job_state");
+
+static const struct name event_types[] = {
+	{ DM_REPLICA_EVENT_ADDED, "Added", NULL },
+	{ DM_REPLICA_EVENT_REMOVED, "Removed", NULL },
+	{ DM_REPLICA_EVENT_STATE, "State", NULL },
+	{ DM_REPLICA_EVENT_JOB, "Job", NULL },
+	{ DM_REPLICA_EVENT_SETTINGS, "Settings", NULL },
+	{ DM_REPLICA_EVENT_REPLICA_ERROR, "Replica Error", NULL },
+	{ DM_REPLICA_EVENT_ORIGIN_ERROR, "Origin Error", NULL },
+	{ DM_REPLICA_EVENT_READ_FAILOVER, "Read Failover", NULL },
+	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
+	{ REPLICA_EVENT_LOST, "Lost", NULL },
+};
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_READ_FAILOVER + 2,
+	      "enum dm_replica_event_type and enum replica_event_type");
+
+static const struct name payloads[] = {
+	{ DM_REPLICA_PAYLOAD_COPY, "copy", NULL },
+	{ DM_REPLICA_PAYLOAD_SHARED, "shared", NULL },
+};
+static_assert(ARRAY_SIZE(payloads) == DM_REPLICA_PAYLOAD_SHARED,
+	      "enum dm_replica_payload");
+
+static const struct name on_errors[] = {
+	{ DM_REPLICA_ON_ERROR_TRACK, "track", NULL },
+	{ DM_REPLICA_ON_ERROR_STOP, "stop", NULL },
+};
+static_assert(ARRAY_SIZE(on_errors) == DM_REPLICA_ON_ERROR_STOP,
+	      "enum dm_replica_on_error");
+
+static const struct name recoveries[] = {
+	{ DM_REPLICA_RECOVERY_AUTOMATIC, "automatic", NULL },
+	{ DM_REPLICA_RECOVERY_MANUAL, "manual", NULL },
+};
+static_assert(ARRAY_SIZE(recoveries) == 2, "enum dm_replica_recovery");
+
+static const struct name replication_types[] = {
+	{ 2, "Synchronous Mirror Local", NULL },
+	{ 3, "Asynchronous Mirror Local", NULL },
+	{ 4, "Synchronous Mirror Remote", NULL },
+	{ 5, "Asynchronous Mirror Remote", NULL },
+	{ 6, "Synchronous Snapshot Local", NULL },
+	{ 7, "Asynchronous Snapshot Local", NULL },
+	{ 8, "Synchronous Snapshot Remote", NULL },
+	{ 9, "Asynchronous Snapshot Remote", NULL },
+	{ 10, "Synchronous Clone Local", NULL },
+	{ 11, "Asynchronous Clone Local", NULL },
+	{ 12, "Synchronous Clone Remote", NULL },
+	{ 13, "Asynchronous Clone Remote", NULL },
+	{ 14, "Synchronous TokenizedClone Local", NULL },
+	{ 15, "Asynchronous TokenizedClone Local", NULL },
+	{ 16, "Synchronous TokenizedClone Remote", NULL },
+	{ 17, "Asynchronous TokenizedClone Remote", NULL },
+	{ 18, "Adaptive Mirror Local", NULL },
+	{ 19, "Adaptive Mirror Remote", NULL },
+	{ 20, "Adaptive Snapshot Local", NULL },
+	{ 21, "Adaptive Snapshot Remote", NULL },
+	{ 22, "Adaptive Clone Local", NULL },
+	{ 23, "Adaptive Clone Remote", NULL },
+	{ 24, "Adaptive TokenizedClone Local", NULL },
+	{ 25, "Adaptive TokenizedClone Remote", NULL },
+};
+static_assert(ARRAY_SIZE(replication_types) == 24, "SupportedReplicationTypes");
+
+static const struct name severities[] = {
+	{ REPLICA_SEVERITY_INFO, "info", NULL },
+	{ REPLICA_SEVERITY_WARNING, "warning", NULL },
+	{ REPLICA_SEVERITY_ERROR, "error", NULL },
+};
+static_assert(ARRAY_SIZE(severities) == 3, "enum replica_severity");
+
+static const struct name checks[] = {
+	{ REPLICA_CHECK_NOT_FOUND, "not-found", NULL },
+	{ REPLICA_CHECK_NOT_BLOCK, "not-a-block-device", NULL },
+	{ REPLICA_CHECK_SAME_DEVICE, "same-device", NULL },
+	{ REPLICA_CHECK_OVERLAP, "overlap", NULL },
+	{ REPLICA_CHECK_TOO_SMALL, "too-small", NULL },
+	{ REPLICA_CHECK_EMPTY, "empty", NULL },
+	{ REPLICA_CHECK_READ_ONLY, "read-only", NULL },
+	{ REPLICA_CHECK_MOUNTED, "mounted", NULL },
+	{ REPLICA_CHECK_SWAP, "swap", NULL },
+	{ REPLICA_CHECK_HOLDERS, "holders", NULL },
+	{ REPLICA_CHECK_OPEN, "open", NULL },
+	{ REPLICA_CHECK_SIGNATURE, "signature", NULL },
+	{ REPLICA_CHECK_IN_REPLICA, "in-replica", NULL },
+	{ REPLICA_CHECK_NAME_TAKEN, "name-taken", NULL },
+	{ REPLICA_CHECK_NAME_BAD, "name-bad", NULL },
+	{ REPLICA_CHECK_BLOCK_SIZE, "block-size", NULL },
+	{ REPLICA_CHECK_LARGER, "larger", NULL },
+	{ REPLICA_CHECK_PERMISSION, "permission", NULL },
+	{ REPLICA_CHECK_MODULE, "module", NULL },
+	{ REPLICA_CHECK_POOL_IGNORED, "pool-ignored", NULL },
+};
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_POOL_IGNORED,
+	      "enum replica_check_code");
+
+#define TABLE(t)	{ t, ARRAY_SIZE(t) }
+
+static const struct {
+	const struct name *names;
+	size_t count;
+} tables[] = {
+	[REPLICA_ENUM_COPY_STATE] = TABLE(copy_states),
+	[REPLICA_ENUM_PROGRESS] = TABLE(progress),
+	[REPLICA_ENUM_MODE] = TABLE(modes),
+	[REPLICA_ENUM_SYNC_TYPE] = TABLE(sync_types),
+	[REPLICA_ENUM_OPERATION] = TABLE(operations),
+	[REPLICA_ENUM_JOB_TYPE] = TABLE(job_types),
+	[REPLICA_ENUM_JOB_STATE] = TABLE(job_states),
+	[REPLICA_ENUM_EVENT_TYPE] = TABLE(event_types),
+	[REPLICA_ENUM_PAYLOAD] = TABLE(payloads),
+	[REPLICA_ENUM_ON_ERROR] = TABLE(on_errors),
+	[REPLICA_ENUM_RECOVERY] = TABLE(recoveries),
+	[REPLICA_ENUM_REPLICATION_TYPE] = TABLE(replication_types),
+	[REPLICA_ENUM_SEVERITY] = TABLE(severities),
+	[REPLICA_ENUM_CHECK] = TABLE(checks),
+};
+static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");
+
+EXPORT const char *replica_enum_name(enum replica_enum which, unsigned int value)
+{
+	if ((unsigned int)which >= ARRAY_SIZE(tables))
+		return "Unknown";
+	for (size_t i = 0; i < tables[which].count; i++)
+		if (tables[which].names[i].value == value)
+			return tables[which].names[i].name;
+	return "Unknown";
+}
+
+static const char *skip_separators(const char *s)
+{
+	while (*s == '-' || *s == '_' || *s == ' ')
+		s++;
+	return s;
+}
+
+static bool same_words(const char *a, const char *b)
+{
+	for (;;) {
+		a = skip_separators(a);
+		b = skip_separators(b);
+		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+			return false;
+		if (!*a)
+			return true;
+		a++;
+		b++;
+	}
+}
+
+/* A decimal number, or UINT_MAX. */
+static unsigned int number_of(const char *text)
+{
+	unsigned long value;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return UINT_MAX;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	return *end || errno || value >= UINT_MAX ? UINT_MAX : value;
+}
+
+EXPORT int replica_enum_value(enum replica_enum which, const char *name,
+			      unsigned int *value)
+{
+	unsigned int number;
+
+	if ((unsigned int)which >= ARRAY_SIZE(tables) || !name)
+		return -ENOENT;
+	number = number_of(name);
+	for (size_t i = 0; i < tables[which].count; i++) {
+		const struct name *n = &tables[which].names[i];
+
+		if (same_words(name, n->name) || number == n->value ||
+		    (n->alias && same_words(name, n->alias))) {
+			*value = n->value;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int replica_enum_exact(enum replica_enum which, const char *name,
+		       unsigned int *value)
+{
+	for (size_t i = 0; i < tables[which].count; i++) {
+		if (strcmp(name, tables[which].names[i].name) == 0) {
+			*value = tables[which].names[i].value;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+EXPORT int replica_enum_entry(enum replica_enum which, size_t index,
+			      unsigned int *value, const char **name)
+{
+	if ((unsigned int)which >= ARRAY_SIZE(tables) ||
+	    index >= tables[which].count)
+		return -ENOENT;
+	*value = tables[which].names[index].value;
+	*name = tables[which].names[index].name;
+	return 0;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Settings as text: our own keys, and the CIM names that mean the same. */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "replica-private.h"
+
+#define REGION_MIN	4096ULL
+#define REGION_MAX	((1ULL << 20) << SECTOR_SHIFT)
+
+struct key {
+	const char *name;
+	/* 0 with members and bits of s set, or -EINVAL with the reason */
+	int (*parse)(const char *value, struct replica_settings *s,
+		     const char **why);
+};
+
+static int parse_payload(const char *value, struct replica_settings *s,
+			 const char **why)
+{
+	*why = "must be copy or shared";
+	s->present |= REPLICA_SETTING_PAYLOAD;
+	return replica_enum_exact(REPLICA_ENUM_PAYLOAD, value, &s->payload);
+}
+
+static int parse_on_error(const char *value, struct replica_settings *s,
+			  const char **why)
+{
+	*why = "must be track or stop";
+	s->present |= REPLICA_SETTING_ON_REPLICA_ERROR;
+	return replica_enum_exact(REPLICA_ENUM_ON_ERROR, value,
+				  &s->on_replica_error);
+}
+
+static int parse_recovery(const char *value, struct replica_settings *s,
+			  const char **why)
+{
+	*why = "must be automatic or manual";
+	s->present |= REPLICA_SETTING_RECOVERY;
+	return replica_enum_exact(REPLICA_ENUM_RECOVERY, value, &s->recovery);
+}
+
+static int parse_rate(const char *value, struct replica_settings *s,
+		      const char **why)
+{
+	uint64_t rate = 0;
+
+	*why = "must be auto, or 1 to 1000000 (MiB/s)";
+	s->present |= REPLICA_SETTING_RESYNC_RATE;
+	s->resync_rate = 0;
+	if (strcmp(value, "auto") == 0)
+		return 0;
+	if (strspn(value, "0123456789") != strlen(value) ||
+	    replica_parse_size(value, &rate) ||
+	    rate < 1 || rate > DM_REPLICA_RATE_MAX)
+		return -EINVAL;
+	s->resync_rate = rate;
+	return 0;
+}
+
+static int parse_timeout(const char *value, struct replica_settings *s,
+			 const char **why)
+{
+	uint64_t ms;
+
+	*why = "must be 0 (wait for ever), or 100ms to 1h";
+	s->present |= REPLICA_SETTING_REPLICA_TIMEOUT;
+	if (replica_parse_duration(value, 1, &ms) ||
+	    ms > DM_REPLICA_TIMEOUT_MAX_MS)
+		return -EINVAL;
+	s->replica_timeout_ms = ms;
+	return 0;			/* the lower bound: replica_settings_validate() */
+}
+
+static int parse_region(const char *value, struct replica_settings *s,
+			const char **why)
+{
+	*why = "must be a size like 1M";
+	s->present |= REPLICA_SETTING_REGION_SIZE;
+	return replica_parse_size(value, &s->region_size);
+}
+
+static int parse_stops_host_io(const char *value, struct replica_settings *s,
+			       const char **why)
+{
+	*why = "must be true or false";
+	s->present |= REPLICA_SETTING_ON_REPLICA_ERROR;
+	if (strcasecmp(value, "true") == 0)
+		s->on_replica_error = DM_REPLICA_ON_ERROR_STOP;
+	else if (strcasecmp(value, "false") == 0)
+		s->on_replica_error = DM_REPLICA_ON_ERROR_TRACK;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int parse_recovery_mode(const char *value, struct replica_settings *s,
+			       const char **why)
+{
+	*why = "must be 2 (automatic), 3 (manual) or 4 (implementation decides)";
+	if (strcmp(value, "4") == 0)
+		return 0;
+	s->present |= REPLICA_SETTING_RECOVERY;
+	if (strcmp(value, "2") == 0)
+		s->recovery = DM_REPLICA_RECOVERY_AUTOMATIC;
+	else if (strcmp(value, "3") == 0)
+		s->recovery = DM_REPLICA_RECOVERY_MANUAL;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* The target always exists already, so these two ask for nothing. */
+static int parse_supplier(const char *value, struct replica_settings *s,
+			  const char **why)
+{
+	(void)s;
+	*why = "must be 1, 3, 4 or 5: new target elements are not created";
+	return strlen(value) == 1 && strchr("1345", *value) ? 0 : -EINVAL;
+}
+
+static int parse_thin(const char *value, struct replica_settings *s,
+		      const char **why)
+{
+	(void)s;
+	*why = "must be 2 to 7";
+	return strlen(value) == 1 && strchr("234567", *value) ? 0 : -EINVAL;
+}
+
+static int parse_unsupported(const char *value, struct replica_settings *s,
+			     const char **why)
+{
+	(void)value;
+	(void)s;
+	*why = "is not supported";
+	return -EINVAL;
+}
+
+static const struct key keys[] = {
+	{ "payload", parse_payload },
+	{ "on_replica_error", parse_on_error },
+	{ "recovery", parse_recovery },
+	{ "resync_rate", parse_rate },
+	{ "replica_timeout", parse_timeout },
+	{ "region_size", parse_region },
+	{ "FailedCopyStopsHostIO", parse_stops_host_io },
+	{ "CopyRecoveryMode", parse_recovery_mode },
+	{ "TargetElementSupplier", parse_supplier },
+	{ "ThinProvisioningPolicy", parse_thin },
+};
+
+/* Known to CIM or to Microsoft, and not to us: said so instead of "unknown". */
+static const struct key foreign_keys[] = {
+	{ "CopyPriority", parse_unsupported },
+	{ "DesiredCopyMethodology", parse_unsupported },
+	{ "DesiredRPO", parse_unsupported },
+	{ "MaximumSkew", parse_unsupported },
+	{ "ConsistentPointInTime", parse_unsupported },
+	{ "ReadOnly", parse_unsupported },
+	{ "LogDevices", parse_unsupported },
+	{ "LogSizeInBytes", parse_unsupported },
+	{ "ReplicationQuorum", parse_unsupported },
+};
+
+EXPORT const char *replica_settings_key(size_t index)
+{
+	return index < ARRAY_SIZE(keys) ? keys[index].name : NULL;
+}
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	for (size_t i = 0; i < ARRAY_SIZE(foreign_keys); i++)
+		if (strcmp(foreign_keys[i].name, name) == 0)
+			return &foreign_keys[i];
+	return NULL;
+}
+
+/* True if what both of them set is set differently. */
+static bool contradict(const struct replica_settings *a,
+		       const struct replica_settings *b)
+{
+	uint32_t both = a->present & b->present;
+
+	return ((both & REPLICA_SETTING_PAYLOAD) && a->payload != b->payload) ||
+	       ((both & REPLICA_SETTING_ON_REPLICA_ERROR) &&
+		a->on_replica_error != b->on_replica_error) ||
+	       ((both & REPLICA_SETTING_RECOVERY) && a->recovery != b->recovery) ||
+	       ((both & REPLICA_SETTING_RESYNC_RATE) &&
+		a->resync_rate != b->resync_rate) ||
+	       ((both & REPLICA_SETTING_REPLICA_TIMEOUT) &&
+		a->replica_timeout_ms != b->replica_timeout_ms) ||
+	       ((both & REPLICA_SETTING_REGION_SIZE) &&
+		a->region_size != b->region_size);
+}
+
+static void merge(struct replica_settings *to, const struct replica_settings *from)
+{
+	if (from->present & REPLICA_SETTING_PAYLOAD)
+		to->payload = from->payload;
+	if (from->present & REPLICA_SETTING_ON_REPLICA_ERROR)
+		to->on_replica_error = from->on_replica_error;
+	if (from->present & REPLICA_SETTING_RECOVERY)
+		to->recovery = from->recovery;
+	if (from->present & REPLICA_SETTING_RESYNC_RATE)
+		to->resync_rate = from->resync_rate;
+	if (from->present & REPLICA_SETTING_REPLICA_TIMEOUT)
+		to->replica_timeout_ms = from->replica_timeout_ms;
+	if (from->present & REPLICA_SETTING_REGION_SIZE)
+		to->region_size = from->region_size;
+	to->present |= from->present;
+}
+
+int replica_settings_validate(const struct replica_settings *s,
+			      const char **key, const char **why)
+{
+	if ((s->present & REPLICA_SETTING_REPLICA_TIMEOUT) &&
+	    s->replica_timeout_ms &&
+	    (s->replica_timeout_ms < DM_REPLICA_TIMEOUT_MIN_MS ||
+	     s->replica_timeout_ms > DM_REPLICA_TIMEOUT_MAX_MS)) {
+		*key = "replica_timeout";
+		*why = "must be 0 (wait for ever), or 100ms to 1h";
+		return -EINVAL;
+	}
+	if ((s->present & REPLICA_SETTING_RESYNC_RATE) &&
+	    s->resync_rate > DM_REPLICA_RATE_MAX) {
+		*key = "resync_rate";
+		*why = "must be auto, or 1 to 1000000 (MiB/s)";
+		return -EINVAL;
+	}
+	if ((s->present & REPLICA_SETTING_REGION_SIZE) &&
+	    (s->region_size < REGION_MIN || s->region_size > REGION_MAX ||
+	     (s->region_size & (s->region_size - 1)))) {
+		*key = "region_size";
+		*why = "must be a power of two from 4K to 512M";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* One "key=value", which is changed; all is what was read before it. */
+static int parse_one(struct replica_ctx *ctx, char *word,
+		     struct replica_settings *all)
+{
+	struct replica_settings one = { .present = 0 };
+	char *value = strchr(word, '=');
+	const char *why, *name = word;
+	const struct key *key;
+
+	if (!value)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
+				    "setting \"%s\" lacks a value: write %s=VALUE",
+				    word, word);
+	*value++ = '\0';
+	key = find_key(word);
+	if (!key)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
+				    "setting \"%s\" is unknown", word);
+	if (key->parse(value, &one, &why) ||
+	    replica_settings_validate(&one, &name, &why))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
+				    "setting %s=%s: %s %s", word, value, word, why);
+	if (contradict(all, &one))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
+				    "setting %s=%s contradicts an earlier setting",
+				    word, value);
+	merge(all, &one);
+	return REPLICA_SUCCESS;
+}
+
+EXPORT int replica_settings_parse(struct replica_ctx *ctx, const char *text,
+				  struct replica_settings *settings)
+{
+	struct replica_settings all = { .present = 0 };
+	char copy[1024], *next = copy, *word;
+	int ret;
+
+	replica_error_begin(ctx, "ReplicationSettings");
+	if (strlen(text) >= sizeof(copy))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ERANGE,
+				    "ReplicationSettings",
+				    "the settings are longer than %zu characters",
+				    sizeof(copy) - 1);
+	strcpy(copy, text);
+	while ((word = strsep(&next, ","))) {
+		if (!*word)
+			return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+					    "ReplicationSettings",
+					    "there is an empty setting in \"%s\"", text);
+		ret = parse_one(ctx, word, &all);
+		if (ret)
+			return ret;
+	}
+	merge(settings, &all);
+	return REPLICA_SUCCESS;
+}

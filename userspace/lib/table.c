@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The parameters of a device-mapper table line, to text and back:
+ *
+ *	<origin> <replica> <meta|-> <mode> <#features> [<feature> <value>]...
+ *
+ * The features are those of Documentation/admin-guide/device-mapper/replica.rst.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+#define LINE_MAX_LEN	1024
+
+/* ------------------------------------------------------------------------ */
+/* Text from a table */
+
+static bool leg_ok(const char *leg)
+{
+	size_t len = strnlen(leg, REPLICA_LEG_LEN);
+
+	if (len == 0 || len == REPLICA_LEG_LEN)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isgraph((unsigned char)leg[i]) || leg[i] == '\\')
+			return false;
+	return true;
+}
+
+/* Feature values, at most so many of them. */
+struct features {
+	unsigned int count;
+	char text[512];
+	size_t len;
+};
+
+static void add_feature(struct features *f, const char *name, const char *value)
+{
+	size_t room = sizeof(f->text) - f->len;
+
+	f->len += snprintf(f->text + f->len, room, " %s %s", name, value);
+	f->count += 2;
+}
+
+static void add_number(struct features *f, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	add_feature(f, name, text);
+}
+
+static void add_settings(struct features *f, const struct replica_settings *s)
+{
+	if (s->present & REPLICA_SETTING_REGION_SIZE)
+		add_number(f, "region_size", s->region_size >> SECTOR_SHIFT);
+	if (s->present & REPLICA_SETTING_PAYLOAD)
+		add_feature(f, "payload",
+			    replica_enum_name(REPLICA_ENUM_PAYLOAD, s->payload));
+	if ((s->present & REPLICA_SETTING_RESYNC_RATE) && !s->resync_rate)
+		add_feature(f, "resync_rate", "auto");
+	else if (s->present & REPLICA_SETTING_RESYNC_RATE)
+		add_number(f, "resync_rate", s->resync_rate);
+	if (s->present & REPLICA_SETTING_RECOVERY)
+		add_feature(f, "recovery",
+			    replica_enum_name(REPLICA_ENUM_RECOVERY, s->recovery));
+	if (s->present & REPLICA_SETTING_ON_REPLICA_ERROR)
+		add_feature(f, "on_replica_error",
+			    replica_enum_name(REPLICA_ENUM_ON_ERROR,
+					      s->on_replica_error));
+	if (s->present & REPLICA_SETTING_REPLICA_TIMEOUT)
+		add_number(f, "replica_timeout", s->replica_timeout_ms);
+}
+
+int replica_table_build(const struct replica_table *table, char *line,
+			size_t size)
+{
+	struct features f = { .count = 0 };
+	const char *key, *why;
+	int len;
+
+	if (!leg_ok(table->origin) || !leg_ok(table->replica) ||
+	    !leg_ok(table->meta) ||
+	    replica_settings_validate(&table->settings, &key, &why))
+		return -EINVAL;
+	if (table->mode < DM_REPLICA_MODE_SYNC ||
+	    table->mode > DM_REPLICA_MODE_ADAPTIVE)
+		return -EINVAL;
+	if (table->skip_copy)
+		add_feature(&f, "sync", "skip");
+	add_settings(&f, &table->settings);
+	len = snprintf(line, size, "%s %s %s %s %u%s", table->origin,
+		       table->replica, table->meta,
+		       replica_enum_name(REPLICA_ENUM_MODE, table->mode),
+		       f.count, f.count ? f.text : "");
+	return len < 0 || (size_t)len >= size ? -ENOSPC : 0;
+}
+
+/* ------------------------------------------------------------------------ */
+/* A table from text */
+
+static int read_number(const char *text, uint64_t max, uint64_t *value)
+{
+	if (!*text || strspn(text, "0123456789") != strlen(text) ||
+	    replica_parse_size(text, value) || *value > max)
+		return -EINVAL;
+	return 0;
+}
+
+static int read_sync(const char *value, struct replica_table *t)
+{
+	t->skip_copy = strcmp(value, "skip") == 0;
+	return t->skip_copy || strcmp(value, "full") == 0 ? 0 : -EINVAL;
+}
+
+static int read_payload(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_PAYLOAD;
+	return replica_enum_exact(REPLICA_ENUM_PAYLOAD, value,
+				  &t->settings.payload);
+}
+
+static int read_recovery(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_RECOVERY;
+	return replica_enum_exact(REPLICA_ENUM_RECOVERY, value,
+				  &t->settings.recovery);
+}
+
+static int read_on_error(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_ON_REPLICA_ERROR;
+	return replica_enum_exact(REPLICA_ENUM_ON_ERROR, value,
+				  &t->settings.on_replica_error);
+}
+
+static int read_rate(const char *value, struct replica_table *t)
+{
+	uint64_t rate = 0;
+
+	t->settings.present |= REPLICA_SETTING_RESYNC_RATE;
+	if (strcmp(value, "auto") &&
+	    (read_number(value, DM_REPLICA_RATE_MAX, &rate) || !rate))
+		return -EINVAL;
+	t->settings.resync_rate = rate;
+	return 0;
+}
+
+static int read_timeout(const char *value, struct replica_table *t)
+{
+	uint64_t ms;
+
+	t->settings.present |= REPLICA_SETTING_REPLICA_TIMEOUT;
+	if (read_number(value, DM_REPLICA_TIMEOUT_MAX_MS, &ms))
+		return -EINVAL;
+	t->settings.replica_timeout_ms = ms;
+	return 0;
+}
+
+static int read_region(const char *value, struct replica_table *t)
+{
+	uint64_t sectors;
+
+	t->settings.present |= REPLICA_SETTING_REGION_SIZE;
+	if (read_number(value, 1ULL << 20, &sectors))
+		return -EINVAL;
+	t->settings.region_size = sectors << SECTOR_SHIFT;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*read)(const char *value, struct replica_table *t);
+} readers[] = {
+	{ "region_size", read_region },
+	{ "sync", read_sync },
+	{ "payload", read_payload },
+	{ "resync_rate", read_rate },
+	{ "recovery", read_recovery },
+	{ "on_replica_error", read_on_error },
+	{ "replica_timeout", read_timeout },
+};
+
+static int read_feature(const char *name, const char *value,
+			struct replica_table *t, unsigned int *seen,
+			const char **why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		if (strcmp(name, readers[i].name))
+			continue;
+		*why = "a feature is repeated";
+		if (*seen & (1u << i))
+			return -EINVAL;
+		*seen |= 1u << i;
+		*why = "a feature has a bad value";
+		return readers[i].read(value, t) ? -EINVAL : 0;
+	}
+	*why = "a feature is unknown";
+	return -EINVAL;
+}
+
+static char *next_word(char **rest)
+{
+	char *word;
+
+	do {
+		word = strsep(rest, " \t");
+	} while (word && !*word);
+	return word;
+}
+
+static int read_leg(char **rest, char leg[REPLICA_LEG_LEN])
+{
+	char *word = next_word(rest);
+
+	if (!word || strlen(word) >= REPLICA_LEG_LEN)
+		return -EINVAL;
+	strcpy(leg, word);
+	return leg_ok(leg) ? 0 : -EINVAL;
+}
+
+static int read_features(char **rest, struct replica_table *t, const char **why)
+{
+	char *word = next_word(rest), *value;
+	unsigned int seen = 0;
+	uint64_t count;
+
+	*why = "the number of feature arguments is missing or odd";
+	if (!word || read_number(word, 2 * ARRAY_SIZE(readers), &count) ||
+	    count % 2)
+		return -EINVAL;
+	for (; count; count -= 2) {
+		word = next_word(rest);
+		value = next_word(rest);
+		*why = "there are fewer feature arguments than announced";
+		if (!value)
+			return -EINVAL;
+		if (read_feature(word, value, t, &seen, why))
+			return -EINVAL;
+	}
+	*why = "there are more arguments than announced";
+	return next_word(rest) ? -EINVAL : 0;
+}
+
+int replica_table_parse(const char *line, struct replica_table *table,
+			const char **why)
+{
+	char copy[LINE_MAX_LEN], *rest = copy, *word;
+	const char *key;
+
+	memset(table, 0, sizeof(*table));
+	*why = "the line is too long";
+	if (strlen(line) >= sizeof(copy))
+		return -EINVAL;
+	strcpy(copy, line);
+	*why = "a leg is missing or malformed";
+	if (read_leg(&rest, table->origin) || read_leg(&rest, table->replica) ||
+	    read_leg(&rest, table->meta))
+		return -EINVAL;
+	*why = "the mode is missing or unknown";
+	word = next_word(&rest);
+	if (!word || replica_enum_exact(REPLICA_ENUM_MODE, word, &table->mode))
+		return -EINVAL;
+	if (read_features(&rest, table, why))
+		return -EINVAL;
+	return replica_settings_validate(&table->settings, &key, why);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef _REPLICA_TABLE_H
+#define _REPLICA_TABLE_H
+
+#include "replica-private.h"
+
+#define REPLICA_TARGET_NAME	"replica"
+
+/* Longest leg in a table line, with the final zero. */
+#define REPLICA_LEG_LEN		128
+
+/* The parameters of the target, without start and length. */
+struct replica_table {
+	char origin[REPLICA_LEG_LEN];	/* path or "major:minor" */
+	char replica[REPLICA_LEG_LEN];
+	char meta[REPLICA_LEG_LEN];	/* "-" if none */
+	unsigned int mode;		/* enum dm_replica_mode */
+	bool skip_copy;			/* feature "sync skip" */
+	struct replica_settings settings;
+};
+
+/*
+ * Both are pure.  build: 0, -EINVAL for a leg or mode that cannot be in a line,
+ * -ENOSPC.  parse: 0, or -EINVAL with the reason.
+ */
+int replica_table_build(const struct replica_table *table, char *line,
+			size_t size);
+int replica_table_parse(const char *line, struct replica_table *table,
+			const char **why);
+
+#endif /* _REPLICA_TABLE_H */
