@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Jobs: the copying that goes on behind a replica. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <netlink/attr.h>
+
+#include "genl.h"
+#include "msg.h"
+
+#define LIST_TRIES	10
+
+EXPORT void replica_job_free(struct replica_job *list)
+{
+	struct replica_job *next;
+
+	for (; list; list = next) {
+		next = list->next;
+		free(list->name);
+		free(list->error_text);
+		free(list);
+	}
+}
+
+/* Ordered by replica, then by id. */
+static int job_order(const struct replica_job *a, const struct replica_job *b)
+{
+	int order = strcmp(a->name, b->name);
+
+	return order ? order : (a->id > b->id) - (a->id < b->id);
+}
+
+static int read_job(const struct nlmsghdr *nlh, void *data)
+{
+	struct replica_job *job, **at = data;
+	int r = replica_msg_parse_job(nlh, &job);
+
+	if (r)
+		return r;
+	while (*at && job_order(*at, job) < 0)
+		at = &(*at)->next;
+	job->next = *at;
+	*at = job;
+	return 0;
+}
+
+/* id 0: all jobs. */
+static int read_jobs(struct replica_ctx *ctx, const char *name, uint32_t id,
+		     struct replica_job **jobs)
+{
+	struct replica_genl *g;
+	struct nl_msg *msg;
+	int ret;
+
+	ret = replica_genl_get(ctx, &g);
+	if (ret)
+		return ret;
+	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_JOB_GET,
+			      id ? 0 : NLM_F_DUMP, name);
+	if (!msg || (id && nla_put_u32(msg, DM_REPLICA_A_JOB_ID, id) < 0)) {
+		nlmsg_free(msg);
+		return replica_fail_memory(ctx);
+	}
+	ret = replica_genl_request(ctx, g, msg, read_job, jobs);
+	if (ret) {
+		replica_job_free(*jobs);
+		*jobs = NULL;
+	}
+	return ret;
+}
+
+EXPORT int replica_jobs(struct replica_ctx *ctx, const char *name,
+			struct replica_job **jobs)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	int ret = REPLICA_SUCCESS;
+
+	*jobs = NULL;
+	replica_error_begin(ctx, "EnumerateJobs");
+	if (name)
+		ret = replica_name_resolve(ctx, name, dm_name);
+	for (int i = 0; i < LIST_TRIES; i++) {
+		if (ret && ret != REPLICA_CACHE_OUT_OF_DATE)
+			break;
+		ret = read_jobs(ctx, name ? dm_name : NULL, 0, jobs);
+		if (!ret) {
+			replica_error_clear(ctx);
+			break;
+		}
+	}
+	return ret;
+}
+
+static int job_name(struct replica_ctx *ctx, const char *name, uint32_t id,
+		    char dm_name[DM_REPLICA_NAME_LEN])
+{
+	if (!id)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "JobID",
+				    "jobs are counted from 1");
+	return replica_name_resolve(ctx, name, dm_name);
+}
+
+EXPORT int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t id,
+			   struct replica_job **job)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	int ret;
+
+	*job = NULL;
+	replica_error_begin(ctx, "GetJob");
+	ret = job_name(ctx, name, id, dm_name);
+	if (!ret)
+		ret = read_jobs(ctx, dm_name, id, job);
+	if (!ret && !*job)
+		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, "JobID",
+				   "the kernel answered without job %u", id);
+	return ret;
+}
+
+EXPORT int replica_job_cancel(struct replica_ctx *ctx, const char *name,
+			      uint32_t id)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_genl *g;
+	struct nl_msg *msg;
+	int ret;
+
+	replica_error_begin(ctx, "RequestStateChange:Terminate");
+	ret = job_name(ctx, name, id, dm_name);
+	if (!ret)
+		ret = replica_genl_get(ctx, &g);
+	if (ret)
+		return ret;
+	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_JOB_CANCEL, 0,
+			      dm_name);
+	if (!msg || nla_put_u32(msg, DM_REPLICA_A_JOB_ID, id) < 0) {
+		nlmsg_free(msg);
+		return replica_fail_memory(ctx);
+	}
+	return replica_genl_request(ctx, g, msg, NULL, NULL);
+}

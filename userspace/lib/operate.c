@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Operations on a replica, the drain barrier, and what is possible at all. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <netlink/attr.h>
+
+#include "genl.h"
+#include "info.h"
+#include "msg.h"
+
+/* The kernel keeps the time of a confirm; its answer may need a little more. */
+#define CONFIRM_GRACE_MS	5000
+
+/* Results of a confirm (ConfirmTargetData). */
+#define CONFIRM_DONE		0
+#define CONFIRM_TIMEOUT		3
+
+static int read_operate(const struct nlmsghdr *nlh, void *data)
+{
+	return replica_msg_parse_operate(nlh, data);
+}
+
+static int put_operation(struct nl_msg *msg, unsigned int operation, bool force)
+{
+	int r = nla_put_u16(msg, DM_REPLICA_A_OPERATION, operation);
+
+	return !r && force ? nla_put_flag(msg, DM_REPLICA_A_FORCE) : r;
+}
+
+EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
+			   enum dm_replica_operation operation, bool force,
+			   uint32_t *job_id, uint32_t *copy_state)
+{
+	struct replica_operate_reply reply = { .job_id = 0 };
+	char dm_name[DM_REPLICA_NAME_LEN], title[64];
+	struct replica_genl *g;
+	struct nl_msg *msg;
+	int ret;
+
+	snprintf(title, sizeof(title), "SetReplicationRelationship:%s",
+		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
+	replica_error_begin(ctx, title);
+	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_genl_get(ctx, &g);
+	if (ret)
+		return ret;
+	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_OPERATE, 0,
+			      dm_name);
+	if (!msg || put_operation(msg, operation, force)) {
+		nlmsg_free(msg);
+		return replica_fail_memory(ctx);
+	}
+	ret = replica_genl_request(ctx, g, msg, read_operate, &reply);
+	if (ret)
+		return ret;
+	if (job_id)
+		*job_id = reply.job_id;
+	if (copy_state)
+		*copy_state = reply.copy_state;
+	return reply.job_id ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Confirm */
+
+struct confirm {
+	bool done;
+	uint32_t result;
+};
+
+static int read_confirm(const struct nlmsghdr *nlh, void *data)
+{
+	struct replica_confirm_reply reply;
+	struct confirm *confirm = data;
+	int r;
+
+	if (replica_msg_cmd(nlh) != DM_REPLICA_CMD_CONFIRM)
+		return 0;
+	r = replica_msg_parse_confirm(nlh, &reply);
+	if (r)
+		return r;
+	confirm->result = reply.result;
+	confirm->done = true;
+	return 0;
+}
+
+static int confirm_once(struct replica_ctx *ctx, struct replica_genl *g,
+			const char *name, uint32_t timeout_ms)
+{
+	struct confirm confirm = { .done = false };
+	struct nl_msg *msg;
+	int ret;
+
+	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_CONFIRM,
+			      NLM_F_ACK, name);
+	if (!msg || nla_put_u32(msg, DM_REPLICA_A_TIMEOUT, timeout_ms) < 0) {
+		nlmsg_free(msg);
+		return replica_fail_memory(ctx);
+	}
+	ret = replica_genl_request_until(ctx, g, msg, read_confirm, &confirm,
+					 &confirm.done,
+					 (uint64_t)timeout_ms + CONFIRM_GRACE_MS);
+	if (ret || confirm.result == CONFIRM_DONE)
+		return ret;
+	if (confirm.result == CONFIRM_TIMEOUT)
+		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, NULL,
+				    "the replica of \"%s\" did not hold all data within %u ms",
+				    name, timeout_ms);
+	ret = replica_fail(ctx, REPLICA_FAILED, 0, NULL,
+			   "the replica of \"%s\" cannot confirm: it is not in step",
+			   name);
+	replica_error_kernel(ctx, "unable to confirm");
+	replica_error_details(ctx, "ConfirmTargetData returned %u",
+			      confirm.result);
+	return ret;
+}
+
+int replica_confirm_name(struct replica_ctx *ctx, struct replica_genl *g,
+			 const char *name, uint32_t timeout_ms)
+{
+	int ret;
+
+	if (timeout_ms > DM_REPLICA_CONFIRM_MAX_MS)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ERANGE,
+				    "WaitTime",
+				    "a confirm can wait for one hour at most");
+	if (timeout_ms)
+		return confirm_once(ctx, g, name, timeout_ms);
+	do {				/* no limit: hour by hour */
+		ret = confirm_once(ctx, g, name, DM_REPLICA_CONFIRM_MAX_MS);
+	} while (ret == REPLICA_TIMEOUT);
+	if (!ret)
+		replica_error_clear(ctx);
+	return ret;
+}
+
+EXPORT int replica_confirm(struct replica_ctx *ctx, const char *name,
+			   uint32_t timeout_ms)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_genl *g;
+	int ret;
+
+	replica_error_begin(ctx, "ConfirmTargetData");
+	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_genl_get(ctx, &g);
+	return ret ? ret : replica_confirm_name(ctx, g, dm_name, timeout_ms);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Capabilities */
+
+EXPORT void replica_capabilities_free(struct replica_capabilities *caps)
+{
+	if (!caps)
+		return;
+	free(caps->module_version);
+	free(caps->name);
+	free(caps);
+}
+
+static int read_caps(const struct nlmsghdr *nlh, void *data)
+{
+	struct replica_capabilities **caps = data;
+
+	return *caps ? 0 : replica_msg_parse_caps(nlh, caps);
+}
+
+EXPORT int replica_capabilities(struct replica_ctx *ctx, const char *name,
+				struct replica_capabilities **caps)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	int ret = REPLICA_SUCCESS;
+	struct replica_genl *g;
+	struct nl_msg *msg;
+
+	*caps = NULL;
+	replica_error_begin(ctx, "GetCapabilities");
+	if (name)
+		ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_genl_get(ctx, &g);
+	if (ret)
+		return ret;
+	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_CAPS_GET, 0,
+			      name ? dm_name : NULL);
+	if (!msg)
+		return replica_fail_memory(ctx);
+	ret = replica_genl_request(ctx, g, msg, read_caps, caps);
+	if (!ret && !*caps)
+		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, NULL,
+				   "the kernel answered without capabilities");
+	if (ret) {
+		replica_capabilities_free(*caps);
+		*caps = NULL;
+	}
+	return ret;
+}

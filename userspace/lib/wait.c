@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Waiting for a copy state, woken by events. */
+#include <errno.h>
+#include <limits.h>
+#include <time.h>
+
+#include "event.h"
+#include "info.h"
+
+/* Somebody who is shown progress wants to see it move between events. */
+#define PROGRESS_MS	500
+
+uint64_t replica_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* Who wants the legs in step waits in vain in a state that only people end. */
+static bool hopeless(uint32_t wanted, uint32_t now)
+{
+	if (wanted != DM_REPLICA_STATE_SYNCHRONIZED &&
+	    wanted != DM_REPLICA_STATE_UNSYNCHRONIZED)
+		return false;
+	switch (now) {
+	case DM_REPLICA_STATE_FRACTURED:
+	case DM_REPLICA_STATE_SPLIT:
+	case DM_REPLICA_STATE_INACTIVE:
+	case DM_REPLICA_STATE_SUSPENDED:
+	case DM_REPLICA_STATE_ABORTED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int fail_hopeless(struct replica_ctx *ctx, const struct replica_wait *w,
+			 const struct replica_info *info)
+{
+	int ret = replica_fail(ctx, REPLICA_FAILED, 0, "WaitForCopyState",
+			       "replica \"%s\" is %s and will not be %s without an operation",
+			       w->name,
+			       replica_enum_name(REPLICA_ENUM_COPY_STATE,
+						 info->copy_state),
+			       replica_enum_name(REPLICA_ENUM_COPY_STATE,
+						 w->state));
+
+	if (info->reason)
+		replica_error_details(ctx, "reason: %s", info->reason);
+	return ret;
+}
+
+/* Reads the state.  *over is set when it is the one; it may have been before. */
+static int look(struct replica_ctx *ctx, const struct replica_wait *w,
+		struct replica_monitor *m, bool *over)
+{
+	struct replica_info *info;
+	int ret;
+
+	ret = replica_info_read(ctx, replica_monitor_genl(m), w->name, &info);
+	if (ret)
+		return ret;
+	replica_info_free(*w->info);
+	*w->info = info;
+	if (w->progress && w->progress(info, w->progress_data))
+		return replica_fail(ctx, REPLICA_FAILED, ECANCELED, NULL,
+				    "the wait for \"%s\" was ended by the caller",
+				    w->name);
+	if (info->copy_state == w->state)
+		*over = true;
+	if (!*over && hopeless(w->state, info->copy_state))
+		return fail_hopeless(ctx, w, info);
+	return REPLICA_SUCCESS;
+}
+
+/* How long to sleep: -1 without limit; 0 when the time is over. */
+static int nap(const struct replica_wait *w, uint64_t start)
+{
+	uint64_t spent = replica_now_ms() - start;
+	uint64_t left = w->progress ? PROGRESS_MS : INT_MAX;
+
+	if (w->timeout_ms && spent >= w->timeout_ms)
+		return 0;
+	if (w->timeout_ms && w->timeout_ms - spent < left)
+		left = w->timeout_ms - spent;
+	return left == INT_MAX ? -1 : (int)left;
+}
+
+/* Sleeps until an event or for ms.  *hit: the state was reached, if only shortly. */
+static int sleep_for_event(struct replica_ctx *ctx, const struct replica_wait *w,
+			   struct replica_monitor *m, int ms, bool *hit)
+{
+	struct replica_event *event;
+	int ret = replica_monitor_take(m, ms, &event);
+
+	if (ret == REPLICA_TIMEOUT)
+		return REPLICA_SUCCESS;
+	if (ret == REPLICA_FAILED && ctx->err.sm_code == EINTR && w->progress) {
+		replica_error_clear(ctx);	/* progress() decides */
+		return REPLICA_SUCCESS;
+	}
+	if (ret)
+		return ret;
+	*hit = event->type == DM_REPLICA_EVENT_STATE &&
+	       event->copy_state == w->state;
+	replica_event_free(event);
+	return REPLICA_SUCCESS;
+}
+
+int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *w)
+{
+	uint64_t start = replica_now_ms();
+	struct replica_monitor *m;
+	bool over = false;
+	int ret, ms;
+
+	ret = replica_monitor_open(ctx, w->name, &m);
+	if (ret)
+		return ret;
+	for (;;) {
+		ret = look(ctx, w, m, &over);
+		if (ret || over)
+			break;
+		ms = nap(w, start);
+		if (!ms) {
+			ret = replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT,
+					   "WaitForCopyState",
+					   "replica \"%s\" is not %s after %llu ms",
+					   w->name,
+					   replica_enum_name(REPLICA_ENUM_COPY_STATE,
+							     w->state),
+					   (unsigned long long)w->timeout_ms);
+			break;
+		}
+		ret = sleep_for_event(ctx, w, m, ms, &over);
+		if (ret)
+			break;
+	}
+	replica_monitor_free(m);
+	return ret;
+}
+
+EXPORT int replica_wait_state(struct replica_ctx *ctx, const char *name,
+			      enum dm_replica_copy_state state,
+			      uint32_t timeout_ms, replica_progress_fn progress,
+			      void *progress_data, struct replica_info **info)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_info *last = NULL;
+	const struct replica_wait wait = {
+		.name = dm_name,
+		.state = state,
+		.timeout_ms = timeout_ms,
+		.progress = progress,
+		.progress_data = progress_data,
+		.info = info ? info : &last,
+	};
+	int ret;
+
+	*wait.info = NULL;
+	replica_error_begin(ctx, "WaitForCopyState");
+	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_wait_run(ctx, &wait);
+	replica_info_free(last);
+	return ret;
+}
