@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The preflight: whether a replica may be made of two devices.  It changes
+ * nothing and says all it finds at once.  The kernel opens the devices for
+ * itself later, so what happens in between is still caught there.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "check.h"
+#include "genl.h"
+#include "info.h"
+#include "signature.h"
+
+/* True if the device can be examined further. */
+static bool open_device(struct replica_check *c, const char *path,
+			const char *param, struct replica_blockdev *dev)
+{
+	int r = replica_sysfs_open(c->ctx, path, dev);
+
+	switch (-r) {
+	case 0:
+		return true;
+	case ENOTBLK:
+		replica_finding_add(c, REPLICA_CHECK_NOT_BLOCK, param,
+				    "%s is not a block device", path);
+		break;
+	case EACCES:
+	case EPERM:
+		replica_finding_add(c, REPLICA_CHECK_PERMISSION, param,
+				    "%s cannot be examined: %s", path, strerror(-r));
+		break;
+	case ENXIO:
+		replica_finding_add(c, REPLICA_CHECK_NOT_FOUND, param,
+				    "%s is a node without a device behind it", path);
+		break;
+	default:
+		replica_finding_add(c, REPLICA_CHECK_NOT_FOUND, param,
+				    "%s does not exist: %s", path, strerror(-r));
+		break;
+	}
+	return false;
+}
+
+static void check_same(struct replica_check *c)
+{
+	struct replica_finding *f;
+	char source[32], target[48];
+
+	if (c->source.devno != c->target.devno)
+		return;
+	snprintf(source, sizeof(source), "%u:%u", major(c->source.devno),
+		 minor(c->source.devno));
+	snprintf(target, sizeof(target), "not %s", source);
+	f = replica_finding_add(c, REPLICA_CHECK_SAME_DEVICE, REPLICA_PARAM_TARGET,
+				"%s and %s are the same device (%s)",
+				c->source.path, c->target.path, source);
+	replica_finding_compare(c, f, source, target);
+}
+
+/*
+ * Does a lie on b, or on the whole disk that b is a partition of, or on a
+ * partition of b?  Two mapped devices that share a disk below do not overlap for
+ * that, and nor do two partitions.
+ */
+static bool lies_on(struct replica_check *c, const struct replica_blockdev *a,
+		    const struct replica_blockdev *b)
+{
+	struct replica_devs stack;
+
+	replica_sysfs_stack(c->ctx, a->devno, &stack);
+	for (size_t i = 0; i < stack.count; i++) {
+		dev_t dev = stack.dev[i];
+
+		if (dev == b->devno || dev == b->disk ||
+		    replica_sysfs_disk(c->ctx, dev) == b->devno)
+			return true;
+	}
+	return false;
+}
+
+static void check_overlap(struct replica_check *c)
+{
+	if (c->source.devno == c->target.devno)
+		return;
+	if (lies_on(c, &c->source, &c->target) ||
+	    lies_on(c, &c->target, &c->source))
+		replica_finding_add(c, REPLICA_CHECK_OVERLAP,
+				    REPLICA_PARAM_TARGET,
+				    "%s and %s overlap: one is part of the other or lies on it",
+				    c->source.path, c->target.path);
+}
+
+static void check_sizes(struct replica_check *c)
+{
+	uint64_t have = c->target.size, want = c->source.size;
+	enum replica_check_code code = REPLICA_CHECK_TOO_SMALL;
+	char found[32], expected[48];
+	struct replica_finding *f;
+
+	if (!want)
+		replica_finding_add(c, REPLICA_CHECK_EMPTY, REPLICA_PARAM_SOURCE,
+				    "%s has no size", c->source.path);
+	if (!have)
+		replica_finding_add(c, REPLICA_CHECK_EMPTY, REPLICA_PARAM_TARGET,
+				    "%s has no size", c->target.path);
+	if (!want || !have || want == have)
+		return;
+	if (have > want)
+		code = REPLICA_CHECK_LARGER;
+	f = replica_finding_add(c, code, REPLICA_PARAM_TARGET,
+				code == REPLICA_CHECK_LARGER ?
+				"%s has %" PRIu64 " bytes, more than the %" PRIu64 " bytes of %s: its end is not used" :
+				"%s has %" PRIu64 " bytes, less than the %" PRIu64 " bytes of %s",
+				c->target.path, have, want, c->source.path);
+	snprintf(found, sizeof(found), "%" PRIu64, have);
+	snprintf(expected, sizeof(expected), "%s%" PRIu64,
+		 code == REPLICA_CHECK_LARGER ? "" : "at least ", want);
+	replica_finding_compare(c, f, found, expected);
+}
+
+static void check_read_only(struct replica_check *c)
+{
+	if (c->source.read_only)
+		replica_finding_add(c, REPLICA_CHECK_READ_ONLY,
+				    REPLICA_PARAM_SOURCE, "%s is read-only",
+				    c->source.path);
+	if (c->target.read_only)
+		replica_finding_add(c, REPLICA_CHECK_READ_ONLY,
+				    REPLICA_PARAM_TARGET, "%s is read-only",
+				    c->target.path);
+}
+
+static void check_block_size(struct replica_check *c)
+{
+	struct replica_finding *f;
+	char found[16], expected[16];
+
+	if (!c->source.block_size || !c->target.block_size ||
+	    c->source.block_size == c->target.block_size)
+		return;
+	f = replica_finding_add(c, REPLICA_CHECK_BLOCK_SIZE, REPLICA_PARAM_TARGET,
+				"%s has logical blocks of %u bytes, %s of %u: the replica uses the larger",
+				c->target.path, c->target.block_size,
+				c->source.path, c->source.block_size);
+	snprintf(found, sizeof(found), "%u", c->target.block_size);
+	snprintf(expected, sizeof(expected), "%u", c->source.block_size);
+	replica_finding_compare(c, f, found, expected);
+}
+
+/*
+ * A target that is said to equal the source must carry what the source
+ * carries; only then its signature is no reason to stop.
+ */
+static bool same_signature(struct replica_check *c,
+			   const struct replica_signature *target)
+{
+	struct replica_signature source;
+
+	return c->skip_copy &&
+	       c->ctx->host->signature(c->ctx, c->source.path, &source) == 0 &&
+	       strcmp(source.id, target->id) == 0;
+}
+
+static void check_signature(struct replica_check *c)
+{
+	struct replica_signature sig;
+	struct replica_finding *f;
+	int r = c->ctx->host->signature(c->ctx, c->target.path, &sig);
+
+	if (r && !replica_finding_has(c, REPLICA_CHECK_PERMISSION,
+				      REPLICA_PARAM_TARGET))
+		replica_finding_add(c, REPLICA_CHECK_PERMISSION,
+				    REPLICA_PARAM_TARGET,
+				    "%s cannot be searched for data: %s",
+				    c->target.path, strerror(-r));
+	if (r || !sig.count || same_signature(c, &sig))
+		return;
+	f = replica_finding_add(c, REPLICA_CHECK_SIGNATURE, REPLICA_PARAM_TARGET,
+				c->force ? "%s carries data that will be overwritten: %s" :
+				"%s carries data: %s; use force to overwrite it",
+				c->target.path, sig.text);
+	replica_finding_compare(c, f, sig.text, "no signature");
+}
+
+static void check_name(struct replica_check *c)
+{
+	const char *fault;
+
+	if (!c->name)
+		return;
+	fault = replica_name_fault(c->name);
+	if (fault)
+		replica_finding_add(c, REPLICA_CHECK_NAME_BAD, REPLICA_PARAM_NAME,
+				    "\"%.140s\" cannot be a name: %s", c->name,
+				    fault);
+	else if (c->ctx->host->dm_exists(c->ctx, c->name) > 0)
+		replica_finding_add(c, REPLICA_CHECK_NAME_TAKEN,
+				    REPLICA_PARAM_NAME,
+				    "there is already a mapped device \"%s\"",
+				    c->name);
+}
+
+void replica_check_run(struct replica_check *check, const char *source,
+		       const char *target)
+{
+	bool has_source, has_target;
+
+	check_name(check);
+	has_source = open_device(check, source, REPLICA_PARAM_SOURCE,
+				 &check->source);
+	has_target = open_device(check, target, REPLICA_PARAM_TARGET,
+				 &check->target);
+	if (has_source && has_target) {
+		check_same(check);
+		check_overlap(check);
+		check_sizes(check);
+		check_read_only(check);
+		check_block_size(check);
+	}
+	if (has_source)
+		replica_check_use(check, &check->source, REPLICA_PARAM_SOURCE);
+	if (!has_target || (has_source &&
+			    check->source.devno == check->target.devno))
+		return;
+	replica_check_use(check, &check->target, REPLICA_PARAM_TARGET);
+	if (!check->source.suspended && !check->target.suspended)
+		check_signature(check);		/* reading would wait */
+}
+
+/* Without a module there is no replica that could have a leg. */
+int replica_check_replicas(struct replica_check *check,
+			   struct replica_info **list)
+{
+	struct replica_genl *g;
+	int ret;
+
+	*list = NULL;
+	if (!replica_genl_present(check->ctx)) {
+		replica_finding_add(check, REPLICA_CHECK_MODULE, NULL,
+				    REPLICA_NO_MODULE);
+		return REPLICA_SUCCESS;
+	}
+	ret = replica_genl_get(check->ctx, &g);
+	if (!ret)
+		ret = replica_info_list(check->ctx, g, list);
+	check->replicas = *list;
+	return ret;
+}
+
+EXPORT int replica_check(struct replica_ctx *ctx, const char *source,
+			 const char *target, const char *name, bool force,
+			 struct replica_finding **list)
+{
+	struct replica_check check = { .ctx = ctx, .name = name, .force = force };
+	struct replica_info *replicas;
+	int ret;
+
+	*list = NULL;
+	replica_error_begin(ctx, "CheckReplica");
+	if (!source || !target)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    source ? REPLICA_PARAM_TARGET :
+				    REPLICA_PARAM_SOURCE,
+				    "source and target must be given");
+	ret = replica_check_replicas(&check, &replicas);
+	if (!ret) {
+		replica_check_run(&check, source, target);
+		ret = replica_check_result(&check);
+	}
+	replica_info_free(replicas);
+	*list = check.findings;
+	return ret;
+}

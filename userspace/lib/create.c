@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * CreateReplica: check the parameters, check the devices, build the table, make
+ * the mapped device, see what the kernel made of it, wait if asked to.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "dm.h"
+#include "genl.h"
+#include "info.h"
+#include "table.h"
+
+#define PEER_STORAGE_VOLUME	4	/* MSFT_SMReplicaPeer.PeerObjectType */
+
+#define FIRST_VENDOR_VALUE	32768
+
+struct create {
+	struct replica_ctx *ctx;
+	const struct replica_create_args *args;
+	struct replica_create_result *result;
+	struct replica_check check;
+	struct replica_info *replicas;	/* that exist already */
+	char name[DM_REPLICA_NAME_LEN];
+	char uuid[DM_REPLICA_UUID_LEN];
+	char params[1024];
+};
+
+EXPORT void replica_create_result_free(struct replica_create_result *result)
+{
+	if (!result)
+		return;
+	free(result->element_name);
+	free(result->uuid);
+	free(result->device);
+	free(result->target_storage_volume);
+	free(result->peer.object_name);
+	free(result->peer.unique_id);
+	free(result->peer.system_name);
+	free(result->table);
+	replica_info_free(result->info);
+	replica_finding_free(result->findings);
+	free(result);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Parameters */
+
+static int check_sync_type(struct replica_ctx *ctx, uint32_t sync_type)
+{
+	if (sync_type == REPLICA_SYNC_TYPE_MIRROR)
+		return REPLICA_SUCCESS;
+	if ((sync_type >= REPLICA_SYNC_TYPE_SNAPSHOT &&
+	     sync_type <= REPLICA_SYNC_TYPE_TOKENIZED_CLONE) ||
+	    (sync_type >= FIRST_VENDOR_VALUE && sync_type <= UINT16_MAX))
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
+				    "SyncType", "sync type %s (%u) is not supported",
+				    replica_enum_name(REPLICA_ENUM_SYNC_TYPE,
+						      sync_type), sync_type);
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "SyncType",
+			    "sync type %u is a reserved value", sync_type);
+}
+
+/* 5 is CIM's "Active", which CreateReplica does not list. */
+static int check_mode(struct replica_ctx *ctx, uint32_t mode)
+{
+	if (mode == 0 || mode == DM_REPLICA_MODE_SYNC)
+		return REPLICA_SUCCESS;
+	if (mode == DM_REPLICA_MODE_ASYNC || mode == DM_REPLICA_MODE_ADAPTIVE ||
+	    mode == 5 || (mode >= FIRST_VENDOR_VALUE && mode <= UINT16_MAX))
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Mode",
+				    "mode %s (%u) is not supported",
+				    replica_enum_name(REPLICA_ENUM_MODE, mode), mode);
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Mode",
+			    "mode %u is a reserved value", mode);
+}
+
+static int check_place(struct replica_ctx *ctx,
+		       const struct replica_create_args *a)
+{
+	if (a->target_storage_system)
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
+				    "TargetStorageSystem",
+				    "replicas on another system are not supported");
+	if (a->username || a->password)
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
+				    a->username ? "username" : "password",
+				    "a local target takes no credentials");
+	if (!a->target_storage_volume && a->target_storage_pool)
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
+				    "TargetStoragePool",
+				    "targets made from a pool are not supported; name a target volume");
+	if (!a->target_storage_volume)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    "TargetStorageVolume",
+				    "a target volume is missing");
+	return REPLICA_SUCCESS;
+}
+
+static int check_wait(struct replica_ctx *ctx, uint32_t state)
+{
+	switch (state) {
+	case 0:
+	case DM_REPLICA_STATE_INITIALIZED:
+	case DM_REPLICA_STATE_UNSYNCHRONIZED:
+	case DM_REPLICA_STATE_SYNCHRONIZED:
+		return REPLICA_SUCCESS;
+	case DM_REPLICA_STATE_INACTIVE:
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
+				    "WaitForCopyState",
+				    "a replica is never created Inactive");
+	default:
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    "WaitForCopyState",
+				    "creation does not lead to state %u (%s)", state,
+				    replica_enum_name(REPLICA_ENUM_COPY_STATE,
+						      state));
+	}
+}
+
+static int check_args(struct replica_ctx *ctx,
+		      const struct replica_create_args *a)
+{
+	const char *key, *why;
+	int ret;
+
+	if (a->size != sizeof(*a))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "size",
+				    "struct replica_create_args has a wrong size");
+	if (!a->source)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    REPLICA_PARAM_SOURCE, "a source is missing");
+	ret = check_sync_type(ctx, a->sync_type);
+	if (!ret)
+		ret = check_mode(ctx, a->mode);
+	if (!ret)
+		ret = check_place(ctx, a);
+	if (!ret)
+		ret = check_wait(ctx, a->wait_for_copy_state);
+	if (!ret && a->recovery_point_objective)
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				   "RecoveryPointObjective",
+				   "a synchronous replica has a recovery point objective of 0, not %u",
+				   a->recovery_point_objective);
+	if (!ret && a->replication_settings &&
+	    replica_settings_validate(a->replication_settings, &key, &why))
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
+				   "%s %s", key, why);
+	return ret;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Preparation */
+
+static void make_uuid(char uuid[DM_REPLICA_UUID_LEN])
+{
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		memset(b, 0, sizeof(b));	/* cannot be for so few bytes */
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(uuid, DM_REPLICA_UUID_LEN, REPLICA_DM_UUID_PREFIX
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
+		 b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static int choose_name(struct create *c)
+{
+	const char *stem = c->check.source.dm_name[0] ? c->check.source.dm_name :
+			   c->check.source.kname;
+	int r;
+
+	if (c->args->element_name) {
+		snprintf(c->name, sizeof(c->name), "%s", c->args->element_name);
+		return REPLICA_SUCCESS;
+	}
+	r = replica_name_generate(c->ctx, stem, c->name);
+	if (r)
+		return replica_fail_errno(c->ctx, r, REPLICA_PARAM_NAME,
+					  "no name can be made for the replica");
+	return REPLICA_SUCCESS;
+}
+
+static int build_table(struct create *c)
+{
+	const struct replica_blockdev *s = &c->check.source;
+	const struct replica_blockdev *t = &c->check.target;
+	struct replica_table table = {
+		.meta = "-",
+		.mode = DM_REPLICA_MODE_SYNC,
+		.skip_copy = c->args->skip_initial_copy,
+	};
+	int r;
+
+	if (c->args->replication_settings)
+		table.settings = *c->args->replication_settings;
+	snprintf(table.origin, sizeof(table.origin), "%u:%u", major(s->devno),
+		 minor(s->devno));
+	snprintf(table.replica, sizeof(table.replica), "%u:%u", major(t->devno),
+		 minor(t->devno));
+	r = replica_table_build(&table, c->params, sizeof(c->params));
+	if (r)
+		return replica_fail_errno(c->ctx, r, NULL,
+					  "the mapping cannot be written as a table");
+	return REPLICA_SUCCESS;
+}
+
+static int fill_peer(struct create *c)
+{
+	struct replica_peer *peer = &c->result->peer;
+	char host[256] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	peer->object_type = PEER_STORAGE_VOLUME;
+	peer->object_name = strdup(c->check.target.path);
+	peer->unique_id = strdup(c->check.target.unique_id);
+	peer->system_name = strdup(host);
+	return peer->object_name && peer->unique_id && peer->system_name ?
+	       0 : -ENOMEM;
+}
+
+static int fill_result(struct create *c)
+{
+	struct replica_create_result *r = c->result;
+	unsigned long long sectors = c->check.source.size >> SECTOR_SHIFT;
+
+	r->element_name = strdup(c->name);
+	r->uuid = strdup(c->uuid);
+	r->target_storage_volume = strdup(c->check.target.path);
+	if (asprintf(&r->device, "/dev/mapper/%s", c->name) < 0)
+		r->device = NULL;
+	if (asprintf(&r->table, "0 %llu %s %s", sectors, REPLICA_TARGET_NAME,
+		     c->params) < 0)
+		r->table = NULL;
+	if (!r->element_name || !r->uuid || !r->target_storage_volume ||
+	    !r->device || !r->table || fill_peer(c))
+		return replica_fail_memory(c->ctx);
+	return REPLICA_SUCCESS;
+}
+
+static int prepare(struct create *c)
+{
+	const struct replica_create_args *a = c->args;
+	int ret;
+
+	c->check = (struct replica_check){
+		.ctx = c->ctx,
+		.name = a->element_name,
+		.force = a->force,
+		.skip_copy = a->skip_initial_copy,
+	};
+	if (a->target_storage_pool)
+		replica_finding_add(&c->check, REPLICA_CHECK_POOL_IGNORED,
+				    "TargetStoragePool",
+				    "the pool is ignored because a target volume is given");
+	ret = replica_check_replicas(&c->check, &c->replicas);
+	if (!ret) {
+		replica_check_run(&c->check, a->source, a->target_storage_volume);
+		ret = replica_check_result(&c->check);
+	}
+	c->result->findings = c->check.findings;
+	if (!ret)
+		ret = choose_name(c);
+	if (!ret)
+		ret = build_table(c);
+	make_uuid(c->uuid);
+	return ret ? ret : fill_result(c);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Deed */
+
+/* A mapping that nobody can follow is taken back; the error stays. */
+static void take_back(struct create *c)
+{
+	struct replica_error err = c->ctx->err;
+	int ret = replica_dm_remove(c->ctx, c->name);
+
+	c->ctx->err = err;
+	if (ret)
+		replica_error_details(c->ctx, "mapped device \"%s\" is left behind",
+				      c->name);
+}
+
+static int make_device(struct create *c)
+{
+	struct replica_genl *g;
+	int ret, slow;
+
+	ret = replica_dm_load_target(c->ctx);
+	if (ret)
+		return ret;
+	slow = replica_dm_create(c->ctx, c->name, c->uuid,
+				 c->check.source.size >> SECTOR_SHIFT, c->params);
+	if (slow && slow != REPLICA_TIMEOUT)
+		return slow;
+	ret = replica_genl_get(c->ctx, &g);
+	if (!ret)
+		ret = replica_info_read(c->ctx, g, c->name, &c->result->info);
+	if (ret) {
+		take_back(c);
+		return ret;
+	}
+	if (c->result->info->job)
+		c->result->job_id = c->result->info->job->id;
+	return slow;
+}
+
+static bool reached(uint32_t wanted, uint32_t now)
+{
+	return wanted < DM_REPLICA_STATE_SYNCHRONIZED || now == wanted;
+}
+
+static int wait_for_state(struct create *c)
+{
+	const struct replica_create_args *a = c->args;
+	const struct replica_wait wait = {
+		.name = c->name,
+		.state = a->wait_for_copy_state,
+		.timeout_ms = a->timeout_ms,
+		.progress = a->progress,
+		.progress_data = a->progress_data,
+		.info = &c->result->info,
+	};
+
+	if (reached(a->wait_for_copy_state, c->result->info->copy_state))
+		return REPLICA_SUCCESS;
+	return replica_wait_run(c->ctx, &wait);
+}
+
+static int create(struct create *c)
+{
+	int ret = prepare(c);
+
+	if (ret || c->args->dry_run)
+		return ret;
+	ret = make_device(c);
+	if (!ret)
+		ret = wait_for_state(c);
+	if (ret)
+		return ret;
+	return c->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
+}
+
+EXPORT int replica_create_replica(struct replica_ctx *ctx,
+				  const struct replica_create_args *args,
+				  struct replica_create_result **result)
+{
+	struct create *c;
+	int ret;
+
+	*result = NULL;
+	replica_error_begin(ctx, "CreateReplica");
+	ret = check_args(ctx, args);
+	if (ret)
+		return ret;
+	c = calloc(1, sizeof(*c));
+	if (c)
+		c->result = calloc(1, sizeof(*c->result));
+	if (!c || !c->result) {
+		free(c);
+		return replica_fail_memory(ctx);
+	}
+	c->ctx = ctx;
+	c->args = args;
+	ret = create(c);
+	replica_info_free(c->replicas);
+	*result = c->result;
+	free(c);
+	return ret;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libdevmapper, made to speak with errno and sentences. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libdevmapper.h>
+
+#include "dm.h"
+#include "table.h"
+
+/* How long udev may take for one device. */
+#define UDEV_WAIT_MS	30000
+#define UDEV_STEP_MS	5
+
+/* What libdevmapper said last; it has one log function for a whole process. */
+static __thread char dm_text[256];
+
+static void keep_text(int level, const char *file, int line, int err,
+		      const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)file;
+	(void)line;
+	(void)err;
+	if ((level & 7) > 3)		/* _LOG_ERR and worse, as in syslog */
+		return;
+	va_start(ap, fmt);
+	vsnprintf(dm_text, sizeof(dm_text), fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * Nothing may get to stderr while a function of this file runs.  A program that
+ * gave libdevmapper a log function of its own keeps it.
+ */
+static bool quiet_begin(void)
+{
+	bool quiet = !dm_log_is_non_default();
+
+	dm_text[0] = '\0';
+	if (quiet)
+		dm_log_with_errno_init(keep_text);
+	return quiet;
+}
+
+static void quiet_end(const bool *quiet)
+{
+	if (*quiet)
+		dm_log_with_errno_init(NULL);
+}
+
+#define QUIET \
+	bool quiet __attribute__((cleanup(quiet_end), unused)) = quiet_begin()
+
+/* 0 or -errno. */
+static int run_task(struct dm_task *task)
+{
+	int r;
+
+	if (dm_task_run(task))
+		return 0;
+	r = -dm_task_get_errno(task);
+	if (!r && access("/dev/mapper/control", R_OK | W_OK))
+		r = -errno;
+	return r ? r : -EIO;
+}
+
+/* A task for a device; NULL without memory. */
+static struct dm_task *new_task(int type, const char *name)
+{
+	struct dm_task *task = dm_task_create(type);
+
+	if (task && !dm_task_set_name(task, name)) {
+		dm_task_destroy(task);
+		return NULL;
+	}
+	return task;
+}
+
+static int wait_udev(struct replica_ctx *ctx, uint32_t cookie, const char *name)
+{
+	const struct timespec step = { .tv_nsec = UDEV_STEP_MS * 1000000 };
+	uint64_t deadline = replica_now_ms() + UDEV_WAIT_MS;
+	int ready = 0;
+
+	while (cookie && dm_udev_wait_immediate(cookie, &ready) && !ready) {
+		if (replica_now_ms() > deadline)
+			return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, NULL,
+					    "udev did not finish with %s in %d seconds",
+					    name, UDEV_WAIT_MS / 1000);
+		nanosleep(&step, NULL);
+	}
+	return REPLICA_SUCCESS;
+}
+
+int replica_dm_exists(struct replica_ctx *ctx, const char *name)
+{
+	QUIET;
+	struct dm_task *task = new_task(DM_DEVICE_INFO, name);
+	struct dm_info info = { .exists = 0 };
+	int r;
+
+	(void)ctx;
+	if (!task)
+		return -ENOMEM;
+	r = run_task(task);
+	if (!r && dm_task_get_info(task, &info))
+		r = info.exists;
+	dm_task_destroy(task);
+	return r;
+}
+
+int replica_dm_load_target(struct replica_ctx *ctx)
+{
+	QUIET;
+	struct dm_task *task = new_task(DM_DEVICE_GET_TARGET_VERSION,
+					REPLICA_TARGET_NAME);
+	int r;
+
+	if (!task)
+		return replica_fail_memory(ctx);
+	r = run_task(task);
+	dm_task_destroy(task);
+	if (r == -EPERM || r == -EACCES)
+		return replica_fail_errno(ctx, r, NULL,
+					  "device-mapper may not be used");
+	return r ? replica_fail_module(ctx) : REPLICA_SUCCESS;
+}
+
+static bool task_is_ours(struct dm_task *task)
+{
+	const char *uuid = dm_task_get_uuid(task);
+	char *type = NULL, *params;
+	uint64_t start, length;
+
+	if (uuid && strncmp(uuid, REPLICA_DM_UUID_PREFIX,
+			    strlen(REPLICA_DM_UUID_PREFIX)) == 0)
+		return true;
+	dm_get_next_target(task, NULL, &start, &length, &type, &params);
+	return type && strcmp(type, REPLICA_TARGET_NAME) == 0;
+}
+
+/* By TABLE and not by STATUS, which could wait for a device that hangs. */
+int replica_dm_info(struct replica_ctx *ctx, const char *name,
+		    struct replica_dm_info *info)
+{
+	QUIET;
+	struct dm_task *task = new_task(DM_DEVICE_TABLE, name);
+	struct dm_info dmi = { .exists = 0 };
+	int r;
+
+	memset(info, 0, sizeof(*info));
+	if (!task)
+		return replica_fail_memory(ctx);
+	dm_task_no_flush(task);
+	r = run_task(task);
+	if (!r && dm_task_get_info(task, &dmi) && dmi.exists) {
+		info->exists = true;
+		info->open_count = dmi.open_count;
+		info->ours = task_is_ours(task);
+	}
+	dm_task_destroy(task);
+	if (r == -ENXIO || r == -ENODEV || !r)
+		return REPLICA_SUCCESS;
+	return replica_fail_errno(ctx, r, "Name",
+				  "device-mapper does not tell about \"%s\"", name);
+}
+
+/* Runs a task that makes or unmakes a device, and waits for udev. */
+static int run_with_udev(struct replica_ctx *ctx, struct dm_task *task,
+			 const char *name, int *err)
+{
+	uint32_t cookie = 0;
+
+	*err = 0;
+	if (!dm_task_set_cookie(task, &cookie, 0))
+		return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, NULL,
+				    "no udev cookie could be made");
+	*err = run_task(task);
+	return wait_udev(ctx, cookie, name);
+}
+
+static int fail_create(struct replica_ctx *ctx, int err, const char *name,
+		       const char *sentence)
+{
+	int ret;
+
+	if (sentence[0]) {
+		ret = replica_fail(ctx, replica_return_from_errno(err),
+				   replica_sm_code(err), NULL,
+				   "the kernel refused the mapping \"%s\": %s",
+				   name, sentence);
+		replica_error_kernel(ctx, sentence);
+	} else {
+		ret = replica_fail_errno(ctx, err, NULL,
+					 "the kernel refused the mapping \"%s\"",
+					 name);
+		replica_error_kernel(ctx, dm_text);
+	}
+	return ret;
+}
+
+int replica_dm_create(struct replica_ctx *ctx, const char *name,
+		      const char *uuid, uint64_t sectors, const char *params)
+{
+	QUIET;
+	struct dm_task *task = new_task(DM_DEVICE_CREATE, name);
+	char sentence[256];
+	int kmsg, err, ret;
+
+	if (!task || !dm_task_set_uuid(task, uuid) ||
+	    !dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params)) {
+		if (task)
+			dm_task_destroy(task);
+		return replica_fail_memory(ctx);
+	}
+	kmsg = replica_kmsg_open();
+	ret = run_with_udev(ctx, task, name, &err);
+	replica_kmsg_close(kmsg, sentence, sizeof(sentence));
+	if (err) {
+		ret = fail_create(ctx, err, name, sentence);
+		replica_error_details(ctx, "table: 0 %llu %s %s",
+				      (unsigned long long)sectors,
+				      REPLICA_TARGET_NAME, params);
+	}
+	dm_task_destroy(task);
+	return ret;
+}
+
+int replica_dm_remove(struct replica_ctx *ctx, const char *name)
+{
+	QUIET;
+	struct dm_task *task = new_task(DM_DEVICE_REMOVE, name);
+	int err, ret;
+
+	if (!task)
+		return replica_fail_memory(ctx);
+	dm_task_retry_remove(task);	/* udev may be looking at it just now */
+	ret = run_with_udev(ctx, task, name, &err);
+	if (err == -EBUSY)
+		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+				   "replica \"%s\" is in use", name);
+	else if (err)
+		ret = replica_fail_errno(ctx, err, "Name",
+					 "replica \"%s\" cannot be removed", name);
+	if (err)
+		replica_error_kernel(ctx, dm_text);
+	dm_task_destroy(task);
+	return ret;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Mapped devices by libdevmapper.  Its 1 and 0 never leave this file, nor does
+ * its text go to stderr.
+ */
+#ifndef _REPLICA_DM_H
+#define _REPLICA_DM_H
+
+#include "replica-private.h"
+
+/* Start of the dm uuid of the mapped devices that the library makes. */
+#define REPLICA_DM_UUID_PREFIX	"REPLICA-"
+
+struct replica_dm_info {
+	bool exists;
+	bool ours;			/* a replica target, or our uuid */
+	int open_count;
+};
+
+/* 1 if a mapped device has the name, 0, or -errno. */
+int replica_dm_exists(struct replica_ctx *ctx, const char *name);
+
+/*
+ * Those below return values of enum replica_return and fill in the error.
+ *
+ * load_target: asks device-mapper for the target, which loads the module when it
+ * is installed.  REPLICA_NOT_SUPPORTED when there is none.
+ */
+int replica_dm_load_target(struct replica_ctx *ctx);
+
+/* info: REPLICA_SUCCESS with exists false if there is no such device. */
+int replica_dm_info(struct replica_ctx *ctx, const char *name,
+		    struct replica_dm_info *info);
+
+/*
+ * create and remove wait until udev has done its part.  REPLICA_TIMEOUT: the
+ * device was made or removed, and udev did not get ready in time.
+ */
+int replica_dm_create(struct replica_ctx *ctx, const char *name,
+		      const char *uuid, uint64_t sectors, const char *params);
+int replica_dm_remove(struct replica_ctx *ctx, const char *name);
+
+/* kmsg.c: the sentence of the target in a kernel log record, or NULL; pure. */
+char *replica_kmsg_sentence(char *record);
+
+/* Reads what the kernel says about the replica target from now on. */
+int replica_kmsg_open(void);
+/* The last sentence since then, "" if none; closes. */
+void replica_kmsg_close(int fd, char *text, size_t size);
+
+#endif /* _REPLICA_DM_H */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Why a table was refused: the ioctl gives an errno only, the sentence goes to
+ * the kernel log:
+ *
+ *	3,812,9931,-;device-mapper: table: 253:0: replica: Mode is ... (-EINVAL)
+ *
+ * Best effort: who may create a mapped device may as a rule read the log.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dm.h"
+#include "table.h"
+
+#define TABLE_PREFIX	";device-mapper: table: "
+#define TARGET_PREFIX	": " REPLICA_TARGET_NAME ": "
+
+char *replica_kmsg_sentence(char *record)
+{
+	char *text, *end;
+
+	record[strcspn(record, "\n")] = '\0';
+	text = strstr(record, TABLE_PREFIX);
+	if (!text)
+		return NULL;
+	text = strstr(text, TARGET_PREFIX);
+	if (!text)
+		return NULL;
+	text += strlen(TARGET_PREFIX);
+	end = strrchr(text, '(');
+	if (end && end > text && end[-1] == ' ' && end[1] == '-')
+		end[-1] = '\0';
+	return text;
+}
+
+int replica_kmsg_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+void replica_kmsg_close(int fd, char *text, size_t size)
+{
+	char record[8192], *sentence;
+	ssize_t len;
+
+	text[0] = '\0';
+	if (fd < 0)
+		return;
+	for (;;) {
+		len = read(fd, record, sizeof(record) - 1);
+		if (len < 0 && (errno == EPIPE || errno == EINTR))
+			continue;	/* records were overwritten */
+		if (len <= 0)
+			break;
+		record[len] = '\0';
+		sentence = replica_kmsg_sentence(record);
+		if (sentence)
+			snprintf(text, size, "%s", sentence);
+	}
+	close(fd);
+}

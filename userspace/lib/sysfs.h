@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef _REPLICA_SYSFS_H
+#define _REPLICA_SYSFS_H
+
+#include <limits.h>
+
+#include "replica-private.h"
+
+/* What sysfs tells of a block device. */
+struct replica_blockdev {
+	char path[PATH_MAX];		/* as the caller named it */
+	dev_t devno;
+	dev_t disk;			/* of the whole disk; devno if it is one */
+	char kname[64];			/* "sda1", "dm-3" */
+	uint64_t size;			/* bytes */
+	bool read_only;
+	bool suspended;			/* a mapped device that holds all I/O */
+	unsigned int block_size;	/* logical, bytes */
+	char dm_name[DM_REPLICA_NAME_LEN];	/* "" if not a mapped device */
+	char unique_id[256];		/* WWID, dm uuid, or major:minor */
+};
+
+/* 0; -ENOTBLK for something else; or -errno. */
+int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
+		       struct replica_blockdev *dev);
+
+/* A path in /dev for a number, "8:1" if there is none. */
+void replica_sysfs_path(struct replica_ctx *ctx, dev_t devno, char *path,
+			size_t size);
+
+/* Device numbers, at most so many; more are as good as these. */
+#define REPLICA_DEVS_MAX	256
+
+struct replica_devs {
+	size_t count;
+	dev_t dev[REPLICA_DEVS_MAX];
+};
+
+/* Block devices that lie on devno directly, or on which it lies. */
+void replica_sysfs_holders(struct replica_ctx *ctx, dev_t devno,
+			   struct replica_devs *devs);
+/* devno itself and, through all levels, what it lies on; partitions count as such. */
+void replica_sysfs_stack(struct replica_ctx *ctx, dev_t devno,
+			 struct replica_devs *devs);
+/* devno itself and its partitions. */
+void replica_sysfs_parts(struct replica_ctx *ctx, dev_t devno,
+			 struct replica_devs *devs);
+/* The whole disk of a partition; devno itself otherwise. */
+dev_t replica_sysfs_disk(struct replica_ctx *ctx, dev_t devno);
+
+bool replica_devs_has(const struct replica_devs *devs, dev_t devno);
+
+/* "8:1" to a number: 0 or -EINVAL. */
+int replica_parse_devno(const char *text, dev_t *devno);
+
+/* mounts.c: does one of devs serve as a mount or as swap?  where is filled then. */
+bool replica_mounted(struct replica_ctx *ctx, const struct replica_devs *devs,
+		     char *where, size_t size);
+bool replica_swapped(struct replica_ctx *ctx, const struct replica_devs *devs,
+		     char *where, size_t size);
+
+#endif /* _REPLICA_SYSFS_H */
