@@ -5,6 +5,7 @@
 
 #include "hint.h"
 #include "interrupt.h"
+#include "memory.h"
 #include "progress.h"
 #include "report.h"
 #include "settings.h"
@@ -22,6 +23,10 @@ struct create_options {
 	uint32_t timeout_ms;
 	bool dry_run;
 	bool force;
+};
+
+static const struct create_options create_defaults = {
+	.sync_type = REPLICA_SYNC_TYPE_MIRROR,
 };
 
 #define O struct create_options
@@ -102,16 +107,28 @@ static void say_created(struct out *out, struct cli *cli, const struct replica_c
 	}
 }
 
-static const char *create_hint(const struct replica_create_result *result)
+/* The worst finding is the error, if there is one among them. */
+static char *findings_hint(struct cli *cli, const struct replica_finding *list)
 {
-	if (!result)
+	if (!list || list->severity < REPLICA_SEVERITY_ERROR)
 		return NULL;
-	if (!result->info && result->findings &&
-	    result->findings->severity >= REPLICA_SEVERITY_ERROR)
-		return hint_finding(result->findings);
-	if (result->info)
-		return "the replica exists; 'replicactl status' shows it";
-	return NULL;
+	return hint_finding(list, cli->args[0], cli->args[1]);
+}
+
+static int create_failed(struct cli *cli, struct out *out, int ret,
+			 const struct replica_create_result *result)
+{
+	char *hint = NULL;
+	int status;
+
+	if (result && result->info)
+		hint = mem_format("the replica exists; 'replicactl status %s' shows it",
+				  result->element_name);
+	else if (result)
+		hint = findings_hint(cli, result->findings);
+	status = report_failure(cli, out, ret, NULL, hint);
+	free(hint);
+	return status;
 }
 
 static int create_finish(struct cli *cli, int ret, const struct replica_create_result *result)
@@ -130,7 +147,7 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 	}
 	if (err && replica_error_sm_code(err) == ECANCELED && interrupt_pending())
 		return report_interrupted(cli, out, "stopped waiting; the replica exists and the copy goes on");
-	return report_failure(cli, out, ret, NULL, create_hint(result));
+	return create_failed(cli, out, ret, result);
 }
 
 static int create_run(struct cli *cli)
@@ -196,6 +213,7 @@ const struct command cmd_create = {
 		"without --force. The initial copy runs in the kernel after the command has\n"
 		"returned (return value 4096), unless --wait-for is given.",
 	COMMAND_OPTIONS(create_table, struct create_options),
+	.defaults = &create_defaults,
 };
 
 /* ---- check ---- */
@@ -219,6 +237,7 @@ static int check_run(struct cli *cli)
 	struct replica_finding *list = NULL;
 	struct out *out;
 	int ret, status;
+	char *hint;
 
 	ret = replica_check(cli->ctx, source, target, opts->name, opts->force, &list);
 	out = report_new(cli);
@@ -226,7 +245,9 @@ static int check_run(struct cli *cli)
 	out_string(out, KEY_JSON("TargetStorageVolume"), target);
 	show_findings(out, list, "");
 	if (ret) {
-		status = report_failure(cli, out, ret, NULL, list ? hint_finding(list) : NULL);
+		hint = findings_hint(cli, list);
+		status = report_failure(cli, out, ret, NULL, hint);
+		free(hint);
 	} else {
 		out_message(out, "%s can become a replica of %s.", target, source);
 		status = report_finish(cli, out, ret);

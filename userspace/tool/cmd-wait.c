@@ -14,6 +14,10 @@ struct wait_options {
 	uint32_t timeout_ms;
 };
 
+static const struct wait_options wait_defaults = {
+	.state = DM_REPLICA_STATE_SYNCHRONIZED,
+};
+
 #define O struct wait_options
 static const struct option wait_table[] = {
 	OPTION(O, state, "for", "STATE", "The copy state to wait for (default: synchronized)", read_state,
@@ -46,13 +50,12 @@ static int wait_finish(struct cli *cli, int ret, const struct replica_info *info
 static int wait_run(struct cli *cli)
 {
 	const struct wait_options *opts = cli->options;
-	unsigned int state = opts->state ? opts->state : DM_REPLICA_STATE_SYNCHRONIZED;
 	struct replica_info *info = NULL;
 	struct progress progress;
 	int ret, status;
 
 	progress_begin(&progress, cli);
-	ret = replica_wait_state(cli->ctx, cli->args[0], state, opts->timeout_ms, progress_step,
+	ret = replica_wait_state(cli->ctx, cli->args[0], opts->state, opts->timeout_ms, progress_step,
 				 &progress, &info);
 	progress_end(&progress);
 	status = wait_finish(cli, ret, info);
@@ -73,6 +76,7 @@ const struct command cmd_wait = {
 		"Ends at once if the replica is in that state, and with an error when the state\n"
 		"cannot be reached any more by waiting. Ctrl-C ends the wait, not the copy.",
 	COMMAND_OPTIONS(wait_table, struct wait_options),
+	.defaults = &wait_defaults,
 };
 
 /* ---- confirm ---- */

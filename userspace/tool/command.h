@@ -64,6 +64,7 @@ struct command {
 	const struct option *options;
 	size_t nr_options;
 	size_t options_size;	/* bytes of the structure they fill */
+	const void *defaults;	/* what is in it at first; NULL: zeroes */
 };
 
 #define COMMAND_OPTIONS(table, type) \

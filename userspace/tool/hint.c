@@ -2,13 +2,10 @@
 /* What to do about an error, as one sentence. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hint.h"
 #include "memory.h"
 #include "suggest.h"
-
-#define MODULE_DIR "/sys/module/dm_replica"
 
 /* ---- What a preflight found ---- */
 
@@ -25,27 +22,40 @@ static const struct check_hint check_hints[] = {
 	{ REPLICA_CHECK_OVERLAP, "choose a target that shares no blocks with the source" },
 	{ REPLICA_CHECK_TOO_SMALL, "choose or make a target that is at least as large as the source" },
 	{ REPLICA_CHECK_READ_ONLY, "'blockdev --setrw DEVICE' lifts a read-only setting" },
-	{ REPLICA_CHECK_MOUNTED, "unmount it first; a replica under a mounted file system is not supported yet" },
+	{ REPLICA_CHECK_MOUNTED,
+	  "unmount it first: devices in use cannot become a replica in this version" },
 	{ REPLICA_CHECK_SWAP, "'swapoff DEVICE' first" },
 	{ REPLICA_CHECK_HOLDERS, "'lsblk DEVICE' shows what lies on it; take that down first" },
-	{ REPLICA_CHECK_OPEN, "'fuser -v DEVICE' shows who has it open" },
+	{ REPLICA_CHECK_OPEN, "'fuser -v DEVICE' and 'dmsetup info' show who uses it" },
 	{ REPLICA_CHECK_SIGNATURE,
 	  "if its data may be lost, use --force; 'wipefs DEVICE' shows what is there" },
-	{ REPLICA_CHECK_IN_REPLICA, "'replicactl status' lists the replicas; 'replicactl detach NAME' ends one" },
+	{ REPLICA_CHECK_IN_REPLICA,
+	  "'replicactl status' lists the replicas; 'replicactl detach NAME' ends one" },
 	{ REPLICA_CHECK_NAME_TAKEN, "choose another name with --name; 'dmsetup ls' lists those in use" },
 	{ REPLICA_CHECK_NAME_BAD, "choose a name of letters, digits and '_', '-', '.', '+' with --name" },
 	{ REPLICA_CHECK_BLOCK_SIZE, "'lsblk -o NAME,LOG-SEC' shows the block sizes" },
 	{ REPLICA_CHECK_PERMISSION, "run the command as root" },
-	{ REPLICA_CHECK_MODULE, "load the kernel module: 'modprobe dm-replica'" },
 };
 
-const char *hint_finding(const struct replica_finding *finding)
+/* The text, with the path in the place of the word DEVICE. */
+static char *with_device(const char *text, const char *device)
 {
+	static const char word[] = "DEVICE";
+	const char *at = strstr(text, word);
+
+	if (!at)
+		return mem_text(text);
+	return mem_format("%.*s%s%s", (int)(at - text), text, device, at + sizeof(word) - 1);
+}
+
+char *hint_finding(const struct replica_finding *finding, const char *source, const char *target)
+{
+	bool of_source = finding->parameter && !strcmp(finding->parameter, "Source");
 	size_t i;
 
 	for (i = 0; i < sizeof(check_hints) / sizeof(check_hints[0]); i++)
 		if (check_hints[i].code == finding->code)
-			return check_hints[i].text;
+			return with_device(check_hints[i].text, of_source ? source : target);
 	return NULL;
 }
 
@@ -122,8 +132,6 @@ char *hint_make(const struct replica_error *err, const char *name)
 {
 	if (replica_error_status_code(err) == REPLICA_ACCESS_DENIED)
 		return mem_text("run the command as root (it needs CAP_SYS_ADMIN)");
-	if (replica_error_status_code(err) == REPLICA_NOT_SUPPORTED && access(MODULE_DIR, F_OK))
-		return mem_text("load the kernel module: 'modprobe dm-replica'");
 	if (replica_error_status_code(err) == REPLICA_CACHE_OUT_OF_DATE)
 		return mem_text("things changed meanwhile; look at 'replicactl status' and try again");
 	return name ? hint_of_replica(err, name) : NULL;

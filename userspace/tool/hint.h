@@ -7,7 +7,7 @@
 
 /* For an error of the library about the replica name (or NULL); NULL: none known. */
 char *hint_make(const struct replica_error *err, const char *name);
-/* For what a preflight found. */
-const char *hint_finding(const struct replica_finding *finding);
+/* For what a preflight of two devices found; NULL: none known.  Both are to be freed. */
+char *hint_finding(const struct replica_finding *finding, const char *source, const char *target);
 
 #endif /* REPLICACTL_HINT_H */

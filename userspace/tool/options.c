@@ -86,7 +86,8 @@ const char *read_sync_type(const char *value, void *field)
 
 const char *read_mode(const char *value, void *field)
 {
-	if (read_enum(REPLICA_ENUM_MODE, value, field))
+	/* For the library 0 is a mode that was not given. */
+	if (read_enum(REPLICA_ENUM_MODE, value, field) && *(uint32_t *)field)
 		return NULL;
 	return "sync, async, adaptive or a CIM number";
 }
@@ -241,6 +242,8 @@ static int take_plain(struct cli *cli, char *text)
 	if (!cli->command)
 		return command_unknown(cli, text);
 	cli->options = mem_zero(1, cli->command->options_size + 1);
+	if (cli->command->defaults)
+		memcpy(cli->options, cli->command->defaults, cli->command->options_size);
 	return 0;
 }
 
