@@ -121,27 +121,13 @@ u64 replica_event_seq(struct replica *replica)
 	return seq;
 }
 
-/*
- * Wakes those who wait for the mapped device ("dmsetup wait").  It may be on
- * its way out: the device number is good for as long as the association lives,
- * and leads to a mapped device with a reference, or to none.  The number may
- * belong to somebody else by now; replica->md, compared and not followed, tells.
- */
+/* Wakes those who wait for the mapped device ("dmsetup wait"). */
 static void wake_waiters(struct replica *replica)
 {
-	struct mapped_device *md = dm_get_md(replica->dev);
-	struct dm_table *table;
-	int srcu;
-
-	if (!md)
-		return;
-	if (md == READ_ONCE(replica->md)) {
-		table = dm_get_live_table(md, &srcu);
-		if (table)
-			dm_table_event(table);
-		dm_put_live_table(md, srcu);
-	}
-	dm_put(md);
+	mutex_lock(&replica->table_mutex);
+	if (replica->table)
+		dm_table_event(replica->table);
+	mutex_unlock(&replica->table_mutex);
 }
 
 /**

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between the kernels that the module builds on: 6.1 to 7.x.  This
+ * folder is the only place that knows versions.
+ */
+#ifndef DM_REPLICA_COMPAT_H
+#define DM_REPLICA_COMPAT_H
+
+#include <linux/blkdev.h>
+#include <linux/bvec.h>
+#include <linux/device-mapper.h>
+#include <linux/pagemap.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "dm-replica needs Linux 6.1 or newer"
+#endif
+
+/* 6.5: blk_mode_t instead of fmode_t */
+static inline bool compat_mode_writable(struct dm_target *ti)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return dm_table_get_mode(ti->table) & FMODE_WRITE;
+#else
+	return dm_table_get_mode(ti->table) & BLK_OPEN_WRITE;
+#endif
+}
+
+/* 6.11: stable writes are a feature of the queue limits, before that of the target */
+static inline void compat_set_stable_writes(struct dm_target *ti)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+	ti->needs_stable_writes = true;
+#endif
+}
+
+static inline void compat_hint_stable_writes(struct queue_limits *limits)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	limits->features |= BLK_FEAT_STABLE_WRITES;
+#endif
+}
+
+/* 6.9: the block layer derives max_discard_sectors from two other limits */
+static inline void compat_hint_discard(struct queue_limits *limits, unsigned int sectors)
+{
+	limits->max_hw_discard_sectors = sectors;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	limits->max_discard_sectors = sectors;
+#endif
+	limits->discard_granularity = limits->logical_block_size;
+}
+
+#endif /* DM_REPLICA_COMPAT_H */

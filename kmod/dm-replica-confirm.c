@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Drain barriers (CIM ConfirmTargetData): tell the caller when all that was
+ * acknowledged before his call is durable on the replica.
+ *
+ * In mode sync an acknowledged write is on both legs as soon as the state is
+ * Synchronized; what is left is a flush of the replica.
+ */
+#include <linux/completion.h>
+#include <linux/slab.h>
+
+#include "dm-replica-io.h"
+
+/* CIM return values of ConfirmTargetData. */
+#define CONFIRMED		0
+#define CONFIRM_TIMEOUT		3
+#define CONFIRM_UNABLE		7
+
+/*
+ * struct confirm - one barrier
+ * @link: in replica->confirms, under replica->lock
+ * @deadline: jiffies
+ * @flushing: the flush of the replica is out; its end decides
+ * @flushed: it has ended well
+ * @failed: it has not
+ */
+struct confirm {
+	struct list_head link;
+	struct replica *replica;
+	unsigned long deadline;
+	bool flushing;
+	bool flushed;
+	replica_confirm_fn done;
+	void *context;
+};
+
+static void flush_done(void *context, blk_status_t status)
+{
+	struct confirm *confirm = context;
+	struct replica *replica = confirm->replica;
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	confirm->flushing = false;
+	confirm->flushed = !status;
+	spin_unlock_irqrestore(&replica->lock, flags);
+	mod_delayed_work(replica->wq, &replica->confirm_work, 0);
+}
+
+/* Nothing but an order of the administrator ends these states. */
+static bool is_stopped(struct replica *replica)
+{
+	switch (replica->state) {
+	case DM_REPLICA_STATE_SYNCHRONIZED:
+	case DM_REPLICA_STATE_UNSYNCHRONIZED:
+	case DM_REPLICA_STATE_INITIALIZED:
+		return false;
+	case DM_REPLICA_STATE_BROKEN:
+		return replica->settings.recovery == DM_REPLICA_RECOVERY_MANUAL;
+	default:
+		return true;
+	}
+}
+
+static bool is_over(struct confirm *confirm, unsigned int *result)
+{
+	if (confirm->flushing)
+		return false;
+	if (confirm->flushed)
+		*result = CONFIRMED;
+	else if (is_stopped(confirm->replica) || !confirm->replica->md)
+		*result = CONFIRM_UNABLE;
+	else if (time_after_eq(jiffies, confirm->deadline))
+		*result = CONFIRM_TIMEOUT;
+	else
+		return false;
+	return true;
+}
+
+/* One barrier that is over, taken off the list; NULL when there is none. */
+static struct confirm *take_over(struct replica *replica, unsigned int *result)
+{
+	struct confirm *confirm, *found = NULL;
+
+	spin_lock_irq(&replica->lock);
+	list_for_each_entry(confirm, &replica->confirms, link)
+		if (is_over(confirm, result)) {
+			list_del(&confirm->link);
+			found = confirm;
+			break;
+		}
+	spin_unlock_irq(&replica->lock);
+	return found;
+}
+
+/* One barrier whose flush is to be sent now; also the nearest deadline. */
+static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
+{
+	struct confirm *confirm, *found = NULL;
+
+	*wait = MAX_JIFFY_OFFSET;
+	spin_lock_irq(&replica->lock);
+	list_for_each_entry(confirm, &replica->confirms, link) {
+		if (confirm->flushing)
+			continue;
+		if (replica->state == DM_REPLICA_STATE_SYNCHRONIZED && !replica->suspending) {
+			confirm->flushing = true;
+			found = confirm;
+			break;
+		}
+		*wait = min(*wait, confirm->deadline - jiffies);
+	}
+	spin_unlock_irq(&replica->lock);
+	return found;
+}
+
+void replica_confirm_work(struct work_struct *work)
+{
+	struct replica *replica = container_of(to_delayed_work(work), struct replica,
+					       confirm_work);
+	struct confirm *confirm;
+	unsigned int result;
+	unsigned long wait;
+
+	while ((confirm = take_over(replica, &result))) {
+		confirm->done(confirm->context, result);
+		kfree(confirm);
+	}
+	while ((confirm = take_ready(replica, &wait)))
+		if (replica_leg_flush(replica, flush_done, confirm))
+			flush_done(confirm, BLK_STS_RESOURCE);
+	if (wait != MAX_JIFFY_OFFSET)
+		queue_delayed_work(replica->wq, &replica->confirm_work,
+				   min_t(unsigned long, wait + 1, HZ));
+}
+
+void replica_confirm_cancel(struct replica *replica)
+{
+	struct confirm *confirm, *next;
+	LIST_HEAD(all);
+
+	cancel_delayed_work_sync(&replica->confirm_work);
+	spin_lock_irq(&replica->lock);
+	list_for_each_entry_safe(confirm, next, &replica->confirms, link)
+		if (!confirm->flushing)
+			list_move_tail(&confirm->link, &all);
+	spin_unlock_irq(&replica->lock);
+
+	list_for_each_entry_safe(confirm, next, &all, link) {
+		confirm->done(confirm->context, confirm->flushed ? CONFIRMED : CONFIRM_UNABLE);
+		kfree(confirm);
+	}
+}
+
+int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
+			  replica_confirm_fn done, void *context)
+{
+	struct confirm *confirm = kzalloc(sizeof(*confirm), GFP_KERNEL);
+
+	if (!confirm)
+		return -ENOMEM;
+	confirm->replica = replica;
+	confirm->deadline = jiffies + msecs_to_jiffies(timeout_ms);
+	confirm->done = done;
+	confirm->context = context;
+	spin_lock_irq(&replica->lock);
+	list_add_tail(&confirm->link, &replica->confirms);
+	spin_unlock_irq(&replica->lock);
+	mod_delayed_work(replica->wq, &replica->confirm_work, 0);
+	return 0;
+}
+
+struct confirm_wait {
+	struct kref refs;
+	struct completion completion;
+	unsigned int result;
+};
+
+static void free_wait(struct kref *refs)
+{
+	kfree(container_of(refs, struct confirm_wait, refs));
+}
+
+static void waited(void *context, unsigned int result)
+{
+	struct confirm_wait *wait = context;
+
+	wait->result = result;
+	complete(&wait->completion);
+	kref_put(&wait->refs, free_wait);
+}
+
+int replica_confirm_wait(struct replica *replica, unsigned int timeout_ms)
+{
+	struct confirm_wait *wait = kzalloc(sizeof(*wait), GFP_KERNEL);
+	int r;
+
+	if (!wait)
+		return -ENOMEM;
+	kref_init(&wait->refs);
+	kref_get(&wait->refs);
+	init_completion(&wait->completion);
+
+	r = replica_confirm_start(replica, timeout_ms, waited, wait);
+	if (r) {
+		kfree(wait);
+		return r;
+	}
+	r = wait_for_completion_interruptible(&wait->completion);
+	if (!r && wait->result)
+		r = wait->result == CONFIRM_TIMEOUT ? -ETIMEDOUT : -EIO;
+	kref_put(&wait->refs, free_wait);
+	return r;
+}

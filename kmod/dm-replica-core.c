@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Making and freeing an association.
+ */
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+
+/* The order of this function is the reverse of that of make(). */
+static void unmake(struct replica *replica)
+{
+	cancel_delayed_work_sync(&replica->deferred_work);
+	cancel_delayed_work_sync(&replica->timeout_work);
+	cancel_delayed_work_sync(&replica->probe_work);
+	cancel_work_sync(&replica->state_work);
+	cancel_delayed_work_sync(&replica->confirm_work);
+	cancel_work_sync(&replica->event_work);
+	replica_event_ring_destroy(replica->events);
+	replica_resync_destroy(replica->resync);
+	if (replica->wq)
+		destroy_workqueue(replica->wq);
+	mempool_exit(&replica->requests);
+	replica_payload_pool_destroy(replica->payload);
+	replica_log_destroy(replica->log);
+	replica_range_lock_destroy(replica->ranges);
+	free_percpu(replica->counters);
+	kfree(replica);
+}
+
+static void release_work(struct work_struct *work)
+{
+	unmake(container_of(work, struct replica, release_work));
+	module_put(THIS_MODULE);
+}
+
+static void release(struct kref *refs)
+{
+	struct replica *replica = container_of(refs, struct replica, refs);
+
+	/* The last reference may go in an interrupt. */
+	queue_work(replica_release_wq, &replica->release_work);
+}
+
+void replica_get(struct replica *replica)
+{
+	kref_get(&replica->refs);
+}
+
+void replica_put(struct replica *replica)
+{
+	kref_put(&replica->refs, release);
+}
+
+static void range_granted(struct replica_range *range, void *context)
+{
+	switch (range->kind) {
+	case REPLICA_RANGE_WRITE:
+		replica_io_granted(container_of(range, struct replica_io, range));
+		break;
+	case REPLICA_RANGE_WINDOW:
+		replica_resync_granted(range);
+		break;
+	default:
+		replica_drain_granted(range);
+		break;
+	}
+}
+
+static void init_fields(struct replica *replica, const struct replica_params *params,
+			sector_t sectors)
+{
+	kref_init(&replica->refs);
+	INIT_LIST_HEAD(&replica->link);
+	INIT_LIST_HEAD(&replica->confirms);
+	INIT_LIST_HEAD(&replica->unranged);
+	INIT_LIST_HEAD(&replica->own_flushes);
+	mutex_init(&replica->op_mutex);
+	mutex_init(&replica->table_mutex);
+	spin_lock_init(&replica->lock);
+	init_waitqueue_head(&replica->quiet);
+	bio_list_init(&replica->held);
+	bio_list_init(&replica->deferred);
+	INIT_DELAYED_WORK(&replica->deferred_work, replica_io_deferred_work);
+	INIT_DELAYED_WORK(&replica->timeout_work, replica_leg_timeout_work);
+	INIT_DELAYED_WORK(&replica->probe_work, replica_leg_probe_work);
+	INIT_DELAYED_WORK(&replica->confirm_work, replica_confirm_work);
+	INIT_WORK(&replica->state_work, replica_state_work);
+	INIT_WORK(&replica->event_work, replica_event_work);
+	INIT_WORK(&replica->release_work, release_work);
+
+	replica->sectors = sectors;
+	replica->region_shift = ilog2(params->region_sectors);
+	replica->settings = params->settings;
+	replica->discard = params->discard;
+	replica->sync_skip = params->sync_skip;
+	replica->mode = params->mode;
+	replica->state = DM_REPLICA_STATE_INITIALIZED;
+	strscpy(replica->reason, "table loaded", sizeof(replica->reason));
+	replica->current_job = -1U;
+	atomic64_set(&replica->flush_gen, 1);
+}
+
+static bool make(struct replica *replica)
+{
+	replica->counters = alloc_percpu(struct replica_counters);
+	if (!replica->counters)
+		return false;
+	replica->ranges = replica_range_lock_create(range_granted, replica);
+	if (!replica->ranges)
+		return false;
+	replica->log = replica_log_create(replica->sectors, replica->region_shift);
+	if (!replica->log)
+		return false;
+	replica->payload = replica_payload_pool_create();
+	if (!replica->payload)
+		return false;
+	if (replica_request_pool_init(&replica->requests))
+		return false;
+	replica->wq = alloc_workqueue("dm-replica", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!replica->wq)
+		return false;
+	replica->resync = replica_resync_create(replica);
+	if (!replica->resync)
+		return false;
+	replica->events = replica_event_ring_create();
+	return replica->events;
+}
+
+struct replica *replica_create(const struct replica_params *params, sector_t sectors,
+			       dev_t origin, dev_t copy, char **error)
+{
+	struct replica *replica = kzalloc(sizeof(*replica), GFP_KERNEL);
+
+	if (!replica) {
+		*error = "not enough memory";
+		return ERR_PTR(-ENOMEM);
+	}
+	init_fields(replica, params, sectors);
+	replica->origin_dev = origin;
+	replica->replica_dev = copy;
+	if (!make(replica)) {
+		*error = "not enough memory for the log and the pools";
+		unmake(replica);
+		return ERR_PTR(-ENOMEM);
+	}
+	__module_get(THIS_MODULE);
+	return replica;
+}

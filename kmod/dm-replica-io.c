@@ -1,0 +1,685 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The path of a bio.
+ *
+ * A write takes the range lock of its sectors, and under the same spinlock it is
+ * decided whether it goes to both legs.  If not, its region is marked before the
+ * spinlock is dropped, so whoever turns shipping on and then passes all bucket
+ * locks knows that every write he does not see shipped has left its mark.
+ *
+ * Both legs are submitted from the context of the caller and the later one of
+ * the two completions ends the write: no worker, no lock that all writers share.
+ * What cannot go at once (an overlapping write is under way, or memory is short)
+ * is submitted from deferred_work.
+ */
+#include "compat.h"
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+#include "dm-replica-trace.h"
+
+/* Flags of a write that the replica's part keeps. */
+#define REPLICA_OPF_KEPT	(REQ_OP_MASK | REQ_SYNC | REQ_META | REQ_PRIO | REQ_NOMERGE | \
+				 REQ_IDLE | REQ_PREFLUSH | REQ_FUA | REQ_BACKGROUND | REQ_NOUNMAP)
+/* Pause before memory is asked for again, jiffies. */
+#define MEMORY_PAUSE		1
+
+static sector_t io_sector(struct replica_io *io)
+{
+	return io->range.first;
+}
+
+static sector_t io_sectors(struct replica_io *io)
+{
+	return io->range.last - io->range.first + 1;
+}
+
+static bool is_flush(struct replica_io *io)
+{
+	return io->kind == REPLICA_IO_FLUSH;
+}
+
+static bool holds_range(struct replica_io *io)
+{
+	return io->kind == REPLICA_IO_WRITE;
+}
+
+/*
+ * Completion.
+ */
+
+static void replica_missed(struct replica_io *io, blk_status_t status, const char *reason)
+{
+	struct replica *replica = io->replica;
+
+	io->missed = true;
+	if (!is_flush(io))
+		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
+	replica_state_replica_failed(replica, is_flush(io) ? 0 : io_sector(io),
+				     blk_status_to_errno(status), reason);
+}
+
+/* The device does not know this kind of request: it is well, the legs differ. */
+static void replica_refused(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+
+	replica_log_mark(replica->log, io_sector(io), io_sectors(io));
+	replica_state_unsynced(replica, "replica does not take this request");
+}
+
+static void origin_failed(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_ORIGIN_ERROR,
+		.sector = is_flush(io) ? 0 : io_sector(io),
+		.error = -blk_status_to_errno(io->origin_status),
+		.reason = "origin write error",
+	};
+
+	if (io->origin_status == BLK_STS_NOTSUPP || io->origin_status == BLK_STS_TARGET)
+		strscpy(event.reason, "origin does not take this request", sizeof(event.reason));
+	replica_count(replica, DM_REPLICA_C_ORIGIN_ERRORS, 1);
+	replica_event_raise(replica, &event);
+	if (is_flush(io))
+		return;
+	replica_log_mark(replica->log, io_sector(io), io_sectors(io));
+	replica_state_unsynced(replica, "origin write error");
+}
+
+static void release_range(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+	struct replica_range_bucket *bucket;
+	unsigned long flags;
+
+	bucket = replica_range_bucket(replica->ranges, io->range.first);
+	spin_lock_irqsave(&bucket->lock, flags);
+	replica_range_del(replica->ranges, bucket, &io->range);
+	spin_unlock_irqrestore(&bucket->lock, flags);
+}
+
+static void unlink_io(struct replica_io *io)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&io->replica->lock, flags);
+	list_del(&io->link);
+	spin_unlock_irqrestore(&io->replica->lock, flags);
+}
+
+/* What becomes of held writes when the device is suspended under them. */
+static blk_status_t held_status(struct replica *replica)
+{
+	return replica->noflush ? BLK_STS_DM_REQUEUE : BLK_STS_IOERR;
+}
+
+/* on_replica_error stop: nobody hears of a write that the replica does not have. */
+static bool hold_completion(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+	unsigned long flags;
+	bool hold;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	hold = replica->hold;
+	if (hold && replica->suspending) {
+		hold = false;
+		replica_io_bio(io)->bi_status = held_status(replica);
+	} else if (hold) {
+		bio_list_add(&replica->held, replica_io_bio(io));
+		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return hold;
+}
+
+/* All legs are done.  Return: false when the completion is held. */
+static bool finish(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+	struct bio *bio = replica_io_bio(io);
+	struct replica_request *request = io->request;
+
+	trace_dm_replica_complete(io);
+	if (unlikely(io->origin_status))
+		origin_failed(io);
+	if (io->vecs)
+		bio->bi_io_vec = io->vecs;
+
+	/* Nobody can find it to detach it once it is off the tree or the list. */
+	if (likely(holds_range(io)))
+		release_range(io);
+	else
+		unlink_io(io);
+
+	if (request) {
+		if (unlikely(io->detached))
+			replica_request_abandon(request);
+		else
+			replica_request_free(request);
+	}
+	replica_count(replica, DM_REPLICA_C_INFLIGHT, -1ULL);
+
+	io->kind = REPLICA_IO_DONE;
+	bio->bi_status = io->origin_status;
+	return likely(!io->missed) || io->origin_status || !hold_completion(io);
+}
+
+/* A leg other than the one that device-mapper completes is done. */
+static void put_pending(struct replica_io *io)
+{
+	struct bio *bio;
+
+	if (!atomic_dec_and_test(&io->pending))
+		return;
+	bio = replica_io_bio(io);
+	/* bio_endio() has run for this bio: go on with device-mapper's own part. */
+	if (finish(io))
+		bio->bi_end_io(bio);
+}
+
+static void replica_part_done(struct replica_request *request, blk_status_t status)
+{
+	struct replica_io *io = request->io;
+	struct replica *replica = request->replica;
+
+	trace_dm_replica_leg(io, status);
+	if (likely(!status)) {
+		if (unlikely(is_flush(io)))
+			replica_leg_flush_end(replica, io->generation);
+		else if (replica->replica_volatile && !(request->bio.bi_opf & REQ_FUA))
+			replica_log_note_cached(replica->log, io_sector(io),
+						atomic64_read(&replica->flush_gen));
+	} else if ((status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET) &&
+		   !op_is_flush(request->bio.bi_opf) &&
+		   bio_op(&request->bio) != REQ_OP_WRITE) {
+		replica_refused(io);
+	} else {
+		replica_missed(io, status, is_flush(io) ? "replica flush error" :
+			       "replica write error");
+	}
+	put_pending(io);
+}
+
+void replica_io_detached(struct replica_io *io)
+{
+	trace_dm_replica_leg(io, BLK_STS_TIMEOUT);
+	if (io->kind != REPLICA_IO_FAILOVER)
+		replica_missed(io, BLK_STS_TIMEOUT, is_flush(io) ? "replica flush timed out" :
+			       "replica write timed out");
+	put_pending(io);
+}
+
+/*
+ * Submission.
+ */
+
+static blk_opf_t replica_opf(struct bio *bio)
+{
+	return bio->bi_opf & REPLICA_OPF_KEPT;
+}
+
+static void send_to_replica(struct replica_io *io, struct replica_request *request)
+{
+	trace_dm_replica_submit(io);
+	atomic_set(&io->pending, 2);
+	/* Pairs with replica_io_detach(): from here on it may be given up. */
+	smp_store_release(&io->request, request);
+	replica_request_send(request);
+}
+
+static struct replica_request *make_request(struct replica_io *io, struct bio *bio)
+{
+	struct replica *replica = io->replica;
+	struct replica_request *request = replica_request_alloc(replica);
+
+	if (unlikely(!request))
+		return NULL;
+	request->io = io;
+	request->done = replica_part_done;
+	bio_init(&request->bio, replica->replica_bdev, NULL, 0, replica_opf(bio));
+	request->bio.bi_ioprio = bio->bi_ioprio;
+	return request;
+}
+
+static bool wants_copy(struct replica *replica, struct bio *bio)
+{
+	return bio_has_data(bio) &&
+	       READ_ONCE(replica->settings.payload) == DM_REPLICA_PAYLOAD_COPY &&
+	       replica_payload_unstable(bio);
+}
+
+/*
+ * Send a granted write on its way, all but the origin's part.  Return: false when
+ * there is no memory now; nothing has changed then.
+ */
+static bool start_write(struct replica_io *io, struct bio *bio)
+{
+	struct replica *replica = io->replica;
+	struct replica_request *request;
+
+	bio_set_dev(bio, replica->origin_bdev);
+	if (!io->ship) {
+		io->missed = true;
+		atomic_set(&io->pending, 1);
+		replica_count(replica, DM_REPLICA_C_TRACKED_WRITES, 1);
+		return true;
+	}
+	request = make_request(io, bio);
+	if (unlikely(!request))
+		return false;
+	if (unlikely(!replica_payload_attach(request, bio, wants_copy(replica, bio)))) {
+		replica_request_free(request);
+		return false;
+	}
+	send_to_replica(io, request);
+	return true;
+}
+
+static void queue_deferred(struct replica *replica, struct bio *bio, unsigned long delay)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	bio_list_add(&replica->deferred, bio);
+	if (delay)
+		WRITE_ONCE(replica->memory_wait, true);
+	spin_unlock_irqrestore(&replica->lock, flags);
+	if (delay)
+		queue_delayed_work(replica->wq, &replica->deferred_work, delay);
+	else
+		mod_delayed_work(replica->wq, &replica->deferred_work, 0);
+}
+
+/* Put a flush or a failed-over read where the clock can find it. */
+static void link_io(struct replica_io *io)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&io->replica->lock, flags);
+	list_add_tail(&io->link, &io->replica->unranged);
+	spin_unlock_irqrestore(&io->replica->lock, flags);
+}
+
+static bool start_flush(struct replica_io *io, struct bio *bio)
+{
+	struct replica *replica = io->replica;
+	struct replica_request *request = NULL;
+
+	/* Not shipped: a resync that ends later flushes the replica by itself. */
+	io->ship = READ_ONCE(replica->ship);
+	if (io->ship) {
+		request = make_request(io, bio);
+		if (!request)
+			return false;
+	}
+	bio_set_dev(bio, replica->origin_bdev);
+	link_io(io);
+	if (request) {
+		io->generation = replica_leg_flush_begin(replica);
+		send_to_replica(io, request);
+	} else {
+		io->missed = true;
+		atomic_set(&io->pending, 1);
+	}
+	return true;
+}
+
+/* Bucket lock held, the range is granted: which legs? */
+static void route(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+
+	io->ship = replica->ship;
+	if (unlikely(!io->ship))
+		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
+}
+
+void replica_io_granted(struct replica_io *io)
+{
+	route(io);
+	queue_deferred(io->replica, replica_io_bio(io), 0);
+}
+
+/* What replica->hold asks for: keep it, or, under a suspend, do not. */
+static int hold_bio(struct replica *replica, struct bio *bio)
+{
+	int r = DM_MAPIO_SUBMITTED;
+
+	spin_lock_irq(&replica->lock);
+	if (!replica->hold) {
+		bio_list_add(&replica->deferred, bio);
+		mod_delayed_work(replica->wq, &replica->deferred_work, 0);
+	} else if (replica->suspending) {
+		r = replica->noflush ? DM_MAPIO_REQUEUE : DM_MAPIO_KILL;
+	} else {
+		bio_list_add(&replica->held, bio);
+		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
+	}
+	spin_unlock_irq(&replica->lock);
+	return r;
+}
+
+enum admission { ADMIT_GRANTED, ADMIT_WAITS, ADMIT_HELD };
+
+static enum admission admit(struct replica *replica, struct replica_io *io)
+{
+	enum admission admission = ADMIT_HELD;
+	struct replica_range_bucket *bucket;
+	unsigned long flags;
+
+	bucket = replica_range_bucket(replica->ranges, io->range.first);
+	spin_lock_irqsave(&bucket->lock, flags);
+	if (likely(!replica->hold)) {
+		io->admitted = true;
+		if (likely(replica_range_add(bucket, &io->range))) {
+			route(io);
+			admission = ADMIT_GRANTED;
+		} else {
+			replica_count(replica, io->range.behind_window ?
+				      DM_REPLICA_C_RESYNC_WAITS :
+				      DM_REPLICA_C_OVERLAP_WAITS, 1);
+			trace_dm_replica_wait(io);
+			admission = ADMIT_WAITS;
+		}
+	}
+	spin_unlock_irqrestore(&bucket->lock, flags);
+	if (likely(admission != ADMIT_HELD))
+		replica_count(replica, DM_REPLICA_C_INFLIGHT, 1);
+	return admission;
+}
+
+static int map_write(struct replica *replica, struct bio *bio, struct replica_io *io)
+{
+	enum admission admission = admit(replica, io);
+
+	if (unlikely(admission == ADMIT_HELD))
+		return hold_bio(replica, bio);
+	if (unlikely(admission == ADMIT_WAITS))
+		return DM_MAPIO_SUBMITTED;
+	if (likely(!READ_ONCE(replica->memory_wait)) && likely(start_write(io, bio)))
+		return DM_MAPIO_REMAPPED;
+
+	replica_count(replica, DM_REPLICA_C_MEMORY_WAITS, 1);
+	queue_deferred(replica, bio, MEMORY_PAUSE);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int map_flush(struct replica *replica, struct bio *bio, struct replica_io *io)
+{
+	io->kind = REPLICA_IO_FLUSH;
+	io->admitted = true;
+	replica_count(replica, DM_REPLICA_C_FLUSHES, 1);
+	replica_count(replica, DM_REPLICA_C_INFLIGHT, 1);
+	if (likely(start_flush(io, bio)))
+		return DM_MAPIO_REMAPPED;
+	queue_deferred(replica, bio, MEMORY_PAUSE);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static void count_write(struct replica *replica, struct bio *bio)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_WRITE:
+		replica_count(replica, DM_REPLICA_C_WRITES, 1);
+		replica_count(replica, DM_REPLICA_C_WRITE_BYTES, bio->bi_iter.bi_size);
+		break;
+	case REQ_OP_WRITE_ZEROES:
+		replica_count(replica, DM_REPLICA_C_WRITE_ZEROES, 1);
+		break;
+	default:
+		replica_count(replica, DM_REPLICA_C_DISCARDS, 1);
+		break;
+	}
+}
+
+/* Requests without data may come in any size: cut them where a zone ends. */
+static void prepare_dataless(struct replica *replica, struct bio *bio)
+{
+	sector_t left = REPLICA_ZONE_SECTORS -
+			(bio->bi_iter.bi_sector & (REPLICA_ZONE_SECTORS - 1));
+
+	if (bio_sectors(bio) > left)
+		dm_accept_partial_bio(bio, left);
+	if (bio_op(bio) == REQ_OP_DISCARD && replica->discard == REPLICA_DISCARD_ZERO)
+		bio->bi_opf = (bio->bi_opf & ~REQ_OP_MASK) | REQ_OP_WRITE_ZEROES;
+}
+
+int replica_io_map(struct replica *replica, struct bio *bio)
+{
+	struct replica_io *io = replica_io_of(bio);
+
+	io->replica = replica;
+	if (bio_op(bio) == REQ_OP_READ) {
+		io->kind = REPLICA_IO_READ;
+		io->iter = bio->bi_iter;
+		replica_count(replica, DM_REPLICA_C_READS, 1);
+		replica_count(replica, DM_REPLICA_C_READ_BYTES, bio->bi_iter.bi_size);
+		bio_set_dev(bio, replica->origin_bdev);
+		return DM_MAPIO_REMAPPED;
+	}
+
+	io->request = NULL;
+	io->vecs = NULL;
+	io->missed = false;
+	io->detached = false;
+	io->origin_status = BLK_STS_OK;
+	if (unlikely(!bio->bi_iter.bi_size))
+		return map_flush(replica, bio, io);
+
+	count_write(replica, bio);
+	if (unlikely(bio_op(bio) != REQ_OP_WRITE))
+		prepare_dataless(replica, bio);
+	io->kind = REPLICA_IO_WRITE;
+	io->admitted = false;
+	io->range.kind = REPLICA_RANGE_WRITE;
+	io->range.first = bio->bi_iter.bi_sector;
+	io->range.last = bio_end_sector(bio) - 1;
+	bio_clear_polled(bio);
+	trace_dm_replica_write(io);
+	return map_write(replica, bio, io);
+}
+
+/*
+ * Failed reads.
+ */
+
+static void failover_done(struct replica_request *request, blk_status_t status)
+{
+	struct replica_io *io = request->io;
+	struct replica *replica = request->replica;
+	struct bio *bio = replica_io_bio(io);
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_READ_FAILOVER,
+		.sector = io->iter.bi_sector,
+		.error = -blk_status_to_errno(io->origin_status),
+		.reason = "origin read error, served by the replica",
+	};
+
+	trace_dm_replica_leg(io, status);
+	if (!status) {
+		bio->bi_iter = io->iter;
+		replica_payload_copy_back(request, bio);
+		io->origin_status = BLK_STS_OK;
+		replica_count(replica, DM_REPLICA_C_READ_FAILOVERS, 1);
+		replica_event_raise(replica, &event);
+	}
+	put_pending(io);
+}
+
+static bool start_failover(struct replica_io *io, struct bio *bio)
+{
+	struct replica *replica = io->replica;
+	struct replica_request *request = replica_request_alloc(replica);
+
+	if (!request)
+		return false;
+	request->io = io;
+	request->done = failover_done;
+	bio_init(&request->bio, replica->replica_bdev, NULL, 0, REQ_OP_READ);
+	if (!replica_payload_attach_read(request, &io->iter)) {
+		replica_request_free(request);
+		return false;
+	}
+	link_io(io);
+	atomic_set(&io->pending, 1);
+	smp_store_release(&io->request, request);
+	replica_request_send(request);
+	return true;
+}
+
+static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t status)
+{
+	struct replica *replica = io->replica;
+
+	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
+	       status != BLK_STS_AGAIN && READ_ONCE(replica->ship) &&
+	       !replica_log_dirty(replica->log, io->iter.bi_sector,
+				  io->iter.bi_size >> SECTOR_SHIFT);
+}
+
+static int end_read(struct replica_io *io, struct bio *bio, blk_status_t status)
+{
+	if (likely(!status) || !io->iter.bi_size || !may_fail_over(io, bio, status))
+		return DM_ENDIO_DONE;
+
+	io->kind = REPLICA_IO_FAILOVER;
+	io->request = NULL;
+	io->vecs = NULL;
+	io->missed = false;
+	io->detached = false;
+	io->admitted = true;
+	io->origin_status = status;
+	replica_count(io->replica, DM_REPLICA_C_INFLIGHT, 1);
+	queue_deferred(io->replica, bio, 0);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+int replica_io_end(struct bio *bio, blk_status_t *error)
+{
+	struct replica_io *io = replica_io_of(bio);
+
+	switch (io->kind) {
+	case REPLICA_IO_READ:
+		return end_read(io, bio, *error);
+	case REPLICA_IO_WRITE:
+	case REPLICA_IO_FLUSH:
+		io->origin_status = *error;
+		if (!atomic_dec_and_test(&io->pending) || !finish(io))
+			return DM_ENDIO_INCOMPLETE;
+		*error = bio->bi_status;
+		return DM_ENDIO_DONE;
+	default:
+		return DM_ENDIO_DONE;
+	}
+}
+
+/*
+ * Worker.
+ */
+
+/* A held write that the suspend does not wait for. */
+static void fail_held(struct replica *replica, struct bio *bio)
+{
+	struct replica_io *io = replica_io_of(bio);
+	bool fresh = io->kind != REPLICA_IO_DONE;
+
+	io->kind = REPLICA_IO_DONE;
+	bio->bi_status = held_status(replica);
+	if (fresh)
+		bio_endio(bio);
+	else
+		bio->bi_end_io(bio);
+}
+
+/* Return: false when the bio has to wait for memory. */
+static bool resume_bio(struct replica *replica, struct bio *bio)
+{
+	struct replica_io *io = replica_io_of(bio);
+	enum admission admission;
+
+	if (!io->admitted) {
+		admission = admit(replica, io);
+		if (admission == ADMIT_HELD && hold_bio(replica, bio) != DM_MAPIO_SUBMITTED)
+			fail_held(replica, bio);
+		if (admission != ADMIT_GRANTED)
+			return true;
+	}
+	switch (io->kind) {
+	case REPLICA_IO_FAILOVER:
+		return start_failover(io, bio);
+	case REPLICA_IO_FLUSH:
+		if (!start_flush(io, bio))
+			return false;
+		break;
+	default:
+		if (!start_write(io, bio))
+			return false;
+		break;
+	}
+	submit_bio_noacct(bio);
+	return true;
+}
+
+static struct bio *pop_deferred(struct replica *replica)
+{
+	struct bio *bio;
+
+	spin_lock_irq(&replica->lock);
+	bio = bio_list_pop(&replica->deferred);
+	if (!bio)
+		WRITE_ONCE(replica->memory_wait, false);
+	spin_unlock_irq(&replica->lock);
+	return bio;
+}
+
+void replica_io_deferred_work(struct work_struct *work)
+{
+	struct replica *replica = container_of(to_delayed_work(work), struct replica,
+					       deferred_work);
+	struct blk_plug plug;
+	struct bio *bio;
+
+	blk_start_plug(&plug);
+	while ((bio = pop_deferred(replica))) {
+		if (likely(resume_bio(replica, bio)))
+			continue;
+		spin_lock_irq(&replica->lock);
+		bio_list_add_head(&replica->deferred, bio);
+		WRITE_ONCE(replica->memory_wait, true);
+		spin_unlock_irq(&replica->lock);
+		queue_delayed_work(replica->wq, &replica->deferred_work, MEMORY_PAUSE);
+		break;
+	}
+	blk_finish_plug(&plug);
+}
+
+static void release_one(struct replica *replica, struct bio *bio)
+{
+	struct replica_io *io = replica_io_of(bio);
+
+	if (io->kind == REPLICA_IO_DONE)
+		bio->bi_end_io(bio);
+	else
+		queue_deferred(replica, bio, 0);
+}
+
+void replica_io_release_held(struct replica *replica, bool suspend)
+{
+	struct bio_list held;
+	struct bio *bio;
+
+	spin_lock_irq(&replica->lock);
+	held = replica->held;
+	bio_list_init(&replica->held);
+	spin_unlock_irq(&replica->lock);
+
+	while ((bio = bio_list_pop(&held))) {
+		if (suspend)
+			fail_held(replica, bio);
+		else
+			release_one(replica, bio);
+	}
+}

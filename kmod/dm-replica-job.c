@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Jobs: a record of the copy under way and of those that ended.
+ */
+#include <linux/math64.h>
+
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+
+static bool is_over(const struct replica_job *job)
+{
+	return job->state >= DM_REPLICA_JOB_COMPLETED;
+}
+
+struct replica_job *__replica_job_current(struct replica *replica)
+{
+	struct replica_job *job;
+
+	lockdep_assert_held(&replica->lock);
+	if (replica->current_job >= ARRAY_SIZE(replica->jobs))
+		return NULL;
+	job = &replica->jobs[replica->current_job];
+	return is_over(job) ? NULL : job;
+}
+
+static void raise(struct replica *replica, const struct replica_job *job)
+{
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_JOB,
+		.state = replica->state,
+		.job = *job,
+	};
+
+	replica_event_raise(replica, &event);
+}
+
+/* The slot of the oldest job, which is forgotten. */
+static struct replica_job *next_slot(struct replica *replica)
+{
+	unsigned int slot = 0;
+
+	if (replica->current_job < ARRAY_SIZE(replica->jobs))
+		slot = (replica->current_job + 1) % ARRAY_SIZE(replica->jobs);
+	replica->current_job = slot;
+	memset(&replica->jobs[slot], 0, sizeof(replica->jobs[slot]));
+	return &replica->jobs[slot];
+}
+
+u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total)
+{
+	struct replica_job *job = __replica_job_current(replica);
+
+	if (job) {
+		/* The job that was suspended; new dirty regions add to its work. */
+		job->bytes_total = job->bytes_done + bytes_total;
+	} else {
+		job = next_slot(replica);
+		job->id = ++replica->next_job_id;
+		job->type = type;
+		job->bytes_total = bytes_total;
+		job->started = ktime_get();
+		job->started_ms = ktime_to_ms(ktime_get_real());
+	}
+	job->state = DM_REPLICA_JOB_RUNNING;
+	raise(replica, job);
+	return job->id;
+}
+
+void __replica_job_suspend(struct replica *replica)
+{
+	struct replica_job *job = __replica_job_current(replica);
+
+	if (!job)
+		return;
+	job->state = DM_REPLICA_JOB_SUSPENDED;
+	raise(replica, job);
+}
+
+void __replica_job_end(struct replica *replica, u16 state, u32 error_code, const char *text)
+{
+	struct replica_job *job = __replica_job_current(replica);
+
+	if (!job)
+		return;
+	job->state = state;
+	job->ended = ktime_get();
+	job->error_code = error_code;
+	strscpy(job->error_text, text, sizeof(job->error_text));
+	if (state == DM_REPLICA_JOB_COMPLETED)
+		job->bytes_total = job->bytes_done;
+	raise(replica, job);
+}
+
+void replica_job_progress(struct replica *replica, u64 bytes)
+{
+	struct replica_job *job;
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	job = __replica_job_current(replica);
+	if (job) {
+		job->bytes_done += bytes;
+		job->bytes_total = max(job->bytes_total, job->bytes_done);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+u16 replica_job_percent(const struct replica_job *job)
+{
+	if (job->state == DM_REPLICA_JOB_COMPLETED)
+		return 100;
+	if (!job->bytes_total)
+		return 0;
+	/* 100 is kept for a job that is over. */
+	return min_t(u64, 99, div64_u64(job->bytes_done * 100, job->bytes_total));
+}
+
+u64 replica_job_elapsed_ms(const struct replica_job *job)
+{
+	ktime_t end = is_over(job) ? job->ended : ktime_get();
+
+	return ktime_ms_delta(end, job->started);
+}
+
+bool replica_job_eta_ms(const struct replica_job *job, u64 *eta_ms)
+{
+	if (is_over(job) || job->state != DM_REPLICA_JOB_RUNNING || !job->bytes_done)
+		return false;
+	*eta_ms = mul_u64_u64_div_u64(replica_job_elapsed_ms(job),
+				      job->bytes_total - job->bytes_done, job->bytes_done);
+	return true;
+}
+
+bool replica_job_next(struct replica *replica, u32 after, struct replica_job *job)
+{
+	struct replica_job *best = NULL;
+	unsigned long flags;
+	unsigned int i;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	for (i = 0; i < ARRAY_SIZE(replica->jobs); i++) {
+		struct replica_job *other = &replica->jobs[i];
+
+		if (other->id > after && (!best || other->id < best->id))
+			best = other;
+	}
+	if (best)
+		*job = *best;
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return best != NULL;
+}
+
+bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job)
+{
+	return id && replica_job_next(replica, id - 1, job) && job->id == id;
+}
+
+int replica_job_cancel(struct replica *replica, u32 id, const char **error)
+{
+	struct replica_job job;
+
+	if (!replica_job_read(replica, id, &job)) {
+		*error = "no job of this number is known";
+		return -ENOENT;
+	}
+	if (is_over(&job)) {
+		*error = "the job is over already";
+		return -EBUSY;
+	}
+	if (!replica_state_move(replica, BIT(DM_REPLICA_STATE_UNSYNCHRONIZED) |
+				BIT(DM_REPLICA_STATE_SUSPENDED),
+				DM_REPLICA_STATE_ABORTED, "job cancelled")) {
+		*error = "the job ended meanwhile";
+		return -EBUSY;
+	}
+	return 0;
+}

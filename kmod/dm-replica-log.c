@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dirty log in memory; dm-replica-log.h has the rules.
+ */
+#include <linux/bitmap.h>
+#include <linux/blk_types.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "dm-replica-log.h"
+
+/*
+ * struct replica_log - three facts about each region
+ * @lock: taken to set a bit that was clear, and to clear one
+ * @nr_dirty: number of bits in @dirty, under @lock, read without it
+ * @dirty: the legs may differ
+ * @marked: marked since the last copy_begin()
+ * @cached: flush generation of the last write into the replica's cache
+ */
+struct replica_log {
+	spinlock_t lock;
+	u64 nr_dirty;
+	u64 nr_regions;
+	sector_t sectors;
+	unsigned int region_shift;
+	unsigned long *dirty;
+	unsigned long *marked;
+	u64 *cached;
+};
+
+static u64 regions_of(sector_t sectors, unsigned int region_shift)
+{
+	return (sectors + (1ULL << region_shift) - 1) >> region_shift;
+}
+
+size_t replica_log_memory(sector_t sectors, unsigned int region_shift)
+{
+	u64 regions = regions_of(sectors, region_shift);
+
+	return sizeof(struct replica_log) + 2 * BITS_TO_LONGS(regions) * sizeof(long) +
+	       regions * sizeof(u64);
+}
+
+struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shift)
+{
+	u64 regions = regions_of(sectors, region_shift);
+	struct replica_log *log;
+
+	log = kzalloc(sizeof(*log), GFP_KERNEL);
+	if (!log)
+		return NULL;
+
+	spin_lock_init(&log->lock);
+	log->sectors = sectors;
+	log->region_shift = region_shift;
+	log->nr_regions = regions;
+	log->dirty = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
+	log->marked = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
+	log->cached = kvcalloc(regions, sizeof(u64), GFP_KERNEL);
+	if (!log->dirty || !log->marked || !log->cached) {
+		replica_log_destroy(log);
+		return NULL;
+	}
+	return log;
+}
+
+void replica_log_destroy(struct replica_log *log)
+{
+	if (!log)
+		return;
+	kvfree(log->cached);
+	kvfree(log->marked);
+	kvfree(log->dirty);
+	kfree(log);
+}
+
+void replica_log_import(struct replica_log *log, struct replica_log *from)
+{
+	u64 common = min(log->nr_regions, from->nr_regions);
+
+	bitmap_copy(log->dirty, from->dirty, common);
+	memcpy(log->cached, from->cached, common * sizeof(u64));
+	/* The last region of the old size may have been shorter than a region. */
+	if (log->sectors > from->sectors)
+		bitmap_set(log->dirty, common - 1, log->nr_regions - common + 1);
+	log->nr_dirty = bitmap_weight(log->dirty, log->nr_regions);
+}
+
+static void mark_region(struct replica_log *log, u64 region)
+{
+	unsigned long flags;
+
+	/*
+	 * Both bits set: whoever copies this region will see the mark, or has
+	 * yet to begin and will wait for the write that is marking it.
+	 */
+	if (test_bit(region, log->dirty) && test_bit(region, log->marked))
+		return;
+
+	spin_lock_irqsave(&log->lock, flags);
+	__set_bit(region, log->marked);
+	if (!__test_and_set_bit(region, log->dirty))
+		WRITE_ONCE(log->nr_dirty, log->nr_dirty + 1);
+	spin_unlock_irqrestore(&log->lock, flags);
+}
+
+void replica_log_mark(struct replica_log *log, sector_t sector, sector_t sectors)
+{
+	u64 region = sector >> log->region_shift;
+	u64 last = (sector + sectors - 1) >> log->region_shift;
+
+	for (; region <= last; region++)
+		mark_region(log, region);
+}
+
+void replica_log_mark_all(struct replica_log *log)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&log->lock, flags);
+	bitmap_fill(log->dirty, log->nr_regions);
+	bitmap_fill(log->marked, log->nr_regions);
+	WRITE_ONCE(log->nr_dirty, log->nr_regions);
+	spin_unlock_irqrestore(&log->lock, flags);
+}
+
+void replica_log_clear_all(struct replica_log *log)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&log->lock, flags);
+	bitmap_zero(log->dirty, log->nr_regions);
+	bitmap_zero(log->marked, log->nr_regions);
+	WRITE_ONCE(log->nr_dirty, 0);
+	spin_unlock_irqrestore(&log->lock, flags);
+}
+
+bool replica_log_dirty(struct replica_log *log, sector_t sector, sector_t sectors)
+{
+	u64 region = sector >> log->region_shift;
+	u64 end = ((sector + sectors - 1) >> log->region_shift) + 1;
+
+	return find_next_bit(log->dirty, end, region) < end;
+}
+
+u64 replica_log_dirty_regions(struct replica_log *log)
+{
+	return READ_ONCE(log->nr_dirty);
+}
+
+u64 replica_log_dirty_bytes(struct replica_log *log)
+{
+	u64 bytes = (replica_log_dirty_regions(log) << log->region_shift) << SECTOR_SHIFT;
+	u64 size = (u64)log->sectors << SECTOR_SHIFT;
+	u64 whole = (log->nr_regions << log->region_shift) << SECTOR_SHIFT;
+
+	/* The last region may be a short one. */
+	if (bytes && test_bit(log->nr_regions - 1, log->dirty))
+		bytes -= min(bytes, whole - size);
+	return bytes;
+}
+
+u64 replica_log_regions(struct replica_log *log)
+{
+	return log->nr_regions;
+}
+
+u64 replica_log_next_dirty(struct replica_log *log, u64 region)
+{
+	return find_next_bit(log->dirty, log->nr_regions, region);
+}
+
+void replica_log_copy_begin(struct replica_log *log, u64 region)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&log->lock, flags);
+	__clear_bit(region, log->marked);
+	spin_unlock_irqrestore(&log->lock, flags);
+}
+
+bool replica_log_copy_end(struct replica_log *log, u64 region)
+{
+	unsigned long flags;
+	bool clean;
+
+	spin_lock_irqsave(&log->lock, flags);
+	clean = !test_bit(region, log->marked);
+	if (clean && __test_and_clear_bit(region, log->dirty))
+		WRITE_ONCE(log->nr_dirty, log->nr_dirty - 1);
+	spin_unlock_irqrestore(&log->lock, flags);
+	return clean;
+}
+
+void replica_log_note_cached(struct replica_log *log, sector_t sector, u64 generation)
+{
+	WRITE_ONCE(log->cached[sector >> log->region_shift], generation);
+}
+
+void replica_log_mark_cached(struct replica_log *log, u64 flushed)
+{
+	u64 region;
+
+	for (region = 0; region < log->nr_regions; region++) {
+		if (READ_ONCE(log->cached[region]) > flushed)
+			mark_region(log, region);
+		if (!(region & 0xffff))
+			cond_resched();
+	}
+}

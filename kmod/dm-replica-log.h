@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Dirty log: which regions may differ between the legs.
+ *
+ * The rule that everything rests on (two phases): a region is dirty in the log,
+ * durably when there is a meta device, before a write that could make the legs
+ * differ is issued; it is cleared only when the replica holds the data durably.
+ * This version keeps the log in memory, so marking never waits.
+ *
+ * A region is copied like this: replica_log_copy_begin() on it, copy all of it
+ * while its windows are locked, replica_log_copy_end().  A mark that comes in
+ * between makes copy_end() leave the region dirty.
+ */
+#ifndef DM_REPLICA_LOG_H
+#define DM_REPLICA_LOG_H
+
+#include <linux/types.h>
+
+struct replica_log;
+
+/**
+ * replica_log_create - a log with all regions clean
+ * @sectors: of the device; @region_shift: log2 of sectors of a region
+ * May sleep.  Return: NULL when there is no memory.
+ */
+struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shift);
+void replica_log_destroy(struct replica_log *log);
+/* Bytes of memory a log of this geometry takes. */
+size_t replica_log_memory(sector_t sectors, unsigned int region_shift);
+/**
+ * replica_log_import - take over the bits of another log with the same regions
+ * What @from does not cover becomes dirty.  May sleep; nobody uses either.
+ */
+void replica_log_import(struct replica_log *log, struct replica_log *from);
+
+/* Mark the regions of a range.  Any context. */
+void replica_log_mark(struct replica_log *log, sector_t sector, sector_t sectors);
+void replica_log_mark_all(struct replica_log *log);
+/* No region is dirty after this.  For legs known to be equal. */
+void replica_log_clear_all(struct replica_log *log);
+/* Does any region of the range carry a mark?  Any context. */
+bool replica_log_dirty(struct replica_log *log, sector_t sector, sector_t sectors);
+/* Number of dirty regions, and the bytes they cover.  Any context. */
+u64 replica_log_dirty_regions(struct replica_log *log);
+u64 replica_log_dirty_bytes(struct replica_log *log);
+u64 replica_log_regions(struct replica_log *log);
+/* First dirty region at or behind @region, or replica_log_regions(). */
+u64 replica_log_next_dirty(struct replica_log *log, u64 region);
+
+void replica_log_copy_begin(struct replica_log *log, u64 region);
+/* Return: true when the region is clean now, false when it was marked anew. */
+bool replica_log_copy_end(struct replica_log *log, u64 region);
+
+/*
+ * Volatile caches: a write that the replica completed into its cache is lost
+ * when the replica loses power.  Each region remembers the flush generation of
+ * its last such write; regions written since the last good flush become dirty
+ * when the replica fails.
+ */
+void replica_log_note_cached(struct replica_log *log, sector_t sector, u64 generation);
+/* Mark every region noted with a generation above @flushed.  May sleep. */
+void replica_log_mark_cached(struct replica_log *log, u64 flushed);
+
+#endif /* DM_REPLICA_LOG_H */

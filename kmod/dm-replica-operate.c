@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on an association, by the numbers of CIM
+ * ModifyReplicaSynchronization.  One table serves netlink and dm messages, and
+ * says from which states each is allowed.
+ */
+#include <linux/slab.h>
+
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+
+/* Longest wait for writes under way before a split gives up, ms. */
+#define SPLIT_WAIT_MS		10000
+
+#define S(name)		BIT(DM_REPLICA_STATE_##name)
+#define ALL_STATES	(S(INITIALIZED) | S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | \
+			 S(FRACTURED) | S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED))
+
+struct operation {
+	u16 number;
+	const char *name;
+	u32 from;		/* states, bits */
+	u32 from_forced;	/* more of them with force */
+	int (*run)(struct replica *replica, const struct operation *op, u32 *job_id,
+		   const char **error);
+	u16 to;			/* for those that are but a change of state */
+	const char *reason;
+};
+
+static int run_move(struct replica *replica, const struct operation *op, u32 *job_id,
+		    const char **error)
+{
+	if (replica_state_move(replica, op->from, op->to, op->reason))
+		return 0;
+	*error = "the state changed meanwhile";
+	return -EBUSY;
+}
+
+static int run_nothing(struct replica *replica, const struct operation *op, u32 *job_id,
+		       const char **error)
+{
+	return 0;
+}
+
+static int run_start(struct replica *replica, const struct operation *op, u32 *job_id,
+		     const char **error)
+{
+	u32 from = op->from | op->from_forced;
+
+	/* A given-up request that lands after the copy would undo it. */
+	if (atomic_read(&replica->detached)) {
+		*error = "the replica has not yet returned requests that were given up";
+		return -EBUSY;
+	}
+	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_SYNCHRONIZED)
+		replica_log_mark_all(replica->log);
+	*job_id = replica_resync_start(replica, from, DM_REPLICA_JOB_RESYNC, op->reason);
+	if (*job_id)
+		return 0;
+	*error = "the state changed meanwhile";
+	return -EBUSY;
+}
+
+static int run_resume(struct replica *replica, const struct operation *op, u32 *job_id,
+		      const char **error)
+{
+	if (READ_ONCE(replica->state) != DM_REPLICA_STATE_BROKEN)
+		return run_start(replica, op, job_id, error);
+
+	/* Broken: see at once whether it is back. */
+	replica->probe_delay_ms = 0;
+	atomic_cmpxchg(&replica->probe, REPLICA_PROBE_IDLE, REPLICA_PROBE_WAIT);
+	mod_delayed_work(replica->wq, &replica->probe_work, 0);
+	return 0;
+}
+
+/*
+ * struct drain - holds every new write until those before it are over
+ * @waiting: buckets that have not drained
+ */
+struct drain {
+	atomic_t waiting;
+	wait_queue_head_t drained;
+	struct drain_range {
+		struct replica_range range;
+		struct drain *drain;
+	} ranges[REPLICA_RANGE_BUCKETS];
+};
+
+void replica_drain_granted(struct replica_range *range)
+{
+	struct drain *drain = container_of(range, struct drain_range, range)->drain;
+
+	if (atomic_dec_and_test(&drain->waiting))
+		wake_up(&drain->drained);
+}
+
+static struct drain *drain_begin(struct replica *replica)
+{
+	struct drain *drain = kvzalloc(sizeof(*drain), GFP_NOIO);
+	unsigned int i;
+
+	if (!drain)
+		return NULL;
+	init_waitqueue_head(&drain->drained);
+	atomic_set(&drain->waiting, REPLICA_RANGE_BUCKETS);
+	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
+		struct replica_range_bucket *bucket = replica_range_bucket_nr(replica->ranges, i);
+		struct replica_range *range = &drain->ranges[i].range;
+
+		drain->ranges[i].drain = drain;
+		range->kind = REPLICA_RANGE_BARRIER;
+		range->first = 0;
+		range->last = U64_MAX;
+		spin_lock_irq(&bucket->lock);
+		if (replica_range_add(bucket, range))
+			atomic_dec(&drain->waiting);
+		spin_unlock_irq(&bucket->lock);
+	}
+	return drain;
+}
+
+static void drain_end(struct replica *replica, struct drain *drain)
+{
+	unsigned int i;
+
+	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
+		struct replica_range_bucket *bucket = replica_range_bucket_nr(replica->ranges, i);
+
+		spin_lock_irq(&bucket->lock);
+		replica_range_del(replica->ranges, bucket, &drain->ranges[i].range);
+		spin_unlock_irq(&bucket->lock);
+	}
+	kvfree(drain);
+}
+
+static int split_drained(struct replica *replica, const struct operation *op,
+			 struct drain *drain, const char **error)
+{
+	if (!wait_event_timeout(drain->drained, !atomic_read(&drain->waiting),
+				msecs_to_jiffies(SPLIT_WAIT_MS))) {
+		*error = "the writes under way did not end in time";
+		return -EBUSY;
+	}
+	if (replica_leg_flush_wait(replica)) {
+		*error = "the replica could not be flushed";
+		return -EIO;
+	}
+	return run_move(replica, op, NULL, error);
+}
+
+static int run_split(struct replica *replica, const struct operation *op, u32 *job_id,
+		     const char **error)
+{
+	struct drain *drain = drain_begin(replica);
+	int r;
+
+	if (!drain) {
+		*error = "not enough memory for the barrier";
+		return -ENOMEM;
+	}
+	r = split_drained(replica, op, drain, error);
+	drain_end(replica, drain);
+	return r;
+}
+
+static const struct operation operations[] = {
+	{
+		.number = DM_REPLICA_OP_ABORT,
+		.name = "abort",
+		.from = S(UNSYNCHRONIZED),
+		.run = run_move,
+		.to = DM_REPLICA_STATE_ABORTED,
+		.reason = "aborted by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_ACTIVATE,
+		.name = "activate",
+		.from = S(INACTIVE),
+		.run = run_start,
+		.reason = "activated by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_DEACTIVATE,
+		.name = "deactivate",
+		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
+			S(SPLIT) | S(SUSPENDED) | S(ABORTED),
+		.run = run_move,
+		.to = DM_REPLICA_STATE_INACTIVE,
+		.reason = "deactivated by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_FRACTURE,
+		.name = "fracture",
+		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN),
+		.run = run_move,
+		.to = DM_REPLICA_STATE_FRACTURED,
+		.reason = "fractured by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_RESYNC,
+		.name = "resync",
+		.from = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) | S(SPLIT) | S(ABORTED),
+		.from_forced = S(SYNCHRONIZED),
+		.run = run_start,
+		.reason = "resync ordered by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_RESUME,
+		.name = "resume",
+		.from = S(SUSPENDED) | S(BROKEN),
+		.run = run_resume,
+		.reason = "resumed by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_RESET_TO_SYNC,
+		.name = "reset_to_sync",
+		.from = ALL_STATES,
+		.run = run_nothing,	/* sync is the only mode */
+	},
+	{
+		.number = DM_REPLICA_OP_SPLIT,
+		.name = "split",
+		.from = S(SYNCHRONIZED),
+		.run = run_split,
+		.to = DM_REPLICA_STATE_SPLIT,
+		.reason = "split by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_SUSPEND,
+		.name = "suspend",
+		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED),
+		.run = run_move,
+		.to = DM_REPLICA_STATE_SUSPENDED,
+		.reason = "suspended by the administrator",
+	},
+};
+
+static const struct operation *find_operation(u16 number)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(operations); i++)
+		if (operations[i].number == number)
+			return &operations[i];
+	return NULL;
+}
+
+u16 replica_operation_by_name(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(operations); i++)
+		if (!strcasecmp(operations[i].name, name))
+			return operations[i].number;
+	return 0;
+}
+
+const char *replica_operation_name(unsigned int index)
+{
+	return index < ARRAY_SIZE(operations) ? operations[index].name : NULL;
+}
+
+void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced)
+{
+	u32 state = BIT(READ_ONCE(replica->state));
+	unsigned int i;
+
+	*plain = 0;
+	*forced = 0;
+	for (i = 0; i < ARRAY_SIZE(operations); i++) {
+		if (operations[i].from & state)
+			*plain |= BIT_ULL(operations[i].number);
+		if ((operations[i].from | operations[i].from_forced) & state)
+			*forced |= BIT_ULL(operations[i].number);
+	}
+}
+
+static int check_state(struct replica *replica, const struct operation *op, bool force,
+		       const char **error)
+{
+	u32 state = BIT(READ_ONCE(replica->state));
+
+	if (!replica->md) {
+		*error = "the mapped device is gone";
+		return -ENODEV;
+	}
+	if (replica->suspended) {
+		*error = "the mapped device is suspended; resume it first (dmsetup resume)";
+		return -EBUSY;
+	}
+	if (op->from & state || (force && op->from_forced & state))
+		return 0;
+	*error = op->from_forced & state ?
+		 "the operation copies what is in step anew in this copy state; it needs force" :
+		 "the operation is not allowed in the present copy state";
+	return -EBUSY;
+}
+
+int replica_operate(struct replica *replica, u16 operation, bool force, u32 *job_id,
+		    const char **error)
+{
+	const struct operation *op = find_operation(operation);
+	int r;
+
+	*job_id = 0;
+	if (!op) {
+		*error = "this module does not have the operation";
+		return -EOPNOTSUPP;
+	}
+	mutex_lock(&replica->op_mutex);
+	r = check_state(replica, op, force, error);
+	if (!r)
+		r = op->run(replica, op, job_id, error);
+	mutex_unlock(&replica->op_mutex);
+	return r;
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Private copies of what is written.
+ *
+ * Both legs are written from one copy, so that a buffer that the application
+ * changes while the write is under way cannot make them differ.  Pages that the
+ * kernel keeps stable by itself are not copied.
+ *
+ * Memory: a copy is made of pieces of up to 32 KiB, where the page allocator
+ * gives them at once, else of single pages out of a pool that holds enough for
+ * the largest write.  Nobody here waits for memory: who does not get all of it
+ * gives back what he got and tries again from the worker, one write at a time,
+ * so that two writes can never hold half of what each needs.
+ */
+#include <linux/highmem.h>
+#include <linux/mempool.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "dm-replica-io.h"
+#include "compat.h"
+
+#define PAYLOAD_ORDER	3
+#define PAYLOAD_GFP	(GFP_NOWAIT | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+/* The data of one zone, and a page for the table of its pieces. */
+#define PAYLOAD_RESERVE	((REPLICA_ZONE_SECTORS >> PAGE_SECTORS_SHIFT) + 1)
+
+static_assert(PAGE_SIZE / sizeof(struct bio_vec) >=
+	      (REPLICA_ZONE_SECTORS >> PAGE_SECTORS_SHIFT));
+
+struct replica_payload_pool {
+	mempool_t pages;
+};
+
+struct replica_payload_pool *replica_payload_pool_create(void)
+{
+	struct replica_payload_pool *pool;
+
+	pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	if (!pool)
+		return NULL;
+	if (mempool_init_page_pool(&pool->pages, PAYLOAD_RESERVE, 0)) {
+		kfree(pool);
+		return NULL;
+	}
+	return pool;
+}
+
+void replica_payload_pool_destroy(struct replica_payload_pool *pool)
+{
+	if (!pool)
+		return;
+	mempool_exit(&pool->pages);
+	kfree(pool);
+}
+
+bool replica_payload_unstable(struct bio *bio)
+{
+	struct bio_vec bv;
+	struct bvec_iter iter;
+
+	/*
+	 * Direct I/O says so with REQ_IDLE.  Its buffer can be anything, even a
+	 * page of a file that happens to be under writeback.
+	 */
+	if (bio->bi_opf & REQ_IDLE)
+		return true;
+
+	/*
+	 * Writeback of a file system that honours stable writes: whoever wants to
+	 * change the page waits until this very bio has ended its writeback.
+	 */
+	bio_for_each_bvec(bv, bio, iter) {
+		struct folio *folio = page_folio(bv.bv_page);
+		struct address_space *mapping;
+
+		if (!folio_test_writeback(folio))
+			return true;
+		mapping = folio_mapping(folio);
+		if (!mapping || folio_test_swapcache(folio) || !mapping_stable_writes(mapping))
+			return true;
+	}
+	return false;
+}
+
+static void free_piece(struct replica_payload_pool *pool, struct page *page)
+{
+	if (PageCompound(page))
+		__free_pages(page, compound_order(page));
+	else
+		mempool_free(page, &pool->pages);
+}
+
+static void free_copy(struct replica_payload_pool *pool, struct replica_request *request)
+{
+	unsigned int i;
+
+	for (i = 0; i < request->nr_vecs; i++)
+		free_piece(pool, request->vecs[i].bv_page);
+	if (request->vecs != request->inline_vecs)
+		mempool_free(virt_to_page(request->vecs), &pool->pages);
+	request->nr_vecs = 0;
+}
+
+static struct page *alloc_piece(struct replica_payload_pool *pool, unsigned int bytes,
+				unsigned int *got)
+{
+	unsigned int order = min_t(unsigned int, get_order(bytes), PAYLOAD_ORDER);
+	struct page *page;
+
+	while (order && bytes > PAGE_SIZE) {
+		page = alloc_pages(PAYLOAD_GFP | __GFP_COMP, order);
+		if (page) {
+			*got = min_t(unsigned int, bytes, PAGE_SIZE << order);
+			return page;
+		}
+		order--;
+	}
+	*got = min_t(unsigned int, bytes, PAGE_SIZE);
+	return mempool_alloc(&pool->pages, PAYLOAD_GFP);
+}
+
+static struct bio_vec *alloc_table(struct replica_payload_pool *pool,
+				   struct replica_request *request, unsigned int bytes)
+{
+	struct page *page;
+
+	/* Even if every piece is but one page. */
+	if (bytes <= REPLICA_INLINE_VECS * PAGE_SIZE)
+		return request->inline_vecs;
+
+	page = mempool_alloc(&pool->pages, PAYLOAD_GFP);
+	return page ? page_address(page) : NULL;
+}
+
+static bool alloc_copy(struct replica_payload_pool *pool, struct replica_request *request,
+		       unsigned int bytes)
+{
+	request->vecs = alloc_table(pool, request, bytes);
+	if (!request->vecs)
+		return false;
+
+	request->nr_vecs = 0;
+	while (bytes) {
+		unsigned int got;
+		struct page *page = alloc_piece(pool, bytes, &got);
+
+		if (!page) {
+			free_copy(pool, request);
+			return false;
+		}
+		bvec_set_page(&request->vecs[request->nr_vecs++], page, got, 0);
+		bytes -= got;
+	}
+	return true;
+}
+
+static void copy_bytes(void *to, const void *from, unsigned int bytes)
+{
+	if (bytes == PAGE_SIZE && PAGE_ALIGNED(to) && PAGE_ALIGNED(from))
+		copy_page(to, (void *)from);
+	else
+		memcpy(to, from, bytes);
+}
+
+/* Between the pages of @bio and the private ones, in either direction. */
+static void copy_data(struct replica_request *request, struct bio *bio, bool back)
+{
+	struct bvec_iter mine = { .bi_size = bio->bi_iter.bi_size };
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	bio_for_each_segment(bv, bio, iter) {
+		void *theirs = bvec_kmap_local(&bv);
+		unsigned int done = 0;
+
+		while (done < bv.bv_len) {
+			struct bio_vec piece = mp_bvec_iter_bvec(request->vecs, mine);
+			void *copy = page_address(piece.bv_page) + piece.bv_offset;
+			unsigned int bytes = min(piece.bv_len, bv.bv_len - done);
+
+			if (back)
+				copy_bytes(theirs + done, copy, bytes);
+			else
+				copy_bytes(copy, theirs + done, bytes);
+			bvec_iter_advance_single(request->vecs, &mine, bytes);
+			done += bytes;
+		}
+		if (back)
+			flush_dcache_page(bv.bv_page);
+		kunmap_local(theirs);
+	}
+}
+
+/* Most writes are one page: no iterators. */
+static bool attach_one_page(struct replica_payload_pool *pool, struct replica_request *request,
+			    struct bio *bio)
+{
+	struct bio_vec bv = bio_iovec(bio);
+	struct page *page;
+	void *from;
+
+	page = mempool_alloc(&pool->pages, PAYLOAD_GFP);
+	if (!page)
+		return false;
+
+	from = bvec_kmap_local(&bv);
+	copy_bytes(page_address(page), from, bv.bv_len);
+	kunmap_local(from);
+
+	request->vecs = request->inline_vecs;
+	request->nr_vecs = 1;
+	bvec_set_page(&request->vecs[0], page, bv.bv_len, 0);
+	return true;
+}
+
+static bool attach_copy(struct replica_payload_pool *pool, struct replica_request *request,
+			struct bio *bio)
+{
+	if (bio_iter_len(bio, bio->bi_iter) == bio->bi_iter.bi_size)
+		return attach_one_page(pool, request, bio);
+
+	if (!alloc_copy(pool, request, bio->bi_iter.bi_size))
+		return false;
+	copy_data(request, bio, false);
+	return true;
+}
+
+bool replica_payload_attach(struct replica_request *request, struct bio *bio, bool copy)
+{
+	struct replica *replica = request->replica;
+	struct replica_io *io = request->io;
+
+	if (!copy) {
+		request->bio.bi_io_vec = bio->bi_io_vec;
+		request->bio.bi_iter = bio->bi_iter;
+		replica_count(replica, DM_REPLICA_C_PAYLOAD_SHARED, bio->bi_iter.bi_size);
+		return true;
+	}
+	if (!attach_copy(replica->payload, request, bio))
+		return false;
+	replica_count(replica, DM_REPLICA_C_PAYLOAD_COPIED, bio->bi_iter.bi_size);
+
+	io->vecs = bio->bi_io_vec;
+	bio->bi_io_vec = request->vecs;
+	bio->bi_iter.bi_idx = 0;
+	bio->bi_iter.bi_bvec_done = 0;
+	request->bio.bi_io_vec = request->vecs;
+	request->bio.bi_iter = bio->bi_iter;
+	return true;
+}
+
+bool replica_payload_attach_read(struct replica_request *request, const struct bvec_iter *iter)
+{
+	if (!alloc_copy(request->replica->payload, request, iter->bi_size))
+		return false;
+	request->bio.bi_io_vec = request->vecs;
+	request->bio.bi_iter.bi_sector = iter->bi_sector;
+	request->bio.bi_iter.bi_size = iter->bi_size;
+	return true;
+}
+
+void replica_payload_copy_back(struct replica_request *request, struct bio *bio)
+{
+	copy_data(request, bio, true);
+}
+
+void replica_payload_release(struct replica_request *request)
+{
+	struct replica_payload_pool *pool = request->replica->payload;
+
+	if (request->nr_vecs == 1 && request->vecs == request->inline_vecs)
+		free_piece(pool, request->vecs[0].bv_page);
+	else if (request->nr_vecs)
+		free_copy(pool, request);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Range lock: writes that overlap, and the windows of a job, run one after the
+ * other in the order in which they came; all others run side by side.
+ *
+ * The device is cut into zones of REPLICA_ZONE_SECTORS.  A range never crosses
+ * a zone, and zones hash into buckets with a spinlock each, so that there is no
+ * lock that all writers share.  In a bucket the ranges sit in an interval tree.
+ * A range counts the earlier ones that it overlaps; whoever releases a range
+ * takes one from the count of each later range that it overlaps, and a range
+ * whose count reaches zero is granted.  Waiting ranges block later ones as well,
+ * so the order is fair and nothing starves.
+ */
+#ifndef DM_REPLICA_RANGE_H
+#define DM_REPLICA_RANGE_H
+
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct replica_range_lock;
+
+enum replica_range_kind {
+	REPLICA_RANGE_WRITE,	/* an application's write */
+	REPLICA_RANGE_WINDOW,	/* a window of a job */
+	REPLICA_RANGE_BARRIER,	/* the whole bucket: a drain */
+};
+
+/**
+ * struct replica_range - one range, embedded in whoever holds it
+ * @first: first sector
+ * @last: last sector, inclusive
+ * @seq: order of arrival in the bucket
+ * @since: jiffies when it was granted
+ * @blockers: earlier overlapping ranges that are still there
+ * @kind: enum replica_range_kind
+ * @behind_window: one of @blockers was a window when it came
+ */
+struct replica_range {
+	struct rb_node node;
+	u64 first;
+	u64 last;
+	u64 subtree_last;	/* greatest @last below this node */
+	u64 seq;
+	unsigned long since;
+	unsigned int blockers;
+	u8 kind;
+	bool behind_window;
+};
+
+/**
+ * struct replica_range_bucket - the ranges of the zones that hash to one place
+ * @lock: guards everything here; taken with interrupts off
+ */
+struct replica_range_bucket {
+	spinlock_t lock;
+	struct rb_root_cached tree;
+	u64 next_seq;
+} ____cacheline_aligned_in_smp;
+
+#define REPLICA_RANGE_BUCKETS	256
+
+/* Called with the bucket lock held for each range that a release granted. */
+typedef void (*replica_range_granted_fn)(struct replica_range *range, void *context);
+
+/* May sleep.  @context goes to @granted. */
+struct replica_range_lock *replica_range_lock_create(replica_range_granted_fn granted,
+						     void *context);
+void replica_range_lock_destroy(struct replica_range_lock *lock);
+struct replica_range_bucket *replica_range_bucket(struct replica_range_lock *lock, u64 sector);
+struct replica_range_bucket *replica_range_bucket_nr(struct replica_range_lock *lock,
+						     unsigned int nr);
+
+/**
+ * replica_range_add - queue a range
+ * Bucket lock held.  Return: true when it is granted at once, false when it
+ * waits; the granted callback is called later in the latter case only.
+ */
+bool replica_range_add(struct replica_range_bucket *bucket, struct replica_range *range);
+/* Release a range, granted or not.  Bucket lock held; grants others. */
+void replica_range_del(struct replica_range_lock *lock, struct replica_range_bucket *bucket,
+		       struct replica_range *range);
+/* First range in the bucket, and the next.  Bucket lock held. */
+struct replica_range *replica_range_first(struct replica_range_bucket *bucket);
+struct replica_range *replica_range_next(struct replica_range *range);
+
+#endif /* DM_REPLICA_RANGE_H */

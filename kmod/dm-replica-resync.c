@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Jobs: the initial copy and the resync, which are the same walk over the dirty
+ * regions with dm-kcopyd.
+ *
+ * A window of up to REPLICA_WINDOW sectors is locked like a write, copied, and
+ * released, so that a write of the application waits for at most the windows
+ * that it touches.  A batch is what is cleared together: one region of several
+ * windows, or the several small regions of one window.  Before the first window
+ * of a batch is locked the marks of its regions are taken back; a region that
+ * gets a new mark before the batch is over stays dirty.
+ *
+ * All decisions are made by one work item.  Completions only queue it.
+ */
+#include <linux/dm-io.h>
+#include <linux/dm-kcopyd.h>
+#include <linux/math64.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+#include "dm-replica-trace.h"
+
+/* Sectors of a window: 512 KiB, what dm-kcopyd moves in one piece. */
+#define REPLICA_WINDOW		1024
+/* Windows under way: enough to keep both legs busy at once. */
+#define WINDOWS			4
+/* Longest pause that "auto" makes for the application, ms. */
+#define YIELD_MAX_MS		100
+
+enum window_state {
+	WINDOW_FREE,
+	WINDOW_WAITS,		/* for its range */
+	WINDOW_GRANTED,
+	WINDOW_COPYING,
+	WINDOW_OVER,		/* copied, to be reaped by the worker */
+	WINDOW_DETACHED,	/* given up; dm-kcopyd still has it */
+};
+
+struct batch {
+	u64 first;		/* region */
+	u64 regions;		/* 0: free */
+	unsigned int windows;	/* under way */
+	bool issued;		/* all of its windows were made */
+	bool failed;
+};
+
+struct window {
+	struct replica_range range;
+	struct replica_resync *resync;
+	struct batch *batch;
+	atomic_t state;
+	ktime_t started;
+	int read_error;
+	unsigned long write_error;
+};
+
+/*
+ * struct replica_resync - the walk
+ * @running: a job is under way; under replica->lock
+ * @quiesced: the device is suspended; under replica->lock
+ * @flushing: the final flush of the replica is out
+ * @cursor: next region to look at
+ * @offset: next sector in @open, the batch whose windows are not all made
+ * @read_errors: windows that the origin could not deliver in this job
+ * @bad_sector: one of them
+ * @not_before: the rate limit's time of the next window
+ * @ios: application's requests when a window was last made
+ */
+struct replica_resync {
+	struct replica *replica;
+	struct dm_kcopyd_client *kcopyd;
+	struct dm_kcopyd_throttle throttle;
+	struct delayed_work work;
+	wait_queue_head_t idle;
+	bool running;
+	bool quiesced;
+	bool flushing;
+	blk_status_t flush_status;
+	u64 cursor;
+	sector_t offset;
+	struct batch *open;
+	unsigned int read_errors;
+	sector_t bad_sector;
+	ktime_t not_before;
+	u64 ios;
+	struct window windows[WINDOWS];
+	struct batch batches[WINDOWS + 1];
+};
+
+static void kick(struct replica_resync *resync)
+{
+	mod_delayed_work(resync->replica->wq, &resync->work, 0);
+}
+
+/*
+ * Windows under way.
+ */
+
+static void release_window(struct window *window)
+{
+	struct replica *replica = window->resync->replica;
+	struct replica_range_bucket *bucket;
+
+	bucket = replica_range_bucket(replica->ranges, window->range.first);
+	spin_lock_irq(&bucket->lock);
+	replica_range_del(replica->ranges, bucket, &window->range);
+	spin_unlock_irq(&bucket->lock);
+}
+
+/* Called by dm-kcopyd's worker. */
+static void window_copied(int read_error, unsigned long write_error, void *context)
+{
+	struct window *window = context;
+	struct replica_resync *resync = window->resync;
+	struct replica *replica = resync->replica;
+
+	window->read_error = read_error;
+	window->write_error = write_error;
+	if (atomic_cmpxchg(&window->state, WINDOW_COPYING, WINDOW_OVER) == WINDOW_COPYING) {
+		kick(resync);
+		return;
+	}
+	atomic_set(&window->state, WINDOW_FREE);
+	kick(resync);
+	wake_up_all(&resync->idle);
+	atomic_dec(&replica->detached);
+	replica_put(replica);
+}
+
+static void copy_window(struct window *window)
+{
+	struct replica *replica = window->resync->replica;
+	sector_t count = window->range.last - window->range.first + 1;
+	struct dm_io_region from = {
+		.bdev = replica->origin_bdev,
+		.sector = window->range.first,
+		.count = count,
+	};
+	struct dm_io_region to = {
+		.bdev = replica->replica_bdev,
+		.sector = window->range.first,
+		.count = count,
+	};
+
+	window->started = ktime_get();
+	trace_dm_replica_window(replica, window->range.first, count, "copy");
+	dm_kcopyd_copy(window->resync->kcopyd, &from, 1, &to, 0, window_copied, window);
+}
+
+void replica_resync_granted(struct replica_range *range)
+{
+	struct window *window = container_of(range, struct window, range);
+
+	atomic_set(&window->state, WINDOW_GRANTED);
+	kick(window->resync);
+}
+
+bool replica_resync_detach(struct replica_range *range, unsigned long before)
+{
+	struct window *window = container_of(range, struct window, range);
+	struct replica *replica = window->resync->replica;
+
+	if (time_after(range->since, before))
+		return false;
+	replica_get(replica);
+	atomic_inc(&replica->detached);
+	if (atomic_cmpxchg(&window->state, WINDOW_COPYING, WINDOW_DETACHED) != WINDOW_COPYING) {
+		atomic_dec(&replica->detached);
+		replica_put(replica);
+		return false;
+	}
+	/* The writes that wait for the window may go; the worker sees to the batch. */
+	replica_range_del(replica->ranges, replica_range_bucket(replica->ranges, range->first),
+			  range);
+	kick(window->resync);
+	return true;
+}
+
+/* The batch has seen the last of its windows. */
+static void end_batch(struct replica *replica, struct batch *batch)
+{
+	u64 region, generation = atomic64_read(&replica->flush_gen);
+
+	for (region = batch->first; !batch->failed && region < batch->first + batch->regions;
+	     region++) {
+		/* The copy may sit in the replica's cache until the next flush. */
+		if (replica->replica_volatile)
+			replica_log_note_cached(replica->log, region << replica->region_shift,
+						generation);
+		replica_log_copy_end(replica->log, region);
+	}
+	batch->regions = 0;
+}
+
+static void put_batch(struct replica *replica, struct batch *batch)
+{
+	if (!batch->windows && batch->issued)
+		end_batch(replica, batch);
+}
+
+static void window_failed(struct window *window)
+{
+	struct replica_resync *resync = window->resync;
+
+	window->batch->failed = true;
+	if (window->write_error) {
+		replica_state_replica_failed(resync->replica, window->range.first, -EIO,
+					     "replica write error during the copy");
+		return;
+	}
+	resync->read_errors++;
+	resync->bad_sector = window->range.first;
+}
+
+static void leave_batch(struct window *window)
+{
+	struct batch *batch = window->batch;
+
+	window->batch = NULL;
+	batch->windows--;
+	put_batch(window->resync->replica, batch);
+}
+
+static void yield_to_application(struct replica_resync *resync, ktime_t took)
+{
+	u64 ios = replica_counter_sum(resync->replica, DM_REPLICA_C_READS) +
+		  replica_counter_sum(resync->replica, DM_REPLICA_C_WRITES);
+	bool busy = ios != resync->ios ||
+		    replica_counter_sum(resync->replica, DM_REPLICA_C_INFLIGHT);
+
+	resync->ios = ios;
+	resync->not_before = 0;
+	if (busy)
+		resync->not_before = ktime_add_ns(ktime_get(),
+						  min_t(u64, 3 * ktime_to_ns(took),
+							YIELD_MAX_MS * NSEC_PER_MSEC));
+}
+
+static void pace(struct replica_resync *resync, struct window *window, u64 bytes)
+{
+	u32 rate = READ_ONCE(resync->replica->settings.resync_rate);
+	ktime_t now = ktime_get();
+
+	if (!rate) {
+		yield_to_application(resync, ktime_sub(now, window->started));
+		return;
+	}
+	/* A late start is not made good by a burst. */
+	if (ktime_before(resync->not_before, window->started))
+		resync->not_before = window->started;
+	resync->not_before = ktime_add_ns(resync->not_before,
+					  div64_u64(bytes * NSEC_PER_SEC, (u64)rate << 20));
+}
+
+static void reap_window(struct window *window)
+{
+	struct replica *replica = window->resync->replica;
+	sector_t count = window->range.last - window->range.first + 1;
+	u64 bytes = (u64)count << SECTOR_SHIFT;
+
+	if (window->read_error || window->write_error) {
+		window_failed(window);
+	} else {
+		replica_count(replica, DM_REPLICA_C_RESYNC_BYTES, bytes);
+		replica_job_progress(replica, bytes);
+	}
+	trace_dm_replica_window(replica, window->range.first, count, "done");
+	pace(window->resync, window, bytes);
+	release_window(window);
+	leave_batch(window);
+	atomic_set(&window->state, WINDOW_FREE);
+}
+
+static void reap(struct replica_resync *resync)
+{
+	unsigned int i;
+
+	for (i = 0; i < WINDOWS; i++) {
+		struct window *window = &resync->windows[i];
+
+		switch (atomic_read(&window->state)) {
+		case WINDOW_OVER:
+			reap_window(window);
+			break;
+		case WINDOW_GRANTED:
+			atomic_set(&window->state, WINDOW_COPYING);
+			copy_window(window);
+			break;
+		case WINDOW_DETACHED:
+		case WINDOW_FREE:
+			/* Given up by the clock, whether it has come back or not. */
+			if (window->batch) {
+				window->batch->failed = true;
+				leave_batch(window);
+			}
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static unsigned int windows_out(struct replica_resync *resync)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < WINDOWS; i++)
+		n += resync->windows[i].batch != NULL;
+	return n;
+}
+
+/*
+ * New windows.
+ */
+
+static struct batch *free_batch(struct replica_resync *resync)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(resync->batches); i++)
+		if (!resync->batches[i].regions)
+			return &resync->batches[i];
+	return NULL;
+}
+
+static struct window *free_window(struct replica_resync *resync)
+{
+	unsigned int i;
+
+	for (i = 0; i < WINDOWS; i++)
+		if (atomic_read(&resync->windows[i].state) == WINDOW_FREE &&
+		    !resync->windows[i].batch)
+			return &resync->windows[i];
+	return NULL;
+}
+
+/* How many dirty regions in a row one window can take. */
+static u64 regions_in_a_row(struct replica *replica, u64 region)
+{
+	unsigned int shift = replica->region_shift;
+	u64 end, n = 1;
+
+	if (1U << shift >= REPLICA_WINDOW)
+		return 1;
+	end = round_up((region + 1) << shift, REPLICA_WINDOW) >> shift;
+	end = min(end, replica_log_regions(replica->log));
+	while (region + n < end && replica_log_next_dirty(replica->log, region + n) == region + n)
+		n++;
+	return n;
+}
+
+/* Return: NULL when nothing is dirty at or behind the cursor. */
+static struct batch *open_batch(struct replica_resync *resync)
+{
+	struct replica *replica = resync->replica;
+	u64 i, region = replica_log_next_dirty(replica->log, resync->cursor);
+	struct batch *batch;
+
+	if (region >= replica_log_regions(replica->log))
+		return NULL;
+	batch = free_batch(resync);
+	if (WARN_ON_ONCE(!batch))
+		return NULL;
+
+	batch->first = region;
+	batch->regions = regions_in_a_row(replica, region);
+	batch->issued = false;
+	batch->failed = false;
+	for (i = 0; i < batch->regions; i++)
+		replica_log_copy_begin(replica->log, region + i);
+	resync->cursor = region + batch->regions;
+	resync->offset = region << replica->region_shift;
+	return batch;
+}
+
+static void issue_window(struct replica_resync *resync, struct window *window)
+{
+	struct replica *replica = resync->replica;
+	struct batch *batch = resync->open;
+	sector_t end = (batch->first + batch->regions) << replica->region_shift;
+	struct replica_range_bucket *bucket;
+	bool granted;
+
+	end = min(end, replica->sectors);
+	window->range.kind = REPLICA_RANGE_WINDOW;
+	window->range.first = resync->offset;
+	window->range.last = min(end, round_down(resync->offset, REPLICA_WINDOW) +
+				      (sector_t)REPLICA_WINDOW) - 1;
+	window->batch = batch;
+	batch->windows++;
+	resync->offset = window->range.last + 1;
+	if (resync->offset >= end) {
+		batch->issued = true;
+		resync->open = NULL;
+	}
+
+	atomic_set(&window->state, WINDOW_WAITS);
+	bucket = replica_range_bucket(replica->ranges, window->range.first);
+	spin_lock_irq(&bucket->lock);
+	granted = replica_range_add(bucket, &window->range);
+	if (granted)
+		atomic_set(&window->state, WINDOW_COPYING);
+	spin_unlock_irq(&bucket->lock);
+	if (granted)
+		copy_window(window);
+}
+
+static bool paused(struct replica_resync *resync)
+{
+	s64 left = ktime_to_ns(ktime_sub(resync->not_before, ktime_get()));
+
+	if (left <= 0)
+		return false;
+	queue_delayed_work(resync->replica->wq, &resync->work, nsecs_to_jiffies(left) + 1);
+	return true;
+}
+
+/* Return: false when all that was dirty has been issued. */
+static bool issue(struct replica_resync *resync)
+{
+	bool limited = READ_ONCE(resync->replica->settings.resync_rate) ||
+		       ktime_after(resync->not_before, 0);
+	struct window *window;
+
+	while ((window = free_window(resync))) {
+		if (paused(resync) || (limited && windows_out(resync)))
+			return true;
+		if (!resync->open)
+			resync->open = open_batch(resync);
+		if (!resync->open)
+			return false;
+		issue_window(resync, window);
+	}
+	return true;
+}
+
+/*
+ * The end of a job.
+ */
+
+static void flushed(void *context, blk_status_t status)
+{
+	struct replica_resync *resync = context;
+
+	resync->flush_status = status;
+	smp_store_release(&resync->flushing, false);
+	kick(resync);
+	wake_up_all(&resync->idle);
+}
+
+static bool is_running(struct replica_resync *resync)
+{
+	bool running;
+
+	spin_lock_irq(&resync->replica->lock);
+	running = resync->running && !resync->quiesced;
+	spin_unlock_irq(&resync->replica->lock);
+	return running;
+}
+
+/* A stop came: what is open stays dirty. */
+static void abandon(struct replica_resync *resync)
+{
+	struct batch *batch = resync->open;
+
+	resync->open = NULL;
+	if (batch) {
+		batch->failed = true;
+		batch->issued = true;
+		put_batch(resync->replica, batch);
+	}
+	resync->cursor = 0;
+	resync->flush_status = BLK_STS_AGAIN;
+	wake_up_all(&resync->idle);
+}
+
+static void end_pass(struct replica_resync *resync)
+{
+	struct replica *replica = resync->replica;
+	char text[DM_REPLICA_REASON_LEN];
+
+	if (resync->read_errors) {
+		scnprintf(text, sizeof(text), "origin read error near sector %llu",
+			  (u64)resync->bad_sector);
+		replica_state_job_failed(replica, text);
+		return;
+	}
+	resync->cursor = 0;
+	if (replica_log_dirty_regions(replica->log)) {
+		kick(resync);
+		return;
+	}
+	/* Synchronized means durable: one flush, then look again. */
+	if (resync->flush_status == BLK_STS_OK) {
+		if (!replica_state_synced(replica))
+			kick(resync);
+		resync->flush_status = BLK_STS_AGAIN;
+		return;
+	}
+	resync->flushing = true;
+	if (replica_leg_flush(replica, flushed, resync)) {
+		resync->flushing = false;
+		queue_delayed_work(replica->wq, &resync->work, HZ / 10);
+	}
+}
+
+static void resync_work(struct work_struct *work)
+{
+	struct replica_resync *resync = container_of(to_delayed_work(work),
+						     struct replica_resync, work);
+
+	reap(resync);
+	if (smp_load_acquire(&resync->flushing))
+		return;
+	if (!is_running(resync)) {
+		abandon(resync);
+		return;
+	}
+	if (!issue(resync) && !windows_out(resync))
+		end_pass(resync);
+}
+
+/*
+ * Control.
+ */
+
+u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, const char *reason)
+{
+	u32 id = 0;
+
+	if (!replica_state_move(replica, from, DM_REPLICA_STATE_UNSYNCHRONIZED, reason))
+		return 0;
+
+	/* Writes that were not shipped have left their marks behind this. */
+	replica_leg_ship_barrier(replica);
+	replica_log_mark_cached(replica->log, atomic64_read(&replica->flushed_gen));
+
+	spin_lock_irq(&replica->lock);
+	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
+		id = __replica_job_start(replica, job_type,
+					 replica_log_dirty_bytes(replica->log));
+		replica_resync_run(replica);
+	}
+	spin_unlock_irq(&replica->lock);
+	return id;
+}
+
+void replica_resync_run(struct replica *replica)
+{
+	lockdep_assert_held(&replica->lock);
+	replica->resync->running = true;
+	replica->resync->read_errors = 0;
+	replica->resync->not_before = 0;
+	kick(replica->resync);
+}
+
+void replica_resync_stop(struct replica *replica)
+{
+	lockdep_assert_held(&replica->lock);
+	replica->resync->running = false;
+	kick(replica->resync);
+}
+
+void replica_resync_quiesce(struct replica *replica)
+{
+	struct replica_resync *resync = replica->resync;
+
+	spin_lock_irq(&replica->lock);
+	resync->quiesced = true;
+	spin_unlock_irq(&replica->lock);
+	kick(resync);
+	wait_event(resync->idle, !windows_out(resync) && !resync->open &&
+		   !smp_load_acquire(&resync->flushing));
+	cancel_delayed_work_sync(&resync->work);
+}
+
+void replica_resync_continue(struct replica *replica)
+{
+	spin_lock_irq(&replica->lock);
+	replica->resync->quiesced = false;
+	spin_unlock_irq(&replica->lock);
+	kick(replica->resync);
+}
+
+struct replica_resync *replica_resync_create(struct replica *replica)
+{
+	struct replica_resync *resync;
+	unsigned int i;
+
+	resync = kzalloc(sizeof(*resync), GFP_KERNEL);
+	if (!resync)
+		return NULL;
+
+	resync->throttle.throttle = 100;
+	resync->kcopyd = dm_kcopyd_client_create(&resync->throttle);
+	if (IS_ERR(resync->kcopyd)) {
+		kfree(resync);
+		return NULL;
+	}
+	resync->replica = replica;
+	resync->flush_status = BLK_STS_AGAIN;
+	resync->quiesced = true;
+	INIT_DELAYED_WORK(&resync->work, resync_work);
+	init_waitqueue_head(&resync->idle);
+	for (i = 0; i < WINDOWS; i++) {
+		resync->windows[i].resync = resync;
+		atomic_set(&resync->windows[i].state, WINDOW_FREE);
+	}
+	return resync;
+}
+
+void replica_resync_destroy(struct replica_resync *resync)
+{
+	if (!resync)
+		return;
+	cancel_delayed_work_sync(&resync->work);
+	dm_kcopyd_client_destroy(resync->kcopyd);
+	kfree(resync);
+}

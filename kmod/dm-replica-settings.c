@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Settings that change at run time: checked as a whole, then applied as a whole.
+ */
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+
+static bool payload_good(const struct replica_settings *settings)
+{
+	return settings->payload == DM_REPLICA_PAYLOAD_COPY ||
+	       settings->payload == DM_REPLICA_PAYLOAD_SHARED;
+}
+
+static bool on_replica_error_good(const struct replica_settings *settings)
+{
+	return settings->on_replica_error == DM_REPLICA_ON_ERROR_TRACK ||
+	       settings->on_replica_error == DM_REPLICA_ON_ERROR_STOP;
+}
+
+static bool recovery_good(const struct replica_settings *settings)
+{
+	return settings->recovery == DM_REPLICA_RECOVERY_AUTOMATIC ||
+	       settings->recovery == DM_REPLICA_RECOVERY_MANUAL;
+}
+
+static bool resync_rate_good(const struct replica_settings *settings)
+{
+	return settings->resync_rate <= DM_REPLICA_RATE_MAX;
+}
+
+static bool replica_timeout_good(const struct replica_settings *settings)
+{
+	return !settings->replica_timeout ||
+	       (settings->replica_timeout >= DM_REPLICA_TIMEOUT_MIN_MS &&
+		settings->replica_timeout <= DM_REPLICA_TIMEOUT_MAX_MS);
+}
+
+static const struct {
+	unsigned int attr;
+	bool (*good)(const struct replica_settings *settings);
+	const char *error;
+} checks[] = {
+	{ DM_REPLICA_S_PAYLOAD, payload_good, "payload must be 1 (copy) or 2 (shared)" },
+	{ DM_REPLICA_S_ON_REPLICA_ERROR, on_replica_error_good,
+	  "on_replica_error must be 1 (track) or 2 (stop)" },
+	{ DM_REPLICA_S_RECOVERY, recovery_good,
+	  "recovery must be 2 (automatic) or 3 (manual)" },
+	{ DM_REPLICA_S_RESYNC_RATE, resync_rate_good,
+	  "resync_rate must be 0 (auto) or 1 to 1000000 MiB/s" },
+	{ DM_REPLICA_S_REPLICA_TIMEOUT, replica_timeout_good,
+	  "replica_timeout must be 0 (for ever) or 100 to 3600000 ms" },
+};
+
+int replica_settings_check(const struct replica_settings *settings, u32 mask,
+			   unsigned int *attr, const char **error)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(checks); i++)
+		if (mask & BIT(checks[i].attr) && !checks[i].good(settings)) {
+			*attr = checks[i].attr;
+			*error = checks[i].error;
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static void merge(struct replica_settings *to, const struct replica_settings *from, u32 mask)
+{
+	if (mask & REPLICA_SET_PAYLOAD)
+		WRITE_ONCE(to->payload, from->payload);
+	if (mask & REPLICA_SET_ON_REPLICA_ERROR)
+		WRITE_ONCE(to->on_replica_error, from->on_replica_error);
+	if (mask & REPLICA_SET_RECOVERY)
+		WRITE_ONCE(to->recovery, from->recovery);
+	if (mask & REPLICA_SET_RESYNC_RATE)
+		WRITE_ONCE(to->resync_rate, from->resync_rate);
+	if (mask & REPLICA_SET_REPLICA_TIMEOUT)
+		WRITE_ONCE(to->replica_timeout, from->replica_timeout);
+}
+
+int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
+			   u32 mask, unsigned int *attr, const char **error)
+{
+	struct replica_event event = { .type = DM_REPLICA_EVENT_SETTINGS };
+	int r;
+
+	r = replica_settings_check(settings, mask, attr, error);
+	if (r)
+		return r;
+
+	mutex_lock(&replica->op_mutex);
+	merge(&replica->settings, settings, mask);
+	replica_state_refresh(replica);
+	if (replica->ticking)
+		mod_delayed_work(replica->wq, &replica->timeout_work, 0);
+	event.state = READ_ONCE(replica->state);
+	replica_event_raise(replica, &event);
+	mutex_unlock(&replica->op_mutex);
+	return 0;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The copy state: the table of transitions, and the only code that changes it.
+ */
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+#include "dm-replica-trace.h"
+
+#define S(name)		BIT(DM_REPLICA_STATE_##name)
+
+/* From a state (index) to which others (bits). */
+static const u32 transitions[] = {
+	[DM_REPLICA_STATE_INITIALIZED] = S(UNSYNCHRONIZED) | S(SYNCHRONIZED),
+	[DM_REPLICA_STATE_UNSYNCHRONIZED] = S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
+		S(INACTIVE) | S(SUSPENDED) | S(ABORTED),
+	[DM_REPLICA_STATE_SYNCHRONIZED] = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
+		S(SPLIT) | S(INACTIVE) | S(SUSPENDED),
+	[DM_REPLICA_STATE_BROKEN] = S(UNSYNCHRONIZED) | S(FRACTURED) | S(INACTIVE) | S(SUSPENDED),
+	[DM_REPLICA_STATE_FRACTURED] = S(UNSYNCHRONIZED) | S(INACTIVE),
+	[DM_REPLICA_STATE_SPLIT] = S(UNSYNCHRONIZED) | S(INACTIVE),
+	[DM_REPLICA_STATE_INACTIVE] = S(UNSYNCHRONIZED),
+	[DM_REPLICA_STATE_SUSPENDED] = S(UNSYNCHRONIZED) | S(INACTIVE) | S(ABORTED),
+	[DM_REPLICA_STATE_ABORTED] = S(UNSYNCHRONIZED) | S(INACTIVE),
+};
+
+static bool ships(u16 state)
+{
+	return BIT(state) & (S(UNSYNCHRONIZED) | S(SYNCHRONIZED));
+}
+
+/* The legs' equality is not known to be lost, and writes do not reach the copy. */
+static bool is_consistent(u16 state)
+{
+	return BIT(state) & (S(SYNCHRONIZED) | S(SPLIT));
+}
+
+static u64 now_ms(void)
+{
+	return ktime_to_ms(ktime_get_real());
+}
+
+/* What the states say about the job that was under way. */
+static void settle_job(struct replica *replica, u16 state, const char *reason)
+{
+	switch (state) {
+	case DM_REPLICA_STATE_SYNCHRONIZED:
+		__replica_job_end(replica, DM_REPLICA_JOB_COMPLETED, 0, "");
+		break;
+	case DM_REPLICA_STATE_BROKEN:
+		__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION, REPLICA_RETURN_FAILED, reason);
+		break;
+	case DM_REPLICA_STATE_SUSPENDED:
+		__replica_job_suspend(replica);
+		break;
+	case DM_REPLICA_STATE_UNSYNCHRONIZED:
+		break;
+	default:
+		__replica_job_end(replica, DM_REPLICA_JOB_TERMINATED, 0, "");
+		break;
+	}
+}
+
+static void stamp_times(struct replica *replica, u16 old, u16 state)
+{
+	if (is_consistent(old) || is_consistent(state))
+		replica->last_consistent = ktime_get();
+	replica->consistent = is_consistent(state);
+	if (state == DM_REPLICA_STATE_SYNCHRONIZED) {
+		replica->when_synced_ms = now_ms();
+		replica->probe_delay_ms = 0;
+	}
+	if (state == DM_REPLICA_STATE_SUSPENDED)
+		replica->when_suspended_ms = now_ms();
+}
+
+static void decide_routes(struct replica *replica)
+{
+	WRITE_ONCE(replica->ship, ships(replica->state));
+	WRITE_ONCE(replica->hold, replica->state == DM_REPLICA_STATE_BROKEN &&
+		   replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP);
+}
+
+static void enter(struct replica *replica, u16 state, const char *reason)
+{
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_STATE,
+		.state = state,
+		.old_state = replica->state,
+	};
+
+	lockdep_assert_held(&replica->lock);
+
+	trace_dm_replica_state(replica, replica->state, state, reason);
+	stamp_times(replica, replica->state, state);
+	WRITE_ONCE(replica->state, state);
+	strscpy(replica->reason, reason, sizeof(replica->reason));
+	decide_routes(replica);
+	if (!ships(state) || state == DM_REPLICA_STATE_SYNCHRONIZED)
+		replica_resync_stop(replica);
+	settle_job(replica, state, reason);
+	strscpy(event.reason, reason, sizeof(event.reason));
+	replica_event_raise(replica, &event);
+	queue_work(replica->wq, &replica->state_work);
+	if (state == DM_REPLICA_STATE_BROKEN && replica->ticking)
+		mod_delayed_work(replica->wq, &replica->probe_work, 0);
+}
+
+static bool may_enter(struct replica *replica, u16 state)
+{
+	return transitions[replica->state] & BIT(state);
+}
+
+bool replica_state_move(struct replica *replica, u32 from, u16 state, const char *reason)
+{
+	unsigned long flags;
+	bool moved = false;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (BIT(replica->state) & from) {
+		moved = replica->state == state || may_enter(replica, state);
+		if (moved && replica->state != state)
+			enter(replica, state, reason);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return moved;
+}
+
+bool replica_state_set(struct replica *replica, u16 state, const char *reason)
+{
+	return replica_state_move(replica, ~0U, state, reason);
+}
+
+bool replica_state_synced(struct replica *replica)
+{
+	unsigned long flags;
+	bool done = true;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
+		done = !replica_log_dirty_regions(replica->log);
+		if (done)
+			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED, "legs are equal");
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return done;
+}
+
+void replica_state_unsynced(struct replica *replica, const char *reason)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (replica->state == DM_REPLICA_STATE_SYNCHRONIZED) {
+		enter(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, reason);
+		__replica_job_start(replica, DM_REPLICA_JOB_RESYNC,
+				    replica_log_dirty_bytes(replica->log));
+		replica_resync_run(replica);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void replica_state_job_failed(struct replica *replica, const char *text)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	replica_resync_stop(replica);
+	__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION, REPLICA_RETURN_FAILED, text);
+	strscpy(replica->reason, text, sizeof(replica->reason));
+	/* The probe's clock tries again later. */
+	if (replica->ticking)
+		queue_delayed_work(replica->wq, &replica->probe_work, HZ);
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void replica_state_replica_failed(struct replica *replica, sector_t sector, int error,
+				  const char *reason)
+{
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_REPLICA_ERROR,
+		.sector = sector,
+		.error = -error,
+	};
+	unsigned long flags;
+
+	replica_count(replica, DM_REPLICA_C_REPLICA_ERRORS, 1);
+	/* The requests that were under way with the first one say nothing new. */
+	if (!ships(READ_ONCE(replica->state)))
+		return;
+
+	strscpy(event.reason, reason, sizeof(event.reason));
+	spin_lock_irqsave(&replica->lock, flags);
+	if (ships(replica->state)) {
+		DMWARN_LIMIT("%s: replica failed at sector %llu (%d): %s", replica->name,
+			     (u64)sector, error, reason);
+		event.state = DM_REPLICA_STATE_BROKEN;
+		replica_event_raise(replica, &event);
+		enter(replica, DM_REPLICA_STATE_BROKEN, reason);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void replica_state_refresh(struct replica *replica)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	decide_routes(replica);
+	spin_unlock_irqrestore(&replica->lock, flags);
+	queue_work(replica->wq, &replica->state_work);
+}
+
+void replica_state_work(struct work_struct *work)
+{
+	struct replica *replica = container_of(work, struct replica, state_work);
+
+	if (!READ_ONCE(replica->hold))
+		replica_io_release_held(replica, false);
+	mod_delayed_work(replica->wq, &replica->confirm_work, 0);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The state of an association as one plain struct, and as text.
+ */
+#include <linux/math64.h>
+
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+
+static const char * const state_names[] = {
+	[DM_REPLICA_STATE_INITIALIZED] = "Initialized",
+	[DM_REPLICA_STATE_UNSYNCHRONIZED] = "Unsynchronized",
+	[DM_REPLICA_STATE_SYNCHRONIZED] = "Synchronized",
+	[DM_REPLICA_STATE_BROKEN] = "Broken",
+	[DM_REPLICA_STATE_FRACTURED] = "Fractured",
+	[DM_REPLICA_STATE_SPLIT] = "Split",
+	[DM_REPLICA_STATE_INACTIVE] = "Inactive",
+	[DM_REPLICA_STATE_SUSPENDED] = "Suspended",
+	[DM_REPLICA_STATE_ABORTED] = "Aborted",
+};
+
+static const char * const counter_names[] = {
+	[DM_REPLICA_C_READS] = "reads",
+	[DM_REPLICA_C_READ_BYTES] = "read_bytes",
+	[DM_REPLICA_C_WRITES] = "writes",
+	[DM_REPLICA_C_WRITE_BYTES] = "write_bytes",
+	[DM_REPLICA_C_FLUSHES] = "flushes",
+	[DM_REPLICA_C_DISCARDS] = "discards",
+	[DM_REPLICA_C_WRITE_ZEROES] = "write_zeroes",
+	[DM_REPLICA_C_PAYLOAD_COPIED] = "payload_copied",
+	[DM_REPLICA_C_PAYLOAD_SHARED] = "payload_shared",
+	[DM_REPLICA_C_OVERLAP_WAITS] = "overlap_waits",
+	[DM_REPLICA_C_RESYNC_WAITS] = "resync_waits",
+	[DM_REPLICA_C_MEMORY_WAITS] = "memory_waits",
+	[DM_REPLICA_C_TRACKED_WRITES] = "tracked_writes",
+	[DM_REPLICA_C_HELD_WRITES] = "held_writes",
+	[DM_REPLICA_C_REPLICA_ERRORS] = "replica_errors",
+	[DM_REPLICA_C_REPLICA_TIMEOUTS] = "replica_timeouts",
+	[DM_REPLICA_C_ORIGIN_ERRORS] = "origin_errors",
+	[DM_REPLICA_C_READ_FAILOVERS] = "read_failovers",
+	[DM_REPLICA_C_RESYNC_BYTES] = "resync_bytes",
+	[DM_REPLICA_C_PROBES] = "probes",
+	[DM_REPLICA_C_EVENTS_DROPPED] = "events_dropped",
+	[DM_REPLICA_C_INFLIGHT] = "inflight",
+	[DM_REPLICA_C_DETACHED] = "detached",
+};
+
+static_assert(ARRAY_SIZE(counter_names) == DM_REPLICA_C_MAX + 1);
+
+static const char * const job_type_names[] = {
+	[DM_REPLICA_JOB_INITIAL_COPY] = "initial_copy",
+	[DM_REPLICA_JOB_RESYNC] = "resync",
+};
+
+static const char * const job_state_names[] = {
+	[DM_REPLICA_JOB_NEW] = "New",
+	[DM_REPLICA_JOB_STARTING] = "Starting",
+	[DM_REPLICA_JOB_RUNNING] = "Running",
+	[DM_REPLICA_JOB_SUSPENDED] = "Suspended",
+	[DM_REPLICA_JOB_SHUTTING_DOWN] = "Shutting_Down",
+	[DM_REPLICA_JOB_COMPLETED] = "Completed",
+	[DM_REPLICA_JOB_TERMINATED] = "Terminated",
+	[DM_REPLICA_JOB_KILLED] = "Killed",
+	[DM_REPLICA_JOB_EXCEPTION] = "Exception",
+};
+
+static const char *name_in(const char * const *names, unsigned int count, unsigned int number)
+{
+	return number < count && names[number] ? names[number] : "Unknown";
+}
+
+const char *replica_state_name(u16 state)
+{
+	return name_in(state_names, ARRAY_SIZE(state_names), state);
+}
+
+const char *replica_job_type_name(u16 type)
+{
+	return name_in(job_type_names, ARRAY_SIZE(job_type_names), type);
+}
+
+const char *replica_job_state_name(u16 state)
+{
+	return name_in(job_state_names, ARRAY_SIZE(job_state_names), state);
+}
+
+const char *replica_counter_name(unsigned int counter)
+{
+	return name_in(counter_names, ARRAY_SIZE(counter_names), counter);
+}
+
+u64 replica_counter_sum(struct replica *replica, unsigned int what)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu_ptr(replica->counters, cpu)->c[what];
+	return sum;
+}
+
+static void fill_counters(struct replica *replica, struct replica_status *status)
+{
+	unsigned int i;
+
+	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
+		status->counters[i] = replica_counter_sum(replica, i);
+	status->counters[DM_REPLICA_C_DETACHED] = atomic_read(&replica->detached);
+}
+
+static u16 progress_of(const struct replica_status *status)
+{
+	switch (status->state) {
+	case DM_REPLICA_STATE_INITIALIZED:
+		return DM_REPLICA_PROGRESS_INITIALIZING;
+	case DM_REPLICA_STATE_UNSYNCHRONIZED:
+		if (!status->has_job)
+			return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
+		return status->job.type == DM_REPLICA_JOB_INITIAL_COPY ?
+		       DM_REPLICA_PROGRESS_SYNCHRONIZING : DM_REPLICA_PROGRESS_RESYNCING;
+	case DM_REPLICA_STATE_SYNCHRONIZED:
+		return DM_REPLICA_PROGRESS_COMPLETED;
+	case DM_REPLICA_STATE_BROKEN:
+		return DM_REPLICA_PROGRESS_PENDING;
+	case DM_REPLICA_STATE_INACTIVE:
+		return DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE;
+	case DM_REPLICA_STATE_SUSPENDED:
+		return DM_REPLICA_PROGRESS_REQUIRES_RESUME;
+	default:
+		return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
+	}
+}
+
+static u16 percent_of(const struct replica_status *status)
+{
+	if (!status->dirty_bytes)
+		return 100;
+	return min_t(u64, 99, div64_u64((status->size - status->dirty_bytes) * 100,
+					status->size));
+}
+
+static void fill_state(struct replica *replica, struct replica_status *status)
+{
+	struct replica_job *job;
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	status->state = replica->state;
+	status->dirty_regions = replica_log_dirty_regions(replica->log);
+	status->dirty_bytes = replica_log_dirty_bytes(replica->log);
+	/* A mark is made before the state follows it: never show the gap. */
+	if (status->state == DM_REPLICA_STATE_SYNCHRONIZED && status->dirty_regions)
+		status->state = DM_REPLICA_STATE_UNSYNCHRONIZED;
+	strscpy(status->reason, replica->reason, sizeof(status->reason));
+	status->consistent_now = replica->consistent && status->state == replica->state;
+	status->ever_consistent = replica->consistent || replica->last_consistent;
+	if (!status->consistent_now && status->ever_consistent)
+		status->consistent_age_ms = ktime_ms_delta(ktime_get(),
+							   replica->last_consistent);
+	status->when_established_ms = replica->when_established_ms;
+	status->when_synced_ms = replica->when_synced_ms;
+	status->when_suspended_ms = replica->when_suspended_ms;
+	job = __replica_job_current(replica);
+	status->has_job = job;
+	if (job)
+		status->job = *job;
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void replica_status_fill(struct replica *replica, struct replica_status *status)
+{
+	memset(status, 0, sizeof(*status));
+	status->size = (u64)replica->sectors << SECTOR_SHIFT;
+	status->region_size = 1U << (replica->region_shift + SECTOR_SHIFT);
+	status->mode = replica->mode;
+	status->event_seq = replica_event_seq(replica);
+	status->dm_suspended = READ_ONCE(replica->suspended);
+	status->settings = replica->settings;
+	fill_state(replica, status);
+	fill_counters(replica, status);
+	status->requested = status->has_job ? DM_REPLICA_STATE_SYNCHRONIZED :
+					      DM_REPLICA_STATE_NOT_APPLICABLE;
+	status->progress = progress_of(status);
+	status->percent = percent_of(status);
+}
+
+static unsigned int emit_reason(const char *reason, char *result, unsigned int maxlen)
+{
+	unsigned int sz = 0;
+
+	DMEMIT(" reason=");
+	for (; *reason; reason++)
+		DMEMIT("%c", *reason == ' ' ? '_' : *reason);
+	return sz;
+}
+
+static unsigned int emit_job(const struct replica_status *status, char *result,
+			     unsigned int maxlen)
+{
+	const struct replica_job *job = &status->job;
+	unsigned int sz = 0;
+
+	if (!status->has_job)
+		DMEMIT(" job=-");
+	else
+		DMEMIT(" job=%u:%u:%u:%u:%llu:%llu", job->id, job->type, job->state,
+		       replica_job_percent(job), job->bytes_done, job->bytes_total);
+	return sz;
+}
+
+unsigned int replica_status_emit(const struct replica_status *status, char *result,
+				 unsigned int maxlen)
+{
+	unsigned int i, sz = 0;
+
+	DMEMIT("v=1 state=%s copy_state=%u progress=%u percent=%u mode=sync",
+	       replica_state_name(status->state), status->state, status->progress,
+	       status->percent);
+	sz += emit_reason(status->reason, result + sz, maxlen - sz);
+	DMEMIT(" size=%llu region_size=%u dirty_regions=%llu dirty_bytes=%llu",
+	       status->size, status->region_size, status->dirty_regions, status->dirty_bytes);
+	DMEMIT(" consistent_now=%u consistent_age_ms=", status->consistent_now);
+	if (status->ever_consistent)
+		DMEMIT("%llu", status->consistent_age_ms);
+	else
+		DMEMIT("-");
+	DMEMIT(" lag_bytes=%llu lag_ms=%llu", status->lag_bytes, status->lag_ms);
+	sz += emit_job(status, result + sz, maxlen - sz);
+	DMEMIT(" event_seq=%llu", status->event_seq);
+	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
+		DMEMIT(" %s=%llu", replica_counter_name(i), status->counters[i]);
+	return sz;
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table line, both ways:
+ *
+ *	<origin> <replica> <meta|-> <mode> <#feature args> [<feature> <value>]...
+ *
+ * Features, with their defaults first:
+ *	region_size <sectors>	power of two, 8 to 1048576 (1 MiB or larger, so that
+ *				there are at most 1048576 regions)
+ *	sync full|skip
+ *	discard zero|passdown|off
+ *	payload copy|shared
+ *	resync_rate auto|<MiB/s>
+ *	recovery automatic|manual
+ *	on_replica_error track|stop
+ *	replica_timeout <ms>	30000; 0 for no limit
+ */
+#include <linux/log2.h>
+
+#include "dm-replica.h"
+
+#define REGION_MIN		8U
+#define REGION_MAX		(1U << 20)
+#define REGION_DEFAULT		2048U
+#define REGIONS_MAX		(1U << 20)
+#define TIMEOUT_DEFAULT_MS	30000
+
+struct word {
+	const char *word;
+	unsigned int value;
+};
+
+static const struct word payload_words[] = {
+	{ "copy", DM_REPLICA_PAYLOAD_COPY },
+	{ "shared", DM_REPLICA_PAYLOAD_SHARED },
+	{ }
+};
+
+static const struct word on_error_words[] = {
+	{ "track", DM_REPLICA_ON_ERROR_TRACK },
+	{ "stop", DM_REPLICA_ON_ERROR_STOP },
+	{ }
+};
+
+static const struct word recovery_words[] = {
+	{ "automatic", DM_REPLICA_RECOVERY_AUTOMATIC },
+	{ "manual", DM_REPLICA_RECOVERY_MANUAL },
+	{ }
+};
+
+static const struct word discard_words[] = {
+	{ "zero", REPLICA_DISCARD_ZERO },
+	{ "passdown", REPLICA_DISCARD_PASSDOWN },
+	{ "off", REPLICA_DISCARD_OFF },
+	{ }
+};
+
+static const struct word sync_words[] = {
+	{ "full", false },
+	{ "skip", true },
+	{ }
+};
+
+static bool find_word(const struct word *words, const char *text, unsigned int *value)
+{
+	for (; words->word; words++)
+		if (!strcasecmp(words->word, text)) {
+			*value = words->value;
+			return true;
+		}
+	return false;
+}
+
+static const char *word_of(const struct word *words, unsigned int value)
+{
+	for (; words->word; words++)
+		if (words->value == value)
+			return words->word;
+	return "?";
+}
+
+/*
+ * Settings: the same words in the table line and in the message "set".
+ */
+
+static bool set_payload(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(payload_words, value, &number))
+		return false;
+	settings->payload = number;
+	return true;
+}
+
+static bool set_on_replica_error(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(on_error_words, value, &number))
+		return false;
+	settings->on_replica_error = number;
+	return true;
+}
+
+static bool set_recovery(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(recovery_words, value, &number))
+		return false;
+	settings->recovery = number;
+	return true;
+}
+
+static bool set_resync_rate(struct replica_settings *settings, const char *value)
+{
+	if (!strcasecmp(value, "auto")) {
+		settings->resync_rate = 0;
+		return true;
+	}
+	return !kstrtou32(value, 10, &settings->resync_rate) && settings->resync_rate &&
+	       settings->resync_rate <= DM_REPLICA_RATE_MAX;
+}
+
+static bool set_replica_timeout(struct replica_settings *settings, const char *value)
+{
+	unsigned int attr;
+	const char *error;
+
+	return !kstrtou32(value, 10, &settings->replica_timeout) &&
+	       !replica_settings_check(settings, REPLICA_SET_REPLICA_TIMEOUT, &attr, &error);
+}
+
+static const struct {
+	const char *key;
+	u32 mask;
+	bool (*set)(struct replica_settings *settings, const char *value);
+	char *error;
+} setting_keys[] = {
+	{ "payload", REPLICA_SET_PAYLOAD, set_payload,
+	  "payload must be copy or shared" },
+	{ "on_replica_error", REPLICA_SET_ON_REPLICA_ERROR, set_on_replica_error,
+	  "on_replica_error must be track or stop" },
+	{ "recovery", REPLICA_SET_RECOVERY, set_recovery,
+	  "recovery must be automatic or manual" },
+	{ "resync_rate", REPLICA_SET_RESYNC_RATE, set_resync_rate,
+	  "resync_rate must be auto or 1 to 1000000 (MiB/s)" },
+	{ "replica_timeout", REPLICA_SET_REPLICA_TIMEOUT, set_replica_timeout,
+	  "replica_timeout must be 0 (for ever) or 100 to 3600000 (ms)" },
+};
+
+int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
+			  const char *value, char **error)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(setting_keys); i++) {
+		if (strcasecmp(setting_keys[i].key, key))
+			continue;
+		if (*mask & setting_keys[i].mask) {
+			*error = "a setting is given twice";
+			return -EINVAL;
+		}
+		if (!setting_keys[i].set(settings, value)) {
+			*error = setting_keys[i].error;
+			return -EINVAL;
+		}
+		*mask |= setting_keys[i].mask;
+		return 0;
+	}
+	*error = "no setting of this name";
+	return -ENOENT;
+}
+
+/*
+ * The other features.
+ */
+
+/* Bits for features that are no settings, above those of the settings. */
+#define SEEN_REGION_SIZE	BIT(29)
+#define SEEN_SYNC		BIT(30)
+#define SEEN_DISCARD		BIT(31)
+
+static int seen(u32 *mask, u32 bit, char **error)
+{
+	if (*mask & bit) {
+		*error = "a feature is given twice";
+		return -EINVAL;
+	}
+	*mask |= bit;
+	return 0;
+}
+
+static int parse_region_size(struct replica_params *params, const char *value, char **error)
+{
+	if (kstrtou32(value, 10, &params->region_sectors) ||
+	    !is_power_of_2(params->region_sectors) ||
+	    params->region_sectors < REGION_MIN || params->region_sectors > REGION_MAX) {
+		*error = "region_size must be a power of two from 8 to 1048576 (sectors)";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_words(const struct word *words, const char *value, unsigned int *number,
+		       char *sentence, char **error)
+{
+	if (find_word(words, value, number))
+		return 0;
+	*error = sentence;
+	return -EINVAL;
+}
+
+static int parse_feature(struct replica_params *params, u32 *mask, const char *key,
+			 const char *value, char **error)
+{
+	unsigned int number;
+	int r;
+
+	if (!strcasecmp(key, "region_size"))
+		return seen(mask, SEEN_REGION_SIZE, error) ?:
+		       parse_region_size(params, value, error);
+
+	if (!strcasecmp(key, "sync")) {
+		r = seen(mask, SEEN_SYNC, error) ?:
+		    parse_words(sync_words, value, &number, "sync must be full or skip", error);
+		if (!r)
+			params->sync_skip = number;
+		return r;
+	}
+	if (!strcasecmp(key, "discard")) {
+		r = seen(mask, SEEN_DISCARD, error) ?:
+		    parse_words(discard_words, value, &number,
+				"discard must be zero, passdown or off", error);
+		if (!r)
+			params->discard = number;
+		return r;
+	}
+	r = replica_setting_parse(&params->settings, mask, key, value, error);
+	if (r == -ENOENT) {
+		*error = "unknown feature";
+		r = -EINVAL;
+	}
+	return r;
+}
+
+static int parse_features(struct replica_params *params, struct dm_arg_set *as, char **error)
+{
+	static const struct dm_arg count_arg[] = {
+		{ 0, 16, "number of feature arguments must be 0 to 16" },
+	};
+	unsigned int count;
+	u32 mask = 0;
+	int r;
+
+	if (!as->argc) {
+		*error = "number of feature arguments is missing";
+		return -EINVAL;
+	}
+	r = dm_read_arg_group(count_arg, as, &count, error);
+	if (r)
+		return r;
+	if (count & 1) {
+		*error = "each feature takes one value: the number of feature arguments must be even";
+		return -EINVAL;
+	}
+	for (; count; count -= 2) {
+		const char *key = dm_shift_arg(as);
+		const char *value = dm_shift_arg(as);
+
+		r = parse_feature(params, &mask, key, value, error);
+		if (r)
+			return r;
+	}
+	if (as->argc) {
+		*error = "more arguments than the number of feature arguments says";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_mode(struct replica_params *params, const char *mode, char **error)
+{
+	if (!strcasecmp(mode, "sync")) {
+		params->mode = DM_REPLICA_MODE_SYNC;
+		return 0;
+	}
+	*error = !strcasecmp(mode, "async") || !strcasecmp(mode, "adaptive") ?
+		 "this version has the mode sync only" : "mode must be sync";
+	return -EINVAL;
+}
+
+static u32 default_region(sector_t len)
+{
+	u32 region = REGION_DEFAULT;
+
+	while (region < REGION_MAX && len / region > REGIONS_MAX)
+		region <<= 1;
+	return region;
+}
+
+int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, sector_t len,
+			char **error)
+{
+	const char *meta;
+	int r;
+
+	*params = (struct replica_params) {
+		.region_sectors = default_region(len),
+		.discard = REPLICA_DISCARD_ZERO,
+		.settings = {
+			.payload = DM_REPLICA_PAYLOAD_COPY,
+			.on_replica_error = DM_REPLICA_ON_ERROR_TRACK,
+			.recovery = DM_REPLICA_RECOVERY_AUTOMATIC,
+			.replica_timeout = TIMEOUT_DEFAULT_MS,
+		},
+	};
+	if (as->argc < 2) {
+		*error = "meta device and mode are missing";
+		return -EINVAL;
+	}
+	meta = dm_shift_arg(as);
+	if (strcmp(meta, "-")) {
+		*error = "this version keeps the log in memory: the meta device must be -";
+		return -EINVAL;
+	}
+	r = parse_mode(params, dm_shift_arg(as), error);
+	if (r)
+		return r;
+	r = parse_features(params, as, error);
+	if (r)
+		return r;
+	if ((len - 1) >> ilog2(params->region_sectors) > UINT_MAX) {
+		*error = "region_size is too small for a device of this size";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+unsigned int replica_table_emit(const struct replica_target *rt,
+				const struct replica_settings *settings, char *result,
+				unsigned int maxlen)
+{
+	unsigned int sz = 0;
+
+	DMEMIT("%s %s - sync 16", rt->origin->name, rt->copy->name);
+	DMEMIT(" region_size %u", rt->params.region_sectors);
+	DMEMIT(" sync %s", word_of(sync_words, rt->params.sync_skip));
+	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
+	DMEMIT(" payload %s", word_of(payload_words, settings->payload));
+	if (settings->resync_rate)
+		DMEMIT(" resync_rate %u", settings->resync_rate);
+	else
+		DMEMIT(" resync_rate auto");
+	DMEMIT(" recovery %s", word_of(recovery_words, settings->recovery));
+	DMEMIT(" on_replica_error %s", word_of(on_error_words, settings->on_replica_error));
+	DMEMIT(" replica_timeout %u", settings->replica_timeout);
+	return sz;
+}

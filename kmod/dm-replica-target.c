@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device-mapper target: construction, suspend and resume, adoption of an
+ * older table's association, limits.
+ */
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "dm-replica-event.h"
+#include "dm-replica-io.h"
+#include "dm-replica-log.h"
+#include "dm-replica-target.h"
+
+/*
+ * Constructor.
+ */
+
+static int get_leg(struct dm_target *ti, struct dm_arg_set *as, struct dm_dev **dev,
+		   char *sentence)
+{
+	const char *path = dm_shift_arg(as);
+	int r;
+
+	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), dev);
+	if (r)
+		ti->error = sentence;
+	return r;
+}
+
+static int check_leg(struct dm_target *ti, struct dm_dev *dev, char *zoned, char *small)
+{
+	if (bdev_is_zoned(dev->bdev)) {
+		ti->error = zoned;
+		return -EINVAL;
+	}
+	if (bdev_nr_sectors(dev->bdev) < ti->len) {
+		ti->error = small;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_legs(struct dm_target *ti, struct replica_target *rt)
+{
+	int r;
+
+	if (rt->origin->bdev->bd_dev == rt->copy->bdev->bd_dev) {
+		ti->error = "origin and replica are the same device";
+		return -EINVAL;
+	}
+	if (bdev_whole(rt->origin->bdev) == bdev_whole(rt->copy->bdev) &&
+	    (!bdev_is_partition(rt->origin->bdev) || !bdev_is_partition(rt->copy->bdev))) {
+		ti->error = "origin and replica overlap: one is a partition of the other";
+		return -EINVAL;
+	}
+	r = check_leg(ti, rt->origin, "origin is a zoned device, which is not supported",
+		      "origin is smaller than the table says");
+	return r ?: check_leg(ti, rt->copy, "replica is a zoned device, which is not supported",
+			      "replica is smaller than the table says");
+}
+
+/* Discards in the way the table asks for, where both legs can. */
+static void set_discards(struct dm_target *ti, struct replica_target *rt)
+{
+	bool zeroes = bdev_write_zeroes_sectors(rt->origin->bdev) &&
+		      bdev_write_zeroes_sectors(rt->copy->bdev);
+
+	ti->num_write_zeroes_bios = 1;
+	switch (rt->params.discard) {
+	case REPLICA_DISCARD_ZERO:
+		ti->num_discard_bios = zeroes;
+		ti->discards_supported = zeroes;
+		break;
+	case REPLICA_DISCARD_PASSDOWN:
+		ti->num_discard_bios = 1;
+		ti->num_secure_erase_bios = 1;
+		break;
+	case REPLICA_DISCARD_OFF:
+		break;
+	}
+}
+
+static int set_target(struct dm_target *ti, struct replica_target *rt)
+{
+	ti->num_flush_bios = 1;
+	ti->flush_supported = true;
+	ti->per_io_data_size = sizeof(struct replica_io);
+	compat_set_stable_writes(ti);
+	set_discards(ti, rt);
+	ti->private = rt;
+	return dm_set_target_max_io_len(ti, min_t(sector_t, rt->params.region_sectors,
+						  REPLICA_ZONE_SECTORS));
+}
+
+static void put_target(struct dm_target *ti, struct replica_target *rt)
+{
+	if (rt->replica)
+		replica_put(rt->replica);
+	if (rt->copy)
+		dm_put_device(ti, rt->copy);
+	if (rt->origin)
+		dm_put_device(ti, rt->origin);
+	kfree(rt);
+}
+
+static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_set *as)
+{
+	struct replica *replica;
+	int r;
+
+	r = get_leg(ti, as, &rt->origin, "origin could not be opened");
+	if (r)
+		return r;
+	r = get_leg(ti, as, &rt->copy, "replica could not be opened");
+	if (r)
+		return r;
+	r = replica_table_parse(&rt->params, as, ti->len, &ti->error);
+	if (r)
+		return r;
+	r = check_legs(ti, rt);
+	if (r)
+		return r;
+
+	replica = replica_create(&rt->params, ti->len, rt->origin->bdev->bd_dev,
+				 rt->copy->bdev->bd_dev, &ti->error);
+	if (IS_ERR(replica))
+		return PTR_ERR(replica);
+	rt->replica = replica;
+	return set_target(ti, rt);
+}
+
+static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dm_arg_set as = { .argc = argc, .argv = argv };
+	struct replica_target *rt;
+	int r;
+
+	if (argc < 5) {
+		ti->error = "expected: <origin> <replica> <meta|-> <mode> <#feature args> ...";
+		return -EINVAL;
+	}
+	if (ti->begin) {
+		ti->error = "the replica target must start at sector 0";
+		return -EINVAL;
+	}
+	if (!compat_mode_writable(ti)) {
+		ti->error = "a read-only table cannot be replicated";
+		return -EROFS;
+	}
+	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
+	if (!rt) {
+		ti->error = "not enough memory";
+		return -ENOMEM;
+	}
+	rt->ti = ti;
+	r = build(ti, rt, &as);
+	if (r)
+		put_target(ti, rt);
+	return r;
+}
+
+/*
+ * Life of an association.
+ */
+
+/* Guards rt->replica where a status or message meets an adoption.  Innermost. */
+static DEFINE_SPINLOCK(adoption_lock);
+
+struct replica *replica_target_get(struct replica_target *rt)
+{
+	struct replica *replica;
+
+	spin_lock(&adoption_lock);
+	replica = rt->replica;
+	replica_get(replica);
+	spin_unlock(&adoption_lock);
+	return replica;
+}
+
+static void raise_simple(struct replica *replica, u16 type)
+{
+	struct replica_event event = {
+		.type = type,
+		.state = READ_ONCE(replica->state),
+	};
+
+	replica_event_raise(replica, &event);
+}
+
+/* From here on events go to this table, or to none. */
+static void set_table(struct replica *replica, struct dm_table *table)
+{
+	mutex_lock(&replica->table_mutex);
+	replica->table = table;
+	mutex_unlock(&replica->table_mutex);
+}
+
+/* Take the association off its mapped device.  No I/O but detached requests. */
+static void retire(struct replica *replica)
+{
+	replica_confirm_cancel(replica);
+	raise_simple(replica, DM_REPLICA_EVENT_REMOVED);
+	flush_work(&replica->event_work);
+	mutex_lock(&replica->op_mutex);
+	WRITE_ONCE(replica->md, NULL);
+	replica->owner = NULL;
+	mutex_unlock(&replica->op_mutex);
+	replica_registry_remove(replica);
+	set_table(replica, NULL);
+	flush_work(&replica->event_work);
+}
+
+static void replica_dtr(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+
+	if (rt->replica->owner == rt)
+		retire(rt->replica);
+	put_target(ti, rt);
+}
+
+static bool can_adopt(struct replica *old, struct replica *fresh)
+{
+	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
+	       old->region_shift == fresh->region_shift;
+}
+
+/* The association of the table that this one replaces goes on with our parameters. */
+static void adopt(struct replica_target *rt, struct replica *old)
+{
+	struct replica *fresh = rt->replica;
+
+	mutex_lock(&old->op_mutex);
+	if (old->sectors != fresh->sectors) {
+		replica_log_import(fresh->log, old->log);
+		swap(old->log, fresh->log);
+		old->sectors = fresh->sectors;
+	}
+	old->settings = rt->params.settings;
+	old->discard = rt->params.discard;
+	old->owner = rt;
+	mutex_unlock(&old->op_mutex);
+	set_table(old, rt->ti->table);
+
+	spin_lock(&adoption_lock);
+	rt->replica = old;
+	spin_unlock(&adoption_lock);
+	replica_put(fresh);
+	raise_simple(old, DM_REPLICA_EVENT_SETTINGS);
+}
+
+static void introduce(struct replica_target *rt, struct mapped_device *md)
+{
+	struct replica *replica = rt->replica;
+
+	replica->dev = disk_devt(dm_disk(md));
+	replica->owner = rt;
+	WRITE_ONCE(replica->md, md);
+	set_table(replica, rt->ti->table);
+	replica->when_established_ms = ktime_to_ms(ktime_get_real());
+	replica_registry_add(replica);
+	replica_registry_name(replica, NULL, NULL);
+	raise_simple(replica, DM_REPLICA_EVENT_ADDED);
+}
+
+static int replica_preresume(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+	struct mapped_device *md = dm_table_get_md(ti->table);
+	struct replica *old;
+
+	if (rt->resumed)
+		return 0;
+	rt->resumed = true;
+
+	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
+	if (old && can_adopt(old, rt->replica)) {
+		adopt(rt, old);
+	} else {
+		if (old) {
+			retire(old);
+			replica_put(old);
+		}
+		introduce(rt, md);
+	}
+	rt->replica->origin_bdev = rt->origin->bdev;
+	rt->replica->replica_bdev = rt->copy->bdev;
+	rt->replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
+	return 0;
+}
+
+/* The first start of an association. */
+static void start(struct replica *replica)
+{
+	if (replica->sync_skip) {
+		replica_state_set(replica, DM_REPLICA_STATE_SYNCHRONIZED,
+				  "legs are known to be equal");
+		replica_leg_ship_barrier(replica);
+		return;
+	}
+	replica_log_mark_all(replica->log);
+	replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED),
+			     DM_REPLICA_JOB_INITIAL_COPY, "initial copy");
+}
+
+static void replica_resume(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+	struct replica *replica = rt->replica;
+
+	mutex_lock(&replica->op_mutex);
+	spin_lock_irq(&replica->lock);
+	replica->suspending = false;
+	WRITE_ONCE(replica->ticking, true);
+	spin_unlock_irq(&replica->lock);
+	replica->suspended = false;
+	replica_resync_continue(replica);
+	queue_delayed_work(replica->wq, &replica->timeout_work, 0);
+	queue_delayed_work(replica->wq, &replica->probe_work, 0);
+	queue_delayed_work(replica->wq, &replica->confirm_work, 0);
+	if (replica->state == DM_REPLICA_STATE_INITIALIZED)
+		start(replica);
+	else if (replica_log_dirty_regions(replica->log))
+		replica_state_unsynced(replica, "device was grown");
+	mutex_unlock(&replica->op_mutex);
+}
+
+static void replica_presuspend(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+	struct replica *replica = rt->replica;
+
+	spin_lock_irq(&replica->lock);
+	replica->suspending = true;
+	replica->noflush = dm_noflush_suspending(ti);
+	spin_unlock_irq(&replica->lock);
+	replica_io_release_held(replica, true);
+}
+
+static void replica_presuspend_undo(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+
+	spin_lock_irq(&rt->replica->lock);
+	rt->replica->suspending = false;
+	spin_unlock_irq(&rt->replica->lock);
+}
+
+/* All bios of the mapped device are over.  The clock runs until we are quiet too. */
+static void replica_postsuspend(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+	struct replica *replica = rt->replica;
+
+	replica_resync_quiesce(replica);
+	wait_event(replica->quiet, replica_leg_quiet(replica));
+
+	mutex_lock(&replica->op_mutex);
+	replica->suspended = true;
+	spin_lock_irq(&replica->lock);
+	WRITE_ONCE(replica->ticking, false);
+	spin_unlock_irq(&replica->lock);
+	mutex_unlock(&replica->op_mutex);
+	cancel_delayed_work_sync(&replica->timeout_work);
+	cancel_delayed_work_sync(&replica->probe_work);
+	cancel_delayed_work_sync(&replica->confirm_work);
+	cancel_delayed_work_sync(&replica->deferred_work);
+	flush_work(&replica->state_work);
+}
+
+/*
+ * The rest of the target.
+ */
+
+static int replica_map(struct dm_target *ti, struct bio *bio)
+{
+	struct replica_target *rt = ti->private;
+
+	return replica_io_map(rt->replica, bio);
+}
+
+static int replica_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	return replica_io_end(bio, error);
+}
+
+static void replica_status(struct dm_target *ti, status_type_t type, unsigned int flags,
+			   char *result, unsigned int maxlen)
+{
+	struct replica_target *rt = ti->private;
+	struct replica *replica = replica_target_get(rt);
+	struct replica_status status;
+	unsigned int sz = 0;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		replica_status_fill(replica, &status);
+		replica_status_emit(&status, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		replica_table_emit(rt, &replica->settings, result, maxlen);
+		break;
+	case STATUSTYPE_IMA:
+		DMEMIT_TARGET_NAME_VERSION(ti->type);
+		DMEMIT(",origin=%s,replica=%s,mode=sync;", rt->origin->name, rt->copy->name);
+		break;
+	}
+	replica_put(replica);
+}
+
+static int replica_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
+				   void *data)
+{
+	struct replica_target *rt = ti->private;
+
+	return fn(ti, rt->origin, 0, ti->len, data) ?: fn(ti, rt->copy, 0, ti->len, data);
+}
+
+static void replica_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct replica_target *rt = ti->private;
+
+	compat_hint_stable_writes(limits);
+	if (rt->params.discard == REPLICA_DISCARD_ZERO && ti->num_discard_bios)
+		compat_hint_discard(limits, limits->max_write_zeroes_sectors);
+}
+
+struct target_type replica_target_type = {
+	.name = "replica",
+	.version = { REPLICA_VERSION_MAJOR, REPLICA_VERSION_MINOR, REPLICA_VERSION_PATCH },
+	.module = THIS_MODULE,
+	.features = DM_TARGET_SINGLETON,
+	.ctr = replica_ctr,
+	.dtr = replica_dtr,
+	.map = replica_map,
+	.end_io = replica_end_io,
+	.presuspend = replica_presuspend,
+	.presuspend_undo = replica_presuspend_undo,
+	.postsuspend = replica_postsuspend,
+	.preresume = replica_preresume,
+	.resume = replica_resume,
+	.status = replica_status,
+	.message = replica_message,
+	.iterate_devices = replica_iterate_devices,
+	.io_hints = replica_io_hints,
+};

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Internal face of the replica target.  The other headers of this folder hide
+ * one subsystem each (log, range lock, events); this one holds what they share.
+ *
+ * Words: the origin is the device that is copied, the replica its copy, a leg
+ * either of them.  A region is the unit of the dirty log.  A window is the
+ * piece that a job copies at a time.  A request to the replica is detached
+ * when it took longer than replica_timeout: the origin's write completes
+ * without it, and its memory lives on until the replica gives it back.
+ *
+ * A write: target.c (map) -> io.c (admit: range lock, route) -> payload.c
+ * (private copy) -> io.c (submit both legs, complete) -> range.c (release).
+ * A job: resync.c (windows, kcopyd) -> range.c -> log.c.
+ *
+ * Locks, outermost first:
+ *	replica->op_mutex	operations, settings, suspend and resume, adoption
+ *	registry_lock		the list of replicas (mutex of registry.c)
+ *	replica->table_mutex	the table that events go to
+ *	range bucket->lock	spinlock, irq: the ranges under way in a zone, and
+ *				the decision which legs a write goes to
+ *	replica->lock		spinlock, irq: state, jobs, held and granted I/O
+ *	log lock		spinlock, irq: clearing of dirty bits
+ *	event lock		spinlock, irq: ring of events not yet sent
+ * Never more than one bucket lock at a time.
+ */
+#ifndef DM_REPLICA_H
+#define DM_REPLICA_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/dm-kcopyd.h>
+#include <linux/kref.h>
+#include <linux/ktime.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <linux/dm-replica.h>
+
+#include "dm-replica-range.h"
+
+#define DM_MSG_PREFIX "replica"
+
+#define REPLICA_VERSION_MAJOR	1
+#define REPLICA_VERSION_MINOR	0
+#define REPLICA_VERSION_PATCH	0
+#define REPLICA_VERSION_STRING	"1.0.0"
+
+/* Sectors of a zone: no bio and no window crosses the end of one. */
+#define REPLICA_ZONE_SHIFT	11
+#define REPLICA_ZONE_SECTORS	(1U << REPLICA_ZONE_SHIFT)
+
+/* CreateReplica return values that a job's error code can be. */
+#define REPLICA_RETURN_FAILED	4
+
+struct replica_log;
+struct replica_event_ring;
+struct replica_payload_pool;
+struct replica_resync;
+
+/**
+ * struct replica_settings - what an administrator may change at run time
+ * @payload: enum dm_replica_payload
+ * @on_replica_error: enum dm_replica_on_error
+ * @recovery: enum dm_replica_recovery
+ * @resync_rate: MiB/s, 0 for auto
+ * @replica_timeout: milliseconds, 0 for no limit
+ */
+struct replica_settings {
+	u8 payload;
+	u8 on_replica_error;
+	u8 recovery;
+	u32 resync_rate;
+	u32 replica_timeout;
+};
+
+/* Bits of the mask that says which members of struct replica_settings count. */
+#define REPLICA_SET_PAYLOAD		BIT(DM_REPLICA_S_PAYLOAD)
+#define REPLICA_SET_ON_REPLICA_ERROR	BIT(DM_REPLICA_S_ON_REPLICA_ERROR)
+#define REPLICA_SET_RECOVERY		BIT(DM_REPLICA_S_RECOVERY)
+#define REPLICA_SET_RESYNC_RATE		BIT(DM_REPLICA_S_RESYNC_RATE)
+#define REPLICA_SET_REPLICA_TIMEOUT	BIT(DM_REPLICA_S_REPLICA_TIMEOUT)
+
+/* How a discard reaches the legs: only zeroes leave both with equal bytes. */
+enum replica_discard {
+	REPLICA_DISCARD_ZERO,		/* as write zeroes that may unmap */
+	REPLICA_DISCARD_PASSDOWN,	/* as it is; the legs may then differ there */
+	REPLICA_DISCARD_OFF,
+};
+
+/**
+ * struct replica_params - a parsed table line
+ * @region_sectors: power of two, sectors
+ * @sync_skip: the legs are known to be equal, no initial copy
+ * @discard: what becomes of discards
+ * @mode: enum dm_replica_mode
+ * @settings: initial values of the settings
+ */
+struct replica_params {
+	u32 region_sectors;
+	bool sync_skip;
+	enum replica_discard discard;
+	u16 mode;
+	struct replica_settings settings;
+};
+
+/* Counters, per CPU; the order is that of enum dm_replica_counter_attr. */
+struct replica_counters {
+	u64 c[DM_REPLICA_C_MAX + 1];
+};
+
+/**
+ * struct replica_job - one initial copy or resync
+ * @id: from 1; 0 is an empty slot
+ * @type: enum dm_replica_job_type
+ * @state: enum dm_replica_job_state
+ * @bytes_total: dirty bytes when the job started
+ * @bytes_done: bytes copied so far
+ * @started_ms: milliseconds since the epoch
+ * @started: ktime of the start, for elapsed time
+ * @ended: ktime of the end, 0 while it runs
+ * @error_code: a CreateReplica return value
+ * @error_text: sentence, or empty
+ */
+struct replica_job {
+	u32 id;
+	u16 type;
+	u16 state;
+	u64 bytes_total;
+	u64 bytes_done;
+	u64 started_ms;
+	ktime_t started;
+	ktime_t ended;
+	u32 error_code;
+	char error_text[DM_REPLICA_REASON_LEN];
+};
+
+enum replica_probe {
+	REPLICA_PROBE_IDLE,
+	REPLICA_PROBE_WAIT,	/* the pause before a probe */
+	REPLICA_PROBE_SENT,
+	REPLICA_PROBE_GOOD,
+	REPLICA_PROBE_FAILED,
+};
+
+/**
+ * struct replica - the association of an origin and a replica
+ *
+ * It outlives a table: a table with the same legs adopts it.  It also outlives
+ * the mapped device while detached requests are out (@refs).
+ */
+struct replica {
+	/* Read in the I/O path, changed only while the device is suspended. */
+	struct block_device *origin_bdev;
+	struct block_device *replica_bdev;
+	struct replica_range_lock *ranges;
+	struct replica_log *log;
+	struct replica_payload_pool *payload;
+	mempool_t requests;
+	struct replica_counters __percpu *counters;
+	u8 region_shift;		/* log2 of sectors of a region */
+	bool replica_volatile;		/* the replica has a volatile cache */
+	enum replica_discard discard;
+
+	/* Read in the I/O path under a bucket lock, see replica_state_ship(). */
+	bool ship;			/* writes go to the replica too */
+	bool hold;			/* writes are held (on_replica_error stop) */
+	struct replica_settings settings;	/* written under op_mutex */
+
+	struct kref refs;
+	struct list_head link;		/* registry.c */
+	struct mapped_device *md;	/* NULL when no table uses it */
+	void *owner;			/* the replica_target that uses it */
+	struct mutex table_mutex;	/* innermost mutex; guards @table */
+	struct dm_table *table;		/* of @owner, for events */
+	char name[DM_REPLICA_NAME_LEN];	/* last known, registry.c */
+	char uuid[DM_REPLICA_UUID_LEN];
+	dev_t dev;			/* of the mapped device */
+	dev_t origin_dev;
+	dev_t replica_dev;
+	sector_t sectors;		/* of each leg that are mirrored */
+	u16 mode;
+	bool sync_skip;
+
+	struct mutex op_mutex;
+	spinlock_t lock;
+
+	/* Under @lock. */
+	u16 state;			/* enum dm_replica_copy_state */
+	u16 requested;
+	bool consistent;		/* the replica is usable as it is */
+	char reason[DM_REPLICA_REASON_LEN];
+	u64 when_established_ms;
+	u64 when_synced_ms;
+	u64 when_suspended_ms;
+	ktime_t last_consistent;	/* 0: never was */
+	u32 next_job_id;
+	struct replica_job jobs[DM_REPLICA_JOBS_KEPT + 1];
+	unsigned int current_job;	/* slot of the job under way, or -1U */
+	struct bio_list held;		/* bios that @hold keeps */
+	struct bio_list deferred;	/* bios for deferred_work to submit */
+	struct list_head confirms;	/* drain barriers under way */
+	struct list_head unranged;	/* flushes, failed-over reads, for replica_timeout */
+	struct list_head own_flushes;	/* the same, of jobs and barriers */
+	wait_queue_head_t quiet;	/* woken when @own_flushes loses one */
+
+	atomic_t detached;		/* given-up requests the replica still has */
+	atomic64_t flush_gen;		/* generation of replica flushes */
+	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
+
+	struct workqueue_struct *wq;
+	bool ticking;			/* delayed works may queue themselves */
+	bool suspending;		/* under @lock: since presuspend */
+	bool noflush;			/* under @lock: held writes are requeued then */
+	bool suspended;			/* under op_mutex: after postsuspend */
+	bool memory_wait;		/* under @lock: @deferred holds writes without memory */
+	atomic_t probe;			/* enum replica_probe */
+	struct delayed_work deferred_work;
+	struct work_struct event_work;
+	struct delayed_work timeout_work;
+	struct delayed_work probe_work;
+	struct work_struct state_work;
+	struct delayed_work confirm_work;
+	struct work_struct release_work;
+	unsigned int probe_delay_ms;
+	struct replica_resync *resync;
+	struct replica_event_ring *events;
+};
+
+/**
+ * struct replica_target - one table line that names this target
+ * @replica: the association; after preresume possibly one of an older table
+ */
+struct replica_target {
+	struct dm_target *ti;
+	struct replica *replica;
+	struct dm_dev *origin;
+	struct dm_dev *copy;
+	struct replica_params params;
+	bool resumed;
+};
+
+static inline void replica_count(struct replica *replica, unsigned int what, u64 n)
+{
+	this_cpu_add(replica->counters->c[what], n);
+}
+
+/* Sum over all CPUs.  Any context. */
+u64 replica_counter_sum(struct replica *replica, unsigned int what);
+
+/* main.c APIs: */
+
+/* The workqueue that frees what outlives its mapped device. */
+extern struct workqueue_struct *replica_release_wq;
+
+/* core.c APIs: all may sleep. */
+
+/**
+ * replica_create - make an association with a clean log, not yet registered
+ * Return: the association with one reference, or an ERR_PTR with *error set.
+ */
+struct replica *replica_create(const struct replica_params *params, sector_t sectors,
+			       dev_t origin, dev_t copy, char **error);
+
+/* Take and drop a reference.  The last put may come from any context. */
+void replica_get(struct replica *replica);
+void replica_put(struct replica *replica);
+
+/* target.c APIs: */
+
+/* The association of a target, with a reference; safe against an adoption. */
+struct replica *replica_target_get(struct replica_target *rt);
+
+/* table.c APIs: all may sleep. */
+
+int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, sector_t len,
+			char **error);
+unsigned int replica_table_emit(const struct replica_target *rt,
+				const struct replica_settings *settings, char *result,
+				unsigned int maxlen);
+int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
+			  const char *value, char **error);
+
+/* registry.c APIs: all may sleep. */
+
+/**
+ * replica_registry_find_name - look up a live replica by its dm name
+ * Return: the replica with a reference, or NULL.
+ */
+struct replica *replica_registry_find_name(const char *name);
+struct replica *replica_registry_find_dev(dev_t dev);
+/**
+ * replica_registry_next - walk the live replicas in the order of their dev_t
+ * @after: the dev_t of the last one seen, 0 for the first
+ * Return: the next replica with a reference, or NULL at the end.
+ */
+struct replica *replica_registry_next(dev_t after);
+/* Changes whenever a replica comes or goes, never 0. */
+unsigned int replica_registry_generation(void);
+void replica_registry_add(struct replica *replica);
+void replica_registry_remove(struct replica *replica);
+/* The dm name and uuid now (buffers of DM_REPLICA_NAME_LEN, DM_REPLICA_UUID_LEN). */
+int replica_registry_name(struct replica *replica, char *name, char *uuid);
+
+/* status.c APIs: */
+
+/**
+ * struct replica_status - everything that GET and "dmsetup status" show
+ *
+ * Filled at once, so that the numbers belong together.  Units are bytes and
+ * milliseconds.
+ */
+struct replica_status {
+	u64 size;
+	u32 region_size;
+	u16 mode;
+	u16 state;
+	u16 requested;
+	u16 progress;
+	u16 percent;
+	char reason[DM_REPLICA_REASON_LEN];
+	u64 dirty_regions;
+	u64 dirty_bytes;
+	bool consistent_now;
+	bool ever_consistent;
+	u64 consistent_age_ms;
+	u64 lag_bytes;
+	u64 lag_ms;
+	u64 when_established_ms;
+	u64 when_synced_ms;
+	u64 when_suspended_ms;
+	u64 event_seq;
+	bool dm_suspended;
+	struct replica_settings settings;
+	u64 counters[DM_REPLICA_C_MAX + 1];
+	bool has_job;
+	struct replica_job job;		/* the one under way, when has_job */
+};
+
+/* May be called from any context that may take spinlocks. */
+void replica_status_fill(struct replica *replica, struct replica_status *status);
+/* Text form of a status, for STATUSTYPE_INFO.  Returns the length. */
+unsigned int replica_status_emit(const struct replica_status *status, char *result,
+				 unsigned int maxlen);
+/* The standard's name of a number, or "Unknown". */
+const char *replica_state_name(u16 state);
+const char *replica_counter_name(unsigned int counter);
+const char *replica_job_type_name(u16 type);
+const char *replica_job_state_name(u16 state);
+
+/* state.c APIs: */
+
+/**
+ * replica_state_set - the only setter of the copy state
+ * @reason: sentence in lower case, kept and shown
+ *
+ * Checks the transition, decides whether writes are shipped, raises the event.
+ * Any context; takes replica->lock.  Return: false when the transition is not
+ * allowed; nothing has changed then.
+ */
+bool replica_state_set(struct replica *replica, u16 state, const char *reason);
+/* The same, but only when the present state is one of @from (bits by number). */
+bool replica_state_move(struct replica *replica, u32 from, u16 state, const char *reason);
+/* Worker of replica->state_work: what a change of state entails in process context. */
+void replica_state_work(struct work_struct *work);
+/* A setting changed that decides about replica->hold.  Any context. */
+void replica_state_refresh(struct replica *replica);
+/* The legs differ while both are well: Synchronized becomes Unsynchronized, a job. */
+void replica_state_unsynced(struct replica *replica, const char *reason);
+/* A job is through: Synchronized, if nothing is dirty (checked under the lock). */
+bool replica_state_synced(struct replica *replica);
+/* A job cannot go on though the replica is well. */
+void replica_state_job_failed(struct replica *replica, const char *text);
+/* Report a failed replica: state Broken (or held writes), probe.  Any context. */
+void replica_state_replica_failed(struct replica *replica, sector_t sector, int error,
+				  const char *reason);
+
+/* operate.c APIs: may sleep, take op_mutex. */
+
+/**
+ * replica_operate - carry out one operation of enum dm_replica_operation
+ * @operation: its number
+ * @force: the caller accepts that data is copied anew or consistency is lost
+ * @job_id: set to the job that was started, 0 if none
+ * @error: set to a sentence when the return value is negative
+ *
+ * Return: 0, -EOPNOTSUPP (never possible), -EBUSY (not in this state), -EIO,
+ * -ENODEV (the device is gone or suspended).
+ */
+int replica_operate(struct replica *replica, u16 operation, bool force, u32 *job_id,
+		    const char **error);
+/* Which operations the present state allows: bits by number, without and with force. */
+void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced);
+/* Operation number of its word in a dm message, or 0. */
+u16 replica_operation_by_name(const char *name);
+/* Words of all operations, in a row: for messages' help.  NULL behind the last. */
+const char *replica_operation_name(unsigned int index);
+/**
+ * replica_settings_apply - change the settings in @mask, all or none
+ * @attr: set to the DM_REPLICA_S_* number of the refused one
+ * Return: 0 or -EINVAL, -ERANGE with *error set.
+ */
+int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
+			   u32 mask, unsigned int *attr, const char **error);
+/* Check values without changing anything; returns as above. */
+int replica_settings_check(const struct replica_settings *settings, u32 mask,
+			   unsigned int *attr, const char **error);
+
+/* job.c APIs: any context unless said otherwise; __names with replica->lock held. */
+
+/* A new job, or the suspended one goes on.  Return: its number. */
+u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total);
+void __replica_job_suspend(struct replica *replica);
+void __replica_job_end(struct replica *replica, u16 state, u32 error_code, const char *text);
+/* NULL when none is under way. */
+struct replica_job *__replica_job_current(struct replica *replica);
+void replica_job_progress(struct replica *replica, u64 bytes);
+/* Copy out one job; false if there is none of that number. */
+bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job);
+/* Copy out the first job with a number above @after; false at the end. */
+bool replica_job_next(struct replica *replica, u32 after, struct replica_job *job);
+u16 replica_job_percent(const struct replica_job *job);
+u64 replica_job_elapsed_ms(const struct replica_job *job);
+/* Estimated milliseconds to the end; false when nobody can tell. */
+bool replica_job_eta_ms(const struct replica_job *job, u64 *eta_ms);
+/* May sleep.  0, -ENOENT (no such job), -EBUSY (it is over); *error set. */
+int replica_job_cancel(struct replica *replica, u32 id, const char **error);
+
+/* confirm.c APIs: may sleep. */
+
+/* Look whether barriers are over: after a change of state, and at deadlines. */
+void replica_confirm_work(struct work_struct *work);
+/* Answer all with "unable": the association ends. */
+void replica_confirm_cancel(struct replica *replica);
+
+typedef void (*replica_confirm_fn)(void *context, unsigned int result);
+/**
+ * replica_confirm_start - ask to be told when earlier writes are on the replica
+ * @timeout_ms: milliseconds, at least 1
+ * @done: called once, in process context, with a CIM return value: 0 durable,
+ *	3 timeout expired, 7 unable to confirm
+ * Return: 0, or -ENOMEM (@done is not called then).
+ */
+int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
+			  replica_confirm_fn done, void *context);
+/* Wait for it here; interruptible.  0, -ETIMEDOUT, -EIO, -EINTR, -ENOMEM. */
+int replica_confirm_wait(struct replica *replica, unsigned int timeout_ms);
+
+/* message.c APIs: */
+
+int replica_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
+		    unsigned int maxlen);
+
+/* netlink.c APIs: */
+
+int replica_netlink_init(void);
+void replica_netlink_exit(void);
+
+#endif /* DM_REPLICA_H */
