@@ -4,7 +4,7 @@
 # What the tree adds to a virtual machine: the module built for its kernel, the
 # tools, udev rules, man pages and the selftests.
 
-# build_copy RELEASE: prints a copy of the module's sources to build in, one for
+# build_copy NAME: prints build/NAME, a copy of the module's sources to build in: one for
 # each kernel, so that their objects do not mix. Unchanged files keep their times.
 build_copy()
 {
@@ -16,13 +16,12 @@ build_copy()
 	echo "$copy"
 }
 
-# kbuild WHICH RELEASE ARG...: runs the kernel's build system on a copy of the module.
+# kbuild WHICH RELEASE COPY ARG...: runs the build system of a kernel on a build copy.
 kbuild()
 {
-	local which=$1 release=$2 copy headers root
-	shift 2
+	local which=$1 release=$2 copy=$3 headers root
+	shift 3
 	set -- CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
-	copy=$(build_copy "$release")
 	headers=$(kernel_headers "$which" "$release")
 	case $which in
 	[7-9].*)
@@ -40,13 +39,14 @@ kbuild()
 # module_build WHICH RELEASE: prints the path of dm-replica.ko for a kernel.
 module_build()
 {
-	local lock
+	local lock copy
 	mkdir -p "$tree/build"
 	exec {lock}>"$tree/build/$2.lock"
 	flock "$lock"
-	kbuild "$1" "$2" -j2 modules >&2 || vm_die "the module does not build for $2"
+	copy=$(build_copy "$2")
+	kbuild "$1" "$2" "$copy" -j2 modules >&2 || vm_die "the module does not build for $2"
 	exec {lock}>&-
-	echo "$tree/build/$2/kmod/dm-replica.ko"
+	echo "$copy/kmod/dm-replica.ko"
 }
 
 # stage_module STAGE KERNELDIR WHICH: adds the module and matching indices.
@@ -74,8 +74,8 @@ stage_tools()
 	exec {lock}>"$tree/build/tools.lock"
 	flock "$lock"
 	{
-		make -s -C "$tree/userspace" -j2 all
-		make -s -C "$tree/userspace" install DESTDIR="$stage" PREFIX=/usr
+		make -s -C "$tree" -j2 tools
+		make -s -C "$tree" install-tools DESTDIR="$stage" PREFIX=/usr
 	} >&2 || vm_die "the tools do not build or install"
 	exec {lock}>&-
 	[[ ! -d $stage/lib ]] || { cp -a "$stage/lib/." "$stage/usr/lib/" && rm -r "${stage:?}/lib"; }
