@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl create, check */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "hint.h"
@@ -29,26 +28,41 @@ static const struct create_options create_defaults = {
 	.sync_type = REPLICA_SYNC_TYPE_MIRROR,
 };
 
-#define O struct create_options
 static const struct option create_table[] = {
-	OPTION(O, name, "name", "NAME", "Name of the replica and its /dev/mapper device", read_text,
-	       COMPLETE_NOTHING),
-	OPTION(O, sync_type, "sync-type", "TYPE", "Kind of copy: mirror (the default)", read_sync_type,
-	       COMPLETE_SYNC_TYPE),
-	OPTION(O, mode, "mode", "MODE", "When a write is complete: sync (the default)", read_mode,
-	       COMPLETE_MODE),
-	OPTION(O, settings, "settings", "KEY=VALUE,...", "Settings to begin with, as of 'set'", read_text,
-	       COMPLETE_SETTING),
-	OPTION_FLAG(O, skip_initial_copy, "skip-initial-copy",
+	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
+	       "Name of the replica and its /dev/mapper device"),
+	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
+	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default)"),
+	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
+	       "When a write is complete: sync (the default)"),
+	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
+	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
+	OPTION_FLAG(struct create_options, skip_initial_copy, "skip-initial-copy",
 		    "SOURCE and TARGET are known to be equal already"),
-	OPTION(O, wait_for, "wait-for", "STATE", "Return when this copy state is reached", read_state,
-	       COMPLETE_STATE),
-	OPTION(O, timeout_ms, "timeout", "TIME", "Longest wait of --wait-for; seconds without a unit",
-	       read_seconds, COMPLETE_NOTHING),
-	OPTION_FLAG(O, dry_run, "dry-run", "Check everything and create nothing"),
-	OPTION_FLAG(O, force, "force", "Overwrite a TARGET that carries data"),
+	OPTION(struct create_options, wait_for, "wait-for", "STATE", read_state, COMPLETE_STATE,
+	       "Return when this copy state is reached"),
+	OPTION(struct create_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
+	       "Longest wait of --wait-for; seconds without a unit"),
+	OPTION_FLAG(struct create_options, dry_run, "dry-run",
+		    "Check everything and create nothing"),
+	OPTION_FLAG(struct create_options, force, "force",
+		    "Overwrite a TARGET that carries data"),
 };
-#undef O
+
+static void show_peer(struct out *out, const struct replica_peer *peer)
+{
+	if (!peer->object_name) {
+		out_none(out, KEY_JSON("TargetReplicaPeer"));
+		return;
+	}
+	out_object(out, KEY_JSON("TargetReplicaPeer"));
+	out_number(out, KEY_JSON("PeerObjectType"), peer->object_type);
+	out_string(out, KEY_JSON("PeerObjectName"), peer->object_name);
+	out_string(out, KEY_JSON("PeerUniqueId"), peer->unique_id);
+	out_string(out, KEY_JSON("PeerSystemName"), peer->system_name);
+	out_bool(out, KEY_JSON("IsPrimary"), peer->is_primary);
+	out_end(out);
+}
 
 static void show_created(struct out *out, const struct replica_create_result *result)
 {
@@ -56,13 +70,7 @@ static void show_created(struct out *out, const struct replica_create_result *re
 	out_string(out, KEY_JSON("UUID"), result->uuid);
 	out_string(out, KEY_JSON("Device"), result->device);
 	out_string(out, KEY_JSON("TargetStorageVolume"), result->target_storage_volume);
-	out_object(out, KEY_JSON("TargetReplicaPeer"));
-	out_number(out, KEY_JSON("PeerObjectType"), result->peer.object_type);
-	out_string(out, KEY_JSON("PeerObjectName"), result->peer.object_name);
-	out_string(out, KEY_JSON("PeerUniqueId"), result->peer.unique_id);
-	out_string(out, KEY_JSON("PeerSystemName"), result->peer.system_name);
-	out_bool(out, KEY_JSON("IsPrimary"), result->peer.is_primary);
-	out_end(out);
+	show_peer(out, &result->peer);
 	if (result->job_id)
 		out_number(out, KEY_JSON("JobID"), result->job_id);
 	else
@@ -86,8 +94,13 @@ static void show_asides(struct out *out, const struct replica_finding *list, boo
 	}
 }
 
-static void say_created(struct out *out, struct cli *cli, const struct replica_create_result *result,
-			int ret)
+static const char *state_name(const struct replica_info *info)
+{
+	return info ? replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state) : "new";
+}
+
+static void say_created(struct out *out, struct cli *cli,
+			const struct replica_create_result *result, int ret)
 {
 	const struct create_options *opts = cli->options;
 	const char *source = cli->args[0], *target = cli->args[1], *name = result->element_name;
@@ -100,10 +113,8 @@ static void say_created(struct out *out, struct cli *cli, const struct replica_c
 			    "Use %s in place of %s from now on; 'replicactl wait %s' waits for the copy.",
 			    name, result->job_id, source, target, result->device, source, name);
 	} else {
-		out_message(out, "Created '%s'; it is %s.\nUse %s in place of %s from now on.", name,
-			    result->info ? replica_enum_name(REPLICA_ENUM_COPY_STATE,
-							     result->info->copy_state) : "new",
-			    result->device, source);
+		out_message(out, "Created '%s'; it is %s.\nUse %s in place of %s from now on.",
+			    name, state_name(result->info), result->device, source);
 	}
 }
 
@@ -133,7 +144,6 @@ static int create_failed(struct cli *cli, struct out *out, int ret,
 
 static int create_finish(struct cli *cli, int ret, const struct replica_create_result *result)
 {
-	const struct replica_error *err = replica_last_error(cli->ctx);
 	struct out *out = report_new(cli);
 	bool refused = ret && ret != REPLICA_JOB_STARTED;
 
@@ -145,8 +155,9 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 		say_created(out, cli, result, ret);
 		return report_finish(cli, out, ret);
 	}
-	if (err && replica_error_sm_code(err) == ECANCELED && interrupt_pending())
-		return report_interrupted(cli, out, "stopped waiting; the replica exists and the copy goes on");
+	if (progress_interrupted(cli))
+		return report_interrupted(cli, out,
+					  "stopped waiting; the replica exists and the copy goes on");
 	return create_failed(cli, out, ret, result);
 }
 
@@ -175,9 +186,11 @@ static int create_run(struct cli *cli)
 	char *hint;
 
 	if (opts->timeout_ms && !opts->wait_for)
-		return report_usage(cli, "timeout", "'--timeout' limits the wait of '--wait-for', which is not given");
+		return report_usage(cli, "timeout",
+				    "'--timeout' limits the wait of '--wait-for', which is not given");
 	if (opts->dry_run && opts->wait_for)
-		return report_usage(cli, "wait-for", "'--dry-run' creates nothing that '--wait-for' could wait for");
+		return report_usage(cli, "wait-for",
+				    "'--dry-run' creates nothing that '--wait-for' could wait for");
 	if (opts->settings) {
 		ret = settings_read(cli, opts->settings, &settings, &hint);
 		if (ret) {
@@ -212,7 +225,9 @@ const struct command cmd_create = {
 		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
 		"without --force. The initial copy runs in the kernel after the command has\n"
 		"returned (return value 4096), unless --wait-for is given.",
-	COMMAND_OPTIONS(create_table, struct create_options),
+	.options = create_table,
+	.nr_options = ARRAY_SIZE(create_table),
+	.options_size = sizeof(struct create_options),
 	.defaults = &create_defaults,
 };
 
@@ -223,12 +238,12 @@ struct check_options {
 	bool force;
 };
 
-#define O struct check_options
 static const struct option check_table[] = {
-	OPTION(O, name, "name", "NAME", "Check this name too", read_text, COMPLETE_NOTHING),
-	OPTION_FLAG(O, force, "force", "Check as for 'create --force'"),
+	OPTION(struct check_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
+	       "Check this name too"),
+	OPTION_FLAG(struct check_options, force, "force",
+		    "Check as for 'create --force'"),
 };
-#undef O
 
 static int check_run(struct cli *cli)
 {
@@ -268,5 +283,7 @@ const struct command cmd_check = {
 	.details =
 		"Lists everything that stands in the way, with the value that 'create' would\n"
 		"return for it, and what is worth knowing.",
-	COMMAND_OPTIONS(check_table, struct check_options),
+	.options = check_table,
+	.nr_options = ARRAY_SIZE(check_table),
+	.options_size = sizeof(struct check_options),
 };

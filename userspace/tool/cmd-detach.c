@@ -19,7 +19,7 @@ static int finish(struct cli *cli, int ret, const char *done, const char *rest)
 		return report_finish(cli, out, ret);
 	}
 	if (err && replica_error_sm_code(err) == REPLICA_SM_IN_USE)
-		hint = mem_format("unmount and close it first; 'fuser -vm /dev/mapper/%s' shows who uses it",
+		hint = mem_format("close it first; 'fuser -vm /dev/mapper/%s' shows who uses it",
 				  name);
 	status = report_failure(cli, out, ret, name, hint);
 	free(hint);
@@ -33,13 +33,12 @@ struct detach_options {
 	uint32_t timeout_ms;
 };
 
-#define O struct detach_options
 static const struct option detach_table[] = {
-	OPTION_FLAG(O, force, "force", "Whatever the state, and leave what cannot be confirmed"),
-	OPTION(O, timeout_ms, "timeout", "TIME", "Longest wait for the replica; seconds without a unit",
-	       read_seconds, COMPLETE_NOTHING),
+	OPTION_FLAG(struct detach_options, force, "force",
+		    "Whatever the state, and leave what cannot be confirmed"),
+	OPTION(struct detach_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
+	       "Longest wait for the replica; seconds without a unit"),
 };
-#undef O
 
 static int detach_run(struct cli *cli)
 {
@@ -61,7 +60,9 @@ const struct command cmd_detach = {
 	.details =
 		"The replica must be Synchronized; everything written is confirmed on both devices,\n"
 		"then the mapped device goes away. It may not be in use.",
-	COMMAND_OPTIONS(detach_table, struct detach_options),
+	.options = detach_table,
+	.nr_options = ARRAY_SIZE(detach_table),
+	.options_size = sizeof(struct detach_options),
 };
 
 /* ---- remove ---- */

@@ -18,14 +18,14 @@ struct events_options {
 	bool no_snapshot;
 };
 
-#define O struct events_options
 static const struct option events_table[] = {
-	OPTION(O, count, "count", "N", "End after N events", read_count, COMPLETE_NOTHING),
-	OPTION(O, timeout_ms, "timeout", "TIME", "End after that time; seconds without a unit",
-	       read_seconds, COMPLETE_NOTHING),
-	OPTION_FLAG(O, no_snapshot, "no-snapshot", "Leave out the state that the replicas are in at first"),
+	OPTION(struct events_options, count, "count", "N", read_count, COMPLETE_NOTHING,
+	       "End after N events"),
+	OPTION(struct events_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
+	       "End after that time; seconds without a unit"),
+	OPTION_FLAG(struct events_options, no_snapshot, "no-snapshot",
+		    "Leave out the state that the replicas are in at first"),
 };
-#undef O
 
 static const char *state_name(unsigned int state)
 {
@@ -36,7 +36,7 @@ static char *job_text(const struct replica_job *job)
 {
 	char *progress = show_job_text(job, rate_update(NULL, job)), *text;
 
-	text = mem_format("job %" PRIu32 " (%s) is %s, %s%s%s", job->id,
+	text = mem_format("job %u (%s) is %s, %s%s%s", job->id,
 			  replica_enum_name(REPLICA_ENUM_JOB_TYPE, job->type),
 			  replica_enum_name(REPLICA_ENUM_JOB_STATE, job->state), progress,
 			  job->error_text ? ": " : "", job->error_text ? job->error_text : "");
@@ -64,7 +64,7 @@ static char *event_text(const struct replica_event *event)
 	case REPLICA_EVENT_LOST:
 		return mem_text("events were lost; what follows is read anew");
 	case REPLICA_EVENT_SNAPSHOT:
-		return mem_format("is %s, %" PRIu32 " %%", state_name(event->copy_state),
+		return mem_format("is %s, %u %%", state_name(event->copy_state),
 				  event->info ? event->info->percent_synced : 0);
 	default:
 		return mem_text(type);
@@ -189,5 +189,7 @@ const struct command cmd_events = {
 	.details =
 		"Begins with the state of each replica. No event is lost unnoticed: if the kernel\n"
 		"had to drop some, a line says so and the states are shown again.",
-	COMMAND_OPTIONS(events_table, struct events_options),
+	.options = events_table,
+	.nr_options = ARRAY_SIZE(events_table),
+	.options_size = sizeof(struct events_options),
 };

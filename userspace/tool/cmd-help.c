@@ -38,7 +38,8 @@ static int version_run(struct cli *cli)
 	if (ret)
 		out_none(out, KEY_JSON("ModuleVersion"));
 	else
-		out_string(out, KEY("ModuleVersion", "dm-replica module", NULL), caps->module_version);
+		out_string(out, KEY("ModuleVersion", "dm-replica module", NULL),
+			   caps->module_version);
 	status = report_finish(cli, out, REPLICA_SUCCESS);
 	replica_capabilities_free(caps);
 	return status;

@@ -73,8 +73,8 @@ static int cancel_run(struct cli *cli)
 		const char *expected = read_count(cli->args[1], &id);
 
 		if (expected)
-			return report_usage(cli, "JOB", "the job is '%s', expected %s", cli->args[1],
-					    expected);
+			return report_usage(cli, "JOB", "the job is '%s', expected %s",
+					    cli->args[1], expected);
 	} else {
 		ret = running_job(cli, name, &id);
 	}
@@ -90,7 +90,7 @@ static int cancel_run(struct cli *cli)
 	if (ret)
 		return report_failure(cli, out, ret, name, NULL);
 	out_number(out, KEY_JSON("JobID"), id);
-	out_message(out, "Cancelled job %" PRIu32 " of '%s'; 'replicactl resync %s' starts anew.", id,
+	out_message(out, "Cancelled job %u of '%s'; 'replicactl resync %s' starts anew.", id,
 		    name, name);
 	return report_finish(cli, out, ret);
 }

@@ -96,12 +96,14 @@ const struct command cmd_resync = {
 		"Copies the regions that changed, as a job. What was written to the replica itself\n"
 		"since the cut is overwritten only in regions that changed at the origin too: after\n"
 		"using the replica, make it Synchronized and use --force, which copies everything.",
-	COMMAND_OPTIONS(force_table, struct operate_options),
+	.options = force_table,
+	.nr_options = ARRAY_SIZE(force_table),
+	.options_size = sizeof(struct operate_options),
 };
 
 const struct command cmd_abort = {
 	OPERATE_COMMAND(abort),
-	.help = "Stop the copy that runs, for good; 'resync' starts again",
+	.help = "Stop the copy that runs; 'resync' starts again",
 	.details = "What is copied already need not be copied again.",
 };
 

@@ -9,12 +9,12 @@ struct status_options {
 	bool counters;
 };
 
-#define O struct status_options
 static const struct option status_table[] = {
-	OPTION_FLAG(O, watch, "watch", "Keep showing it, until Ctrl-C"),
-	OPTION_FLAG(O, counters, "counters", "Show the counters of a replica too (JSON always has them)"),
+	OPTION_FLAG(struct status_options, watch, "watch",
+		    "Keep showing it, until Ctrl-C"),
+	OPTION_FLAG(struct status_options, counters, "counters",
+		    "Show the counters of a replica too (JSON always has them)"),
 };
-#undef O
 
 int status_show_list(struct cli *cli)
 {
@@ -34,7 +34,8 @@ int status_show_list(struct cli *cli)
 	}
 	out_end(out);
 	if (!list)
-		out_message(out, "There are no replicas; 'replicactl create SOURCE TARGET' makes one.");
+		out_message(out,
+			    "There are no replicas; 'replicactl create SOURCE TARGET' makes one.");
 	status = report_finish(cli, out, ret);
 	replica_info_free(list);
 	return status;
@@ -81,5 +82,7 @@ const struct command cmd_status = {
 	.details =
 		"With --watch a terminal shows the present state all the time, with a bar while a\n"
 		"copy runs; a pipe or a file gets a line for each change.",
-	COMMAND_OPTIONS(status_table, struct status_options),
+	.options = status_table,
+	.nr_options = ARRAY_SIZE(status_table),
+	.options_size = sizeof(struct status_options),
 };

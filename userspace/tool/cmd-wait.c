@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl wait, confirm */
-#include <errno.h>
-
-#include "interrupt.h"
 #include "progress.h"
 #include "report.h"
 #include "show.h"
@@ -18,19 +15,17 @@ static const struct wait_options wait_defaults = {
 	.state = DM_REPLICA_STATE_SYNCHRONIZED,
 };
 
-#define O struct wait_options
 static const struct option wait_table[] = {
-	OPTION(O, state, "for", "STATE", "The copy state to wait for (default: synchronized)", read_state,
-	       COMPLETE_STATE),
-	OPTION(O, timeout_ms, "timeout", "TIME", "Longest wait; seconds without a unit (default: no limit)",
-	       read_seconds, COMPLETE_NOTHING),
+	OPTION(struct wait_options, state, "for", "STATE", read_state, COMPLETE_STATE,
+	       "The copy state to wait for (default: synchronized)"),
+	OPTION(struct wait_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
+	       "Longest wait; seconds without a unit (default: no limit)"),
 };
-#undef O
 
 static int wait_finish(struct cli *cli, int ret, const struct replica_info *info)
 {
-	const struct replica_error *err = replica_last_error(cli->ctx);
 	struct out *out = report_new(cli);
+	const char *hint = NULL;
 
 	if (info)
 		show_replica_member(out, info);
@@ -40,11 +35,11 @@ static int wait_finish(struct cli *cli, int ret, const struct replica_info *info
 				   "there");
 		return report_finish(cli, out, ret);
 	}
-	if (err && replica_error_sm_code(err) == ECANCELED && interrupt_pending())
+	if (progress_interrupted(cli))
 		return report_interrupted(cli, out, "stopped waiting; the replica goes on");
-	return report_failure(cli, out, ret, cli->args[0],
-			      ret == REPLICA_TIMEOUT ? "the replica goes on; 'replicactl status' shows how far it is" :
-						       NULL);
+	if (ret == REPLICA_TIMEOUT)
+		hint = "the replica goes on; 'replicactl status' shows how far it is";
+	return report_failure(cli, out, ret, cli->args[0], hint);
 }
 
 static int wait_run(struct cli *cli)
@@ -55,8 +50,8 @@ static int wait_run(struct cli *cli)
 	int ret, status;
 
 	progress_begin(&progress, cli);
-	ret = replica_wait_state(cli->ctx, cli->args[0], opts->state, opts->timeout_ms, progress_step,
-				 &progress, &info);
+	ret = replica_wait_state(cli->ctx, cli->args[0], opts->state, opts->timeout_ms,
+				 progress_step, &progress, &info);
 	progress_end(&progress);
 	status = wait_finish(cli, ret, info);
 	replica_info_free(info);
@@ -75,7 +70,9 @@ const struct command cmd_wait = {
 	.details =
 		"Ends at once if the replica is in that state, and with an error when the state\n"
 		"cannot be reached any more by waiting. Ctrl-C ends the wait, not the copy.",
-	COMMAND_OPTIONS(wait_table, struct wait_options),
+	.options = wait_table,
+	.nr_options = ARRAY_SIZE(wait_table),
+	.options_size = sizeof(struct wait_options),
 	.defaults = &wait_defaults,
 };
 
@@ -86,9 +83,8 @@ struct confirm_options {
 };
 
 static const struct option confirm_table[] = {
-	OPTION(struct confirm_options, timeout_ms, "timeout", "TIME",
-	       "Longest wait; seconds without a unit (default: no limit)", read_seconds,
-	       COMPLETE_NOTHING),
+	OPTION(struct confirm_options, timeout_ms, "timeout", "TIME", read_seconds,
+	       COMPLETE_NOTHING, "Longest wait; seconds without a unit (default: no limit)"),
 };
 
 static int confirm_run(struct cli *cli)
@@ -101,7 +97,8 @@ static int confirm_run(struct cli *cli)
 	out_string(out, KEY_JSON("ElementName"), name);
 	if (ret)
 		return report_failure(cli, out, ret, name, NULL);
-	out_message(out, "Everything written to '%s' before this call is durable on its replica.", name);
+	out_message(out, "Everything written to '%s' before this call is durable on its replica.",
+		    name);
 	return report_finish(cli, out, ret);
 }
 
@@ -115,5 +112,7 @@ const struct command cmd_confirm = {
 	.complete = { COMPLETE_NAME },
 	.help = "Wait until the replica holds all writes made so far",
 	.details = "This is ConfirmTargetData of CIM: a barrier, after which a backup may begin.",
-	COMMAND_OPTIONS(confirm_table, struct confirm_options),
+	.options = confirm_table,
+	.nr_options = ARRAY_SIZE(confirm_table),
+	.options_size = sizeof(struct confirm_options),
 };

@@ -11,11 +11,10 @@
 
 #include <replica/libreplica.h>
 
+#include "compiler.h"
 #include "exit-codes.h"
 #include "options.h"
 #include "output.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* What completes an argument; the words themselves are cmd-complete.c's. */
 enum complete {
@@ -66,9 +65,6 @@ struct command {
 	size_t options_size;	/* bytes of the structure they fill */
 	const void *defaults;	/* what is in it at first; NULL: zeroes */
 };
-
-#define COMMAND_OPTIONS(table, type) \
-	.options = (table), .nr_options = ARRAY_SIZE(table), .options_size = sizeof(type)
 
 /* commands.c: every command, ended by NULL. */
 extern const struct command * const commands[];

@@ -53,7 +53,7 @@ int command_unknown(struct cli *cli, const char *name)
 		if (commands[i]->group != GROUP_HIDDEN)
 			suggest_offer(&suggestion, commands[i]->name);
 	if (suggestion.best)
-		return report_usage(cli, "COMMAND", "unknown command '%s'; did you mean '%s'?", name,
-				    suggestion.best);
+		return report_usage(cli, "COMMAND", "unknown command '%s'; did you mean '%s'?",
+				    name, suggestion.best);
 	return report_usage(cli, "COMMAND", "unknown command '%s'", name);
 }

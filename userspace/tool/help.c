@@ -77,13 +77,14 @@ static void show_program(struct out *out)
 	unsigned int group;
 
 	out_message(out, "Usage: replicactl [--json] COMMAND [ARGUMENT]... [OPTION]...");
-	out_note(out, "Keeps a copy of one block device, the origin, on another, the replica, while the\n"
-		      "origin is in use.");
+	out_note(out, "Keeps a copy of one block device, the origin, on another, the replica,\n"
+		      "while the origin is in use.");
 	for (group = 0; group < GROUP_HIDDEN; group++)
 		show_group(out, group);
 	show_options(out, KEY("GlobalOptions", "Options", NULL), global_option_table,
 		     nr_global_options);
-	out_note(out, "'replicactl COMMAND --help' tells more about a command; replicactl(8) tells all.");
+	out_note(out,
+		 "'replicactl COMMAND --help' tells more about a command; replicactl(8) tells all.");
 }
 
 static void show_command(struct out *out, const struct command *about)

@@ -20,7 +20,8 @@ static const struct check_hint check_hints[] = {
 	  "give a block device; 'losetup --find --show FILE' makes one of a file" },
 	{ REPLICA_CHECK_SAME_DEVICE, "choose another device for the target" },
 	{ REPLICA_CHECK_OVERLAP, "choose a target that shares no blocks with the source" },
-	{ REPLICA_CHECK_TOO_SMALL, "choose or make a target that is at least as large as the source" },
+	{ REPLICA_CHECK_TOO_SMALL,
+	  "choose or make a target that is at least as large as the source" },
 	{ REPLICA_CHECK_READ_ONLY, "'blockdev --setrw DEVICE' lifts a read-only setting" },
 	{ REPLICA_CHECK_MOUNTED,
 	  "unmount it first: devices in use cannot become a replica in this version" },
@@ -31,8 +32,9 @@ static const struct check_hint check_hints[] = {
 	  "if its data may be lost, use --force; 'wipefs DEVICE' shows what is there" },
 	{ REPLICA_CHECK_IN_REPLICA,
 	  "'replicactl status' lists the replicas; 'replicactl detach NAME' ends one" },
-	{ REPLICA_CHECK_NAME_TAKEN, "choose another name with --name; 'dmsetup ls' lists those in use" },
-	{ REPLICA_CHECK_NAME_BAD, "choose a name of letters, digits and '_', '-', '.', '+' with --name" },
+	{ REPLICA_CHECK_NAME_TAKEN,
+	  "choose another name with --name; 'dmsetup ls' lists those in use" },
+	{ REPLICA_CHECK_NAME_BAD, "choose another name with --name" },
 	{ REPLICA_CHECK_BLOCK_SIZE, "'lsblk -o NAME,LOG-SEC' shows the block sizes" },
 	{ REPLICA_CHECK_PERMISSION, "run the command as root" },
 };
@@ -53,7 +55,7 @@ char *hint_finding(const struct replica_finding *finding, const char *source, co
 	bool of_source = finding->parameter && !strcmp(finding->parameter, "Source");
 	size_t i;
 
-	for (i = 0; i < sizeof(check_hints) / sizeof(check_hints[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(check_hints); i++)
 		if (check_hints[i].code == finding->code)
 			return with_device(check_hints[i].text, of_source ? source : target);
 	return NULL;
@@ -133,6 +135,6 @@ char *hint_make(const struct replica_error *err, const char *name)
 	if (replica_error_status_code(err) == REPLICA_ACCESS_DENIED)
 		return mem_text("run the command as root (it needs CAP_SYS_ADMIN)");
 	if (replica_error_status_code(err) == REPLICA_CACHE_OUT_OF_DATE)
-		return mem_text("things changed meanwhile; look at 'replicactl status' and try again");
+		return mem_text("things changed meanwhile; see 'replicactl status' and try again");
 	return name ? hint_of_replica(err, name) : NULL;
 }

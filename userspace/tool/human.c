@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "compiler.h"
 #include "human.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 void human_bytes(char *text, size_t len, uint64_t bytes)
 {

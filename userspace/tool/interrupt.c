@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "interrupt.h"
 
-static volatile sig_atomic_t pending;
+/* Free of locks, so a signal handler may set it. */
+static atomic_bool pending;
 
 static void note(int signal)
 {
 	(void)signal;
-	pending = 1;
+	pending = true;
 }
 
 /* A second signal ends the program, should the wait not notice the first. */

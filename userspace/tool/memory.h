@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "compiler.h"
+
 void *mem_zero(size_t count, size_t size);
 char *mem_text(const char *text);
 char *mem_vformat(const char *format, va_list args);
-char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+__printf(1, 2) char *mem_format(const char *format, ...);
 
 #endif /* REPLICACTL_MEMORY_H */

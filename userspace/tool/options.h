@@ -28,7 +28,7 @@ struct option {
 
 #define OPTION_FLAG(type, field, name, help) \
 	{ name, 0, NULL, help, read_flag, offsetof(type, field), 0 }
-#define OPTION(type, field, name, arg, help, read, complete) \
+#define OPTION(type, field, name, arg, read, complete, help) \
 	{ name, 0, arg, help, read, offsetof(type, field), complete }
 
 /* Readers, each for the type of field it names. */

@@ -82,6 +82,11 @@ static char *bytes_text(uint64_t bytes, bool exact)
 	return mem_format("%s (%" PRIu64 " bytes)", text, bytes);
 }
 
+static char *number_text(uint64_t number)
+{
+	return mem_format("%" PRIu64, number);
+}
+
 static char *time_text(uint64_t ms)
 {
 	char text[NODE_TEXT_LEN];
@@ -108,7 +113,7 @@ static char *short_text(const struct node *node)
 		human_duration(text, sizeof(text), node->number);
 		return mem_text(text);
 	case NODE_NUMBER:
-		return mem_format("%" PRIu64, node->number);
+		return number_text(node->number);
 	default:
 		return mem_text("-");
 	}
@@ -122,7 +127,7 @@ static char *node_text(const struct node *node, bool exact)
 	case NODE_NOTE:
 		return printable(node->string);
 	case NODE_ENUM:
-		return node->string ? printable(node->string) : mem_format("%" PRIu64, node->number);
+		return node->string ? printable(node->string) : number_text(node->number);
 	case NODE_BYTES:
 		return bytes_text(node->number, exact);
 	case NODE_TIME:
@@ -360,11 +365,11 @@ void out_write_complaints(const struct out *out, FILE *file)
 {
 	const struct node *node;
 
-	for (node = out->warnings->first; node; node = node->next)
-		put_complaint(file, "replicactl: warning: ", node->string);
 	for (node = out->error ? out->error->first : NULL; node; node = node->next)
 		if (node->label)
 			put_complaint(file, node->label, node->string);
 	for (node = out->also->first; node; node = node->next)
 		put_complaint(file, "  also:    ", node->string);
+	for (node = out->warnings->first; node; node = node->next)
+		put_complaint(file, "replicactl: warning: ", node->string);
 }

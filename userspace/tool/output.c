@@ -262,7 +262,8 @@ void out_error(struct out *out, const struct out_error *error)
 	out_number(out, KEY_JSON("SMErrorCode"), error->code);
 	out_string(out, KEY("SMMessage", error->from_kernel ? "  kernel:  " : "  cause:   ", NULL),
 		   error->lower);
-	out_string(out, KEY("SMDetails", out->also->first ? NULL : "  details: ", NULL), error->details);
+	out_string(out, KEY("SMDetails", out->also->first ? NULL : "  details: ", NULL),
+		   error->details);
 	out_string(out, KEY("Hint", "  hint:    ", NULL), error->hint);
 	out->open = open;
 }

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 #define OUT_SCHEMA_NAME		"replicactl"
 #define OUT_SCHEMA_VERSION	1
 
@@ -103,14 +105,11 @@ void out_row(struct out *out);
 void out_end(struct out *out);
 
 /* A sentence before everything else; "Message" in JSON. */
-void out_message(struct out *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+__printf(2, 3) void out_message(struct out *out, const char *format, ...);
 /* A sentence that stands alone in the text, after what is there already. */
-void out_note(struct out *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+__printf(2, 3) void out_note(struct out *out, const char *format, ...);
 /* A sentence for stderr; an entry of "Warnings" in JSON. */
-void out_warning(struct out *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+__printf(2, 3) void out_warning(struct out *out, const char *format, ...);
 /* A further sentence for stderr, of what is in the JSON already. */
 void out_also(struct out *out, const char *sentence);
 void out_error(struct out *out, const struct out_error *error);

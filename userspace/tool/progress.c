@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A bar while the library waits; only on a terminal, never in JSON. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "interrupt.h"
@@ -41,4 +42,11 @@ void progress_end(struct progress *progress)
 {
 	out_screen_end(&progress->cli->style);
 	progress->cli->style.redraw = false;
+}
+
+bool progress_interrupted(const struct cli *cli)
+{
+	const struct replica_error *err = replica_last_error(cli->ctx);
+
+	return err && replica_error_sm_code(err) == ECANCELED && interrupt_pending();
 }

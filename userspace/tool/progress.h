@@ -16,5 +16,7 @@ void progress_begin(struct progress *progress, struct cli *cli);
 /* A replica_progress_fn; data is the struct progress. */
 int progress_step(const struct replica_info *info, void *data);
 void progress_end(struct progress *progress);
+/* The wait that failed was ended by Ctrl-C. */
+bool progress_interrupted(const struct cli *cli);
 
 #endif /* REPLICACTL_PROGRESS_H */

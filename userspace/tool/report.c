@@ -48,9 +48,9 @@ int report_failure(struct cli *cli, struct out *out, int ret, const char *name, 
 	char *made = NULL;
 
 	if (err && !hint)
-		hint = made = hint_make(err, name);
+		made = hint_make(err, name);
 	if (err)
-		add_error(out, err, hint);
+		add_error(out, err, made ? made : hint);
 	free(made);
 	return report_finish(cli, out, ret);
 }

@@ -23,7 +23,7 @@ int report_failure(struct cli *cli, struct out *out, int ret, const char *name,
 int report_interrupted(struct cli *cli, struct out *out, const char *sentence);
 
 /* A command line that makes no sense: always EXIT_USAGE. */
-int report_usage(struct cli *cli, const char *parameter, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+__printf(3, 4)
+int report_usage(struct cli *cli, const char *parameter, const char *format, ...);
 
 #endif /* REPLICACTL_REPORT_H */

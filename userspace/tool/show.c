@@ -118,7 +118,7 @@ static void show_running_job(struct out *out, const struct replica_info *info,
 	text = show_job_text(job, speed);
 	out_bar(out, "Copy", job->percent, text);
 	free(text);
-	text = mem_format("Job %" PRIu32, job->id);
+	text = mem_format("Job %u", job->id);
 	out_object(out, KEY("Job", style->brief ? NULL : text, NULL));
 	show_job(out, job, speed);
 	out_end(out);
@@ -194,7 +194,7 @@ static void show_counters(struct out *out, const struct replica_counters *counte
 static void show_identity(struct out *out, const struct replica_info *info)
 {
 	char *device = mem_format("/dev/mapper/%s", info->name);
-	char *number = mem_format("%" PRIu32 ":%" PRIu32, info->major, info->minor);
+	char *number = mem_format("%u:%u", info->major, info->minor);
 	char *both = mem_format("%s (%s)", device, number);
 
 	out_string(out, KEY("ElementName", "Name", "NAME"), info->name);
@@ -299,7 +299,8 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 	show_state(out, info);
 	show_leg(out, "Source", "Origin", "ORIGIN", info->origin_path, info->origin);
 	show_leg(out, "Target", "Replica", "REPLICA", info->replica_path, info->replica);
-	out_string(out, KEY("MetaDeviceNumber", info->meta ? "Meta device" : NULL, NULL), info->meta);
+	out_string(out, KEY("MetaDeviceNumber", info->meta ? "Meta device" : NULL, NULL),
+		   info->meta);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Region size", NULL), info->region_size);
 	show_difference(out, info);

@@ -88,7 +88,7 @@ static int show_change(struct watch *watch, const struct replica_info *info)
 	time_now(time, sizeof(time));
 	if (info->job)
 		job = show_job_text(info->job, rate_update(NULL, info->job));
-	out_message(out, "%s  %s: %s, %" PRIu32 " %%, %s%s%s", time, info->name, state,
+	out_message(out, "%s  %s: %s, %u %%, %s%s%s", time, info->name, state,
 		    info->percent_synced,
 		    replica_enum_name(REPLICA_ENUM_PROGRESS, info->progress_status),
 		    job ? ", " : "", job ? job : "");
