@@ -101,7 +101,7 @@ static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 	*wait = MAX_JIFFY_OFFSET;
 	spin_lock_irq(&replica->lock);
 	list_for_each_entry(confirm, &replica->confirms, link) {
-		if (confirm->flushing)
+		if (confirm->flushing || confirm->flushed)
 			continue;
 		if (replica->state == DM_REPLICA_STATE_SYNCHRONIZED && !replica->suspending) {
 			confirm->flushing = true;
@@ -127,8 +127,12 @@ void replica_confirm_work(struct work_struct *work)
 		kfree(confirm);
 	}
 	while ((confirm = take_ready(replica, &wait)))
-		if (replica_leg_flush(replica, flush_done, confirm))
-			flush_done(confirm, BLK_STS_RESOURCE);
+		if (replica_leg_flush(replica, flush_done, confirm)) {
+			/* No memory: again in a while. */
+			WRITE_ONCE(confirm->flushing, false);
+			wait = HZ / 10;
+			break;
+		}
 	if (wait != MAX_JIFFY_OFFSET)
 		queue_delayed_work(replica->wq, &replica->confirm_work,
 				   min_t(unsigned long, wait + 1, HZ));

@@ -525,6 +525,7 @@ static bool start_failover(struct replica_io *io, struct bio *bio)
 	}
 	link_io(io);
 	atomic_set(&io->pending, 1);
+	/* Pairs with replica_io_detach(), as in send_to_replica(). */
 	smp_store_release(&io->request, request);
 	replica_request_send(request);
 	return true;

@@ -147,7 +147,7 @@ bool replica_job_next(struct replica *replica, u32 after, struct replica_job *jo
 	if (best)
 		*job = *best;
 	spin_unlock_irqrestore(&replica->lock, flags);
-	return best != NULL;
+	return best;
 }
 
 bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job)

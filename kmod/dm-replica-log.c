@@ -21,7 +21,7 @@
  * @cached: flush generation of the last write into the replica's cache
  */
 struct replica_log {
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	u64 nr_dirty;
 	u64 nr_regions;
 	sector_t sectors;

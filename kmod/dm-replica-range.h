@@ -53,7 +53,7 @@ struct replica_range {
  * @lock: guards everything here; taken with interrupts off
  */
 struct replica_range_bucket {
-	spinlock_t lock;
+	spinlock_t lock;	/* guards the rest */
 	struct rb_root_cached tree;
 	u64 next_seq;
 } ____cacheline_aligned_in_smp;

@@ -307,7 +307,7 @@ static unsigned int windows_out(struct replica_resync *resync)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < WINDOWS; i++)
-		n += resync->windows[i].batch != NULL;
+		n += !!resync->windows[i].batch;
 	return n;
 }
 
@@ -445,6 +445,7 @@ static void flushed(void *context, blk_status_t status)
 	struct replica_resync *resync = context;
 
 	resync->flush_status = status;
+	/* Pairs with resync_work(): the status is there when the flag is down. */
 	smp_store_release(&resync->flushing, false);
 	kick(resync);
 	wake_up_all(&resync->idle);
@@ -512,6 +513,7 @@ static void resync_work(struct work_struct *work)
 						     struct replica_resync, work);
 
 	reap(resync);
+	/* Pairs with flushed(). */
 	if (smp_load_acquire(&resync->flushing))
 		return;
 	if (!is_running(resync)) {
@@ -572,7 +574,7 @@ void replica_resync_quiesce(struct replica *replica)
 	spin_unlock_irq(&replica->lock);
 	kick(resync);
 	wait_event(resync->idle, !windows_out(resync) && !resync->open &&
-		   !smp_load_acquire(&resync->flushing));
+		   !READ_ONCE(resync->flushing));
 	cancel_delayed_work_sync(&resync->work);
 }
 

@@ -20,9 +20,9 @@
 #include "dm-replica.h"
 
 #define REGION_MIN		8U
-#define REGION_MAX		(1U << 20)
+#define REGION_MAX		1048576U
 #define REGION_DEFAULT		2048U
-#define REGIONS_MAX		(1U << 20)
+#define REGIONS_MAX		1048576U
 #define TIMEOUT_DEFAULT_MS	30000
 
 struct word {
@@ -262,7 +262,7 @@ static int parse_features(struct replica_params *params, struct dm_arg_set *as, 
 	if (r)
 		return r;
 	if (count & 1) {
-		*error = "each feature takes one value: the number of feature arguments must be even";
+		*error = "the number of feature arguments must be even: each has one value";
 		return -EINVAL;
 	}
 	for (; count; count -= 2) {
