@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What the public functions refuse before they need a kernel. */
+#include <errno.h>
+
+#include "fake.h"
+#include "ktap.h"
+
+static struct replica_ctx *ctx;
+static struct replica_create_args args;
+
+static void reset_args(void)
+{
+	memset(&args, 0, sizeof(args));
+	args.size = sizeof(args);
+	args.source = "/dev/sda";
+	args.sync_type = REPLICA_SYNC_TYPE_MIRROR;
+	args.target_storage_volume = "/dev/sdb";
+}
+
+static void expect(int ret, const char *parameter)
+{
+	struct replica_create_result *result = (void *)1;
+	const struct replica_error *err;
+
+	CHECK_INT(replica_create_replica(ctx, &args, &result), ret);
+	CHECK(!result);
+	err = replica_last_error(ctx);
+	if (!CHECK(err))
+		return;
+	CHECK_INT(replica_error_status_code(err), ret);
+	CHECK_STR(replica_error_operation(err), "CreateReplica");
+	CHECK_STR(replica_error_parameter_info(err), parameter);
+	CHECK(strlen(replica_error_description(err)) > 10);
+}
+
+static void sync_types(void)
+{
+	static const uint32_t bad[] = { 0, 5, 10, 32767, 65536, ~0u };
+	static const uint32_t unsupported[] = { 7, 8, 9, 32768, 65535 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		reset_args();
+		args.sync_type = bad[i];
+		expect(REPLICA_INVALID_PARAMETER, "SyncType");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
+		reset_args();
+		args.sync_type = unsupported[i];
+		expect(REPLICA_NOT_SUPPORTED, "SyncType");
+	}
+}
+
+static void modes(void)
+{
+	static const uint32_t bad[] = { 1, 6, 32767, 65536 };
+	static const uint32_t unsupported[] = { 3, 4, 5, 32768 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		reset_args();
+		args.mode = bad[i];
+		expect(REPLICA_INVALID_PARAMETER, "Mode");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
+		reset_args();
+		args.mode = unsupported[i];
+		expect(REPLICA_NOT_SUPPORTED, "Mode");
+	}
+}
+
+static void places(void)
+{
+	reset_args();
+	args.target_storage_system = "other";
+	expect(REPLICA_NOT_SUPPORTED, "TargetStorageSystem");
+	reset_args();
+	args.password = "secret";
+	expect(REPLICA_NOT_SUPPORTED, "password");
+	CHECK(!strstr(replica_error_description(replica_last_error(ctx)), "secret"));
+	reset_args();
+	args.target_storage_volume = NULL;
+	expect(REPLICA_INVALID_PARAMETER, "TargetStorageVolume");
+	args.target_storage_pool = "vg";
+	expect(REPLICA_NOT_SUPPORTED, "TargetStoragePool");
+	reset_args();
+	args.source = NULL;
+	expect(REPLICA_INVALID_PARAMETER, "Source");
+}
+
+static void rest(void)
+{
+	struct replica_settings settings = {
+		.present = REPLICA_SETTING_REGION_SIZE, .region_size = 7,
+	};
+
+	reset_args();
+	args.recovery_point_objective = 1;
+	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	reset_args();
+	args.replication_settings = &settings;
+	expect(REPLICA_INVALID_PARAMETER, "region_size");
+	reset_args();
+	args.wait_for_copy_state = DM_REPLICA_STATE_INACTIVE;
+	expect(REPLICA_NOT_SUPPORTED, "WaitForCopyState");
+	reset_args();
+	args.wait_for_copy_state = DM_REPLICA_STATE_BROKEN;
+	expect(REPLICA_INVALID_PARAMETER, "WaitForCopyState");
+	reset_args();
+	args.size = 8;
+	expect(REPLICA_INVALID_PARAMETER, "size");
+}
+
+static void fails(int got, int ret, const char *parameter)
+{
+	const struct replica_error *err = replica_last_error(ctx);
+
+	CHECK_INT(got, ret);
+	if (CHECK(err))
+		CHECK_STR(replica_error_parameter_info(err), parameter);
+}
+
+static void names(void)
+{
+	struct replica_info *info = (void *)1;
+	struct replica_job *job = (void *)1;
+	char long_name[200];
+
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	fails(replica_get(ctx, "", &info), REPLICA_INVALID_PARAMETER, "Name");
+	CHECK(!info);
+	fails(replica_get(ctx, NULL, &info), REPLICA_INVALID_PARAMETER, "Name");
+	fails(replica_get(ctx, long_name, &info), REPLICA_INVALID_PARAMETER, "Name");
+	fails(replica_get(ctx, "/dev/none", &info), REPLICA_NOT_FOUND, "Name");
+	fails(replica_get(ctx, "/dev/sda", &info), REPLICA_NOT_FOUND, "Name");
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)),
+		  "not a mapped device");
+	fails(replica_job_get(ctx, "r", 0, &job), REPLICA_INVALID_PARAMETER,
+	      "JobID");
+	CHECK(!job);
+	fails(replica_job_cancel(ctx, "r", 0), REPLICA_INVALID_PARAMETER, "JobID");
+	fails(replica_remove(ctx, ""), REPLICA_INVALID_PARAMETER, "Name");
+	fails(replica_detach(ctx, "", false, 0), REPLICA_INVALID_PARAMETER, "Name");
+}
+
+static void settings(void)
+{
+	struct replica_settings s = { .present = 0 };
+
+	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER,
+	      "ReplicationSettings");
+	s.present = REPLICA_SETTING_REGION_SIZE;
+	s.region_size = 4096;
+	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER, "region_size");
+	s.present = REPLICA_SETTING_REPLICA_TIMEOUT;
+	s.replica_timeout_ms = 5;
+	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER,
+	      "replica_timeout");
+}
+
+static void counters(void)
+{
+	struct replica_counters c = { .reads = 1, .write_bytes = 4, .detached = 23 };
+	const char *name, *last = "";
+	uint64_t value;
+	size_t n;
+
+	for (n = 0; !replica_counter_entry(&c, n, &name, &value); n++) {
+		if (strcmp(name, "reads") == 0)
+			CHECK_INT(value, 1);
+		else if (strcmp(name, "write_bytes") == 0)
+			CHECK_INT(value, 4);
+		else if (strcmp(name, "detached") != 0)
+			CHECK_INT(value, 0);
+		last = name;
+	}
+	CHECK_INT(n, 23);
+	CHECK_STR(last, "detached");
+	CHECK_INT(value, 23);
+}
+
+/* "Names" that udev, libdevmapper or a shell would choke on. */
+static void name_faults(void)
+{
+	static const char *const bad[] = {
+		"", ".", "..", "control", "a/b", "a b", "a\nb", "-a", "a\\x20b",
+		"\xc3\xa4", "a*", "a;b", "$a",
+	};
+	static const char *const good[] = { "a", "db-replica", "vg-lv_1.2:3=4@5+6#" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		ktap_case = bad[i];
+		CHECK(replica_name_fault(bad[i]));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		ktap_case = good[i];
+		CHECK(!replica_name_fault(good[i]));
+	}
+}
+
+static void generated_names(void)
+{
+	char name[DM_REPLICA_NAME_LEN], stem[300];
+
+	CHECK_INT(replica_name_generate(ctx, "sda", name), 0);
+	CHECK_STR(name, "sda-replica-2");	/* the first is taken */
+	CHECK_INT(replica_name_generate(ctx, "cciss/c0 d0", name), 0);
+	CHECK_STR(name, "cciss_c0_d0-replica");
+	memset(stem, 'x', sizeof(stem) - 1);
+	stem[sizeof(stem) - 1] = '\0';
+	CHECK_INT(replica_name_generate(ctx, stem, name), 0);
+	CHECK(!replica_name_fault(name));
+}
+
+static void null_is_freed(void)
+{
+	replica_job_free(NULL);
+	replica_info_free(NULL);
+	replica_finding_free(NULL);
+	replica_create_result_free(NULL);
+	replica_capabilities_free(NULL);
+	replica_event_free(NULL);
+	replica_monitor_free(NULL);
+	CHECK_STR(replica_version(), "1.0.0");
+}
+
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(sync_types), T(modes), T(places), T(rest), T(names), T(settings),
+		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
+	};
+	int r;
+
+	ctx = fake_ctx();
+	fake_disk("sda", "8:0", 1 << 20);
+	fake_dm("dm-0", "253:0", 1 << 20, "sda-replica");
+	r = ktap_run(tests, ARRAY_SIZE(tests));
+	fake_free(ctx);
+	return r;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <stdlib.h>
+
+#include "dm.h"
+#include "ktap.h"
+
+static void sentences(void)
+{
+	static const struct {
+		const char *record;
+		const char *sentence;	/* NULL: none */
+	} cases[] = {
+		{ "3,812,993,-;device-mapper: table: 253:0: replica: Mode is unknown (-EINVAL)\n",
+		  "Mode is unknown" },
+		{ "3,812,993,-;device-mapper: table: 253:0: replica: Mode is unknown\n",
+		  "Mode is unknown" },
+		{ "3,812,993,-;device-mapper: table: 253:0: replica: a (b) c (-ENODEV)\n SUBSYSTEM=x\n",
+		  "a (b) c" },
+		{ "3,812,993,-;device-mapper: table: 253:0: replica: a (b)", "a (b)" },
+		{ "3,1,1,-;device-mapper: table: 253:0: linear: no (-EINVAL)", NULL },
+		{ "3,1,1,-;device-mapper: ioctl: replica: no (-EINVAL)", NULL },
+		{ "3,1,1,-;device-mapper: replica: no (-EINVAL)", NULL },
+		{ "3,1,1,-;some text device-mapper: table: 1:1: replica: no", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *record = strdup(cases[i].record);
+		char *sentence = replica_kmsg_sentence(record);
+
+		ktap_case = cases[i].record;
+		if (cases[i].sentence)
+			CHECK_STR(sentence, cases[i].sentence);
+		else
+			CHECK(!sentence);
+		free(record);
+	}
+}
+
+KTAP_MAIN(T(sentences))

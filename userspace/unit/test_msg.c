@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Messages of the kernel: well formed ones, strange ones, and damaged ones. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/genl/genl.h>
+
+#include "ktap.h"
+#include "msg.h"
+#include "random.h"
+
+#define FAMILY	30
+
+static struct nl_msg *start(uint8_t cmd)
+{
+	struct nl_msg *msg = replica_msg_new(FAMILY, cmd, 0, NULL);
+
+	if (!msg)
+		abort();
+	return msg;
+}
+
+static void put_job(struct nl_msg *msg)
+{
+	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_JOB);
+
+	nla_put_u32(msg, DM_REPLICA_J_ID, 3);
+	nla_put_u16(msg, DM_REPLICA_J_TYPE, DM_REPLICA_JOB_RESYNC);
+	nla_put_u16(msg, DM_REPLICA_J_STATE, DM_REPLICA_JOB_EXCEPTION);
+	nla_put_u16(msg, DM_REPLICA_J_PERCENT, 42);
+	nla_put_u64(msg, DM_REPLICA_J_BYTES_DONE, 42000);
+	nla_put_u64(msg, DM_REPLICA_J_BYTES_TOTAL, 100000);
+	nla_put_u64(msg, DM_REPLICA_J_START_TIME, 1700000000000ULL);
+	nla_put_u64(msg, DM_REPLICA_J_ELAPSED, 1234);
+	nla_put_u64(msg, DM_REPLICA_J_ETA, 4321);
+	nla_put_u32(msg, DM_REPLICA_J_ERROR_CODE, 4);
+	nla_put_string(msg, DM_REPLICA_J_ERROR_TEXT, "read error");
+	nla_nest_end(msg, nest);
+}
+
+static void put_device(struct nl_msg *msg)
+{
+	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
+	nla_put_u32(msg, DM_REPLICA_A_MAJOR, 253);
+	nla_put_u32(msg, DM_REPLICA_A_MINOR, 7);
+}
+
+static void put_nests(struct nl_msg *msg)
+{
+	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_SETTINGS);
+
+	nla_put_u8(msg, DM_REPLICA_S_PAYLOAD, DM_REPLICA_PAYLOAD_SHARED);
+	nla_put_u8(msg, DM_REPLICA_S_ON_REPLICA_ERROR, DM_REPLICA_ON_ERROR_STOP);
+	nla_put_u8(msg, DM_REPLICA_S_RECOVERY, DM_REPLICA_RECOVERY_MANUAL);
+	nla_put_u32(msg, DM_REPLICA_S_RESYNC_RATE, 77);
+	nla_put_u32(msg, DM_REPLICA_S_REPLICA_TIMEOUT, 30000);
+	nla_nest_end(msg, nest);
+	nest = nla_nest_start(msg, DM_REPLICA_A_COUNTERS);
+	for (int i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
+		nla_put_u64(msg, i, 1000 + i);
+	nla_nest_end(msg, nest);
+}
+
+static struct nl_msg *info_msg(void)
+{
+	struct nl_msg *msg = start(DM_REPLICA_CMD_GET);
+
+	put_device(msg);
+	nla_put_string(msg, DM_REPLICA_A_UUID, "REPLICA-x");
+	nla_put_string(msg, DM_REPLICA_A_ORIGIN, "8:16");
+	nla_put_string(msg, DM_REPLICA_A_REPLICA, "8:32");
+	nla_put_u64(msg, DM_REPLICA_A_SIZE, 1ULL << 40);
+	nla_put_u32(msg, DM_REPLICA_A_REGION_SIZE, 1 << 20);
+	nla_put_u16(msg, DM_REPLICA_A_MODE, DM_REPLICA_MODE_SYNC);
+	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_UNSYNCHRONIZED);
+	nla_put_u16(msg, DM_REPLICA_A_REQUESTED_COPY_STATE,
+		    DM_REPLICA_STATE_SYNCHRONIZED);
+	nla_put_u16(msg, DM_REPLICA_A_PROGRESS_STATUS,
+		    DM_REPLICA_PROGRESS_RESYNCING);
+	nla_put_u16(msg, DM_REPLICA_A_PERCENT_SYNCED, 42);
+	nla_put_string(msg, DM_REPLICA_A_REASON, "resync");
+	nla_put_u64(msg, DM_REPLICA_A_DIRTY_REGIONS, 10);
+	nla_put_u64(msg, DM_REPLICA_A_DIRTY_BYTES, 10 << 20);
+	nla_put_u8(msg, DM_REPLICA_A_CONSISTENT_NOW, 0);
+	nla_put_u64(msg, DM_REPLICA_A_CONSISTENT_AGE, 99);
+	nla_put_u64(msg, DM_REPLICA_A_LAG_BYTES, 5);
+	nla_put_u64(msg, DM_REPLICA_A_LAG_MS, 6);
+	nla_put_u64(msg, DM_REPLICA_A_WHEN_ESTABLISHED, 1);
+	nla_put_u64(msg, DM_REPLICA_A_WHEN_SYNCED, 2);
+	nla_put_u64(msg, DM_REPLICA_A_WHEN_SUSPENDED, 3);
+	nla_put_u64(msg, DM_REPLICA_A_EVENT_SEQ, 55);
+	nla_put_u8(msg, DM_REPLICA_A_DM_SUSPENDED, 1);
+	put_nests(msg);
+	put_job(msg);
+	return msg;
+}
+
+static struct nl_msg *job_msg(void)
+{
+	struct nl_msg *msg = start(DM_REPLICA_CMD_JOB_GET);
+
+	put_device(msg);
+	put_job(msg);
+	return msg;
+}
+
+static struct nl_msg *event_msg(void)
+{
+	struct nl_msg *msg = start(DM_REPLICA_CMD_EVENT);
+
+	nla_put_u64(msg, DM_REPLICA_A_EVENT_SEQ, 9);
+	nla_put_u16(msg, DM_REPLICA_A_EVENT_TYPE, DM_REPLICA_EVENT_REPLICA_ERROR);
+	nla_put_u64(msg, DM_REPLICA_A_EVENT_TIME, 1700000000000ULL);
+	put_device(msg);
+	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_BROKEN);
+	nla_put_u16(msg, DM_REPLICA_A_OLD_COPY_STATE,
+		    DM_REPLICA_STATE_SYNCHRONIZED);
+	nla_put_string(msg, DM_REPLICA_A_REASON, "replica write error");
+	nla_put_u64(msg, DM_REPLICA_A_SECTOR, 8);
+	nla_put_u32(msg, DM_REPLICA_A_ERRNO, 5);
+	put_job(msg);
+	return msg;
+}
+
+static struct nl_msg *caps_msg(void)
+{
+	static const uint16_t types[] = { 2 }, ops[] = { 12, 21, 22 };
+	struct nl_msg *msg = start(DM_REPLICA_CMD_CAPS_GET);
+
+	nla_put(msg, DM_REPLICA_A_REPLICATION_TYPES, sizeof(types), types);
+	nla_put_string(msg, DM_REPLICA_A_MODULE_VERSION, "1.0.0");
+	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
+	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_SYNCHRONIZED);
+	nla_put(msg, DM_REPLICA_A_OPERATIONS, sizeof(ops), ops);
+	nla_put(msg, DM_REPLICA_A_OPERATIONS_FORCE, 0, ops);
+	return msg;
+}
+
+static struct nl_msg *operate_msg(void)
+{
+	struct nl_msg *msg = start(DM_REPLICA_CMD_OPERATE);
+
+	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_UNSYNCHRONIZED);
+	put_job(msg);
+	return msg;
+}
+
+static struct nl_msg *confirm_msg(void)
+{
+	struct nl_msg *msg = start(DM_REPLICA_CMD_CONFIRM);
+
+	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
+	nla_put_u32(msg, DM_REPLICA_A_RESULT, 7);
+	return msg;
+}
+
+/* An error with a sentence and an offset, as with and without NETLINK_CAP_ACK. */
+static struct nl_msg *ack_msg(int error, bool capped)
+{
+	struct nl_msg *request = replica_msg_new(FAMILY, DM_REPLICA_CMD_GET, 0,
+						 "vol");
+	struct nl_msg *msg = nlmsg_alloc_simple(NLMSG_ERROR, NLM_F_ACK_TLVS |
+						(capped ? NLM_F_CAPPED : 0));
+	size_t len = capped ? NLMSG_HDRLEN : nlmsg_hdr(request)->nlmsg_len;
+	char *data = nlmsg_reserve(msg, sizeof(int) + len, NLMSG_ALIGNTO);
+	uint32_t offset = NLMSG_HDRLEN + GENL_HDRLEN;
+
+	memcpy(data, &error, sizeof(error));
+	memcpy(data + sizeof(error), nlmsg_hdr(request), len);
+	nla_put_string(msg, NLMSGERR_ATTR_MSG, "there is no such replica");
+	nla_put_u32(msg, NLMSGERR_ATTR_OFFS, offset);
+	nlmsg_free(request);
+	return msg;
+}
+
+/* ------------------------------------------------------------------------ */
+
+static void whole_info(void)
+{
+	struct nl_msg *msg = info_msg();
+	struct replica_info *i = NULL;
+	const char *name;
+	uint64_t value;
+
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &i), 0);
+	nlmsg_free(msg);
+	if (!CHECK(i))
+		return;
+	CHECK_STR(i->name, "vol");
+	CHECK_STR(i->uuid, "REPLICA-x");
+	CHECK_INT(i->major, 253);
+	CHECK_INT(i->minor, 7);
+	CHECK_STR(i->origin, "8:16");
+	CHECK_STR(i->replica, "8:32");
+	CHECK(!i->meta);
+	CHECK_INT(i->size, 1LL << 40);
+	CHECK_INT(i->region_size, 1 << 20);
+	CHECK_INT(i->mode, 2);
+	CHECK_INT(i->copy_state, 3);
+	CHECK_INT(i->requested_copy_state, 4);
+	CHECK_INT(i->progress_status, 7);
+	CHECK_INT(i->percent_synced, 42);
+	CHECK_STR(i->reason, "resync");
+	CHECK_INT(i->dirty_regions, 10);
+	CHECK_INT(i->dirty_bytes, 10 << 20);
+	CHECK(!i->consistent_now);
+	CHECK(i->has_consistent_age);
+	CHECK_INT(i->consistent_age_ms, 99);
+	CHECK_INT(i->lag_bytes, 5);
+	CHECK_INT(i->lag_ms, 6);
+	CHECK_INT(i->when_established, 1);
+	CHECK_INT(i->when_synced, 2);
+	CHECK_INT(i->when_suspended, 3);
+	CHECK_INT(i->event_seq, 55);
+	CHECK(i->dm_suspended);
+	CHECK_INT(i->settings.present, 0x3f);
+	CHECK_INT(i->settings.payload, 2);
+	CHECK_INT(i->settings.on_replica_error, 2);
+	CHECK_INT(i->settings.recovery, 3);
+	CHECK_INT(i->settings.resync_rate, 77);
+	CHECK_INT(i->settings.replica_timeout_ms, 30000);
+	CHECK_INT(i->settings.region_size, 1 << 20);
+	for (size_t n = 0; !replica_counter_entry(&i->counters, n, &name, &value);
+	     n++)
+		CHECK_INT(value, 1000 + DM_REPLICA_C_READS + n);
+	if (CHECK(i->job))
+		CHECK_INT(i->job->id, 3);
+	replica_info_free(i);
+}
+
+static void whole_job(void)
+{
+	struct nl_msg *msg = job_msg();
+	struct replica_job *job = NULL;
+
+	CHECK_INT(replica_msg_parse_job(nlmsg_hdr(msg), &job), 0);
+	nlmsg_free(msg);
+	if (!CHECK(job))
+		return;
+	CHECK_STR(job->name, "vol");
+	CHECK_INT(job->id, 3);
+	CHECK_INT(job->type, DM_REPLICA_JOB_RESYNC);
+	CHECK_INT(job->state, DM_REPLICA_JOB_EXCEPTION);
+	CHECK_INT(job->percent, 42);
+	CHECK_INT(job->bytes_done, 42000);
+	CHECK_INT(job->bytes_total, 100000);
+	CHECK_INT(job->start_time, 1700000000000LL);
+	CHECK_INT(job->elapsed_ms, 1234);
+	CHECK(job->has_eta);
+	CHECK_INT(job->eta_ms, 4321);
+	CHECK_INT(job->error_code, 4);
+	CHECK_STR(job->error_text, "read error");
+	replica_job_free(job);
+}
+
+static void whole_event(void)
+{
+	struct nl_msg *msg = event_msg();
+	struct replica_event *e = NULL;
+
+	CHECK_INT(replica_msg_cmd(nlmsg_hdr(msg)), DM_REPLICA_CMD_EVENT);
+	CHECK_INT(replica_msg_parse_event(nlmsg_hdr(msg), &e), 0);
+	nlmsg_free(msg);
+	if (!CHECK(e))
+		return;
+	CHECK_INT(e->type, DM_REPLICA_EVENT_REPLICA_ERROR);
+	CHECK_INT(e->seq, 9);
+	CHECK_INT(e->time, 1700000000000LL);
+	CHECK_STR(e->name, "vol");
+	CHECK_INT(e->major, 253);
+	CHECK_INT(e->minor, 7);
+	CHECK_INT(e->copy_state, 5);
+	CHECK_INT(e->old_copy_state, 4);
+	CHECK_STR(e->reason, "replica write error");
+	CHECK_INT(e->sector, 8);
+	CHECK_INT(e->error, 5);
+	CHECK(e->job && e->job->id == 3);
+	replica_event_free(e);
+}
+
+static void whole_caps(void)
+{
+	struct nl_msg *msg = caps_msg();
+	struct replica_capabilities *c = NULL;
+
+	CHECK_INT(replica_msg_parse_caps(nlmsg_hdr(msg), &c), 0);
+	nlmsg_free(msg);
+	if (!CHECK(c))
+		return;
+	CHECK_STR(c->module_version, "1.0.0");
+	CHECK_STR(c->name, "vol");
+	CHECK_INT(c->copy_state, 4);
+	CHECK_INT(c->nr_replication_types, 1);
+	CHECK_INT(c->replication_types[0], 2);
+	CHECK_INT(c->nr_operations, 3);
+	CHECK_INT(c->operations[2], 22);
+	CHECK_INT(c->nr_operations_force, 0);
+	replica_capabilities_free(c);
+}
+
+static void more_capabilities_than_room(void)
+{
+	static const uint16_t many[REPLICA_CAPS_MAX + 10];
+	struct nl_msg *msg = start(DM_REPLICA_CMD_CAPS_GET);
+	struct replica_capabilities *c = NULL;
+
+	nla_put(msg, DM_REPLICA_A_OPERATIONS, sizeof(many), many);
+	CHECK_INT(replica_msg_parse_caps(nlmsg_hdr(msg), &c), 0);
+	nlmsg_free(msg);
+	if (CHECK(c))
+		CHECK_INT(c->nr_operations, REPLICA_CAPS_MAX);
+	replica_capabilities_free(c);
+	c = NULL;
+	msg = start(DM_REPLICA_CMD_CAPS_GET);
+	nla_put(msg, DM_REPLICA_A_OPERATIONS, 3, many);		/* one and a half */
+	CHECK_INT(replica_msg_parse_caps(nlmsg_hdr(msg), &c), -EPROTO);
+	CHECK(!c);
+	nlmsg_free(msg);
+}
+
+static void operate_and_confirm(void)
+{
+	struct nl_msg *msg = operate_msg();
+	struct replica_operate_reply operate;
+	struct replica_confirm_reply confirm;
+
+	CHECK_INT(replica_msg_parse_operate(nlmsg_hdr(msg), &operate), 0);
+	CHECK_INT(operate.copy_state, 3);
+	CHECK_INT(operate.job_id, 3);
+	CHECK_INT(replica_msg_parse_confirm(nlmsg_hdr(msg), &confirm), -EPROTO);
+	nlmsg_free(msg);
+	msg = confirm_msg();
+	CHECK_INT(replica_msg_parse_confirm(nlmsg_hdr(msg), &confirm), 0);
+	CHECK_INT(confirm.result, 7);
+	CHECK_INT(replica_msg_parse_operate(nlmsg_hdr(msg), &operate), -EPROTO);
+	nlmsg_free(msg);
+}
+
+/* Leaves one attribute of the top level out. */
+static struct nl_msg *without(struct nl_msg *full, int type)
+{
+	struct nl_msg *msg = start(replica_msg_cmd(nlmsg_hdr(full)));
+	struct nlattr *attr;
+	int rem;
+
+	nlmsg_for_each_attr(attr, nlmsg_hdr(full), GENL_HDRLEN, rem)
+		if (nla_type(attr) != type)
+			nla_put(msg, attr->nla_type, nla_len(attr),
+				nla_data(attr));
+	nlmsg_free(full);
+	return msg;
+}
+
+static void what_must_be_there(void)
+{
+	static const int required[] = {
+		DM_REPLICA_A_NAME, DM_REPLICA_A_MAJOR, DM_REPLICA_A_MINOR,
+		DM_REPLICA_A_ORIGIN, DM_REPLICA_A_REPLICA, DM_REPLICA_A_SIZE,
+		DM_REPLICA_A_COPY_STATE, DM_REPLICA_A_EVENT_SEQ,
+	};
+	static const int optional[] = {
+		DM_REPLICA_A_UUID, DM_REPLICA_A_CONSISTENT_AGE, DM_REPLICA_A_JOB,
+		DM_REPLICA_A_COUNTERS, DM_REPLICA_A_SETTINGS, DM_REPLICA_A_REASON,
+	};
+	struct replica_info *info;
+	struct nl_msg *msg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(required); i++) {
+		info = NULL;
+		msg = without(info_msg(), required[i]);
+		CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), -EPROTO);
+		CHECK(!info);
+		nlmsg_free(msg);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
+		info = NULL;
+		msg = without(info_msg(), optional[i]);
+		CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), 0);
+		if (CHECK(info) && optional[i] == DM_REPLICA_A_CONSISTENT_AGE)
+			CHECK(!info->has_consistent_age);
+		if (info && optional[i] == DM_REPLICA_A_JOB)
+			CHECK(!info->job);
+		replica_info_free(info);
+		nlmsg_free(msg);
+	}
+}
+
+/* A newer module: attributes that we do not know are passed over. */
+static void unknown_attributes(void)
+{
+	struct nl_msg *msg = event_msg();
+	struct replica_event *e = NULL;
+
+	nla_put_u64(msg, DM_REPLICA_A_MAX + 1, 1);
+	nla_put_string(msg, 0x3fff, "new");
+	CHECK_INT(replica_msg_parse_event(nlmsg_hdr(msg), &e), 0);
+	replica_event_free(e);
+	nlmsg_free(msg);
+}
+
+static void wrong_lengths(void)
+{
+	struct replica_info *info = NULL;
+	struct nl_msg *msg;
+
+	msg = without(info_msg(), DM_REPLICA_A_SIZE);
+	nla_put_u32(msg, DM_REPLICA_A_SIZE, 1);
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), -EPROTO);
+	nlmsg_free(msg);
+	msg = without(info_msg(), DM_REPLICA_A_NAME);
+	nla_put(msg, DM_REPLICA_A_NAME, 3, "vol");		/* no zero */
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), -EPROTO);
+	nlmsg_free(msg);
+	msg = without(info_msg(), DM_REPLICA_A_NAME);
+	nla_put(msg, DM_REPLICA_A_NAME, 0, "");			/* nothing at all */
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), -EPROTO);
+	nlmsg_free(msg);
+	msg = without(info_msg(), DM_REPLICA_A_JOB);
+	nla_put_u32(msg, DM_REPLICA_A_JOB, 7);			/* no nest */
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), -EPROTO);
+	nlmsg_free(msg);
+	CHECK(!info);
+}
+
+static void acks(void)
+{
+	struct replica_ack ack;
+	struct nl_msg *msg;
+
+	for (int capped = 0; capped < 2; capped++) {
+		msg = ack_msg(-ENODEV, capped);
+		CHECK_INT(replica_msg_parse_ack(nlmsg_hdr(msg), &ack), 0);
+		CHECK_INT(ack.err, ENODEV);
+		CHECK_STR(ack.message, "there is no such replica");
+		CHECK_INT(ack.offset, NLMSG_HDRLEN + GENL_HDRLEN);
+		nlmsg_hdr(msg)->nlmsg_flags = 0;
+		CHECK_INT(replica_msg_parse_ack(nlmsg_hdr(msg), &ack), 0);
+		CHECK_STR(ack.message, "");
+		nlmsg_hdr(msg)->nlmsg_len = NLMSG_HDRLEN + 4;
+		CHECK_INT(replica_msg_parse_ack(nlmsg_hdr(msg), &ack), -EPROTO);
+		nlmsg_free(msg);
+	}
+	msg = ack_msg(0, true);
+	CHECK_INT(replica_msg_parse_ack(nlmsg_hdr(msg), &ack), 0);
+	CHECK_INT(ack.err, 0);
+	nlmsg_free(msg);
+	msg = ack_msg(ENODEV, true);		/* positive: no kernel says that */
+	CHECK_INT(replica_msg_parse_ack(nlmsg_hdr(msg), &ack), -EPROTO);
+	nlmsg_free(msg);
+	msg = ack_msg(INT32_MIN, true);
+	CHECK_INT(replica_msg_parse_ack(nlmsg_hdr(msg), &ack), -EPROTO);
+	nlmsg_free(msg);
+}
+
+static void attribute_at_fault(void)
+{
+	const struct replica_settings s = {
+		.present = 0x1f, .payload = 1, .on_replica_error = 1, .recovery = 2,
+	};
+	struct nl_msg *msg = replica_msg_new(FAMILY, DM_REPLICA_CMD_SET, 0, "vol");
+	const struct nlmsghdr *nlh = nlmsg_hdr(msg);
+	const uint32_t name = NLMSG_HDRLEN + GENL_HDRLEN;
+	const uint32_t nest = name + NLA_HDRLEN + 4;
+
+	CHECK_INT(replica_msg_put_settings(msg, &s), 0);
+	CHECK_STR(replica_msg_attr_at(nlh, name), "Name");
+	CHECK_STR(replica_msg_attr_at(nlh, nest), "ReplicationSettings");
+	CHECK_STR(replica_msg_attr_at(nlh, nest + NLA_HDRLEN), "payload");
+	CHECK_STR(replica_msg_attr_at(nlh, nest + NLA_HDRLEN + 3 * 8),
+		  "resync_rate");
+	CHECK(!replica_msg_attr_at(nlh, 0));
+	for (uint32_t offset = 1; offset < 200; offset++) {
+		const char *what = replica_msg_attr_at(nlh, offset);
+
+		CHECK(!what || offset % 4 == 0);
+	}
+	CHECK(!replica_msg_attr_at(nlh, ~0u));
+	nlmsg_free(msg);
+}
+
+static void settings_survive(void)
+{
+	const struct replica_settings s = {
+		.present = 0x1f, .payload = 2, .on_replica_error = 2,
+		.recovery = 3, .resync_rate = 9, .replica_timeout_ms = 1000,
+	};
+	struct nl_msg *msg = without(info_msg(), DM_REPLICA_A_SETTINGS);
+	struct replica_info *info = NULL;
+
+	CHECK_INT(replica_msg_put_settings(msg, &s), 0);
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), 0);
+	if (CHECK(info)) {
+		CHECK_INT(info->settings.payload, 2);
+		CHECK_INT(info->settings.on_replica_error, 2);
+		CHECK_INT(info->settings.recovery, 3);
+		CHECK_INT(info->settings.resync_rate, 9);
+		CHECK_INT(info->settings.replica_timeout_ms, 1000);
+	}
+	replica_info_free(info);
+	nlmsg_free(msg);
+}
+
+/* ------------------------------------------------------------------------ */
+
+/* Every parser on one message; how many of them took it. */
+static unsigned int parse_all(const struct nlmsghdr *nlh)
+{
+	struct replica_operate_reply operate;
+	struct replica_confirm_reply confirm;
+	struct replica_capabilities *caps;
+	struct replica_event *event;
+	struct replica_info *info;
+	struct replica_job *job;
+	struct replica_ack ack;
+	unsigned int taken = 0;
+
+	if (!replica_msg_parse_info(nlh, &info)) {
+		CHECK(info->name && info->origin && info->replica);
+		replica_info_free(info);
+		taken++;
+	}
+	if (!replica_msg_parse_job(nlh, &job)) {
+		CHECK(job->name);
+		replica_job_free(job);
+		taken++;
+	}
+	if (!replica_msg_parse_event(nlh, &event)) {
+		CHECK(event->name);
+		replica_event_free(event);
+		taken++;
+	}
+	if (!replica_msg_parse_caps(nlh, &caps)) {
+		CHECK(caps->nr_operations <= REPLICA_CAPS_MAX);
+		replica_capabilities_free(caps);
+		taken++;
+	}
+	taken += !replica_msg_parse_operate(nlh, &operate);
+	taken += !replica_msg_parse_confirm(nlh, &confirm);
+	if (!replica_msg_parse_ack(nlh, &ack)) {
+		CHECK(memchr(ack.message, 0, sizeof(ack.message)));
+		CHECK(ack.err >= 0 && ack.err < 4096);
+	}
+	replica_msg_attr_at(nlh, random_below(600));
+	replica_msg_cmd(nlh);
+	return taken;
+}
+
+/*
+ * The copy is exactly as long as its header says, so that the sanitizer sees
+ * any byte that is read behind it.
+ */
+static unsigned int damage_and_parse(const struct nl_msg *msg)
+{
+	uint32_t len = nlmsg_hdr((struct nl_msg *)msg)->nlmsg_len;
+	unsigned int taken;
+	unsigned char *copy;
+
+	if (random_below(4) == 0)
+		len = NLMSG_HDRLEN + random_below(len - NLMSG_HDRLEN + 1);
+	copy = malloc(len);
+	if (!copy)
+		abort();
+	memcpy(copy, nlmsg_hdr((struct nl_msg *)msg), len);
+	for (unsigned int n = random_below(5); n && len > NLMSG_HDRLEN; n--) {
+		uint32_t at = NLMSG_HDRLEN + random_below(len - NLMSG_HDRLEN);
+
+		if (random_below(2))
+			at &= ~3u;	/* lengths and types of attributes */
+		copy[at] = random_below(3) ? random_below(16) : random_u32();
+	}
+	((struct nlmsghdr *)copy)->nlmsg_len = len;
+	((struct nlmsghdr *)copy)->nlmsg_flags = random_u32();
+	taken = parse_all((struct nlmsghdr *)copy);
+	free(copy);
+	return taken;
+}
+
+static void damaged_messages(void)
+{
+	struct nl_msg *msgs[] = {
+		info_msg(), job_msg(), event_msg(), caps_msg(), operate_msg(),
+		confirm_msg(), ack_msg(-EINVAL, true), ack_msg(-EINVAL, false),
+	};
+	unsigned long taken = 0;
+
+	for (int i = 0; i < 300000; i++)
+		taken += damage_and_parse(msgs[random_below(ARRAY_SIZE(msgs))]);
+	CHECK(taken > 10000);		/* it is not only the header that fails */
+	for (size_t i = 0; i < ARRAY_SIZE(msgs); i++)
+		nlmsg_free(msgs[i]);
+}
+
+KTAP_MAIN(T(whole_info), T(whole_job), T(whole_event), T(whole_caps),
+	  T(more_capabilities_than_room), T(operate_and_confirm),
+	  T(what_must_be_there), T(unknown_attributes), T(wrong_lengths), T(acks),
+	  T(attribute_at_fault), T(settings_survive), T(damaged_messages))

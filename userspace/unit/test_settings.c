@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ktap.h"
+#include "random.h"
+#include "replica-private.h"
+
+static struct replica_ctx *ctx;
+
+static int parse(const char *text, struct replica_settings *s)
+{
+	memset(s, 0, sizeof(*s));
+	return replica_settings_parse(ctx, text, s);
+}
+
+static void all_keys(void)
+{
+	struct replica_settings s;
+
+	CHECK_INT(parse("payload=shared,on_replica_error=stop,recovery=manual,"
+			"resync_rate=100,replica_timeout=500ms,region_size=1M", &s), 0);
+	CHECK(!replica_last_error(ctx));
+	CHECK_INT(s.present, 0x3f);
+	CHECK_INT(s.payload, DM_REPLICA_PAYLOAD_SHARED);
+	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_STOP);
+	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_MANUAL);
+	CHECK_INT(s.resync_rate, 100);
+	CHECK_INT(s.replica_timeout_ms, 500);
+	CHECK_INT(s.region_size, 1 << 20);
+}
+
+static void cim_names(void)
+{
+	struct replica_settings s;
+
+	CHECK_INT(parse("FailedCopyStopsHostIO=true,CopyRecoveryMode=3", &s), 0);
+	CHECK_INT(s.present, REPLICA_SETTING_ON_REPLICA_ERROR |
+		  REPLICA_SETTING_RECOVERY);
+	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_STOP);
+	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_MANUAL);
+	CHECK_INT(parse("FailedCopyStopsHostIO=false,CopyRecoveryMode=2", &s), 0);
+	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_TRACK);
+	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_AUTOMATIC);
+	CHECK_INT(parse("CopyRecoveryMode=4,TargetElementSupplier=1,"
+			"ThinProvisioningPolicy=7", &s), 0);
+	CHECK_INT(s.present, 0);
+}
+
+static void edges(void)
+{
+	struct replica_settings s;
+
+	CHECK_INT(parse("replica_timeout=0", &s), 0);
+	CHECK_INT(s.present, REPLICA_SETTING_REPLICA_TIMEOUT);
+	CHECK_INT(parse("replica_timeout=100", &s), 0);
+	CHECK_INT(s.replica_timeout_ms, 100);
+	CHECK_INT(parse("replica_timeout=1h", &s), 0);
+	CHECK_INT(s.replica_timeout_ms, 3600000);
+	CHECK_INT(parse("resync_rate=auto", &s), 0);
+	CHECK_INT(s.resync_rate, 0);
+	CHECK_INT(parse("resync_rate=1000000", &s), 0);
+	CHECK_INT(parse("region_size=4K", &s), 0);
+	CHECK_INT(parse("region_size=512M", &s), 0);
+	CHECK_INT(parse("payload=copy,payload=copy", &s), 0);
+	CHECK_INT(parse("recovery=manual,CopyRecoveryMode=3", &s), 0);
+}
+
+static void refused(void)
+{
+	static const struct {
+		const char *text;
+		const char *parameter;
+	} cases[] = {
+		{ "payload=both", "payload" }, { "payload=", "payload" },
+		{ "payload=Copy", "payload" }, { "payload=1", "payload" },
+		{ "payload", "payload" }, { "nonsense=1", "nonsense" },
+		{ "Payload=copy", "Payload" }, { "=1", "" },
+		{ "replica_timeout=99ms", "replica_timeout" },
+		{ "replica_timeout=2h", "replica_timeout" },
+		{ "replica_timeout=4294967396", "replica_timeout" },
+		{ "replica_timeout=-1", "replica_timeout" },
+		{ "resync_rate=0", "resync_rate" },
+		{ "resync_rate=1000001", "resync_rate" },
+		{ "resync_rate=1M", "resync_rate" },
+		{ "resync_rate=4294967297", "resync_rate" },
+		{ "region_size=3M", "region_size" },
+		{ "region_size=2K", "region_size" },
+		{ "region_size=1G", "region_size" },
+		{ "region_size=0", "region_size" },
+		{ "CopyPriority=1", "CopyPriority" },
+		{ "MaximumSkew=1", "MaximumSkew" },
+		{ "FailedCopyStopsHostIO=1", "FailedCopyStopsHostIO" },
+		{ "CopyRecoveryMode=5", "CopyRecoveryMode" },
+		{ "TargetElementSupplier=2", "TargetElementSupplier" },
+		{ "TargetElementSupplier=", "TargetElementSupplier" },
+		{ "ThinProvisioningPolicy=1", "ThinProvisioningPolicy" },
+		{ "payload=copy,payload=shared", "payload" },
+		{ "recovery=manual,CopyRecoveryMode=2", "CopyRecoveryMode" },
+		{ "FailedCopyStopsHostIO=true,on_replica_error=track",
+		  "on_replica_error" },
+		{ "payload=copy,", "ReplicationSettings" },
+		{ ",payload=copy", "ReplicationSettings" },
+		{ "", "ReplicationSettings" },
+	};
+	const struct replica_settings before = { .present = 1, .payload = 2 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct replica_settings s = before;
+		const struct replica_error *err;
+		const char *parameter;
+
+		ktap_case = cases[i].text;
+		CHECK_INT(replica_settings_parse(ctx, cases[i].text, &s),
+			  REPLICA_INVALID_PARAMETER);
+		err = replica_last_error(ctx);
+		if (!CHECK(err))
+			continue;
+		parameter = replica_error_parameter_info(err);
+		CHECK_STR(parameter ? parameter : "", cases[i].parameter);
+		CHECK_INT(replica_error_status_code(err), REPLICA_INVALID_PARAMETER);
+		CHECK(strlen(replica_error_description(err)) > 10);
+		CHECK(memcmp(&s, &before, sizeof(s)) == 0);
+	}
+}
+
+static void over_what_is_there(void)
+{
+	struct replica_settings s;
+
+	CHECK_INT(parse("payload=copy,recovery=manual", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "payload=shared", &s), 0);
+	CHECK_INT(s.payload, DM_REPLICA_PAYLOAD_SHARED);
+	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_MANUAL);
+}
+
+static void keys_are_listed(void)
+{
+	struct replica_settings s;
+	char text[128];
+	size_t n;
+
+	for (n = 0; replica_settings_key(n); n++) {
+		snprintf(text, sizeof(text), "%s=?", replica_settings_key(n));
+		CHECK_INT(parse(text, &s), REPLICA_INVALID_PARAMETER);
+		CHECK(!strstr(replica_error_description(replica_last_error(ctx)),
+			      "unknown"));
+	}
+	CHECK_INT(n, 10);
+}
+
+static void too_long(void)
+{
+	struct replica_settings s;
+	char text[5000];
+
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	CHECK_INT(parse(text, &s), REPLICA_INVALID_PARAMETER);
+	memcpy(text, "payload=", 8);
+	text[900] = '\0';
+	CHECK_INT(parse(text, &s), REPLICA_INVALID_PARAMETER);
+	CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "payload");
+}
+
+/* Whatever is accepted is within bounds. */
+static void random_text(void)
+{
+	static const char *const words[] = {
+		"=", ",", "copy", "shared", "auto", "stop", "manual", "1M", "500ms",
+		"0", "4", "3", "true", "99999999999", "-", ".", "s", "%s%n", "\xff",
+		" ",
+	};
+	unsigned int accepted = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		struct replica_settings s;
+		const char *key, *why;
+		char text[512] = "";
+
+		for (unsigned int n = 1 + random_below(3); n; n--) {
+			strcat(text, replica_settings_key(random_below(10)));
+			strcat(text, "=");
+			for (unsigned int m = 1 + random_below(8) / 6; m; m--)
+				strcat(text, words[random_below(ARRAY_SIZE(words))]);
+			if (n > 1)
+				strcat(text, ",");
+		}
+		if (parse(text, &s)) {
+			CHECK_INT(s.present, 0);
+			continue;
+		}
+		accepted++;
+		CHECK_INT(replica_settings_validate(&s, &key, &why), 0);
+	}
+	CHECK(accepted > 1000);
+}
+
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(all_keys), T(cim_names), T(edges), T(refused),
+		T(over_what_is_there), T(keys_are_listed), T(too_long),
+		T(random_text),
+	};
+	int r;
+
+	ctx = replica_ctx_new();
+	r = ktap_run(tests, ARRAY_SIZE(tests));
+	replica_ctx_free(ctx);
+	return r;
+}

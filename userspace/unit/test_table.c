@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+
+#include "ktap.h"
+#include "random.h"
+#include "table.h"
+
+static struct replica_table plain(void)
+{
+	struct replica_table t = {
+		.origin = "8:16", .replica = "8:32", .meta = "-",
+		.mode = DM_REPLICA_MODE_SYNC,
+	};
+
+	return t;
+}
+
+static void shortest(void)
+{
+	struct replica_table t = plain();
+	char line[256];
+
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_STR(line, "8:16 8:32 - sync 0");
+}
+
+static void longest(void)
+{
+	struct replica_table t = plain();
+	char line[256];
+
+	t.skip_copy = true;
+	t.settings = (struct replica_settings){
+		.present = 0x3f, .payload = DM_REPLICA_PAYLOAD_SHARED,
+		.on_replica_error = DM_REPLICA_ON_ERROR_STOP,
+		.recovery = DM_REPLICA_RECOVERY_MANUAL, .resync_rate = 250,
+		.replica_timeout_ms = 5000, .region_size = 1 << 20,
+	};
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_STR(line, "8:16 8:32 - sync 14 sync skip region_size 2048 payload shared resync_rate 250 recovery manual on_replica_error stop replica_timeout 5000");
+	t.settings.resync_rate = 0;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_HAS(line, "resync_rate auto");
+}
+
+static void build_refuses(void)
+{
+	static const char *const legs[] = {
+		"", "a b", "a\tb", "a\nb", "a\\b", "\xff",
+	};
+	struct replica_table t;
+	char line[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(legs); i++) {
+		t = plain();
+		strcpy(t.replica, legs[i]);
+		CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+		t = plain();
+		strcpy(t.origin, legs[i]);
+		CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+		t = plain();
+		strcpy(t.meta, legs[i]);
+		CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	}
+	t = plain();
+	memset(t.origin, 'x', sizeof(t.origin));	/* no end */
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	t = plain();
+	t.mode = 0;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	t.mode = 5;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	t = plain();
+	t.settings.present = REPLICA_SETTING_REGION_SIZE;
+	t.settings.region_size = 12345;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+}
+
+static void no_room(void)
+{
+	struct replica_table t = plain();
+	char line[19];
+
+	CHECK_INT(replica_table_build(&t, line, 19), 0);
+	for (size_t room = 0; room < 19; room++)
+		CHECK_INT(replica_table_build(&t, line, room), -ENOSPC);
+}
+
+static void parse_kernel_line(void)
+{
+	struct replica_table t;
+	const char *why;
+
+	CHECK_INT(replica_table_parse("254:0 254:16 - sync 14 region_size 2048 sync full payload copy resync_rate auto recovery automatic on_replica_error track replica_timeout 30000",
+				      &t, &why), 0);
+	CHECK_STR(t.origin, "254:0");
+	CHECK_STR(t.replica, "254:16");
+	CHECK_STR(t.meta, "-");
+	CHECK_INT(t.mode, DM_REPLICA_MODE_SYNC);
+	CHECK(!t.skip_copy);
+	CHECK_INT(t.settings.present, 0x3f);
+	CHECK_INT(t.settings.region_size, 1 << 20);
+	CHECK_INT(t.settings.resync_rate, 0);
+	CHECK_INT(t.settings.replica_timeout_ms, 30000);
+}
+
+static void parse_refuses(void)
+{
+	static const struct {
+		const char *line;
+		const char *why;
+	} cases[] = {
+		{ "", "leg" }, { "a", "leg" }, { "a b", "leg" },
+		{ "a b -", "mode" }, { "a b - Sync 0", "mode" },
+		{ "a b - 2 0", "mode" },
+		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
+		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
+		{ "a b - sync 16", "number" },
+		{ "a b - sync 18446744073709551618", "number" },
+		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
+		{ "a b - sync 2 sync", "fewer" },
+		{ "a b - sync 4 sync skip payload", "fewer" },
+		{ "a b - sync 2 sync skip payload copy", "more" },
+		{ "a b - sync 2 nosync 1", "unknown" },
+		{ "a b - sync 4 sync skip sync skip", "repeated" },
+		{ "a b - sync 2 sync maybe", "value" },
+		{ "a b - sync 2 payload Copy", "value" },
+		{ "a b - sync 2 resync_rate 0", "value" },
+		{ "a b - sync 2 resync_rate 1M", "value" },
+		{ "a b - sync 2 resync_rate 1000001", "value" },
+		{ "a b - sync 2 region_size 2049", "power" },
+		{ "a b - sync 2 region_size 4", "power" },
+		{ "a b - sync 2 region_size 2097152", "value" },
+		{ "a b - sync 2 replica_timeout 99", "100ms" },
+		{ "a b - sync 2 replica_timeout 3600001", "value" },
+		{ "a\\b b - sync 0", "leg" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct replica_table t;
+		const char *why = NULL;
+
+		ktap_case = cases[i].line;
+		CHECK_INT(replica_table_parse(cases[i].line, &t, &why), -EINVAL);
+		CHECK_HAS(why, cases[i].why);
+	}
+}
+
+static void parse_too_long(void)
+{
+	static char line[70000];
+	struct replica_table t;
+	const char *why;
+
+	memset(line, 'a', sizeof(line) - 1);
+	CHECK_INT(replica_table_parse(line, &t, &why), -EINVAL);
+	line[200] = '\0';
+	CHECK_INT(replica_table_parse(line, &t, &why), -EINVAL);
+	CHECK_HAS(why, "leg");
+}
+
+static struct replica_table random_table(void)
+{
+	struct replica_table t = plain();
+	struct replica_settings *s = &t.settings;
+
+	t.mode = DM_REPLICA_MODE_SYNC + random_below(3);
+	t.skip_copy = random_below(2);
+	s->present = random_below(64);
+	if (s->present & REPLICA_SETTING_PAYLOAD)
+		s->payload = 1 + random_below(2);
+	if (s->present & REPLICA_SETTING_ON_REPLICA_ERROR)
+		s->on_replica_error = 1 + random_below(2);
+	if (s->present & REPLICA_SETTING_RECOVERY)
+		s->recovery = 2 + random_below(2);
+	if (s->present & REPLICA_SETTING_RESYNC_RATE)
+		s->resync_rate = random_below(DM_REPLICA_RATE_MAX + 1);
+	if (s->present & REPLICA_SETTING_REPLICA_TIMEOUT)
+		s->replica_timeout_ms = random_below(2) *
+					(100 + random_below(3599901));
+	if (s->present & REPLICA_SETTING_REGION_SIZE)
+		s->region_size = 4096ULL << random_below(18);
+	return t;
+}
+
+static void round_trip(void)
+{
+	for (int i = 0; i < 20000; i++) {
+		struct replica_table t = random_table(), back;
+		const char *why = "";
+		char line[512];
+
+		CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+		if (!CHECK_INT(replica_table_parse(line, &back, &why), 0))
+			printf("# %s: %s\n", line, why);
+		CHECK_STR(back.origin, t.origin);
+		CHECK_STR(back.replica, t.replica);
+		CHECK_STR(back.meta, t.meta);
+		CHECK_INT(back.mode, t.mode);
+		CHECK_INT(back.skip_copy, t.skip_copy);
+		CHECK(memcmp(&back.settings, &t.settings, sizeof(t.settings)) == 0);
+	}
+}
+
+/* A line with a byte changed is refused, or a table that can be built again. */
+static void random_damage(void)
+{
+	unsigned int accepted = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		struct replica_table t = random_table(), back;
+		char line[512], again[512];
+		const char *why = NULL;
+
+		replica_table_build(&t, line, sizeof(line));
+		for (unsigned int n = 1 + random_below(3); n; n--)
+			line[random_below(strlen(line))] = 1 + random_below(255);
+		if (replica_table_parse(line, &back, &why)) {
+			CHECK(why);
+			continue;
+		}
+		accepted++;
+		CHECK_INT(replica_table_build(&back, again, sizeof(again)), 0);
+	}
+	CHECK(accepted > 1000);
+}
+
+KTAP_MAIN(T(shortest), T(longest), T(build_refuses), T(no_room),
+	  T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
+	  T(round_trip), T(random_damage))
