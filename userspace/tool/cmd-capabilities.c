@@ -18,6 +18,30 @@ static void show_numbers(struct out *out, struct out_key key, enum replica_enum 
 	out_end(out);
 }
 
+static bool contains(const uint16_t *values, size_t count, uint16_t value)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (values[i] == value)
+			return true;
+	return false;
+}
+
+/* People are told what force adds, programs all that is possible with it. */
+static void show_forced(struct out *out, const struct replica_capabilities *caps)
+{
+	uint16_t added[REPLICA_CAPS_MAX];
+	size_t count = 0, i;
+
+	for (i = 0; i < caps->nr_operations_force; i++)
+		if (!contains(caps->operations, caps->nr_operations, caps->operations_force[i]))
+			added[count++] = caps->operations_force[i];
+	show_numbers(out, KEY_JSON("OperationsWithForce"), REPLICA_ENUM_OPERATION,
+		     caps->operations_force, caps->nr_operations_force);
+	show_numbers(out, KEY_TEXT("Possible with --force"), REPLICA_ENUM_OPERATION, added, count);
+}
+
 static int capabilities_run(struct cli *cli)
 {
 	const char *name = cli->nr_args ? cli->args[0] : NULL;
@@ -42,9 +66,7 @@ static int capabilities_run(struct cli *cli)
 	if (caps->name) {
 		show_numbers(out, KEY("SupportedOperations", "Possible in this state", NULL),
 			     REPLICA_ENUM_OPERATION, caps->operations, caps->nr_operations);
-		show_numbers(out, KEY("OperationsWithForce", "Possible with --force", NULL),
-			     REPLICA_ENUM_OPERATION, caps->operations_force,
-			     caps->nr_operations_force);
+		show_forced(out, caps);
 	}
 	status = report_finish(cli, out, ret);
 	replica_capabilities_free(caps);

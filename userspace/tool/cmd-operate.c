@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl suspend, resume, fracture, split, resync, abort, activate, deactivate */
+#include <stdlib.h>
+
+#include "hint.h"
 #include "report.h"
 #include "show.h"
 
@@ -11,6 +14,19 @@ static const struct option force_table[] = {
 	OPTION_FLAG(struct operate_options, force, "force",
 		    "Copy everything anew, though the replica is synchronized"),
 };
+
+static int refused(struct cli *cli, struct out *out, int ret, enum dm_replica_operation operation)
+{
+	const struct replica_error *err = replica_last_error(cli->ctx);
+	char *hint = NULL;
+	int status;
+
+	if (cli->command->nr_options && err && replica_error_sm_code(err) == REPLICA_SM_IN_USE)
+		hint = hint_force(cli->args[0], operation);
+	status = report_failure(cli, out, ret, cli->args[0], hint);
+	free(hint);
+	return status;
+}
 
 static int operate(struct cli *cli, enum dm_replica_operation operation)
 {
@@ -25,7 +41,7 @@ static int operate(struct cli *cli, enum dm_replica_operation operation)
 	out_enum(out, KEY_JSON("Operation"), operation,
 		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
 	if (ret && ret != REPLICA_JOB_STARTED)
-		return report_failure(cli, out, ret, name, NULL);
+		return refused(cli, out, ret, operation);
 	state_name = replica_enum_name(REPLICA_ENUM_COPY_STATE, state);
 	out_enum(out, KEY_JSON("CopyState"), state, state_name);
 	if (job)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "hint.h"
 #include "memory.h"
 #include "suggest.h"
@@ -84,15 +85,30 @@ static char *hint_not_found(struct replica_ctx *ctx, const char *name)
 	return text;
 }
 
+/* The command that does an operation, NULL: none. */
+static const char *operation_command(unsigned int operation)
+{
+	const char *name = replica_enum_name(REPLICA_ENUM_OPERATION, operation);
+	size_t i;
+
+	for (i = 0; commands[i]; i++)
+		if (!strcasecmp(commands[i]->name, name))
+			return commands[i]->name;
+	return NULL;
+}
+
 /* "resync, activate", of the operations that the state allows. */
 static char *operation_list(const struct replica_capabilities *caps)
 {
 	char *list = mem_text(""), *longer;
+	const char *command;
 	size_t i;
 
 	for (i = 0; i < caps->nr_operations; i++) {
-		longer = mem_format("%s%s%s", list, *list ? ", " : "",
-				    replica_enum_name(REPLICA_ENUM_OPERATION, caps->operations[i]));
+		command = operation_command(caps->operations[i]);
+		if (!command)
+			continue;
+		longer = mem_format("%s%s%s", list, *list ? ", " : "", command);
 		free(list);
 		list = longer;
 	}
@@ -112,6 +128,32 @@ static char *hint_state(struct replica_ctx *ctx, const char *name)
 			  *operations ? operations : "nothing but detach and remove");
 	free(operations);
 	replica_capabilities_free(caps);
+	return text;
+}
+
+static bool contains(const uint16_t *values, size_t count, unsigned int value)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (values[i] == value)
+			return true;
+	return false;
+}
+
+char *hint_force(const char *name, unsigned int operation)
+{
+	struct replica_ctx *ctx = replica_ctx_new();
+	struct replica_capabilities *caps = NULL;
+	char *text = NULL;
+
+	if (ctx && !replica_capabilities(ctx, name, &caps) &&
+	    !contains(caps->operations, caps->nr_operations, operation) &&
+	    contains(caps->operations_force, caps->nr_operations_force, operation))
+		text = mem_format("'%s' is %s; use --force if that is meant", name,
+				  replica_enum_name(REPLICA_ENUM_COPY_STATE, caps->copy_state));
+	replica_capabilities_free(caps);
+	replica_ctx_free(ctx);
 	return text;
 }
 

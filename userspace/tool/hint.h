@@ -7,6 +7,8 @@
 
 /* For an error of the library about the replica name (or NULL); NULL: none known. */
 char *hint_make(const struct replica_error *err, const char *name);
+/* For an operation that the state of name allows with --force only; NULL: it is not one. */
+char *hint_force(const char *name, unsigned int operation);
 /* For what a preflight of two devices found; NULL: none known.  Both are to be freed. */
 char *hint_finding(const struct replica_finding *finding, const char *source, const char *target);
 

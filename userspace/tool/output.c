@@ -244,6 +244,14 @@ void out_also(struct out *out, const char *sentence)
 	node_append(out->also, node);
 }
 
+/* NULL, which leaves the line out, for a text that only repeats the sentence. */
+static const char *lower_lead(const struct out_error *error)
+{
+	if (error->sentence && error->lower && !strcmp(error->sentence, error->lower))
+		return NULL;
+	return error->from_kernel ? "  kernel:  " : "  cause:   ";
+}
+
 /* The labels are the leads of the lines on stderr. */
 void out_error(struct out *out, const struct out_error *error)
 {
@@ -260,8 +268,7 @@ void out_error(struct out *out, const struct out_error *error)
 	out_number(out, KEY_JSON("StatusCode"), error->return_value);
 	out_number(out, KEY_JSON("SMErrorSource"), error->source);
 	out_number(out, KEY_JSON("SMErrorCode"), error->code);
-	out_string(out, KEY("SMMessage", error->from_kernel ? "  kernel:  " : "  cause:   ", NULL),
-		   error->lower);
+	out_string(out, KEY("SMMessage", lower_lead(error), NULL), error->lower);
 	out_string(out, KEY("SMDetails", out->also->first ? NULL : "  details: ", NULL),
 		   error->details);
 	out_string(out, KEY("Hint", "  hint:    ", NULL), error->hint);

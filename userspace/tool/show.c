@@ -64,6 +64,8 @@ char *show_job_text(const struct replica_job *job, uint64_t rate)
 {
 	char done[TEXT_LEN], total[TEXT_LEN], speed[TEXT_LEN], left[TEXT_LEN];
 
+	if (!job->bytes_total)
+		return mem_text("nothing to copy");
 	human_bytes(done, sizeof(done), job->bytes_done);
 	human_bytes(total, sizeof(total), job->bytes_total);
 	human_bytes(speed, sizeof(speed), rate);
