@@ -90,12 +90,15 @@ static bool ring_take(struct replica_event_ring *ring, struct replica_event *eve
 /**
  * replica_event_raise - number an event, keep it, and have it sent soon
  * @replica: what it happened to
- * @event: type and its details; seq and time_ms are filled in here
+ * @event: type and its details; seq and time_ms are filled in here, and the
+ *	present state where none is given
  *
  * Any context.  Takes the event lock only.
  */
 void replica_event_raise(struct replica *replica, struct replica_event *event)
 {
+	if (!event->state)
+		event->state = READ_ONCE(replica->state);
 	if (!ring_put(replica->events, event))
 		replica_count(replica, DM_REPLICA_C_EVENTS_DROPPED, 1);
 	queue_work(replica->wq, &replica->event_work);
