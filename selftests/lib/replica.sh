@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154
+#
+# For the tests of the target itself; sourced after ktap.sh and dev.sh. A replica named
+# NAME is /dev/mapper/NAME.
+#
+#	new_mirror NAME ORIGIN REPLICA [FEATURE VALUE]...	removed at the end
+#	mirror_table ORIGIN REPLICA [FEATURE VALUE]...		its table line
+#	reload NAME TABLE	suspend, load, resume
+#	status NAME KEY		a value of the status line
+#	is NAME STATE		for wait_for; in_sync NAME is NAME Synchronized
+#	synced NAME		waits until it is in step
+#	message NAME WORD...	message that has to be refused: refuse message ...
+#	at_least A B, at_most A B	compare numbers
+#	twins MIB [BLOCK_SIZE]	$origin and $replica, equal
+#	put DEVICE FIRST_MIB COUNT_MIB	random bytes, direct, not flushed
+#	spray DEVICE [FIO OPTION]...	random writes, the data read back and verified
+#	start_load DEVICE [FIO OPTION]..., stop_load	the same in the background
+#	timed MAX CMD...	fails when CMD takes longer than MAX seconds
+#	holed DEVICE FIRST COUNT	table of a linear mapping in which sectors fail
+
+# mirror_table ORIGIN REPLICA [FEATURE VALUE]...: as long as the origin, or $mirror_sectors.
+mirror_table()
+{
+	local origin=$1 replica=$2
+	shift 2
+	echo "0 ${mirror_sectors:-$(dev_sectors "$origin")} replica $origin $replica - sync $# $*"
+}
+
+new_mirror()
+{
+	local name=$1
+	shift
+	say "+ mirror $name: $*"
+	dmsetup create "$name" --table "$(mirror_table "$@")"
+	defer dm_gone "$name"
+}
+
+reload()
+{
+	say "+ reload $1: $2"
+	dmsetup suspend "$1"
+	dmsetup load "$1" --table "$2"
+	dmsetup resume "$1"
+}
+
+# status NAME KEY
+status()
+{
+	local line
+	line="$(dmsetup status "$1") "
+	[[ $line == *" $2="* ]] || fail "the status of $1 has no $2: $line"
+	line=${line#* "$2"=}
+	echo "${line%% *}"
+}
+
+is()
+{
+	[[ $(status "$1" state) == "$2" ]]
+}
+
+in_sync()
+{
+	is "$1" Synchronized
+}
+
+# status_is NAME KEY VALUE
+status_is()
+{
+	[[ $(status "$1" "$2") == "$3" ]]
+}
+
+# synced NAME [SECONDS]
+synced()
+{
+	wait_for "${2:-60}" "$1 to be in step" in_sync "$1"
+	same "dirty_regions" "$(status "$1" dirty_regions)" 0
+	same "percent" "$(status "$1" percent)" 100
+	same "consistent_now" "$(status "$1" consistent_now)" 1
+}
+
+# idle NAME: nothing is under way; for the end of a scenario.
+idle()
+{
+	wait_for 20 "no write of $1 to be under way" status_is "$1" inflight 0
+	wait_for 20 "no given-up request of $1 to be out" status_is "$1" detached 0
+}
+
+message()
+{
+	local name=$1
+	shift
+	POSIXLY_CORRECT=1 dmsetup message "$name" 0 "$@" 2>&1
+}
+
+# last_job NAME: its line in the message jobs.
+last_job()
+{
+	message "$1" jobs | tail -n 1
+}
+
+# job_field NAME N: 1 id, 2 type, 3 state, 4 percent, 5 done, 6 total, 9 error
+job_field()
+{
+	last_job "$1" | cut -d' ' -f"$2"
+}
+
+at_least()
+{
+	(($2 >= $3)) || fail "$1 is $2, expected $3 or more"
+}
+
+at_most()
+{
+	(($2 <= $3)) || fail "$1 is $2, expected $3 or less"
+}
+
+# twins MIB [BLOCK_SIZE]: $origin and $replica, loop devices with the same random bytes.
+twins()
+{
+	new_loop origin "$1M" "${2:-512}"
+	new_loop replica "$1M" "${2:-512}"
+	put "$origin" 0 "$1"
+	run dd if="$origin" of="$replica" bs=1M iflag=direct oflag=direct status=none
+}
+
+# put DEVICE FIRST_MIB COUNT_MIB: random bytes, direct, not flushed.
+put()
+{
+	run dd if=/dev/urandom of="$1" bs=1M seek="$2" count="$3" oflag=direct conv=notrunc \
+		status=none
+}
+
+spray()
+{
+	local device=$1
+	shift
+	run fio --name=spray --filename="$device" --direct=1 --rw=randwrite --bsrange=4k-64k \
+		--ioengine=libaio --iodepth=8 --size=8M --verify=crc32c --verify_fatal=1 --thread \
+		--minimal --output=/dev/null "$@"
+}
+
+start_load()
+{
+	local device=$1
+	shift
+	load_out=$dev_dir/load-$BASHPID
+	fio --name=load --filename="$device" --direct=1 --rw=randwrite --bs=4k --ioengine=libaio \
+		--iodepth=8 --size=16M --time_based --runtime=600 --output="$load_out" "$@" &
+	load_pid=$!
+	defer rm -f "$load_out"
+	defer end_load "$load_pid"
+	wait_for 30 "the load to write to ${device##*/}" wrote "$device"
+}
+
+wrote()
+{
+	(($(status "${1##*/}" writes) > 0))
+}
+
+end_load()
+{
+	kill -INT "$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
+}
+
+# stop_load: fails when the load saw an error.
+stop_load()
+{
+	kill -0 "$load_pid" || fail "the load has ended by itself"
+	end_load "$load_pid"
+	say "$(grep -m1 'err=' "$load_out")"
+	grep -q 'err= 0' "$load_out" || fail "the load saw an error: $(grep -E 'err=|fio:' "$load_out")"
+}
+
+# timed MAX CMD...
+timed()
+{
+	local max=$1 begin took
+	shift
+	begin=$(date +%s%N)
+	run "$@"
+	took=$((($(date +%s%N) - begin) / 1000000))
+	say "took $took ms: $*"
+	((took <= max * 1000)) || fail "took $took ms, more than $max s: $*"
+}
+
+# holed DEVICE FIRST COUNT
+holed()
+{
+	local sectors behind=$(($2 + $3))
+	sectors=$(dev_sectors "$1")
+	(($2 == 0)) || echo "0 $2 linear $1 0"
+	echo "$2 $3 error"
+	((behind >= sectors)) || echo "$behind $((sectors - behind)) linear $1 $behind"
+}
