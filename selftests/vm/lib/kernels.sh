@@ -4,7 +4,7 @@
 # Kernels to boot: Debian's, named by series, or a directory with one that was
 # built by hand. Each becomes a cached directory
 #
-#	vmlinuz          the image
+#	kernel           the image, uncompressed when that can be booted
 #	release          what uname -r says
 #	lib/modules/     the modules, uncompressed
 #	modules.erofs    the same as an image
@@ -71,6 +71,11 @@ finish_kernel()
 	local tmp=$1 release dir
 	release=$(basename "$tmp"/lib/modules/*)
 	echo "$release" >"$tmp/release"
+	if "$vm_dir/lib/extract-vmlinux" "$tmp/vmlinuz" "$tmp/kernel"; then
+		rm "$tmp/vmlinuz"
+	else
+		mv "$tmp/vmlinuz" "$tmp/kernel"
+	fi
 	for dir in $hardware_dirs; do
 		rm -rf "$tmp/lib/modules/$release/$dir"
 	done

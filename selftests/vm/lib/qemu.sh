@@ -17,7 +17,7 @@ kvm_boots()
 		(cd "$work/probe" && find . | cpio --quiet -o -H newc) | cat "$kernel/initrd" - >"$work/probe.img"
 		(timeout -k 1 8 qemu-system-x86_64 -nodefaults -no-user-config -display none \
 			-no-reboot -M q35 -accel kvm -cpu host -m 512 \
-			-kernel "$kernel/vmlinuz" -initrd "$work/probe.img" \
+			-kernel "$kernel/kernel" -initrd "$work/probe.img" \
 			-append "console=ttyS0 panic=-1" -serial "file:$work/probe.log" </dev/null; true) >/dev/null 2>&1
 		if grep -qs KVM-BOOTS "$work/probe.log"; then
 			echo yes >"$answer.$$"
@@ -83,7 +83,7 @@ assemble()
 	local work=$1 kernel=$2 root=$3
 	accelerator "$kernel" "$work"
 	qemu_args+=(-nodefaults -no-user-config -display none -no-reboot -M q35 -m "$opt_mem"
-		-kernel "$kernel/vmlinuz" -initrd "$work/initrd.img"
+		-kernel "$kernel/kernel" -initrd "$work/initrd.img"
 		-append "$(kernel_cmdline)" -serial "file:$work/console" -device virtio-serial-pci)
 	user_disks "$work"
 	image_drive vmroot "$root"
