@@ -173,6 +173,15 @@ static int call_message(struct message_call *call, const char *name)
 	return -EINVAL;
 }
 
+static void log_refusal(struct message_call *call, const char *message, int error)
+{
+	char name[DM_REPLICA_NAME_LEN];
+
+	replica_registry_name(call->replica, name, NULL);
+	DMWARN("%s: message %.*s refused: %s (%d)", name, REPLICA_MESSAGE_ECHO, message,
+	       call->error ?: "no reason given", error);
+}
+
 /**
  * replica_message - the message method of the target
  * @ti: the target
@@ -197,9 +206,8 @@ int replica_message(struct dm_target *ti, unsigned int argc, char **argv, char *
 	int r;
 
 	r = operation ? call_operation(&call, operation) : call_message(&call, argv[0]);
-	replica_put(call.replica);
 	if (r < 0)
-		DMWARN("%s: message %.*s refused: %s (%d)", dm_table_device_name(ti->table),
-		       REPLICA_MESSAGE_ECHO, argv[0], call.error ?: "no reason given", r);
+		log_refusal(&call, argv[0], r);
+	replica_put(call.replica);
 	return r;
 }
