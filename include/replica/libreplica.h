@@ -36,6 +36,7 @@
 #include <stdint.h>
 
 #include <linux/dm-replica.h>
+#include <replica/values.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,43 +48,6 @@ extern "C" {
 
 /* Version of the library in use, "1.0.0". */
 const char *replica_version(void);
-
-/* ------------------------------------------------------------------------ */
-/* Return values */
-
-/* The list of CreateReplica, complete. */
-enum replica_return {
-	REPLICA_SUCCESS = 0,
-	REPLICA_NOT_SUPPORTED = 1,
-	REPLICA_UNSPECIFIED_ERROR = 2,
-	REPLICA_TIMEOUT = 3,
-	REPLICA_FAILED = 4,
-	REPLICA_INVALID_PARAMETER = 5,
-	REPLICA_NOT_FOUND = 8,
-	REPLICA_JOB_STARTED = 4096,
-	REPLICA_ACCESS_DENIED = 40001,
-	REPLICA_NO_RESOURCES = 40002,
-	REPLICA_CACHE_OUT_OF_DATE = 40003,
-};
-
-/*
- * SMErrorCode for "In Use", which CreateReplica's own list lacks: such a call
- * returns REPLICA_FAILED with this code in the error.  Any other SMErrorCode is
- * a positive errno, or 0 when no system call was at fault.
- */
-#define REPLICA_SM_IN_USE	6
-
-/* Name of a return value as Microsoft prints it, "Object Not Found". */
-const char *replica_return_name(int ret);
-
-/*
- * Exit status of a program for a return value: 0 for 0 and 4096; 1, 2, 3, 4, 5
- * and 8 for themselves; 11, 12, 13 for 40001, 40002, 40003.
- */
-int replica_return_exit_status(int ret);
-
-/* Return value for a positive or negative errno; 0 for 0. */
-int replica_return_from_errno(int err);
 
 /* ------------------------------------------------------------------------ */
 /* Context and error */
@@ -125,62 +89,6 @@ const char *replica_error_sm_message(const struct replica_error *err);
 const char *replica_error_sm_details(const struct replica_error *err);
 
 /* ------------------------------------------------------------------------ */
-/* Names of numbers */
-
-enum replica_sync_type {
-	REPLICA_SYNC_TYPE_MIRROR = 6,
-	REPLICA_SYNC_TYPE_SNAPSHOT = 7,
-	REPLICA_SYNC_TYPE_CLONE = 8,
-	REPLICA_SYNC_TYPE_TOKENIZED_CLONE = 9,
-};
-
-/* Event types of enum dm_replica_event_type, and those of the library. */
-enum replica_event_type {
-	REPLICA_EVENT_SNAPSHOT = 256,	/* the whole state of one replica, "info" */
-	REPLICA_EVENT_LOST,		/* events were lost; snapshots follow */
-};
-
-enum replica_severity {
-	REPLICA_SEVERITY_INFO = 2,	/* CIM PerceivedSeverity */
-	REPLICA_SEVERITY_WARNING = 3,
-	REPLICA_SEVERITY_ERROR = 5,
-};
-
-enum replica_enum {
-	REPLICA_ENUM_COPY_STATE,	/* enum dm_replica_copy_state */
-	REPLICA_ENUM_PROGRESS,		/* enum dm_replica_progress */
-	REPLICA_ENUM_MODE,		/* enum dm_replica_mode */
-	REPLICA_ENUM_SYNC_TYPE,		/* enum replica_sync_type */
-	REPLICA_ENUM_OPERATION,		/* enum dm_replica_operation */
-	REPLICA_ENUM_JOB_TYPE,		/* enum dm_replica_job_type */
-	REPLICA_ENUM_JOB_STATE,		/* enum dm_replica_job_state */
-	REPLICA_ENUM_EVENT_TYPE,	/* the two event enumerations */
-	REPLICA_ENUM_PAYLOAD,		/* enum dm_replica_payload */
-	REPLICA_ENUM_ON_ERROR,		/* enum dm_replica_on_error */
-	REPLICA_ENUM_RECOVERY,		/* enum dm_replica_recovery */
-	REPLICA_ENUM_REPLICATION_TYPE,	/* SupportedReplicationTypes, 2 to 25 */
-	REPLICA_ENUM_SEVERITY,		/* enum replica_severity */
-	REPLICA_ENUM_CHECK,		/* enum replica_check_code */
-
-	REPLICA_ENUM_COUNT
-};
-
-/* Name of a value, "Synchronized"; "Unknown" when it has none.  Never NULL. */
-const char *replica_enum_name(enum replica_enum which, unsigned int value);
-
-/*
- * Value of a name.  Letter case does not matter, nor do "-", "_" and blanks
- * ("requires-resync" is "Requires Resync"); a decimal number that is in the
- * table is accepted too.  Returns 0, or -ENOENT.
- */
-int replica_enum_value(enum replica_enum which, const char *name,
-		       unsigned int *value);
-
-/* The index-th entry (from 0) of a table: 0, or -ENOENT after the last. */
-int replica_enum_entry(enum replica_enum which, size_t index,
-		       unsigned int *value, const char **name);
-
-/* ------------------------------------------------------------------------ */
 /* Settings */
 
 enum replica_setting {			/* bits of "present" */
@@ -190,6 +98,7 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_RESYNC_RATE = 1u << 3,
 	REPLICA_SETTING_REPLICA_TIMEOUT = 1u << 4,
 	REPLICA_SETTING_REGION_SIZE = 1u << 5,	/* when created only */
+	REPLICA_SETTING_DISCARD = 1u << 6,	/* when created only, never reported */
 };
 
 /* Only members whose bit is in "present" have a meaning. */
@@ -201,12 +110,13 @@ struct replica_settings {
 	uint32_t resync_rate;		/* MiB/s, 0: automatic */
 	uint32_t replica_timeout_ms;	/* 0: wait for ever */
 	uint64_t region_size;		/* bytes */
+	uint32_t discard;		/* enum replica_discard */
 };
 
 /*
  * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
- * on_replica_error, recovery, resync_rate, replica_timeout, region_size, and the
- * CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4),
+ * on_replica_error, recovery, resync_rate, replica_timeout, region_size, discard,
+ * and the CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4),
  * TargetElementSupplier and ThinProvisioningPolicy (values that an existing
  * target allows).  A key given twice, under either name, must say the same.
  * Fails with REPLICA_INVALID_PARAMETER and the key in ParameterInfo;
@@ -348,29 +258,6 @@ int replica_list(struct replica_ctx *ctx, struct replica_info **list);
 
 /* ------------------------------------------------------------------------ */
 /* Preflight */
-
-enum replica_check_code {
-	REPLICA_CHECK_NOT_FOUND = 1,	/* there is no such device */
-	REPLICA_CHECK_NOT_BLOCK,	/* not a block device */
-	REPLICA_CHECK_SAME_DEVICE,	/* source and target are one device */
-	REPLICA_CHECK_OVERLAP,		/* one is part of, or lies on, the other */
-	REPLICA_CHECK_TOO_SMALL,	/* the target is smaller than the source */
-	REPLICA_CHECK_EMPTY,		/* a device has no size */
-	REPLICA_CHECK_READ_ONLY,
-	REPLICA_CHECK_MOUNTED,
-	REPLICA_CHECK_SWAP,
-	REPLICA_CHECK_HOLDERS,		/* in use by other block devices */
-	REPLICA_CHECK_OPEN,		/* opened exclusively by somebody */
-	REPLICA_CHECK_SIGNATURE,	/* the target carries data of some kind */
-	REPLICA_CHECK_IN_REPLICA,	/* already a leg of a replica */
-	REPLICA_CHECK_NAME_TAKEN,
-	REPLICA_CHECK_NAME_BAD,
-	REPLICA_CHECK_BLOCK_SIZE,	/* logical block sizes differ */
-	REPLICA_CHECK_LARGER,		/* the target is larger: its end is not used */
-	REPLICA_CHECK_PERMISSION,	/* a device could not be examined */
-	REPLICA_CHECK_MODULE,		/* the kernel module is not loaded */
-	REPLICA_CHECK_POOL_IGNORED,	/* pool given beside a target volume */
-};
 
 /* One result of a preflight.  Freed by replica_finding_free(). */
 struct replica_finding {

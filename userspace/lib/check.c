@@ -5,7 +5,6 @@
  * itself later, so what happens in between is still caught there.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -96,7 +95,7 @@ static void check_overlap(struct replica_check *c)
 
 static void check_sizes(struct replica_check *c)
 {
-	uint64_t have = c->target.size, want = c->source.size;
+	unsigned long long have = c->target.size, want = c->source.size;
 	enum replica_check_code code = REPLICA_CHECK_TOO_SMALL;
 	char found[32], expected[48];
 	struct replica_finding *f;
@@ -113,11 +112,11 @@ static void check_sizes(struct replica_check *c)
 		code = REPLICA_CHECK_LARGER;
 	f = replica_finding_add(c, code, REPLICA_PARAM_TARGET,
 				code == REPLICA_CHECK_LARGER ?
-				"%s has %" PRIu64 " bytes, more than the %" PRIu64 " bytes of %s: its end is not used" :
-				"%s has %" PRIu64 " bytes, less than the %" PRIu64 " bytes of %s",
+				"%s has %llu bytes, more than the %llu of %s: its end is not used" :
+				"%s has %llu bytes, less than the %llu of %s",
 				c->target.path, have, want, c->source.path);
-	snprintf(found, sizeof(found), "%" PRIu64, have);
-	snprintf(expected, sizeof(expected), "%s%" PRIu64,
+	snprintf(found, sizeof(found), "%llu", have);
+	snprintf(expected, sizeof(expected), "%s%llu",
 		 code == REPLICA_CHECK_LARGER ? "" : "at least ", want);
 	replica_finding_compare(c, f, found, expected);
 }

@@ -107,6 +107,8 @@ int replica_sm_code(int err)
 {
 	if (err < 0)
 		err = -err;
+	if (err == ENXIO)
+		return ENODEV;		/* ENXIO has the number of In Use */
 	return err == EBUSY ? REPLICA_SM_IN_USE : err;
 }
 

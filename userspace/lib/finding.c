@@ -40,6 +40,7 @@ static const struct meaning {
 	[REPLICA_CHECK_MODULE] = WARNING,
 	[REPLICA_CHECK_POOL_IGNORED] = WARNING,
 };
+
 static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_POOL_IGNORED + 1,
 	      "enum replica_check_code");
 

@@ -20,7 +20,7 @@
 #include "msg.h"
 
 /* Room for events while the listener is busy. */
-#define EVENT_BUFFER	(1 << 20)
+#define EVENT_BUFFER	(1024 * 1024)
 
 struct replica_genl {
 	struct nl_sock *sock;
@@ -140,7 +140,7 @@ int replica_genl_present(struct replica_ctx *ctx)
 	}
 	replica_genl_close(old);
 	ctx->genl = g;
-	return g != NULL;
+	return !!g;
 }
 
 int replica_genl_family(const struct replica_genl *g)

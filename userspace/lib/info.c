@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The state of replicas, read from the kernel, and their settings, written. */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -147,6 +148,10 @@ static int check_settings(struct replica_ctx *ctx,
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
 				    "region_size",
 				    "region_size is fixed when a replica is created");
+	if (settings->present & REPLICA_SETTING_DISCARD)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    "discard",
+				    "discard is fixed when a replica is created");
 	if (replica_settings_validate(settings, &key, &why))
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
 				    "%s %s", key, why);
@@ -192,8 +197,8 @@ EXPORT int replica_counter_entry(const struct replica_counters *counters,
 		"detached",
 	};
 
-	_Static_assert(ARRAY_SIZE(names) == sizeof(*counters) / sizeof(uint64_t),
-		       "one name for each counter");
+	static_assert(ARRAY_SIZE(names) == sizeof(*counters) / sizeof(uint64_t),
+		      "one name for each counter");
 	if (index >= ARRAY_SIZE(names))
 		return -ENOENT;
 	*name = names[index];

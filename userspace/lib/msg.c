@@ -3,6 +3,7 @@
  * Netlink messages to structures: one row of a table for each attribute, so
  * that length, presence and meaning are checked in one place.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static const uint8_t kind_len[] = {
 	[KIND_U32] = 4, [KIND_U32_WIDE] = 4, [KIND_U64] = 8,
 };
 
+/* Rows end with one of attribute 0. */
 struct field {
 	uint16_t attr;
 	uint8_t kind;
@@ -73,6 +75,7 @@ static const struct field info_fields[] = {
 	INFO_OPT(WHEN_SUSPENDED, KIND_U64, when_suspended),
 	INFO_REQ(EVENT_SEQ, KIND_U64, event_seq),
 	INFO_OPT(DM_SUSPENDED, KIND_BOOL, dm_suspended),
+	{ .attr = 0 },
 };
 
 #define SETTING(a, k, m) \
@@ -85,6 +88,7 @@ static const struct field settings_fields[] = {
 	SETTING(RECOVERY, KIND_U8, recovery),
 	SETTING(RESYNC_RATE, KIND_U32, resync_rate),
 	SETTING(REPLICA_TIMEOUT, KIND_U32, replica_timeout_ms),
+	{ .attr = 0 },
 };
 
 #define JOB_REQ(a, k, m)	REQ(struct replica_job, DM_REPLICA_J_##a, k, m)
@@ -102,10 +106,12 @@ static const struct field job_fields[] = {
 	HAS(struct replica_job, DM_REPLICA_J_ETA, KIND_U64, eta_ms, has_eta),
 	JOB_OPT(ERROR_CODE, KIND_U32, error_code),
 	JOB_OPT(ERROR_TEXT, KIND_STRING, error_text),
+	{ .attr = 0 },
 };
 
 static const struct field job_owner_fields[] = {
 	REQ(struct replica_job, DM_REPLICA_A_NAME, KIND_STRING, name),
+	{ .attr = 0 },
 };
 
 #define EVENT_REQ(a, k, m)	REQ(struct replica_event, DM_REPLICA_A_##a, k, m)
@@ -123,6 +129,7 @@ static const struct field event_fields[] = {
 	EVENT_OPT(REASON, KIND_STRING, reason),
 	EVENT_OPT(SECTOR, KIND_U64, sector),
 	EVENT_OPT(ERRNO, KIND_U32, error),
+	{ .attr = 0 },
 };
 
 static const struct field caps_fields[] = {
@@ -131,19 +138,23 @@ static const struct field caps_fields[] = {
 	OPT(struct replica_capabilities, DM_REPLICA_A_NAME, KIND_STRING, name),
 	OPT(struct replica_capabilities, DM_REPLICA_A_COPY_STATE, KIND_U16,
 	    copy_state),
+	{ .attr = 0 },
 };
 
 static const struct field operate_fields[] = {
 	REQ(struct replica_operate_reply, DM_REPLICA_A_COPY_STATE, KIND_U16,
 	    copy_state),
+	{ .attr = 0 },
 };
 
 static const struct field operate_job_fields[] = {
 	REQ(struct replica_operate_reply, DM_REPLICA_J_ID, KIND_U32, job_id),
+	{ .attr = 0 },
 };
 
 static const struct field confirm_fields[] = {
 	REQ(struct replica_confirm_reply, DM_REPLICA_A_RESULT, KIND_U32, result),
+	{ .attr = 0 },
 };
 
 /* ------------------------------------------------------------------------ */
@@ -201,14 +212,11 @@ static int get_field(const struct nlattr *attr, const struct field *f, char *bas
 	return 0;
 }
 
-static int get_fields(struct nlattr **tb, const struct field *fields,
-		      size_t count, void *base)
+static int get_fields(struct nlattr **tb, const struct field *f, void *base)
 {
 	int r;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct field *f = &fields[i];
-
+	for (; f->attr; f++) {
 		if (!tb[f->attr] && f->required)
 			return -EPROTO;
 		if (!tb[f->attr])
@@ -219,9 +227,6 @@ static int get_fields(struct nlattr **tb, const struct field *fields,
 	}
 	return 0;
 }
-
-#define GET_FIELDS(tb, fields, base) \
-	get_fields(tb, fields, ARRAY_SIZE(fields), base)
 
 /* All attributes of one level, the first of each kind; others are not ours. */
 static int get_attrs(struct nlattr **tb, int max, const void *head, int len)
@@ -269,7 +274,7 @@ static int get_job(const struct nlattr *nest, struct replica_job **out)
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	r = GET_FIELDS(tb, job_fields, job);
+	r = get_fields(tb, job_fields, job);
 	if (r) {
 		replica_job_free(job);
 		return r;
@@ -285,9 +290,9 @@ static int get_counters(const struct nlattr *nest, struct replica_counters *c)
 	uint64_t *values = (uint64_t *)c;
 	int r;
 
-	_Static_assert(sizeof(*c) == sizeof(uint64_t) *
-		       (DM_REPLICA_C_MAX - DM_REPLICA_C_READS + 1),
-		       "struct replica_counters mirrors the enumeration");
+	static_assert(sizeof(*c) == sizeof(uint64_t) *
+		      (DM_REPLICA_C_MAX - DM_REPLICA_C_READS + 1),
+		      "struct replica_counters mirrors the enumeration");
 	r = get_nest(tb, DM_REPLICA_C_MAX, nest);
 	for (int i = DM_REPLICA_C_READS; !r && i <= DM_REPLICA_C_MAX; i++) {
 		if (!tb[i])
@@ -304,12 +309,12 @@ static int get_settings(const struct nlattr *nest, struct replica_settings *s)
 	struct nlattr *tb[DM_REPLICA_S_MAX + 1];
 	int r = get_nest(tb, DM_REPLICA_S_MAX, nest);
 
-	return r ? r : GET_FIELDS(tb, settings_fields, s);
+	return r ? r : get_fields(tb, settings_fields, s);
 }
 
 static int get_info(struct nlattr **tb, struct replica_info *info)
 {
-	int r = GET_FIELDS(tb, info_fields, info);
+	int r = get_fields(tb, info_fields, info);
 
 	if (!r && tb[DM_REPLICA_A_SETTINGS])
 		r = get_settings(tb[DM_REPLICA_A_SETTINGS], &info->settings);
@@ -358,7 +363,7 @@ int replica_msg_parse_job(const struct nlmsghdr *nlh, struct replica_job **out)
 		r = get_job(tb[DM_REPLICA_A_JOB], &job);
 	if (r)
 		return r;
-	r = GET_FIELDS(tb, job_owner_fields, job);
+	r = get_fields(tb, job_owner_fields, job);
 	if (r) {
 		replica_job_free(job);
 		return r;
@@ -380,7 +385,7 @@ int replica_msg_parse_event(const struct nlmsghdr *nlh,
 	event = calloc(1, sizeof(*event));
 	if (!event)
 		return -ENOMEM;
-	r = GET_FIELDS(tb, event_fields, event);
+	r = get_fields(tb, event_fields, event);
 	if (!r && tb[DM_REPLICA_A_JOB])
 		r = get_job(tb[DM_REPLICA_A_JOB], &event->job);
 	if (r) {
@@ -407,7 +412,7 @@ static int get_u16s(const struct nlattr *attr, uint16_t *values, size_t *count)
 
 static int get_caps(struct nlattr **tb, struct replica_capabilities *c)
 {
-	int r = GET_FIELDS(tb, caps_fields, c);
+	int r = get_fields(tb, caps_fields, c);
 
 	if (!r)
 		r = get_u16s(tb[DM_REPLICA_A_REPLICATION_TYPES],
@@ -452,11 +457,11 @@ int replica_msg_parse_operate(const struct nlmsghdr *nlh,
 	memset(reply, 0, sizeof(*reply));
 	r = get_message(tb, nlh);
 	if (!r)
-		r = GET_FIELDS(tb, operate_fields, reply);
+		r = get_fields(tb, operate_fields, reply);
 	if (!r && tb[DM_REPLICA_A_JOB])
 		r = get_nest(job, DM_REPLICA_J_MAX, tb[DM_REPLICA_A_JOB]);
 	if (!r && tb[DM_REPLICA_A_JOB])
-		r = GET_FIELDS(job, operate_job_fields, reply);
+		r = get_fields(job, operate_job_fields, reply);
 	return r;
 }
 
@@ -469,6 +474,6 @@ int replica_msg_parse_confirm(const struct nlmsghdr *nlh,
 	memset(reply, 0, sizeof(*reply));
 	r = get_message(tb, nlh);
 	if (!r)
-		r = GET_FIELDS(tb, confirm_fields, reply);
+		r = get_fields(tb, confirm_fields, reply);
 	return r;
 }

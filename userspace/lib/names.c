@@ -30,6 +30,7 @@ static const struct name copy_states[] = {
 	{ DM_REPLICA_STATE_ABORTED, "Aborted", NULL },
 	{ DM_REPLICA_STATE_NOT_APPLICABLE, "Not Applicable", NULL },
 };
+
 static_assert(ARRAY_SIZE(copy_states) == 10, "enum dm_replica_copy_state");
 
 static const struct name progress[] = {
@@ -44,6 +45,7 @@ static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_PENDING, "Pending", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_RESUME, "Requires Resume", NULL },
 };
+
 static_assert(ARRAY_SIZE(progress) == 10, "enum dm_replica_progress");
 
 static const struct name modes[] = {
@@ -51,6 +53,7 @@ static const struct name modes[] = {
 	{ DM_REPLICA_MODE_ASYNC, "async", "Asynchronous" },
 	{ DM_REPLICA_MODE_ADAPTIVE, "adaptive", NULL },
 };
+
 static_assert(ARRAY_SIZE(modes) == 3, "enum dm_replica_mode");
 
 static const struct name sync_types[] = {
@@ -59,6 +62,7 @@ static const struct name sync_types[] = {
 	{ REPLICA_SYNC_TYPE_CLONE, "clone", NULL },
 	{ REPLICA_SYNC_TYPE_TOKENIZED_CLONE, "tokenized-clone", NULL },
 };
+
 static_assert(ARRAY_SIZE(sync_types) == 4, "enum replica_sync_type");
 
 static const struct name operations[] = {
@@ -72,12 +76,14 @@ static const struct name operations[] = {
 	{ DM_REPLICA_OP_SPLIT, "Split", NULL },
 	{ DM_REPLICA_OP_SUSPEND, "Suspend", NULL },
 };
+
 static_assert(ARRAY_SIZE(operations) == 9, "enum dm_replica_operation");
 
 static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
 	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
 };
+
 static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_RESYNC,
 	      "enum dm_replica_job_type");
 
@@ -92,6 +98,7 @@ static const struct name job_states[] = {
 	{ DM_REPLICA_JOB_KILLED, "Killed", NULL },
 	{ DM_REPLICA_JOB_EXCEPTION, "Exception", NULL },
 };
+
 static_assert(ARRAY_SIZE(job_states) == 9, "enum dm_replica_job_state");
 
 static const struct name event_types[] = {
@@ -106,6 +113,7 @@ static const struct name event_types[] = {
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
 };
+
 static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_READ_FAILOVER + 2,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
@@ -113,6 +121,7 @@ static const struct name payloads[] = {
 	{ DM_REPLICA_PAYLOAD_COPY, "copy", NULL },
 	{ DM_REPLICA_PAYLOAD_SHARED, "shared", NULL },
 };
+
 static_assert(ARRAY_SIZE(payloads) == DM_REPLICA_PAYLOAD_SHARED,
 	      "enum dm_replica_payload");
 
@@ -120,6 +129,7 @@ static const struct name on_errors[] = {
 	{ DM_REPLICA_ON_ERROR_TRACK, "track", NULL },
 	{ DM_REPLICA_ON_ERROR_STOP, "stop", NULL },
 };
+
 static_assert(ARRAY_SIZE(on_errors) == DM_REPLICA_ON_ERROR_STOP,
 	      "enum dm_replica_on_error");
 
@@ -127,6 +137,7 @@ static const struct name recoveries[] = {
 	{ DM_REPLICA_RECOVERY_AUTOMATIC, "automatic", NULL },
 	{ DM_REPLICA_RECOVERY_MANUAL, "manual", NULL },
 };
+
 static_assert(ARRAY_SIZE(recoveries) == 2, "enum dm_replica_recovery");
 
 static const struct name replication_types[] = {
@@ -155,6 +166,7 @@ static const struct name replication_types[] = {
 	{ 24, "Adaptive TokenizedClone Local", NULL },
 	{ 25, "Adaptive TokenizedClone Remote", NULL },
 };
+
 static_assert(ARRAY_SIZE(replication_types) == 24, "SupportedReplicationTypes");
 
 static const struct name severities[] = {
@@ -162,6 +174,7 @@ static const struct name severities[] = {
 	{ REPLICA_SEVERITY_WARNING, "warning", NULL },
 	{ REPLICA_SEVERITY_ERROR, "error", NULL },
 };
+
 static_assert(ARRAY_SIZE(severities) == 3, "enum replica_severity");
 
 static const struct name checks[] = {
@@ -186,30 +199,40 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_MODULE, "module", NULL },
 	{ REPLICA_CHECK_POOL_IGNORED, "pool-ignored", NULL },
 };
+
 static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_POOL_IGNORED,
 	      "enum replica_check_code");
 
-#define TABLE(t)	{ t, ARRAY_SIZE(t) }
+static const struct name discards[] = {
+	{ REPLICA_DISCARD_ZERO, "zero", NULL },
+	{ REPLICA_DISCARD_PASSDOWN, "passdown", NULL },
+	{ REPLICA_DISCARD_OFF, "off", NULL },
+};
+
+static_assert(ARRAY_SIZE(discards) == REPLICA_DISCARD_OFF,
+	      "enum replica_discard");
 
 static const struct {
 	const struct name *names;
 	size_t count;
 } tables[] = {
-	[REPLICA_ENUM_COPY_STATE] = TABLE(copy_states),
-	[REPLICA_ENUM_PROGRESS] = TABLE(progress),
-	[REPLICA_ENUM_MODE] = TABLE(modes),
-	[REPLICA_ENUM_SYNC_TYPE] = TABLE(sync_types),
-	[REPLICA_ENUM_OPERATION] = TABLE(operations),
-	[REPLICA_ENUM_JOB_TYPE] = TABLE(job_types),
-	[REPLICA_ENUM_JOB_STATE] = TABLE(job_states),
-	[REPLICA_ENUM_EVENT_TYPE] = TABLE(event_types),
-	[REPLICA_ENUM_PAYLOAD] = TABLE(payloads),
-	[REPLICA_ENUM_ON_ERROR] = TABLE(on_errors),
-	[REPLICA_ENUM_RECOVERY] = TABLE(recoveries),
-	[REPLICA_ENUM_REPLICATION_TYPE] = TABLE(replication_types),
-	[REPLICA_ENUM_SEVERITY] = TABLE(severities),
-	[REPLICA_ENUM_CHECK] = TABLE(checks),
+	[REPLICA_ENUM_COPY_STATE] = { copy_states, ARRAY_SIZE(copy_states) },
+	[REPLICA_ENUM_PROGRESS] = { progress, ARRAY_SIZE(progress) },
+	[REPLICA_ENUM_MODE] = { modes, ARRAY_SIZE(modes) },
+	[REPLICA_ENUM_SYNC_TYPE] = { sync_types, ARRAY_SIZE(sync_types) },
+	[REPLICA_ENUM_OPERATION] = { operations, ARRAY_SIZE(operations) },
+	[REPLICA_ENUM_JOB_TYPE] = { job_types, ARRAY_SIZE(job_types) },
+	[REPLICA_ENUM_JOB_STATE] = { job_states, ARRAY_SIZE(job_states) },
+	[REPLICA_ENUM_EVENT_TYPE] = { event_types, ARRAY_SIZE(event_types) },
+	[REPLICA_ENUM_PAYLOAD] = { payloads, ARRAY_SIZE(payloads) },
+	[REPLICA_ENUM_ON_ERROR] = { on_errors, ARRAY_SIZE(on_errors) },
+	[REPLICA_ENUM_RECOVERY] = { recoveries, ARRAY_SIZE(recoveries) },
+	[REPLICA_ENUM_REPLICATION_TYPE] = { replication_types, ARRAY_SIZE(replication_types) },
+	[REPLICA_ENUM_SEVERITY] = { severities, ARRAY_SIZE(severities) },
+	[REPLICA_ENUM_CHECK] = { checks, ARRAY_SIZE(checks) },
+	[REPLICA_ENUM_DISCARD] = { discards, ARRAY_SIZE(discards) },
 };
+
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");
 
 EXPORT const char *replica_enum_name(enum replica_enum which, unsigned int value)
@@ -220,6 +243,14 @@ EXPORT const char *replica_enum_name(enum replica_enum which, unsigned int value
 		if (tables[which].names[i].value == value)
 			return tables[which].names[i].name;
 	return "Unknown";
+}
+
+bool replica_enum_has(enum replica_enum which, unsigned int value)
+{
+	for (size_t i = 0; i < tables[which].count; i++)
+		if (tables[which].names[i].value == value)
+			return true;
+	return false;
 }
 
 static const char *skip_separators(const char *s)

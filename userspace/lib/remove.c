@@ -30,7 +30,7 @@ static int check_closed(struct replica_ctx *ctx, const char *name)
 		if (ret)
 			return ret;
 		if (!info.exists)
-			return replica_fail(ctx, REPLICA_NOT_FOUND, ENXIO, "Name",
+			return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
 					    "there is no replica \"%s\"", name);
 		if (!info.ours)
 			return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,

@@ -9,7 +9,8 @@
 #include <replica/libreplica.h>
 
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
-#define __printf(f, v)	__attribute__((format(printf, f, v)))
+#define __printf(f, v)	__attribute__((	\
+	__format__(__printf__, f, v)))
 
 /* Symbols named in libreplica.map; everything else stays hidden. */
 #define EXPORT		__attribute__((visibility("default")))
@@ -82,12 +83,13 @@ void replica_error_details(struct replica_ctx *ctx, const char *fmt, ...)
 #define REPLICA_NO_MODULE \
 	"kernel module dm-replica is not loaded; load it with modprobe dm-replica"
 
-/* SMErrorCode of an errno: 6 for EBUSY, itself for all others. */
+/* SMErrorCode of an errno: 6 for EBUSY, ENODEV for ENXIO, itself for all others. */
 int replica_sm_code(int err);
 
-/* names.c: value of a name without tolerance, for table lines. */
+/* names.c: value of a name without tolerance, for table lines; is there a value? */
 int replica_enum_exact(enum replica_enum which, const char *name,
 		       unsigned int *value);
+bool replica_enum_has(enum replica_enum which, unsigned int value);
 
 /* settings.c: 0, or -EINVAL with the reason and the member at fault. */
 int replica_settings_validate(const struct replica_settings *settings,

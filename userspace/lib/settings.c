@@ -81,6 +81,14 @@ static int parse_region(const char *value, struct replica_settings *s,
 	return replica_parse_size(value, &s->region_size);
 }
 
+static int parse_discard(const char *value, struct replica_settings *s,
+			 const char **why)
+{
+	*why = "must be zero, passdown or off";
+	s->present |= REPLICA_SETTING_DISCARD;
+	return replica_enum_exact(REPLICA_ENUM_DISCARD, value, &s->discard);
+}
+
 static int parse_stops_host_io(const char *value, struct replica_settings *s,
 			       const char **why)
 {
@@ -144,6 +152,7 @@ static const struct key keys[] = {
 	{ "resync_rate", parse_rate },
 	{ "replica_timeout", parse_timeout },
 	{ "region_size", parse_region },
+	{ "discard", parse_discard },
 	{ "FailedCopyStopsHostIO", parse_stops_host_io },
 	{ "CopyRecoveryMode", parse_recovery_mode },
 	{ "TargetElementSupplier", parse_supplier },
@@ -194,7 +203,8 @@ static bool contradict(const struct replica_settings *a,
 	       ((both & REPLICA_SETTING_REPLICA_TIMEOUT) &&
 		a->replica_timeout_ms != b->replica_timeout_ms) ||
 	       ((both & REPLICA_SETTING_REGION_SIZE) &&
-		a->region_size != b->region_size);
+		a->region_size != b->region_size) ||
+	       ((both & REPLICA_SETTING_DISCARD) && a->discard != b->discard);
 }
 
 static void merge(struct replica_settings *to, const struct replica_settings *from)
@@ -211,31 +221,57 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		to->replica_timeout_ms = from->replica_timeout_ms;
 	if (from->present & REPLICA_SETTING_REGION_SIZE)
 		to->region_size = from->region_size;
+	if (from->present & REPLICA_SETTING_DISCARD)
+		to->discard = from->discard;
 	to->present |= from->present;
+}
+
+static bool timeout_ok(uint32_t ms)
+{
+	return !ms || (ms >= DM_REPLICA_TIMEOUT_MIN_MS &&
+		       ms <= DM_REPLICA_TIMEOUT_MAX_MS);
+}
+
+static bool region_ok(uint64_t size)
+{
+	return size >= REGION_MIN && size <= REGION_MAX && !(size & (size - 1));
 }
 
 int replica_settings_validate(const struct replica_settings *s,
 			      const char **key, const char **why)
 {
-	if ((s->present & REPLICA_SETTING_REPLICA_TIMEOUT) &&
-	    s->replica_timeout_ms &&
-	    (s->replica_timeout_ms < DM_REPLICA_TIMEOUT_MIN_MS ||
-	     s->replica_timeout_ms > DM_REPLICA_TIMEOUT_MAX_MS)) {
-		*key = "replica_timeout";
-		*why = "must be 0 (wait for ever), or 100ms to 1h";
-		return -EINVAL;
-	}
-	if ((s->present & REPLICA_SETTING_RESYNC_RATE) &&
-	    s->resync_rate > DM_REPLICA_RATE_MAX) {
-		*key = "resync_rate";
-		*why = "must be auto, or 1 to 1000000 (MiB/s)";
-		return -EINVAL;
-	}
-	if ((s->present & REPLICA_SETTING_REGION_SIZE) &&
-	    (s->region_size < REGION_MIN || s->region_size > REGION_MAX ||
-	     (s->region_size & (s->region_size - 1)))) {
-		*key = "region_size";
-		*why = "must be a power of two from 4K to 512M";
+	const struct {
+		uint32_t bit;
+		bool ok;
+		const char *key;
+		const char *why;
+	} rules[] = {
+		{ REPLICA_SETTING_PAYLOAD,
+		  replica_enum_has(REPLICA_ENUM_PAYLOAD, s->payload),
+		  "payload", "must be copy or shared" },
+		{ REPLICA_SETTING_ON_REPLICA_ERROR,
+		  replica_enum_has(REPLICA_ENUM_ON_ERROR, s->on_replica_error),
+		  "on_replica_error", "must be track or stop" },
+		{ REPLICA_SETTING_RECOVERY,
+		  replica_enum_has(REPLICA_ENUM_RECOVERY, s->recovery),
+		  "recovery", "must be automatic or manual" },
+		{ REPLICA_SETTING_RESYNC_RATE,
+		  s->resync_rate <= DM_REPLICA_RATE_MAX,
+		  "resync_rate", "must be auto, or 1 to 1000000 (MiB/s)" },
+		{ REPLICA_SETTING_REPLICA_TIMEOUT, timeout_ok(s->replica_timeout_ms),
+		  "replica_timeout", "must be 0 (wait for ever), or 100ms to 1h" },
+		{ REPLICA_SETTING_REGION_SIZE, region_ok(s->region_size),
+		  "region_size", "must be a power of two from 4K to 512M" },
+		{ REPLICA_SETTING_DISCARD,
+		  replica_enum_has(REPLICA_ENUM_DISCARD, s->discard),
+		  "discard", "must be zero, passdown or off" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		if (!(s->present & rules[i].bit) || rules[i].ok)
+			continue;
+		*key = rules[i].key;
+		*why = rules[i].why;
 		return -EINVAL;
 	}
 	return 0;

@@ -8,7 +8,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +50,7 @@ static void add_number(struct features *f, const char *name, uint64_t value)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%" PRIu64, value);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
 	add_feature(f, name, text);
 }
 
@@ -59,6 +58,9 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 {
 	if (s->present & REPLICA_SETTING_REGION_SIZE)
 		add_number(f, "region_size", s->region_size >> SECTOR_SHIFT);
+	if (s->present & REPLICA_SETTING_DISCARD)
+		add_feature(f, "discard",
+			    replica_enum_name(REPLICA_ENUM_DISCARD, s->discard));
 	if (s->present & REPLICA_SETTING_PAYLOAD)
 		add_feature(f, "payload",
 			    replica_enum_name(REPLICA_ENUM_PAYLOAD, s->payload));
@@ -125,6 +127,13 @@ static int read_payload(const char *value, struct replica_table *t)
 				  &t->settings.payload);
 }
 
+static int read_discard(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_DISCARD;
+	return replica_enum_exact(REPLICA_ENUM_DISCARD, value,
+				  &t->settings.discard);
+}
+
 static int read_recovery(const char *value, struct replica_table *t)
 {
 	t->settings.present |= REPLICA_SETTING_RECOVERY;
@@ -179,6 +188,7 @@ static const struct {
 } readers[] = {
 	{ "region_size", read_region },
 	{ "sync", read_sync },
+	{ "discard", read_discard },
 	{ "payload", read_payload },
 	{ "resync_rate", read_rate },
 	{ "recovery", read_recovery },

@@ -1,28 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# exports.sh LIBRARY: the shared library exports what the header declares, no
+# exports.sh LIBRARY: the shared library exports what the headers declare, no
 # more and no less.
 
 here=$(dirname "$0")
-header=$here/../../include/replica/libreplica.h
+headers=$here/../../include/replica
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
 nm -D --defined-only "$1" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' |
 	sort >"$dir/exported"
 nm -D --defined-only "$1" | awk '$2 !~ /^[TA]$/ { print $3 }' >"$dir/data"
-sed -e 's|/\*.*\*/||' -e '/\/\*/,/\*\//d' -e '/^typedef/d' "$header" |
+cat "$headers"/*.h | sed -e 's|/\*.*\*/||' -e '/\/\*/,/\*\//d' -e '/^typedef/d' |
 	grep -o '\<replica_[a-z_]*(' | tr -d '(' | sort -u >"$dir/declared"
 
 echo "KTAP version 1"
 echo "1..3"
 if [ -s "$dir/declared" ] && diff "$dir/declared" "$dir/exported" >"$dir/diff"; then
-	echo "ok 1 header and library agree on $(wc -l <"$dir/exported") symbols"
+	echo "ok 1 headers and library agree on $(wc -l <"$dir/exported") symbols"
 	status=0
 else
 	sed 's/^/# /' "$dir/diff"
-	echo "not ok 1 header and library agree"
+	echo "not ok 1 headers and library agree"
 	status=1
 fi
 if [ -s "$dir/data" ]; then

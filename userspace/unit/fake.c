@@ -146,7 +146,7 @@ void fake_node(const char *path, const char *devno)
 			continue;
 		memset(n, 0, sizeof(*n));
 		snprintf(n->path, sizeof(n->path), "%s", path);
-		n->block = devno != NULL;
+		n->block = !!devno;
 		if (devno && replica_parse_devno(devno, &n->devno))
 			abort();
 		return;

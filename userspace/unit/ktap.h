@@ -100,13 +100,7 @@ static inline int ktap_run(const struct ktap_test *tests, size_t count)
 	return all_ok ? 0 : 1;
 }
 
-#define KTAP_MAIN(...)							\
-int main(void)								\
-{									\
-	static const struct ktap_test tests[] = { __VA_ARGS__ };	\
-									\
-	return ktap_run(tests, sizeof(tests) / sizeof(tests[0]));	\
-}
+#define KTAP_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define T(fn)	{ #fn, fn }
 

@@ -151,6 +151,9 @@ static void settings(void)
 	s.present = REPLICA_SETTING_REGION_SIZE;
 	s.region_size = 4096;
 	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER, "region_size");
+	s.present = REPLICA_SETTING_DISCARD;
+	s.discard = REPLICA_DISCARD_OFF;
+	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER, "discard");
 	s.present = REPLICA_SETTING_REPLICA_TIMEOUT;
 	s.replica_timeout_ms = 5;
 	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER,
@@ -234,7 +237,7 @@ int main(void)
 	ctx = fake_ctx();
 	fake_disk("sda", "8:0", 1 << 20);
 	fake_dm("dm-0", "253:0", 1 << 20, "sda-replica");
-	r = ktap_run(tests, ARRAY_SIZE(tests));
+	r = ktap_run(tests, KTAP_COUNT(tests));
 	fake_free(ctx);
 	return r;
 }

@@ -6,7 +6,7 @@
 #include "fake.h"
 #include "ktap.h"
 
-#define MIB	(1ULL << 20)
+#define MIB	(1024 * 1024ULL)
 
 static struct replica_ctx *ctx;
 static struct replica_check check;
@@ -226,11 +226,11 @@ static void block_sizes(void)
 	done();
 }
 
-static void mounted(void)
+static void is_mounted(void)
 {
 	machine();
 	fake_file("/proc/self/mountinfo",
-		  "22 1 0:21 / /proc rw shared:1 - proc proc rw\n"
+		  "22 1 0:21 / /sys rw shared:1 - sysfs none rw\n"
 		  "30 1 8:16 / /mnt/a\\040b\\134c rw,noatime shared:2 master:1 - ext4 /dev/sdb rw\n"
 		  "31 1 8:35 / /part rw - ext4 /dev/sdc3 rw\n"
 		  "32 1 0:45 /sub /btr rw - btrfs /dev/sda rw,subvol=/sub\n"
@@ -373,8 +373,8 @@ static void force_has_limits(void)
 
 static void in_a_replica(void)
 {
-	static char name[] = "old", origin[] = "8:0", leg[] = "8:35";
-	static const struct replica_info old = {
+	char name[] = "old", origin[] = "8:0", leg[] = "8:35";
+	const struct replica_info old = {
 		.name = name, .origin = origin, .replica = leg,
 	};
 
@@ -418,6 +418,18 @@ static void everything_at_once(void)
 	done();
 }
 
+/* "device" of an NVMe disk has a number, of a character device. */
+static void only_partitions_are_parts(void)
+{
+	machine();
+	fake_attr("sda", "device/dev", "8:16\n");
+	fake_file("/proc/self/mountinfo",
+		  "30 1 8:16 / /mnt rw - ext4 /dev/sdb rw\n");
+	CHECK_INT(run("/dev/sda", "/dev/sdz"), 0);
+	CHECK_INT(run("/dev/sdb", "/dev/sdz"), REPLICA_FAILED);
+	done();
+}
+
 /* Loops and depth in a sysfs that nobody should have. */
 static void strange_stacks(void)
 {
@@ -432,8 +444,17 @@ static void strange_stacks(void)
 	done();
 }
 
-KTAP_MAIN(T(all_well), T(not_found), T(not_a_block_device), T(same_device),
-	  T(overlap), T(sizes), T(read_only), T(block_sizes), T(mounted),
-	  T(mounts_of_others), T(swapped), T(holders), T(opened), T(suspended),
-	  T(signatures), T(equal_signatures), T(force_has_limits), T(in_a_replica),
-	  T(names), T(everything_at_once), T(strange_stacks))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(all_well), T(not_found), T(not_a_block_device),
+		T(same_device), T(overlap), T(sizes), T(read_only),
+		T(block_sizes), T(is_mounted), T(mounts_of_others), T(swapped),
+		T(holders), T(opened), T(suspended), T(signatures),
+		T(equal_signatures), T(force_has_limits), T(in_a_replica),
+		T(names), T(everything_at_once), T(only_partitions_are_parts),
+		T(strange_stacks),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

@@ -106,6 +106,8 @@ static void from_errno(void)
 	CHECK_INT(replica_fail_errno(ctx, EACCES, NULL, "no"),
 		  REPLICA_ACCESS_DENIED);
 	CHECK_INT(replica_error_sm_code(err), EACCES);
+	CHECK_INT(replica_fail_errno(ctx, ENXIO, NULL, "no"), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_error_sm_code(err), ENODEV);
 	CHECK_INT(replica_fail_module(ctx), REPLICA_NOT_SUPPORTED);
 	CHECK_STR(replica_error_description(err),
 		  "kernel module dm-replica is not loaded; load it with modprobe dm-replica");
@@ -133,6 +135,13 @@ static void long_texts_are_cut(void)
 	replica_ctx_free(ctx);
 }
 
-KTAP_MAIN(T(errno_to_return), T(exit_statuses), T(return_names),
-	  T(no_error_at_first), T(all_properties), T(from_errno),
-	  T(long_texts_are_cut))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(errno_to_return), T(exit_statuses), T(return_names),
+		T(no_error_at_first), T(all_properties), T(from_errno),
+		T(long_texts_are_cut),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

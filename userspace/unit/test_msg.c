@@ -1,182 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Messages of the kernel: well formed ones, strange ones, and damaged ones. */
+/* Messages of the kernel, well formed ones and strange ones. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <netlink/attr.h>
-#include <netlink/genl/genl.h>
 
 #include "ktap.h"
-#include "msg.h"
-#include "random.h"
-
-#define FAMILY	30
-
-static struct nl_msg *start(uint8_t cmd)
-{
-	struct nl_msg *msg = replica_msg_new(FAMILY, cmd, 0, NULL);
-
-	if (!msg)
-		abort();
-	return msg;
-}
-
-static void put_job(struct nl_msg *msg)
-{
-	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_JOB);
-
-	nla_put_u32(msg, DM_REPLICA_J_ID, 3);
-	nla_put_u16(msg, DM_REPLICA_J_TYPE, DM_REPLICA_JOB_RESYNC);
-	nla_put_u16(msg, DM_REPLICA_J_STATE, DM_REPLICA_JOB_EXCEPTION);
-	nla_put_u16(msg, DM_REPLICA_J_PERCENT, 42);
-	nla_put_u64(msg, DM_REPLICA_J_BYTES_DONE, 42000);
-	nla_put_u64(msg, DM_REPLICA_J_BYTES_TOTAL, 100000);
-	nla_put_u64(msg, DM_REPLICA_J_START_TIME, 1700000000000ULL);
-	nla_put_u64(msg, DM_REPLICA_J_ELAPSED, 1234);
-	nla_put_u64(msg, DM_REPLICA_J_ETA, 4321);
-	nla_put_u32(msg, DM_REPLICA_J_ERROR_CODE, 4);
-	nla_put_string(msg, DM_REPLICA_J_ERROR_TEXT, "read error");
-	nla_nest_end(msg, nest);
-}
-
-static void put_device(struct nl_msg *msg)
-{
-	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
-	nla_put_u32(msg, DM_REPLICA_A_MAJOR, 253);
-	nla_put_u32(msg, DM_REPLICA_A_MINOR, 7);
-}
-
-static void put_nests(struct nl_msg *msg)
-{
-	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_SETTINGS);
-
-	nla_put_u8(msg, DM_REPLICA_S_PAYLOAD, DM_REPLICA_PAYLOAD_SHARED);
-	nla_put_u8(msg, DM_REPLICA_S_ON_REPLICA_ERROR, DM_REPLICA_ON_ERROR_STOP);
-	nla_put_u8(msg, DM_REPLICA_S_RECOVERY, DM_REPLICA_RECOVERY_MANUAL);
-	nla_put_u32(msg, DM_REPLICA_S_RESYNC_RATE, 77);
-	nla_put_u32(msg, DM_REPLICA_S_REPLICA_TIMEOUT, 30000);
-	nla_nest_end(msg, nest);
-	nest = nla_nest_start(msg, DM_REPLICA_A_COUNTERS);
-	for (int i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
-		nla_put_u64(msg, i, 1000 + i);
-	nla_nest_end(msg, nest);
-}
-
-static struct nl_msg *info_msg(void)
-{
-	struct nl_msg *msg = start(DM_REPLICA_CMD_GET);
-
-	put_device(msg);
-	nla_put_string(msg, DM_REPLICA_A_UUID, "REPLICA-x");
-	nla_put_string(msg, DM_REPLICA_A_ORIGIN, "8:16");
-	nla_put_string(msg, DM_REPLICA_A_REPLICA, "8:32");
-	nla_put_u64(msg, DM_REPLICA_A_SIZE, 1ULL << 40);
-	nla_put_u32(msg, DM_REPLICA_A_REGION_SIZE, 1 << 20);
-	nla_put_u16(msg, DM_REPLICA_A_MODE, DM_REPLICA_MODE_SYNC);
-	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_UNSYNCHRONIZED);
-	nla_put_u16(msg, DM_REPLICA_A_REQUESTED_COPY_STATE,
-		    DM_REPLICA_STATE_SYNCHRONIZED);
-	nla_put_u16(msg, DM_REPLICA_A_PROGRESS_STATUS,
-		    DM_REPLICA_PROGRESS_RESYNCING);
-	nla_put_u16(msg, DM_REPLICA_A_PERCENT_SYNCED, 42);
-	nla_put_string(msg, DM_REPLICA_A_REASON, "resync");
-	nla_put_u64(msg, DM_REPLICA_A_DIRTY_REGIONS, 10);
-	nla_put_u64(msg, DM_REPLICA_A_DIRTY_BYTES, 10 << 20);
-	nla_put_u8(msg, DM_REPLICA_A_CONSISTENT_NOW, 0);
-	nla_put_u64(msg, DM_REPLICA_A_CONSISTENT_AGE, 99);
-	nla_put_u64(msg, DM_REPLICA_A_LAG_BYTES, 5);
-	nla_put_u64(msg, DM_REPLICA_A_LAG_MS, 6);
-	nla_put_u64(msg, DM_REPLICA_A_WHEN_ESTABLISHED, 1);
-	nla_put_u64(msg, DM_REPLICA_A_WHEN_SYNCED, 2);
-	nla_put_u64(msg, DM_REPLICA_A_WHEN_SUSPENDED, 3);
-	nla_put_u64(msg, DM_REPLICA_A_EVENT_SEQ, 55);
-	nla_put_u8(msg, DM_REPLICA_A_DM_SUSPENDED, 1);
-	put_nests(msg);
-	put_job(msg);
-	return msg;
-}
-
-static struct nl_msg *job_msg(void)
-{
-	struct nl_msg *msg = start(DM_REPLICA_CMD_JOB_GET);
-
-	put_device(msg);
-	put_job(msg);
-	return msg;
-}
-
-static struct nl_msg *event_msg(void)
-{
-	struct nl_msg *msg = start(DM_REPLICA_CMD_EVENT);
-
-	nla_put_u64(msg, DM_REPLICA_A_EVENT_SEQ, 9);
-	nla_put_u16(msg, DM_REPLICA_A_EVENT_TYPE, DM_REPLICA_EVENT_REPLICA_ERROR);
-	nla_put_u64(msg, DM_REPLICA_A_EVENT_TIME, 1700000000000ULL);
-	put_device(msg);
-	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_BROKEN);
-	nla_put_u16(msg, DM_REPLICA_A_OLD_COPY_STATE,
-		    DM_REPLICA_STATE_SYNCHRONIZED);
-	nla_put_string(msg, DM_REPLICA_A_REASON, "replica write error");
-	nla_put_u64(msg, DM_REPLICA_A_SECTOR, 8);
-	nla_put_u32(msg, DM_REPLICA_A_ERRNO, 5);
-	put_job(msg);
-	return msg;
-}
-
-static struct nl_msg *caps_msg(void)
-{
-	static const uint16_t types[] = { 2 }, ops[] = { 12, 21, 22 };
-	struct nl_msg *msg = start(DM_REPLICA_CMD_CAPS_GET);
-
-	nla_put(msg, DM_REPLICA_A_REPLICATION_TYPES, sizeof(types), types);
-	nla_put_string(msg, DM_REPLICA_A_MODULE_VERSION, "1.0.0");
-	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
-	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_SYNCHRONIZED);
-	nla_put(msg, DM_REPLICA_A_OPERATIONS, sizeof(ops), ops);
-	nla_put(msg, DM_REPLICA_A_OPERATIONS_FORCE, 0, ops);
-	return msg;
-}
-
-static struct nl_msg *operate_msg(void)
-{
-	struct nl_msg *msg = start(DM_REPLICA_CMD_OPERATE);
-
-	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_UNSYNCHRONIZED);
-	put_job(msg);
-	return msg;
-}
-
-static struct nl_msg *confirm_msg(void)
-{
-	struct nl_msg *msg = start(DM_REPLICA_CMD_CONFIRM);
-
-	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
-	nla_put_u32(msg, DM_REPLICA_A_RESULT, 7);
-	return msg;
-}
-
-/* An error with a sentence and an offset, as with and without NETLINK_CAP_ACK. */
-static struct nl_msg *ack_msg(int error, bool capped)
-{
-	struct nl_msg *request = replica_msg_new(FAMILY, DM_REPLICA_CMD_GET, 0,
-						 "vol");
-	struct nl_msg *msg = nlmsg_alloc_simple(NLMSG_ERROR, NLM_F_ACK_TLVS |
-						(capped ? NLM_F_CAPPED : 0));
-	size_t len = capped ? NLMSG_HDRLEN : nlmsg_hdr(request)->nlmsg_len;
-	char *data = nlmsg_reserve(msg, sizeof(int) + len, NLMSG_ALIGNTO);
-	uint32_t offset = NLMSG_HDRLEN + GENL_HDRLEN;
-
-	memcpy(data, &error, sizeof(error));
-	memcpy(data + sizeof(error), nlmsg_hdr(request), len);
-	nla_put_string(msg, NLMSGERR_ATTR_MSG, "there is no such replica");
-	nla_put_u32(msg, NLMSGERR_ATTR_OFFS, offset);
-	nlmsg_free(request);
-	return msg;
-}
-
-/* ------------------------------------------------------------------------ */
+#include "messages.h"
 
 static void whole_info(void)
 {
@@ -304,7 +135,7 @@ static void whole_caps(void)
 static void more_capabilities_than_room(void)
 {
 	static const uint16_t many[REPLICA_CAPS_MAX + 10];
-	struct nl_msg *msg = start(DM_REPLICA_CMD_CAPS_GET);
+	struct nl_msg *msg = start_msg(DM_REPLICA_CMD_CAPS_GET);
 	struct replica_capabilities *c = NULL;
 
 	nla_put(msg, DM_REPLICA_A_OPERATIONS, sizeof(many), many);
@@ -314,7 +145,7 @@ static void more_capabilities_than_room(void)
 		CHECK_INT(c->nr_operations, REPLICA_CAPS_MAX);
 	replica_capabilities_free(c);
 	c = NULL;
-	msg = start(DM_REPLICA_CMD_CAPS_GET);
+	msg = start_msg(DM_REPLICA_CMD_CAPS_GET);
 	nla_put(msg, DM_REPLICA_A_OPERATIONS, 3, many);		/* one and a half */
 	CHECK_INT(replica_msg_parse_caps(nlmsg_hdr(msg), &c), -EPROTO);
 	CHECK(!c);
@@ -342,7 +173,7 @@ static void operate_and_confirm(void)
 /* Leaves one attribute of the top level out. */
 static struct nl_msg *without(struct nl_msg *full, int type)
 {
-	struct nl_msg *msg = start(replica_msg_cmd(nlmsg_hdr(full)));
+	struct nl_msg *msg = start_msg(replica_msg_cmd(nlmsg_hdr(full)));
 	struct nlattr *attr;
 	int rem;
 
@@ -503,97 +334,14 @@ static void settings_survive(void)
 	nlmsg_free(msg);
 }
 
-/* ------------------------------------------------------------------------ */
-
-/* Every parser on one message; how many of them took it. */
-static unsigned int parse_all(const struct nlmsghdr *nlh)
+int main(void)
 {
-	struct replica_operate_reply operate;
-	struct replica_confirm_reply confirm;
-	struct replica_capabilities *caps;
-	struct replica_event *event;
-	struct replica_info *info;
-	struct replica_job *job;
-	struct replica_ack ack;
-	unsigned int taken = 0;
-
-	if (!replica_msg_parse_info(nlh, &info)) {
-		CHECK(info->name && info->origin && info->replica);
-		replica_info_free(info);
-		taken++;
-	}
-	if (!replica_msg_parse_job(nlh, &job)) {
-		CHECK(job->name);
-		replica_job_free(job);
-		taken++;
-	}
-	if (!replica_msg_parse_event(nlh, &event)) {
-		CHECK(event->name);
-		replica_event_free(event);
-		taken++;
-	}
-	if (!replica_msg_parse_caps(nlh, &caps)) {
-		CHECK(caps->nr_operations <= REPLICA_CAPS_MAX);
-		replica_capabilities_free(caps);
-		taken++;
-	}
-	taken += !replica_msg_parse_operate(nlh, &operate);
-	taken += !replica_msg_parse_confirm(nlh, &confirm);
-	if (!replica_msg_parse_ack(nlh, &ack)) {
-		CHECK(memchr(ack.message, 0, sizeof(ack.message)));
-		CHECK(ack.err >= 0 && ack.err < 4096);
-	}
-	replica_msg_attr_at(nlh, random_below(600));
-	replica_msg_cmd(nlh);
-	return taken;
-}
-
-/*
- * The copy is exactly as long as its header says, so that the sanitizer sees
- * any byte that is read behind it.
- */
-static unsigned int damage_and_parse(const struct nl_msg *msg)
-{
-	uint32_t len = nlmsg_hdr((struct nl_msg *)msg)->nlmsg_len;
-	unsigned int taken;
-	unsigned char *copy;
-
-	if (random_below(4) == 0)
-		len = NLMSG_HDRLEN + random_below(len - NLMSG_HDRLEN + 1);
-	copy = malloc(len);
-	if (!copy)
-		abort();
-	memcpy(copy, nlmsg_hdr((struct nl_msg *)msg), len);
-	for (unsigned int n = random_below(5); n && len > NLMSG_HDRLEN; n--) {
-		uint32_t at = NLMSG_HDRLEN + random_below(len - NLMSG_HDRLEN);
-
-		if (random_below(2))
-			at &= ~3u;	/* lengths and types of attributes */
-		copy[at] = random_below(3) ? random_below(16) : random_u32();
-	}
-	((struct nlmsghdr *)copy)->nlmsg_len = len;
-	((struct nlmsghdr *)copy)->nlmsg_flags = random_u32();
-	taken = parse_all((struct nlmsghdr *)copy);
-	free(copy);
-	return taken;
-}
-
-static void damaged_messages(void)
-{
-	struct nl_msg *msgs[] = {
-		info_msg(), job_msg(), event_msg(), caps_msg(), operate_msg(),
-		confirm_msg(), ack_msg(-EINVAL, true), ack_msg(-EINVAL, false),
+	static const struct ktap_test tests[] = {
+		T(whole_info), T(whole_job), T(whole_event), T(whole_caps),
+		T(more_capabilities_than_room), T(operate_and_confirm),
+		T(what_must_be_there), T(unknown_attributes), T(wrong_lengths),
+		T(acks), T(attribute_at_fault), T(settings_survive),
 	};
-	unsigned long taken = 0;
 
-	for (int i = 0; i < 300000; i++)
-		taken += damage_and_parse(msgs[random_below(ARRAY_SIZE(msgs))]);
-	CHECK(taken > 10000);		/* it is not only the header that fails */
-	for (size_t i = 0; i < ARRAY_SIZE(msgs); i++)
-		nlmsg_free(msgs[i]);
+	return ktap_run(tests, KTAP_COUNT(tests));
 }
-
-KTAP_MAIN(T(whole_info), T(whole_job), T(whole_event), T(whole_caps),
-	  T(more_capabilities_than_room), T(operate_and_confirm),
-	  T(what_must_be_there), T(unknown_attributes), T(wrong_lengths), T(acks),
-	  T(attribute_at_fault), T(settings_survive), T(damaged_messages))

@@ -103,5 +103,13 @@ static void exact_names(void)
 		  -ENOENT);
 }
 
-KTAP_MAIN(T(every_name_finds_its_value), T(names_within_a_table_differ),
-	  T(known_names), T(unknown_values), T(tolerant_names), T(exact_names))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(every_name_finds_its_value), T(names_within_a_table_differ),
+		T(known_names), T(unknown_values), T(tolerant_names),
+		T(exact_names),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

@@ -4,11 +4,10 @@
 #include "event.h"
 #include "ktap.h"
 
-static char name_a[] = "a", name_b[] = "b";
-
 static int event(struct replica_tracked **list, uint32_t type, uint32_t minor,
 		 uint64_t seq)
 {
+	char name_a[] = "a", name_b[] = "b";
 	const struct replica_event e = {
 		.type = type, .seq = seq, .major = 253, .minor = minor,
 		.name = minor == 1 ? name_a : name_b,
@@ -19,6 +18,7 @@ static int event(struct replica_tracked **list, uint32_t type, uint32_t minor,
 
 static void snapshot(struct replica_tracked **list, uint32_t minor, uint64_t seq)
 {
+	char name_a[] = "a", name_b[] = "b";
 	const struct replica_info i = {
 		.major = 253, .minor = minor, .event_seq = seq,
 		.name = minor == 1 ? name_a : name_b,
@@ -102,5 +102,12 @@ static void sweep(void)
 	replica_sequence_free(list);
 }
 
-KTAP_MAIN(T(events_after_a_snapshot), T(gaps), T(devices_count_apart),
-	  T(removed_and_made_anew), T(sweep))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(events_after_a_snapshot), T(gaps), T(devices_count_apart),
+		T(removed_and_made_anew), T(sweep),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

@@ -15,16 +15,18 @@ static void all_keys(void)
 {
 	struct replica_settings s;
 
-	CHECK_INT(parse("payload=shared,on_replica_error=stop,recovery=manual,"
-			"resync_rate=100,replica_timeout=500ms,region_size=1M", &s), 0);
+	CHECK_INT(parse("payload=shared,on_replica_error=stop,recovery=manual", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "resync_rate=100,replica_timeout=500ms", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "region_size=1M,discard=passdown", &s), 0);
 	CHECK(!replica_last_error(ctx));
-	CHECK_INT(s.present, 0x3f);
+	CHECK_INT(s.present, 0x7f);
 	CHECK_INT(s.payload, DM_REPLICA_PAYLOAD_SHARED);
 	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_STOP);
 	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_MANUAL);
 	CHECK_INT(s.resync_rate, 100);
 	CHECK_INT(s.replica_timeout_ms, 500);
 	CHECK_INT(s.region_size, 1 << 20);
+	CHECK_INT(s.discard, REPLICA_DISCARD_PASSDOWN);
 }
 
 static void cim_names(void)
@@ -39,8 +41,9 @@ static void cim_names(void)
 	CHECK_INT(parse("FailedCopyStopsHostIO=false,CopyRecoveryMode=2", &s), 0);
 	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_TRACK);
 	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_AUTOMATIC);
-	CHECK_INT(parse("CopyRecoveryMode=4,TargetElementSupplier=1,"
-			"ThinProvisioningPolicy=7", &s), 0);
+	CHECK_INT(parse("CopyRecoveryMode=4,TargetElementSupplier=1", &s), 0);
+	CHECK_INT(s.present, 0);
+	CHECK_INT(parse("ThinProvisioningPolicy=7", &s), 0);
 	CHECK_INT(s.present, 0);
 }
 
@@ -85,6 +88,7 @@ static void refused(void)
 		{ "region_size=2K", "region_size" },
 		{ "region_size=1G", "region_size" },
 		{ "region_size=0", "region_size" },
+		{ "discard=on", "discard" }, { "discard=zero,discard=off", "discard" },
 		{ "CopyPriority=1", "CopyPriority" },
 		{ "MaximumSkew=1", "MaximumSkew" },
 		{ "FailedCopyStopsHostIO=1", "FailedCopyStopsHostIO" },
@@ -143,7 +147,7 @@ static void keys_are_listed(void)
 		CHECK(!strstr(replica_error_description(replica_last_error(ctx)),
 			      "unknown"));
 	}
-	CHECK_INT(n, 10);
+	CHECK_INT(n, 11);
 }
 
 static void too_long(void)
@@ -176,7 +180,7 @@ static void random_text(void)
 		char text[512] = "";
 
 		for (unsigned int n = 1 + random_below(3); n; n--) {
-			strcat(text, replica_settings_key(random_below(10)));
+			strcat(text, replica_settings_key(random_below(11)));
 			strcat(text, "=");
 			for (unsigned int m = 1 + random_below(8) / 6; m; m--)
 				strcat(text, words[random_below(ARRAY_SIZE(words))]);
@@ -203,7 +207,7 @@ int main(void)
 	int r;
 
 	ctx = replica_ctx_new();
-	r = ktap_run(tests, ARRAY_SIZE(tests));
+	r = ktap_run(tests, KTAP_COUNT(tests));
 	replica_ctx_free(ctx);
 	return r;
 }

@@ -68,7 +68,7 @@ static void nothing(void)
 	CHECK_STR(sig.text, "");
 }
 
-static void swap(void)
+static void swap_space(void)
 {
 	struct replica_signature sig;
 
@@ -135,6 +135,13 @@ static void no_such_file(void)
 	CHECK_INT(sig.count, 0);
 }
 
-KTAP_MAIN(T(nothing), T(swap), T(luks), T(partition_table),
-	  T(one_does_not_hide_the_other), T(different_copies_differ),
-	  T(no_such_file))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(nothing), T(swap_space), T(luks), T(partition_table),
+		T(one_does_not_hide_the_other), T(different_copies_differ),
+		T(no_such_file),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

@@ -27,17 +27,21 @@ static void shortest(void)
 static void longest(void)
 {
 	struct replica_table t = plain();
-	char line[256];
+	char line[256], want[256];
 
 	t.skip_copy = true;
 	t.settings = (struct replica_settings){
-		.present = 0x3f, .payload = DM_REPLICA_PAYLOAD_SHARED,
+		.present = 0x7f, .discard = REPLICA_DISCARD_OFF,
+		.payload = DM_REPLICA_PAYLOAD_SHARED,
 		.on_replica_error = DM_REPLICA_ON_ERROR_STOP,
 		.recovery = DM_REPLICA_RECOVERY_MANUAL, .resync_rate = 250,
 		.replica_timeout_ms = 5000, .region_size = 1 << 20,
 	};
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
-	CHECK_STR(line, "8:16 8:32 - sync 14 sync skip region_size 2048 payload shared resync_rate 250 recovery manual on_replica_error stop replica_timeout 5000");
+	snprintf(want, sizeof(want), "8:16 8:32 - sync 16 %s %s",
+		 "sync skip region_size 2048 discard off payload shared resync_rate 250",
+		 "recovery manual on_replica_error stop replica_timeout 5000");
+	CHECK_STR(line, want);
 	t.settings.resync_rate = 0;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
 	CHECK_HAS(line, "resync_rate auto");
@@ -71,9 +75,14 @@ static void build_refuses(void)
 	t.mode = 5;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
 	t = plain();
-	t.settings.present = REPLICA_SETTING_REGION_SIZE;
 	t.settings.region_size = 12345;
-	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	t.settings.replica_timeout_ms = 99;
+	t.settings.resync_rate = DM_REPLICA_RATE_MAX + 1;
+	t.settings.payload = 3;
+	for (unsigned int bit = 1; bit <= REPLICA_SETTING_DISCARD; bit <<= 1) {
+		t.settings.present = bit;	/* each has a value out of range */
+		CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	}
 }
 
 static void no_room(void)
@@ -90,15 +99,19 @@ static void parse_kernel_line(void)
 {
 	struct replica_table t;
 	const char *why;
+	char line[256];
 
-	CHECK_INT(replica_table_parse("254:0 254:16 - sync 14 region_size 2048 sync full payload copy resync_rate auto recovery automatic on_replica_error track replica_timeout 30000",
-				      &t, &why), 0);
+	snprintf(line, sizeof(line), "254:0 254:16 - sync 16 %s %s",
+		 "region_size 2048 sync full discard zero payload copy resync_rate auto",
+		 "recovery automatic on_replica_error track replica_timeout 30000");
+	CHECK_INT(replica_table_parse(line, &t, &why), 0);
 	CHECK_STR(t.origin, "254:0");
 	CHECK_STR(t.replica, "254:16");
 	CHECK_STR(t.meta, "-");
 	CHECK_INT(t.mode, DM_REPLICA_MODE_SYNC);
 	CHECK(!t.skip_copy);
-	CHECK_INT(t.settings.present, 0x3f);
+	CHECK_INT(t.settings.present, 0x7f);
+	CHECK_INT(t.settings.discard, REPLICA_DISCARD_ZERO);
 	CHECK_INT(t.settings.region_size, 1 << 20);
 	CHECK_INT(t.settings.resync_rate, 0);
 	CHECK_INT(t.settings.replica_timeout_ms, 30000);
@@ -115,7 +128,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 16", "number" },
+		{ "a b - sync 18", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -125,6 +138,7 @@ static void parse_refuses(void)
 		{ "a b - sync 4 sync skip sync skip", "repeated" },
 		{ "a b - sync 2 sync maybe", "value" },
 		{ "a b - sync 2 payload Copy", "value" },
+		{ "a b - sync 2 discard on", "value" },
 		{ "a b - sync 2 resync_rate 0", "value" },
 		{ "a b - sync 2 resync_rate 1M", "value" },
 		{ "a b - sync 2 resync_rate 1000001", "value" },
@@ -166,7 +180,9 @@ static struct replica_table random_table(void)
 
 	t.mode = DM_REPLICA_MODE_SYNC + random_below(3);
 	t.skip_copy = random_below(2);
-	s->present = random_below(64);
+	s->present = random_below(128);
+	if (s->present & REPLICA_SETTING_DISCARD)
+		s->discard = 1 + random_below(3);
 	if (s->present & REPLICA_SETTING_PAYLOAD)
 		s->payload = 1 + random_below(2);
 	if (s->present & REPLICA_SETTING_ON_REPLICA_ERROR)
@@ -225,6 +241,13 @@ static void random_damage(void)
 	CHECK(accepted > 1000);
 }
 
-KTAP_MAIN(T(shortest), T(longest), T(build_refuses), T(no_room),
-	  T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
-	  T(round_trip), T(random_damage))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(shortest), T(longest), T(build_refuses), T(no_room),
+		T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
+		T(round_trip), T(random_damage),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

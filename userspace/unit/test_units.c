@@ -67,4 +67,11 @@ static void durations(void)
 	}
 }
 
-KTAP_MAIN(T(sizes), T(durations))
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(sizes), T(durations),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}

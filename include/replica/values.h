@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Return values, numbers and their names; part of libreplica.h, which says what
+ * holds for all of it.
+ */
+#ifndef _REPLICA_VALUES_H
+#define _REPLICA_VALUES_H
+
+#include <stddef.h>
+
+#include <linux/dm-replica.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------ */
+/* Return values */
+
+/* The list of CreateReplica, complete. */
+enum replica_return {
+	REPLICA_SUCCESS = 0,
+	REPLICA_NOT_SUPPORTED = 1,
+	REPLICA_UNSPECIFIED_ERROR = 2,
+	REPLICA_TIMEOUT = 3,
+	REPLICA_FAILED = 4,
+	REPLICA_INVALID_PARAMETER = 5,
+	REPLICA_NOT_FOUND = 8,
+	REPLICA_JOB_STARTED = 4096,
+	REPLICA_ACCESS_DENIED = 40001,
+	REPLICA_NO_RESOURCES = 40002,
+	REPLICA_CACHE_OUT_OF_DATE = 40003,
+};
+
+/*
+ * SMErrorCode for "In Use", which CreateReplica's own list lacks: such a call
+ * returns REPLICA_FAILED with this code in the error.  Any other SMErrorCode is
+ * a positive errno, or 0 when no system call was at fault; ENXIO, which has the
+ * same number, is given as ENODEV.
+ */
+#define REPLICA_SM_IN_USE	6
+
+/* Name of a return value as Microsoft prints it, "Object Not Found". */
+const char *replica_return_name(int ret);
+
+/*
+ * Exit status of a program for a return value: 0 for 0 and 4096; 1, 2, 3, 4, 5
+ * and 8 for themselves; 11, 12, 13 for 40001, 40002, 40003.
+ */
+int replica_return_exit_status(int ret);
+
+/* Return value for a positive or negative errno; 0 for 0. */
+int replica_return_from_errno(int err);
+
+/* ------------------------------------------------------------------------ */
+/* Names of numbers */
+
+enum replica_sync_type {
+	REPLICA_SYNC_TYPE_MIRROR = 6,
+	REPLICA_SYNC_TYPE_SNAPSHOT = 7,
+	REPLICA_SYNC_TYPE_CLONE = 8,
+	REPLICA_SYNC_TYPE_TOKENIZED_CLONE = 9,
+};
+
+/* Event types of enum dm_replica_event_type, and those of the library. */
+enum replica_event_type {
+	REPLICA_EVENT_SNAPSHOT = 256,	/* the whole state of one replica, "info" */
+	REPLICA_EVENT_LOST,		/* events were lost; snapshots follow */
+};
+
+enum replica_severity {
+	REPLICA_SEVERITY_INFO = 2,	/* CIM PerceivedSeverity */
+	REPLICA_SEVERITY_WARNING = 3,
+	REPLICA_SEVERITY_ERROR = 5,
+};
+
+/* What a replica does with a discard. */
+enum replica_discard {
+	REPLICA_DISCARD_ZERO = 1,	/* zeroes on both legs, which may unmap */
+	REPLICA_DISCARD_PASSDOWN,	/* as it is: discarded ranges may differ */
+	REPLICA_DISCARD_OFF,		/* refuses it */
+};
+
+/* What a preflight finds. */
+enum replica_check_code {
+	REPLICA_CHECK_NOT_FOUND = 1,	/* there is no such device */
+	REPLICA_CHECK_NOT_BLOCK,	/* not a block device */
+	REPLICA_CHECK_SAME_DEVICE,	/* source and target are one device */
+	REPLICA_CHECK_OVERLAP,		/* one is part of, or lies on, the other */
+	REPLICA_CHECK_TOO_SMALL,	/* the target is smaller than the source */
+	REPLICA_CHECK_EMPTY,		/* a device has no size */
+	REPLICA_CHECK_READ_ONLY,
+	REPLICA_CHECK_MOUNTED,
+	REPLICA_CHECK_SWAP,
+	REPLICA_CHECK_HOLDERS,		/* in use by other block devices */
+	REPLICA_CHECK_OPEN,		/* opened exclusively by somebody */
+	REPLICA_CHECK_SIGNATURE,	/* the target carries data of some kind */
+	REPLICA_CHECK_IN_REPLICA,	/* already a leg of a replica */
+	REPLICA_CHECK_NAME_TAKEN,
+	REPLICA_CHECK_NAME_BAD,
+	REPLICA_CHECK_BLOCK_SIZE,	/* logical block sizes differ */
+	REPLICA_CHECK_LARGER,		/* the target is larger: its end is not used */
+	REPLICA_CHECK_PERMISSION,	/* a device could not be examined */
+	REPLICA_CHECK_MODULE,		/* the kernel module is not loaded */
+	REPLICA_CHECK_POOL_IGNORED,	/* pool given beside a target volume */
+};
+
+enum replica_enum {
+	REPLICA_ENUM_COPY_STATE,	/* enum dm_replica_copy_state */
+	REPLICA_ENUM_PROGRESS,		/* enum dm_replica_progress */
+	REPLICA_ENUM_MODE,		/* enum dm_replica_mode */
+	REPLICA_ENUM_SYNC_TYPE,		/* enum replica_sync_type */
+	REPLICA_ENUM_OPERATION,		/* enum dm_replica_operation */
+	REPLICA_ENUM_JOB_TYPE,		/* enum dm_replica_job_type */
+	REPLICA_ENUM_JOB_STATE,		/* enum dm_replica_job_state */
+	REPLICA_ENUM_EVENT_TYPE,	/* the two event enumerations */
+	REPLICA_ENUM_PAYLOAD,		/* enum dm_replica_payload */
+	REPLICA_ENUM_ON_ERROR,		/* enum dm_replica_on_error */
+	REPLICA_ENUM_RECOVERY,		/* enum dm_replica_recovery */
+	REPLICA_ENUM_REPLICATION_TYPE,	/* SupportedReplicationTypes, 2 to 25 */
+	REPLICA_ENUM_SEVERITY,		/* enum replica_severity */
+	REPLICA_ENUM_CHECK,		/* enum replica_check_code */
+	REPLICA_ENUM_DISCARD,		/* enum replica_discard */
+
+	REPLICA_ENUM_COUNT
+};
+
+/* Name of a value, "Synchronized"; "Unknown" when it has none.  Never NULL. */
+const char *replica_enum_name(enum replica_enum which, unsigned int value);
+
+/*
+ * Value of a name.  Letter case does not matter, nor do "-", "_" and blanks
+ * ("requires-resync" is "Requires Resync"); a decimal number that is in the
+ * table is accepted too.  Returns 0, or -ENOENT.
+ */
+int replica_enum_value(enum replica_enum which, const char *name,
+		       unsigned int *value);
+
+/* The index-th entry (from 0) of a table: 0, or -ENOENT after the last. */
+int replica_enum_entry(enum replica_enum which, size_t index,
+		       unsigned int *value, const char **name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _REPLICA_VALUES_H */
