@@ -11,6 +11,7 @@
 #	is NAME STATE		for wait_for; in_sync NAME is NAME Synchronized
 #	synced NAME		waits until it is in step
 #	message NAME WORD...	message that has to be refused: refuse message ...
+#	queue NAME FILE		of its queue in sysfs
 #	at_least A B, at_most A B	compare numbers
 #	twins MIB [BLOCK_SIZE]	$origin and $replica, equal
 #	put DEVICE FIRST_MIB COUNT_MIB	random bytes, direct, not flushed
@@ -93,6 +94,14 @@ message()
 	POSIXLY_CORRECT=1 dmsetup message "$name" 0 "$@" 2>&1
 }
 
+# queue NAME FILE: what the mapping's queue says.
+queue()
+{
+	local numbers
+	numbers=$(dmsetup info -c --noheadings -o major,minor "$1")
+	cat "/sys/dev/block/$numbers/queue/$2"
+}
+
 # last_job NAME: its line in the message jobs.
 last_job()
 {
@@ -160,7 +169,7 @@ wrote()
 
 end_load()
 {
-	kill -INT "$1" 2>/dev/null || true
+	kill "$1" 2>/dev/null || true
 	wait "$1" 2>/dev/null || true
 }
 

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=core timeout=150
+#
+# The replica hangs (P1, P7): writes complete after replica_timeout, what it still has is
+# counted, and when it gives that back late the legs become equal all the same.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/replica.sh"
+
+setup()
+{
+	local disk
+	new_loop origin 8M
+	new_loop disk 8M
+	put "$origin" 0 8
+	run dd if="$origin" of="$disk" bs=1M iflag=direct oflag=direct status=none
+	new_linear replica "$disk"
+	new_mirror r "$origin" "$replica" sync skip region_size 128 replica_timeout 1000
+	run dd if=/dev/null of=/dev/mapper/r conv=fsync,notrunc status=none
+}
+
+hang()
+{
+	hang_dev "$replica"
+	defer unhang_dev "$replica"
+}
+
+writes_end()
+{
+	setup
+	hang
+	timed 10 dd if=/dev/urandom of=/dev/mapper/r bs=64k seek=8 count=1 oflag=direct \
+		conv=notrunc status=none
+	same "state" "$(status r state)" Broken
+	at_least "detached" "$(status r detached)" 1
+	at_least "replica_timeouts" "$(status r replica_timeouts)" 1
+	timed 5 dd if=/dev/urandom of=/dev/mapper/r bs=64k seek=8 count=16 oflag=direct \
+		conv=notrunc,fsync status=none
+	same "inflight" "$(status r inflight)" 0
+	at_least "dirty_regions" "$(status r dirty_regions)" 16
+	same "consistent_now" "$(status r consistent_now)" 0
+	unhang_dev "$replica"
+	wait_for 30 "the given-up request to return" status_is r detached 0
+	synced r
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
+# A flush hangs like a write.
+flush_ends()
+{
+	setup
+	hang
+	timed 10 dd if=/dev/null of=/dev/mapper/r conv=fsync,notrunc status=none
+	same "state" "$(status r state)" Broken
+	unhang_dev "$replica"
+	synced r
+	idle r
+}
+
+# While given-up requests are out no resync starts: they would land after it. The late
+# write carries old bytes; the application has written new ones since.
+late_write()
+{
+	setup
+	hang
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k seek=8 count=4 oflag=direct \
+		conv=notrunc status=none
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k seek=8 count=4 oflag=direct \
+		conv=notrunc status=none
+	at_least "detached" "$(status r detached)" 1
+	message r resume
+	refuse message r resync
+	same "state" "$(status r state)" Broken
+	unhang_dev "$replica"
+	synced r
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
+under_load()
+{
+	local i
+	setup
+	start_load /dev/mapper/r --size=8M --verify=crc32c --verify_backlog=64 --verify_fatal=1
+	for ((i = 0; i < 2; i++)); do
+		hang
+		wait_for 20 "r to break" is r Broken
+		unhang_dev "$replica"
+		wait_for 60 "r to be in step" in_sync r
+	done
+	stop_load
+	idle r
+	same "origin_errors" "$(status r origin_errors)" 0
+	compare_legs "$origin" "$replica"
+}
+
+# A window of the copy hangs: writes that wait for it go on.
+in_a_job()
+{
+	setup
+	run message r set resync_rate 1
+	run message r resync force
+	hang
+	wait_for 20 "r to break" is r Broken
+	timed 10 dd if=/dev/urandom of=/dev/mapper/r bs=1M count=8 oflag=direct conv=notrunc \
+		status=none
+	message r set resync_rate auto
+	unhang_dev "$replica"
+	synced r
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
+# Slow is not hanging: no write is given up.
+slow()
+{
+	local disk
+	new_loop origin 8M
+	new_loop disk 8M
+	new_delay replica "$disk" 0 200
+	new_mirror r "$origin" "$replica" sync skip replica_timeout 3000
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k count=8 oflag=direct conv=notrunc status=none
+	same "state" "$(status r state)" Synchronized
+	same "replica_timeouts" "$(status r replica_timeouts)" 0
+	compare_legs "$origin" "$replica"
+}
+
+ktap_header
+ktap_case "writes end after replica_timeout" writes_end
+ktap_case "flushes end after replica_timeout" flush_ends
+ktap_case "what lands late does no harm" late_write
+ktap_case "hanging and returning under load" under_load
+ktap_case "hanging in a job" in_a_job
+ktap_case "a slow replica is waited for" slow
+ktap_finish
