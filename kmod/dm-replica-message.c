@@ -69,7 +69,7 @@ static int message_set(struct message_call *call)
 	err = replica_setting_parse(&settings, &mask, call->argv[0], call->argv[1], &parse_error);
 	if (err) {
 		call->error = parse_error;
-		return err;
+		return err == -ENOENT ? -EINVAL : err;
 	}
 	return replica_settings_apply(call->replica, &settings, mask, &bad, &call->error);
 }
