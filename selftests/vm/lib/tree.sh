@@ -88,6 +88,7 @@ stage_selftests()
 	local dir=$1/usr/lib/dm-replica units=$1/etc/systemd/system
 	mkdir -p "$dir" "$units/multi-user.target.wants"
 	rsync -a --exclude='*.o' "$tree/selftests" "$dir/"
+	[[ ! -d $tree/Documentation ]] || rsync -a "$tree/Documentation" "$dir/"
 	cp "$vm_dir/guest/dm-replica-job.service" "$units/"
 	ln -s ../dm-replica-job.service "$units/multi-user.target.wants/"
 }
