@@ -86,7 +86,17 @@ gone()
 	compare_legs "$origin" "$replica"
 }
 
+# The comparison that all tests end with has to see a single byte.
+one_byte()
+{
+	twins 8
+	same "differing sectors" "$(differing_sectors "$origin" "$replica")" 0
+	printf x | dd of="$replica" bs=1 seek=5000001 conv=notrunc status=none
+	same "differing sectors" "$(differing_sectors "$origin" "$replica")" 1
+}
+
 ktap_header
+ktap_case "the comparison sees one byte" one_byte
 ktap_case "the initial copy makes the legs equal" initial_copy
 ktap_case "the end of an odd device is mirrored, and no byte behind it" odd_end
 ktap_case "writes of all sizes, large regions" sizes 2048
