@@ -126,7 +126,7 @@ dm_gone()
 	dmsetup info "$1" >/dev/null 2>&1 || return 0
 	dmsetup resume "$1" >/dev/null 2>&1 || true
 	for ((tries = 0; tries < 50; tries++)); do
-		dmsetup remove "$1" 2>/dev/null && return
+		dmsetup remove "$1" 2>/dev/null && return 0
 		sleep 0.1
 	done
 	dmsetup remove "$1"
