@@ -22,7 +22,7 @@
  * @deadline: jiffies
  * @flushing: the flush of the replica is out; its end decides
  * @flushed: it has ended well
- * @failed: it has not
+ * @message: a dm message waits for it, and a suspend for the message
  */
 struct confirm {
 	struct list_head link;
@@ -30,6 +30,7 @@ struct confirm {
 	unsigned long deadline;
 	bool flushing;
 	bool flushed;
+	bool message;
 	replica_confirm_fn done;
 	void *context;
 };
@@ -44,7 +45,7 @@ static void flush_done(void *context, blk_status_t status)
 	confirm->flushing = false;
 	confirm->flushed = !status;
 	spin_unlock_irqrestore(&replica->lock, flags);
-	mod_delayed_work(replica->wq, &replica->confirm_work, 0);
+	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 }
 
 /* Nothing but an order of the administrator ends these states. */
@@ -68,7 +69,8 @@ static bool is_over(struct confirm *confirm, unsigned int *result)
 		return false;
 	if (confirm->flushed)
 		*result = CONFIRMED;
-	else if (is_stopped(confirm->replica) || !confirm->replica->md)
+	else if (is_stopped(confirm->replica) || !confirm->replica->md ||
+		 (confirm->message && confirm->replica->suspending))
 		*result = CONFIRM_UNABLE;
 	else if (time_after_eq(jiffies, confirm->deadline))
 		*result = CONFIRM_TIMEOUT;
@@ -97,6 +99,7 @@ static struct confirm *take_over(struct replica *replica, unsigned int *result)
 static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 {
 	struct confirm *confirm, *found = NULL;
+	long left;
 
 	*wait = MAX_JIFFY_OFFSET;
 	spin_lock_irq(&replica->lock);
@@ -108,7 +111,8 @@ static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 			found = confirm;
 			break;
 		}
-		*wait = min(*wait, confirm->deadline - jiffies);
+		left = confirm->deadline - jiffies;
+		*wait = min_t(unsigned long, *wait, max(left, 0L));
 	}
 	spin_unlock_irq(&replica->lock);
 	return found;
@@ -134,7 +138,7 @@ void replica_confirm_work(struct work_struct *work)
 			break;
 		}
 	if (wait != MAX_JIFFY_OFFSET)
-		queue_delayed_work(replica->wq, &replica->confirm_work,
+		queue_delayed_work(replica_aux_wq, &replica->confirm_work,
 				   min_t(unsigned long, wait + 1, HZ));
 }
 
@@ -146,8 +150,7 @@ void replica_confirm_cancel(struct replica *replica)
 	cancel_delayed_work_sync(&replica->confirm_work);
 	spin_lock_irq(&replica->lock);
 	list_for_each_entry_safe(confirm, next, &replica->confirms, link)
-		if (!confirm->flushing)
-			list_move_tail(&confirm->link, &all);
+		list_move_tail(&confirm->link, &all);
 	spin_unlock_irq(&replica->lock);
 
 	list_for_each_entry_safe(confirm, next, &all, link) {
@@ -156,8 +159,8 @@ void replica_confirm_cancel(struct replica *replica)
 	}
 }
 
-int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
-			  replica_confirm_fn done, void *context)
+static int add_confirm(struct replica *replica, unsigned int timeout_ms,
+		       replica_confirm_fn done, void *context, bool message)
 {
 	struct confirm *confirm = kzalloc(sizeof(*confirm), GFP_KERNEL);
 
@@ -167,11 +170,18 @@ int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
 	confirm->deadline = jiffies + msecs_to_jiffies(timeout_ms);
 	confirm->done = done;
 	confirm->context = context;
+	confirm->message = message;
 	spin_lock_irq(&replica->lock);
 	list_add_tail(&confirm->link, &replica->confirms);
 	spin_unlock_irq(&replica->lock);
-	mod_delayed_work(replica->wq, &replica->confirm_work, 0);
+	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	return 0;
+}
+
+int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
+			  replica_confirm_fn done, void *context)
+{
+	return add_confirm(replica, timeout_ms, done, context, false);
 }
 
 struct confirm_wait {
@@ -205,7 +215,7 @@ int replica_confirm_wait(struct replica *replica, unsigned int timeout_ms)
 	kref_get(&wait->refs);
 	init_completion(&wait->completion);
 
-	r = replica_confirm_start(replica, timeout_ms, waited, wait);
+	r = add_confirm(replica, timeout_ms, waited, wait, true);
 	if (r) {
 		kfree(wait);
 		return r;

@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "dm-replica-event.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
@@ -17,13 +18,13 @@ static void unmake(struct replica *replica)
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
 	cancel_work_sync(&replica->state_work);
-	cancel_delayed_work_sync(&replica->confirm_work);
+	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
 	replica_resync_destroy(replica->resync);
 	if (replica->wq)
 		destroy_workqueue(replica->wq);
-	mempool_exit(&replica->requests);
+	replica_request_pool_exit(replica);
 	replica_payload_pool_destroy(replica->payload);
 	replica_log_destroy(replica->log);
 	replica_range_lock_destroy(replica->ranges);
@@ -33,7 +34,15 @@ static void unmake(struct replica *replica)
 
 static void release_work(struct work_struct *work)
 {
-	unmake(container_of(work, struct replica, release_work));
+	struct replica *replica = container_of(work, struct replica, release_work);
+
+	if (!list_empty(&replica->link))
+		replica_registry_remove(replica);
+	if (replica->open_replica)
+		compat_close_bdev(replica->open_replica);
+	if (replica->open_origin)
+		compat_close_bdev(replica->open_origin);
+	unmake(replica);
 	module_put(THIS_MODULE);
 }
 
@@ -78,6 +87,8 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	INIT_LIST_HEAD(&replica->confirms);
 	INIT_LIST_HEAD(&replica->unranged);
 	INIT_LIST_HEAD(&replica->own_flushes);
+	INIT_LIST_HEAD(&replica->resend);
+	INIT_WORK(&replica->send_work, replica_leg_send_work);
 	mutex_init(&replica->op_mutex);
 	mutex_init(&replica->table_mutex);
 	spin_lock_init(&replica->lock);
@@ -102,6 +113,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	strscpy(replica->reason, "table loaded", sizeof(replica->reason));
 	replica->current_job = -1U;
 	atomic64_set(&replica->flush_gen, 1);
+	atomic64_set(&replica->lost_gen, S64_MAX);
 }
 
 static bool make(struct replica *replica)
@@ -118,7 +130,7 @@ static bool make(struct replica *replica)
 	replica->payload = replica_payload_pool_create();
 	if (!replica->payload)
 		return false;
-	if (replica_request_pool_init(&replica->requests))
+	if (replica_request_pool_init(replica))
 		return false;
 	replica->wq = alloc_workqueue("dm-replica", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!replica->wq)
@@ -147,6 +159,9 @@ struct replica *replica_create(const struct replica_params *params, sector_t sec
 		unmake(replica);
 		return ERR_PTR(-ENOMEM);
 	}
+	/* Nothing is known to be equal until it has been copied. */
+	if (!params->sync_skip)
+		replica_log_mark_all(replica->log);
 	__module_get(THIS_MODULE);
 	return replica;
 }

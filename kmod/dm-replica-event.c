@@ -101,7 +101,7 @@ void replica_event_raise(struct replica *replica, struct replica_event *event)
 		event->state = READ_ONCE(replica->state);
 	if (!ring_put(replica->events, event))
 		replica_count(replica, DM_REPLICA_C_EVENTS_DROPPED, 1);
-	queue_work(replica->wq, &replica->event_work);
+	queue_work(replica_aux_wq, &replica->event_work);
 }
 
 /**
@@ -152,4 +152,21 @@ void replica_event_work(struct work_struct *work)
 	}
 	if (sent)
 		wake_waiters(replica);
+}
+
+/**
+ * replica_event_continue - number on where another association ended
+ * @replica: the new one of the mapped device, which has raised nothing yet
+ * @old: the one that was retired
+ *
+ * For a mapped device there is one row of numbers, whatever its table.
+ */
+void replica_event_continue(struct replica *replica, struct replica *old)
+{
+	u64 seq = replica_event_seq(old);
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->events->lock, flags);
+	replica->events->seq = seq;
+	spin_unlock_irqrestore(&replica->events->lock, flags);
 }

@@ -49,6 +49,8 @@ void replica_event_ring_destroy(struct replica_event_ring *ring);
  * Any context.  Takes the event lock only.  Queues replica->event_work.
  */
 void replica_event_raise(struct replica *replica, struct replica_event *event);
+/* A new association numbers on where the old one of the mapped device ended. */
+void replica_event_continue(struct replica *replica, struct replica *old);
 /* Number of the last event. */
 u64 replica_event_seq(struct replica *replica);
 /* Worker of replica->event_work: sends what the ring holds. */

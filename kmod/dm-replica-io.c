@@ -48,12 +48,14 @@ static bool holds_range(struct replica_io *io)
  * Completion.
  */
 
-static void replica_missed(struct replica_io *io, blk_status_t status, const char *reason)
+static void request_failed(struct replica_io *io, blk_status_t status, const char *reason)
 {
 	struct replica *replica = io->replica;
 
 	io->missed = true;
-	if (!is_flush(io))
+	if (is_flush(io))
+		replica_leg_flush_failed(replica, &io->unranged.flush);
+	else
 		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
 	replica_state_replica_failed(replica, is_flush(io) ? 0 : io_sector(io),
 				     blk_status_to_errno(status), reason);
@@ -105,14 +107,8 @@ static void unlink_io(struct replica_io *io)
 	unsigned long flags;
 
 	spin_lock_irqsave(&io->replica->lock, flags);
-	list_del(&io->link);
+	list_del(&io->unranged.link);
 	spin_unlock_irqrestore(&io->replica->lock, flags);
-}
-
-/* What becomes of held writes when the device is suspended under them. */
-static blk_status_t held_status(struct replica *replica)
-{
-	return replica->noflush ? BLK_STS_DM_REQUEUE : BLK_STS_IOERR;
 }
 
 /* on_replica_error stop: nobody hears of a write that the replica does not have. */
@@ -126,7 +122,7 @@ static bool hold_completion(struct replica_io *io)
 	hold = replica->hold;
 	if (hold && replica->suspending) {
 		hold = false;
-		replica_io_bio(io)->bi_status = held_status(replica);
+		replica_io_bio(io)->bi_status = BLK_STS_DM_REQUEUE;
 	} else if (hold) {
 		bio_list_add(&replica->held, replica_io_bio(io));
 		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
@@ -143,7 +139,7 @@ static bool finish(struct replica_io *io)
 	struct replica_request *request = io->request;
 
 	trace_dm_replica_complete(io);
-	if (unlikely(io->origin_status))
+	if (unlikely(io->origin_status) && io->kind != REPLICA_IO_FAILOVER)
 		origin_failed(io);
 	if (io->vecs)
 		bio->bi_io_vec = io->vecs;
@@ -188,16 +184,15 @@ static void replica_part_done(struct replica_request *request, blk_status_t stat
 	trace_dm_replica_leg(io, status);
 	if (likely(!status)) {
 		if (unlikely(is_flush(io)))
-			replica_leg_flush_end(replica, io->generation);
+			replica_leg_flush_end(replica, &io->unranged.flush);
 		else if (replica->replica_volatile && !(request->bio.bi_opf & REQ_FUA))
-			replica_log_note_cached(replica->log, io_sector(io),
+			replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
 						atomic64_read(&replica->flush_gen));
 	} else if ((status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET) &&
-		   !op_is_flush(request->bio.bi_opf) &&
-		   bio_op(&request->bio) != REQ_OP_WRITE) {
+		   !is_flush(io) && bio_op(&request->bio) != REQ_OP_WRITE) {
 		replica_refused(io);
 	} else {
-		replica_missed(io, status, is_flush(io) ? "replica flush error" :
+		request_failed(io, status, is_flush(io) ? "replica flush error" :
 			       "replica write error");
 	}
 	put_pending(io);
@@ -207,7 +202,7 @@ void replica_io_detached(struct replica_io *io)
 {
 	trace_dm_replica_leg(io, BLK_STS_TIMEOUT);
 	if (io->kind != REPLICA_IO_FAILOVER)
-		replica_missed(io, BLK_STS_TIMEOUT, is_flush(io) ? "replica flush timed out" :
+		request_failed(io, BLK_STS_TIMEOUT, is_flush(io) ? "replica flush timed out" :
 			       "replica write timed out");
 	put_pending(io);
 }
@@ -218,7 +213,8 @@ void replica_io_detached(struct replica_io *io)
 
 static blk_opf_t replica_opf(struct bio *bio)
 {
-	return bio->bi_opf & REPLICA_OPF_KEPT;
+	/* The application waits for it: no throttling as background writeback. */
+	return (bio->bi_opf & REPLICA_OPF_KEPT) | REQ_SYNC | REQ_IDLE;
 }
 
 static void send_to_replica(struct replica_io *io, struct replica_request *request)
@@ -249,6 +245,27 @@ static bool wants_copy(struct replica *replica, struct bio *bio)
 	return bio_has_data(bio) &&
 	       READ_ONCE(replica->settings.payload) == DM_REPLICA_PAYLOAD_COPY &&
 	       replica_payload_unstable(bio);
+}
+
+/* Bucket lock held, the range is granted: which legs? */
+static void route(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+
+	io->ship = replica->ship;
+	if (unlikely(!io->ship))
+		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
+}
+
+/* Shipping ended while the write waited: the replica may never give memory back. */
+static void route_again(struct replica_io *io)
+{
+	struct replica_range_bucket *bucket;
+
+	bucket = replica_range_bucket(io->replica->ranges, io->range.first);
+	spin_lock_irq(&bucket->lock);
+	route(io);
+	spin_unlock_irq(&bucket->lock);
 }
 
 /*
@@ -299,7 +316,7 @@ static void link_io(struct replica_io *io)
 	unsigned long flags;
 
 	spin_lock_irqsave(&io->replica->lock, flags);
-	list_add_tail(&io->link, &io->replica->unranged);
+	list_add_tail(&io->unranged.link, &io->replica->unranged);
 	spin_unlock_irqrestore(&io->replica->lock, flags);
 }
 
@@ -318,7 +335,7 @@ static bool start_flush(struct replica_io *io, struct bio *bio)
 	bio_set_dev(bio, replica->origin_bdev);
 	link_io(io);
 	if (request) {
-		io->generation = replica_leg_flush_begin(replica);
+		replica_leg_flush_begin(replica, &io->unranged.flush);
 		send_to_replica(io, request);
 	} else {
 		io->missed = true;
@@ -327,23 +344,13 @@ static bool start_flush(struct replica_io *io, struct bio *bio)
 	return true;
 }
 
-/* Bucket lock held, the range is granted: which legs? */
-static void route(struct replica_io *io)
-{
-	struct replica *replica = io->replica;
-
-	io->ship = replica->ship;
-	if (unlikely(!io->ship))
-		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
-}
-
 void replica_io_granted(struct replica_io *io)
 {
 	route(io);
 	queue_deferred(io->replica, replica_io_bio(io), 0);
 }
 
-/* What replica->hold asks for: keep it, or, under a suspend, do not. */
+/* What replica->hold asks for: keep it, or, under a suspend without flush, requeue it. */
 static int hold_bio(struct replica *replica, struct bio *bio)
 {
 	int r = DM_MAPIO_SUBMITTED;
@@ -353,7 +360,7 @@ static int hold_bio(struct replica *replica, struct bio *bio)
 		bio_list_add(&replica->deferred, bio);
 		mod_delayed_work(replica->wq, &replica->deferred_work, 0);
 	} else if (replica->suspending) {
-		r = replica->noflush ? DM_MAPIO_REQUEUE : DM_MAPIO_KILL;
+		r = DM_MAPIO_REQUEUE;
 	} else {
 		bio_list_add(&replica->held, bio);
 		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
@@ -399,7 +406,9 @@ static int map_write(struct replica *replica, struct bio *bio, struct replica_io
 		return hold_bio(replica, bio);
 	if (unlikely(admission == ADMIT_WAITS))
 		return DM_MAPIO_SUBMITTED;
-	if (likely(!READ_ONCE(replica->memory_wait)) && likely(start_write(io, bio)))
+	/* Those who wait for memory come first; who needs none does not wait. */
+	if ((likely(!READ_ONCE(replica->memory_wait)) || !io->ship) &&
+	    likely(start_write(io, bio)))
 		return DM_MAPIO_REMAPPED;
 
 	replica_count(replica, DM_REPLICA_C_MEMORY_WAITS, 1);
@@ -454,7 +463,7 @@ int replica_io_map(struct replica *replica, struct bio *bio)
 	io->replica = replica;
 	if (bio_op(bio) == REQ_OP_READ) {
 		io->kind = REPLICA_IO_READ;
-		io->iter = bio->bi_iter;
+		io->unranged.iter = bio->bi_iter;
 		replica_count(replica, DM_REPLICA_C_READS, 1);
 		replica_count(replica, DM_REPLICA_C_READ_BYTES, bio->bi_iter.bi_size);
 		bio_set_dev(bio, replica->origin_bdev);
@@ -493,14 +502,14 @@ static void failover_done(struct replica_request *request, blk_status_t status)
 	struct bio *bio = replica_io_bio(io);
 	struct replica_event event = {
 		.type = DM_REPLICA_EVENT_READ_FAILOVER,
-		.sector = io->iter.bi_sector,
+		.sector = io->unranged.iter.bi_sector,
 		.error = -blk_status_to_errno(io->origin_status),
 		.reason = "origin read error, served by the replica",
 	};
 
 	trace_dm_replica_leg(io, status);
 	if (!status) {
-		bio->bi_iter = io->iter;
+		bio->bi_iter = io->unranged.iter;
 		replica_payload_copy_back(request, bio);
 		io->origin_status = BLK_STS_OK;
 		replica_count(replica, DM_REPLICA_C_READ_FAILOVERS, 1);
@@ -509,17 +518,41 @@ static void failover_done(struct replica_request *request, blk_status_t status)
 	put_pending(io);
 }
 
+static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t status)
+{
+	struct replica *replica = io->replica;
+
+	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
+	       status != BLK_STS_AGAIN && READ_ONCE(replica->ship) &&
+	       !replica_log_dirty(replica->log, io->unranged.iter.bi_sector,
+				  io->unranged.iter.bi_size >> SECTOR_SHIFT);
+}
+
+static void fail_over_failed(struct replica_io *io, struct bio *bio)
+{
+	io->kind = REPLICA_IO_DONE;
+	replica_count(io->replica, DM_REPLICA_C_INFLIGHT, -1ULL);
+	bio->bi_status = io->origin_status;
+	bio->bi_end_io(bio);
+}
+
 static bool start_failover(struct replica_io *io, struct bio *bio)
 {
 	struct replica *replica = io->replica;
-	struct replica_request *request = replica_request_alloc(replica);
+	struct replica_request *request;
 
+	/* Looked at again: the replica may have been cut off meanwhile. */
+	if (!may_fail_over(io, bio, io->origin_status)) {
+		fail_over_failed(io, bio);
+		return true;
+	}
+	request = replica_request_alloc(replica);
 	if (!request)
 		return false;
 	request->io = io;
 	request->done = failover_done;
 	bio_init(&request->bio, replica->replica_bdev, NULL, 0, REQ_OP_READ);
-	if (!replica_payload_attach_read(request, &io->iter)) {
+	if (!replica_payload_attach_read(request, &io->unranged.iter)) {
 		replica_request_free(request);
 		return false;
 	}
@@ -531,19 +564,9 @@ static bool start_failover(struct replica_io *io, struct bio *bio)
 	return true;
 }
 
-static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t status)
-{
-	struct replica *replica = io->replica;
-
-	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
-	       status != BLK_STS_AGAIN && READ_ONCE(replica->ship) &&
-	       !replica_log_dirty(replica->log, io->iter.bi_sector,
-				  io->iter.bi_size >> SECTOR_SHIFT);
-}
-
 static int end_read(struct replica_io *io, struct bio *bio, blk_status_t status)
 {
-	if (likely(!status) || !io->iter.bi_size || !may_fail_over(io, bio, status))
+	if (likely(!status) || !io->unranged.iter.bi_size || !may_fail_over(io, bio, status))
 		return DM_ENDIO_DONE;
 
 	io->kind = REPLICA_IO_FAILOVER;
@@ -582,13 +605,13 @@ int replica_io_end(struct bio *bio, blk_status_t *error)
  */
 
 /* A held write that the suspend does not wait for. */
-static void fail_held(struct replica *replica, struct bio *bio)
+static void requeue_held(struct bio *bio)
 {
 	struct replica_io *io = replica_io_of(bio);
 	bool fresh = io->kind != REPLICA_IO_DONE;
 
 	io->kind = REPLICA_IO_DONE;
-	bio->bi_status = held_status(replica);
+	bio->bi_status = BLK_STS_DM_REQUEUE;
 	if (fresh)
 		bio_endio(bio);
 	else
@@ -604,7 +627,7 @@ static bool resume_bio(struct replica *replica, struct bio *bio)
 	if (!io->admitted) {
 		admission = admit(replica, io);
 		if (admission == ADMIT_HELD && hold_bio(replica, bio) != DM_MAPIO_SUBMITTED)
-			fail_held(replica, bio);
+			requeue_held(bio);
 		if (admission != ADMIT_GRANTED)
 			return true;
 	}
@@ -616,6 +639,8 @@ static bool resume_bio(struct replica *replica, struct bio *bio)
 			return false;
 		break;
 	default:
+		if (io->ship && !READ_ONCE(replica->ship))
+			route_again(io);
 		if (!start_write(io, bio))
 			return false;
 		break;
@@ -667,7 +692,7 @@ static void release_one(struct replica *replica, struct bio *bio)
 		queue_deferred(replica, bio, 0);
 }
 
-void replica_io_release_held(struct replica *replica, bool suspend)
+void replica_io_release_held(struct replica *replica, bool requeue)
 {
 	struct bio_list held;
 	struct bio *bio;
@@ -678,8 +703,8 @@ void replica_io_release_held(struct replica *replica, bool suspend)
 	spin_unlock_irq(&replica->lock);
 
 	while ((bio = bio_list_pop(&held))) {
-		if (suspend)
-			fail_held(replica, bio);
+		if (requeue)
+			requeue_held(bio);
 		else
 			release_one(replica, bio);
 	}

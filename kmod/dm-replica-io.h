@@ -24,29 +24,46 @@ enum replica_io_kind {
 };
 
 /**
+ * struct replica_flush - a flush of the replica under way
+ * @generation: writes up to here are durable when it ends well
+ * @before: those that were when it began
+ */
+struct replica_flush {
+	u64 generation;
+	u64 before;
+};
+
+/**
  * struct replica_io - per-bio data
  * @range: lock of the sectors that a write touches
- * @link: place in replica->unranged, for a flush or a failed-over read
- * @generation: that a flush makes durable
- * @admitted: it has been through the range lock, or needs none
+ * @unranged: what others need instead of it
+ * @unranged.link: place of a flush or a failed-over read in replica->unranged
+ * @unranged.flush: what a flush makes durable
+ * @unranged.iter: of a read as it came, for the replica
  * @replica: the association
  * @request: the part that goes to the replica; NULL when not shipped
- * @iter: of the bio as it came, for a retry
  * @vecs: of the bio as it came; the payload copy stands in for them meanwhile
  * @pending: legs that are not done
  * @kind: enum replica_io_kind
  * @ship: the write goes to both legs
  * @missed: acknowledged by the origin alone
  * @detached: the request was given up
+ * @admitted: it has been through the range lock, or needs none
  * @origin_status: of the origin's part
+ *
+ * Device-mapper allocates it with each bio and clears it, so it is kept small.
  */
 struct replica_io {
-	struct replica_range range;
-	struct list_head link;
-	u64 generation;
+	union {
+		struct replica_range range;
+		struct {
+			struct list_head link;
+			struct replica_flush flush;
+			struct bvec_iter iter;
+		} unranged;
+	};
 	struct replica *replica;
 	struct replica_request *request;
-	struct bvec_iter iter;
 	struct bio_vec *vecs;
 	atomic_t pending;
 	u8 kind;
@@ -91,9 +108,14 @@ typedef void (*replica_request_fn)(struct replica_request *request, blk_status_t
  * @io: the write or flush it belongs to; NULL for our own flushes and probes
  * @done: called in any context when the replica completed it in time
  * @context: for @done
- * @sent: jiffies
- * @vecs: table of the private copy: @inline_vecs or a page of the pool
- * @nr_vecs: pieces of the private copy, 0 when the pages are the caller's
+ * @sent: jiffies when it was made
+ * @link: in replica->resend
+ * @sector: of the bio, to send it again
+ * @bytes: likewise
+ * @nr_vecs: pieces in @vecs that have to be given back
+ * @vecs: table of the data: @inline_vecs or a page of the pool
+ * @borrowed: the pieces are pages of the caller, with a reference on each
+ * @page: stays with the request from one use to the next, or NULL
  */
 struct replica_request {
 	struct replica *replica;
@@ -102,10 +124,39 @@ struct replica_request {
 	void *context;
 	atomic_t state;
 	unsigned long sent;
+	struct list_head link;
+	sector_t sector;
+	unsigned int bytes;
 	unsigned int nr_vecs;
+	bool borrowed;
 	struct bio_vec *vecs;
+	struct page *page;
 	struct bio_vec inline_vecs[REPLICA_INLINE_VECS];
 	struct bio bio;
+};
+
+/* Requests and pieces that each CPU keeps of those that were freed. */
+#define REPLICA_STASH_REQUESTS	32
+#define REPLICA_STASH_PIECES	8
+/* At most, all CPUs together: 1 MiB of pages and 2 MiB of pieces. */
+#define REPLICA_STASH_TOTAL	256
+#define REPLICA_STASH_PIECES_TOTAL	64
+
+/**
+ * struct replica_stash - what one CPU keeps at hand, with interrupts off
+ *
+ * The page allocator and slab clear what they give out (init_on_alloc), which
+ * for a page costs more than all else that is done for a write; a private copy
+ * is overwritten anyway.
+ *
+ * @requests: most with a page
+ * @pieces: of PAYLOAD_ORDER
+ */
+struct replica_stash {
+	unsigned int nr_requests;
+	unsigned int nr_pieces;
+	struct replica_request *requests[REPLICA_STASH_REQUESTS];
+	struct page *pieces[REPLICA_STASH_PIECES];
 };
 
 /* io.c APIs: */
@@ -123,8 +174,8 @@ void replica_io_granted(struct replica_io *io);
 void replica_io_detached(struct replica_io *io);
 /* Worker that submits what map could not. */
 void replica_io_deferred_work(struct work_struct *work);
-/* Let held writes go on or, for a suspend, fail or requeue them.  May sleep. */
-void replica_io_release_held(struct replica *replica, bool suspend);
+/* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */
+void replica_io_release_held(struct replica *replica, bool requeue);
 
 /* leg.c APIs: */
 
@@ -133,15 +184,20 @@ bool replica_io_detach(struct replica_io *io);
 int replica_leg_init(void);
 void replica_leg_exit(void);
 /* Requests of one replica, apart from those that another one does not give back. */
-int replica_request_pool_init(mempool_t *pool);
+int replica_request_pool_init(struct replica *replica);
+void replica_request_pool_exit(struct replica *replica);
 /* Never sleeps.  NULL when there is no memory now. */
 struct replica_request *replica_request_alloc(struct replica *replica);
 /* Any context. */
 void replica_request_free(struct replica_request *request);
 /* The write that a detached request belonged to is over.  Any context. */
 void replica_request_abandon(struct replica_request *request);
-/* Send it.  The request's bio is ready but for bi_end_io. */
+/*
+ * Send it.  The request's bio is ready but for bi_end_io.  Does not sleep on a
+ * replica that can say so; what it does not take at once send_work sends.
+ */
 void replica_request_send(struct replica_request *request);
+void replica_leg_send_work(struct work_struct *work);
 /*
  * Flush the replica; @done gets the status.  May sleep for memory.  A flush
  * that takes longer than replica_timeout fails the replica, and @done is called
@@ -153,9 +209,17 @@ int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_s
 int replica_leg_flush_wait(struct replica *replica);
 /* No flush of our own is under way.  For wait_event(replica->quiet). */
 bool replica_leg_quiet(struct replica *replica);
-/* A flush of the replica begins: the generation that it makes durable. */
-u64 replica_leg_flush_begin(struct replica *replica);
-void replica_leg_flush_end(struct replica *replica, u64 generation);
+/*
+ * A flush of the replica begins, and ends well or not.  Another one that ends
+ * well does not cover what a failed one may have lost.  Any context.
+ */
+void replica_leg_flush_begin(struct replica *replica, struct replica_flush *flush);
+void replica_leg_flush_end(struct replica *replica, const struct replica_flush *flush);
+void replica_leg_flush_failed(struct replica *replica, const struct replica_flush *flush);
+/* Writes with a generation up to here survive a loss of the replica's cache. */
+u64 replica_leg_durable(struct replica *replica);
+/* Requests that were given up and may still reach the replica.  May sleep. */
+bool replica_leg_owes(struct replica *replica);
 void replica_leg_probe_work(struct work_struct *work);
 void replica_leg_timeout_work(struct work_struct *work);
 /* Wait until no caller can act on an older value of replica->ship. */
@@ -175,7 +239,14 @@ bool replica_payload_attach(struct replica_request *request, struct bio *bio, bo
 bool replica_payload_attach_read(struct replica_request *request, const struct bvec_iter *iter);
 /* What the replica has read, into the pages of @bio. */
 void replica_payload_copy_back(struct replica_request *request, struct bio *bio);
+/* Give back the pieces; request->page stays. */
 void replica_payload_release(struct replica_request *request);
+/* A page of the reserve for one request, or NULL, and its return. */
+struct page *replica_payload_page_alloc(struct replica_payload_pool *pool);
+void replica_payload_page_free(struct replica_payload_pool *pool, struct page *page);
+void replica_payload_piece_free(struct page *page);
+/* Is the reserve not full? */
+bool replica_payload_short(struct replica_payload_pool *pool);
 /* May the pages of this bio change while it is under way? */
 bool replica_payload_unstable(struct bio *bio);
 
@@ -204,9 +275,9 @@ void replica_resync_continue(struct replica *replica);
 /* Range lock callback.  Bucket lock held. */
 void replica_resync_granted(struct replica_range *range);
 /*
- * Give up a window that is older than @before, and release its range.  Bucket
- * lock held.  Return: true if it was under way.
+ * Give up a window and release its range.  Bucket lock held.  Return: true if
+ * dm-kcopyd had it.
  */
-bool replica_resync_detach(struct replica_range *range, unsigned long before);
+bool replica_resync_detach(struct replica_range *range);
 
 #endif /* DM_REPLICA_IO_H */

@@ -124,10 +124,15 @@ u64 replica_job_elapsed_ms(const struct replica_job *job)
 
 bool replica_job_eta_ms(const struct replica_job *job, u64 *eta_ms)
 {
+	u64 rest;
+
 	if (is_over(job) || job->state != DM_REPLICA_JOB_RUNNING || !job->bytes_done)
 		return false;
-	*eta_ms = mul_u64_u64_div_u64(replica_job_elapsed_ms(job),
-				      job->bytes_total - job->bytes_done, job->bytes_done);
+	/* In MiB, so that no product overflows; a month is as good as never. */
+	rest = (job->bytes_total - job->bytes_done) >> 20;
+	*eta_ms = min_t(u64, 30ULL * 24 * 3600 * 1000,
+			div64_u64(min_t(u64, replica_job_elapsed_ms(job), U32_MAX) * rest,
+				  (job->bytes_done >> 20) ?: 1));
 	return true;
 }
 
@@ -163,14 +168,8 @@ int replica_job_cancel(struct replica *replica, u32 id, const char **error)
 		*error = "no job of this number is known";
 		return -ENOENT;
 	}
-	if (is_over(&job)) {
+	if (!replica_state_cancel(replica, id)) {
 		*error = "the job is over already";
-		return -EBUSY;
-	}
-	if (!replica_state_move(replica, BIT(DM_REPLICA_STATE_UNSYNCHRONIZED) |
-				BIT(DM_REPLICA_STATE_SUSPENDED),
-				DM_REPLICA_STATE_ABORTED, "job cancelled")) {
-		*error = "the job ended meanwhile";
 		return -EBUSY;
 	}
 	return 0;

@@ -16,10 +16,10 @@
 /* First pause before a broken replica is probed, and the longest, ms. */
 #define PROBE_DELAY_MIN_MS	500
 #define PROBE_DELAY_MAX_MS	30000
-/* Time for our own flushes when replica_timeout is 0, ms. */
-#define OWN_FLUSH_TIMEOUT_MS	30000
+/* Time for a flush that somebody waits for while writes are held, ms. */
+#define WAITED_FLUSH_MS		3000
 /* Time for requests that were out when shipping stopped, ms. */
-#define CUT_TIMEOUT_MS		1000U
+#define CUT_TIMEOUT_MS		5000U
 /* Requests that a replica can always make. */
 #define REQUEST_RESERVE		16
 
@@ -36,30 +36,114 @@ void replica_leg_exit(void)
 	kmem_cache_destroy(request_cache);
 }
 
-int replica_request_pool_init(mempool_t *pool)
+int replica_request_pool_init(struct replica *replica)
 {
-	return mempool_init_slab_pool(pool, REQUEST_RESERVE, request_cache);
+	unsigned int cpus = num_possible_cpus();
+
+	replica->stash_max = clamp(REPLICA_STASH_TOTAL / cpus, 1U,
+				   (unsigned int)REPLICA_STASH_REQUESTS);
+	replica->stash_pieces_max = clamp(REPLICA_STASH_PIECES_TOTAL / cpus, 1U,
+					  (unsigned int)REPLICA_STASH_PIECES);
+	replica->stash = alloc_percpu(struct replica_stash);
+	if (!replica->stash)
+		return -ENOMEM;
+	return mempool_init_slab_pool(&replica->requests, REQUEST_RESERVE, request_cache);
+}
+
+static void free_to_pool(struct replica *replica, struct replica_request *request)
+{
+	if (request->page)
+		replica_payload_page_free(replica->payload, request->page);
+	mempool_free(request, &replica->requests);
+}
+
+static void empty_stash(struct replica *replica, struct replica_stash *stash)
+{
+	while (stash->nr_requests)
+		free_to_pool(replica, stash->requests[--stash->nr_requests]);
+	while (stash->nr_pieces)
+		replica_payload_piece_free(stash->pieces[--stash->nr_pieces]);
+}
+
+void replica_request_pool_exit(struct replica *replica)
+{
+	int cpu;
+
+	if (!replica->stash)
+		return;
+	for_each_possible_cpu(cpu)
+		empty_stash(replica, per_cpu_ptr(replica->stash, cpu));
+	mempool_exit(&replica->requests);
+	free_percpu(replica->stash);
+}
+
+static struct replica_request *from_stash(struct replica *replica)
+{
+	struct replica_request *request = NULL;
+	struct replica_stash *stash;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	stash = this_cpu_ptr(replica->stash);
+	if (likely(stash->nr_requests))
+		request = stash->requests[--stash->nr_requests];
+	local_irq_restore(flags);
+	return request;
+}
+
+static bool to_stash(struct replica *replica, struct replica_request *request)
+{
+	struct replica_stash *stash;
+	unsigned long flags;
+	bool kept;
+
+	/* The reserve comes first: others may be waiting for it. */
+	if (unlikely(READ_ONCE(replica->requests.curr_nr) < REQUEST_RESERVE) ||
+	    unlikely(request->page && replica_payload_short(replica->payload)))
+		return false;
+
+	local_irq_save(flags);
+	stash = this_cpu_ptr(replica->stash);
+	kept = stash->nr_requests < replica->stash_max;
+	if (likely(kept))
+		stash->requests[stash->nr_requests++] = request;
+	local_irq_restore(flags);
+	return kept;
+}
+
+static void init_request(struct replica_request *request, struct replica *replica)
+{
+	request->replica = replica;
+	request->io = NULL;
+	request->sent = jiffies;
+	request->nr_vecs = 0;
+	request->borrowed = false;
+	atomic_set(&request->state, REPLICA_REQUEST_SENT);
 }
 
 struct replica_request *replica_request_alloc(struct replica *replica)
 {
-	struct replica_request *request;
+	struct replica_request *request = from_stash(replica);
 
-	request = mempool_alloc(&replica->requests, GFP_NOWAIT | __GFP_NOWARN);
-	if (!request)
-		return NULL;
-	request->replica = replica;
-	request->io = NULL;
-	request->nr_vecs = 0;
-	atomic_set(&request->state, REPLICA_REQUEST_SENT);
+	if (unlikely(!request)) {
+		request = mempool_alloc(&replica->requests, GFP_NOWAIT | __GFP_NOWARN);
+		if (!request)
+			return NULL;
+		request->page = NULL;
+	}
+	init_request(request, replica);
 	return request;
 }
 
 void replica_request_free(struct replica_request *request)
 {
-	replica_payload_release(request);
+	struct replica *replica = request->replica;
+
+	if (unlikely(request->nr_vecs))
+		replica_payload_release(request);
 	bio_uninit(&request->bio);
-	mempool_free(request, &request->replica->requests);
+	if (unlikely(!to_stash(replica, request)))
+		free_to_pool(replica, request);
 }
 
 void replica_request_abandon(struct replica_request *request)
@@ -70,14 +154,13 @@ void replica_request_abandon(struct replica_request *request)
 		replica_request_free(request);
 }
 
-static void request_endio(struct bio *bio)
+static void complete_request(struct replica_request *request, blk_status_t status)
 {
-	struct replica_request *request = container_of(bio, struct replica_request, bio);
 	struct replica *replica = request->replica;
 	int was = atomic_xchg(&request->state, REPLICA_REQUEST_DONE);
 
 	if (likely(was == REPLICA_REQUEST_SENT)) {
-		request->done(request, bio->bi_status);
+		request->done(request, status);
 		return;
 	}
 	/* Nobody waits for it any more; if orphaned, nobody uses its pages either. */
@@ -87,52 +170,151 @@ static void request_endio(struct bio *bio)
 	replica_put(replica);
 }
 
+static void send_later(struct replica_request *request)
+{
+	struct replica *replica = request->replica;
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	list_add_tail(&request->link, &replica->resend);
+	/* A reference for the worker; nobody waits for it. */
+	replica_get(replica);
+	if (!queue_work(replica_send_wq, &replica->send_work))
+		replica_put(replica);
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+static void request_endio(struct bio *bio)
+{
+	struct replica_request *request = container_of(bio, struct replica_request, bio);
+
+	if (unlikely(bio->bi_status == BLK_STS_AGAIN) && bio->bi_opf & REQ_NOWAIT)
+		send_later(request);
+	else
+		complete_request(request, bio->bi_status);
+}
+
 void replica_request_send(struct replica_request *request)
 {
-	request->sent = jiffies;
-	request->bio.bi_end_io = request_endio;
-	submit_bio_noacct(&request->bio);
+	struct bio *bio = &request->bio;
+
+	bio->bi_end_io = request_endio;
+	request->sector = bio->bi_iter.bi_sector;
+	request->bytes = bio->bi_iter.bi_size;
+	if (likely(request->replica->replica_nowait))
+		bio->bi_opf |= REQ_NOWAIT;
+	submit_bio_noacct(bio);
+}
+
+static void send_again(struct replica_request *request)
+{
+	struct bio *bio = &request->bio;
+
+	/* Given up meanwhile: the replica never gets to see it. */
+	if (atomic_read(&request->state) != REPLICA_REQUEST_SENT) {
+		complete_request(request, BLK_STS_TIMEOUT);
+		return;
+	}
+	bio->bi_iter = (struct bvec_iter) {
+		.bi_sector = request->sector,
+		.bi_size = request->bytes,
+	};
+	bio->bi_status = BLK_STS_OK;
+	bio->bi_opf &= ~REQ_NOWAIT;
+	bio_set_dev(bio, bio->bi_bdev);
+	submit_bio_noacct(bio);
+}
+
+static struct replica_request *next_to_send(struct replica *replica)
+{
+	struct replica_request *request;
+
+	spin_lock_irq(&replica->lock);
+	request = list_first_entry_or_null(&replica->resend, struct replica_request, link);
+	if (request)
+		list_del(&request->link);
+	spin_unlock_irq(&replica->lock);
+	return request;
+}
+
+void replica_leg_send_work(struct work_struct *work)
+{
+	struct replica *replica = container_of(work, struct replica, send_work);
+	struct replica_request *request;
+
+	while ((request = next_to_send(replica)))
+		send_again(request);
+	replica_put(replica);
 }
 
 /*
  * struct leg_flush - a flush of our own
  * @link: in replica->flushes, so that it can be given up; under replica->lock
- * @request: valid while @link is in the list
+ * @request: NULL when it is over; under replica->lock
+ * @limit_ms: when it is given up
  */
 struct leg_flush {
 	struct list_head link;
 	struct replica *replica;
 	struct replica_request *request;
-	u64 generation;
+	unsigned int limit_ms;
+	struct replica_flush flush;
 	void (*done)(void *context, blk_status_t status);
 	void *context;
 };
 
-u64 replica_leg_flush_begin(struct replica *replica)
+void replica_leg_flush_begin(struct replica *replica, struct replica_flush *flush)
 {
-	return atomic64_inc_return(&replica->flush_gen) - 1;
+	flush->before = atomic64_read(&replica->flushed_gen);
+	flush->generation = atomic64_inc_return(&replica->flush_gen) - 1;
 }
 
-void replica_leg_flush_end(struct replica *replica, u64 generation)
+void replica_leg_flush_end(struct replica *replica, const struct replica_flush *flush)
 {
 	s64 flushed = atomic64_read(&replica->flushed_gen);
 
-	while (flushed < (s64)generation &&
-	       !atomic64_try_cmpxchg(&replica->flushed_gen, &flushed, generation))
+	while (flushed < (s64)flush->generation &&
+	       !atomic64_try_cmpxchg(&replica->flushed_gen, &flushed, flush->generation))
 		;
+}
+
+void replica_leg_flush_failed(struct replica *replica, const struct replica_flush *flush)
+{
+	s64 floor = atomic64_read(&replica->lost_gen);
+
+	while (floor > (s64)flush->before &&
+	       !atomic64_try_cmpxchg(&replica->lost_gen, &floor, flush->before))
+		;
+}
+
+u64 replica_leg_durable(struct replica *replica)
+{
+	return min(atomic64_read(&replica->flushed_gen), atomic64_read(&replica->lost_gen));
+}
+
+bool replica_leg_owes(struct replica *replica)
+{
+	return atomic_read(&replica->detached) || replica_registry_orphans(replica->replica_dev);
 }
 
 static void end_leg_flush(struct leg_flush *flush, blk_status_t status)
 {
 	struct replica *replica = flush->replica;
+	unsigned long flags;
 
-	if (!status)
-		replica_leg_flush_end(replica, flush->generation);
-	else
+	if (!status) {
+		replica_leg_flush_end(replica, &flush->flush);
+	} else {
+		replica_leg_flush_failed(replica, &flush->flush);
 		replica_state_replica_failed(replica, 0, blk_status_to_errno(status),
 					     status == BLK_STS_TIMEOUT ?
 					     "replica flush timed out" : "replica flush error");
+	}
 	flush->done(flush->context, status);
+	/* Last: who sees the list empty may rely on done() being over. */
+	spin_lock_irqsave(&replica->lock, flags);
+	list_del(&flush->link);
+	spin_unlock_irqrestore(&replica->lock, flags);
 	kfree(flush);
 	wake_up_all(&replica->quiet);
 	replica_put(replica);
@@ -143,8 +325,9 @@ static void leg_flush_done(struct replica_request *request, blk_status_t status)
 	struct leg_flush *flush = request->context;
 	unsigned long flags;
 
+	/* From here on the clock leaves it alone. */
 	spin_lock_irqsave(&flush->replica->lock, flags);
-	list_del(&flush->link);
+	flush->request = NULL;
 	spin_unlock_irqrestore(&flush->replica->lock, flags);
 	replica_request_free(request);
 	end_leg_flush(flush, status);
@@ -154,15 +337,13 @@ static struct replica_request *wait_for_request(struct replica *replica)
 {
 	struct replica_request *request = mempool_alloc(&replica->requests, GFP_NOIO);
 
-	request->replica = replica;
-	request->io = NULL;
-	request->nr_vecs = 0;
-	atomic_set(&request->state, REPLICA_REQUEST_SENT);
+	request->page = NULL;
+	init_request(request, replica);
 	return request;
 }
 
-int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_status_t status),
-		      void *context)
+static int send_flush(struct replica *replica, unsigned int limit_ms,
+		      void (*done)(void *context, blk_status_t status), void *context)
 {
 	struct replica_request *request;
 	struct leg_flush *flush;
@@ -180,15 +361,22 @@ int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_s
 	replica_get(replica);
 	flush->replica = replica;
 	flush->request = request;
+	flush->limit_ms = limit_ms;
 	flush->done = done;
 	flush->context = context;
-	flush->generation = replica_leg_flush_begin(replica);
-	request->sent = jiffies;
+	replica_leg_flush_begin(replica, &flush->flush);
 	spin_lock_irq(&replica->lock);
 	list_add_tail(&flush->link, &replica->own_flushes);
 	spin_unlock_irq(&replica->lock);
 	replica_request_send(request);
 	return 0;
+}
+
+int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_status_t status),
+		      void *context)
+{
+	return send_flush(replica, READ_ONCE(replica->settings.replica_timeout) ?: U32_MAX / 2,
+			  done, context);
 }
 
 bool replica_leg_quiet(struct replica *replica)
@@ -220,7 +408,7 @@ int replica_leg_flush_wait(struct replica *replica)
 	int r;
 
 	init_completion(&wait.completion);
-	r = replica_leg_flush(replica, flush_waited, &wait);
+	r = send_flush(replica, WAITED_FLUSH_MS, flush_waited, &wait);
 	if (r)
 		return r;
 	wait_for_completion_io(&wait.completion);
@@ -262,29 +450,36 @@ bool replica_io_detach(struct replica_io *io)
 	return true;
 }
 
+static bool request_older(struct replica_io *io, unsigned int age_ms)
+{
+	/* Pairs with the release in send_to_replica(). */
+	struct replica_request *request = smp_load_acquire(&io->request);
+
+	return request && !io->detached && older_than(request->sent, age_ms);
+}
+
 /* One hanging write of a bucket, given up; NULL when there is none. */
 static struct replica_io *detach_one_write(struct replica *replica,
 					   struct replica_range_bucket *bucket,
 					   unsigned int age_ms, unsigned int *windows)
 {
-	unsigned long before = jiffies - msecs_to_jiffies(age_ms);
 	struct replica_range *range, *next;
 	struct replica_io *found = NULL;
 
 	spin_lock_irq(&bucket->lock);
 	for (range = replica_range_first(bucket); range; range = next) {
-		next = replica_range_next(range);
-		if (range->blockers || !older_than(range->since, age_ms))
+		next = replica_range_next(bucket, range);
+		if (range->blockers || !replica_range_older(range, age_ms))
 			continue;
 		if (range->kind == REPLICA_RANGE_WRITE) {
 			struct replica_io *io = container_of(range, struct replica_io, range);
 
-			if (replica_io_detach(io)) {
+			if (request_older(io, age_ms) && replica_io_detach(io)) {
 				found = io;
 				break;
 			}
 		} else if (range->kind == REPLICA_RANGE_WINDOW) {
-			*windows += replica_resync_detach(range, before);
+			*windows += replica_resync_detach(range);
 		}
 	}
 	spin_unlock_irq(&bucket->lock);
@@ -296,9 +491,8 @@ static struct replica_io *detach_one_unranged(struct replica *replica, unsigned 
 	struct replica_io *io, *found = NULL;
 
 	spin_lock_irq(&replica->lock);
-	list_for_each_entry(io, &replica->unranged, link)
-		if (io->request && older_than(io->request->sent, age_ms) &&
-		    replica_io_detach(io)) {
+	list_for_each_entry(io, &replica->unranged, unranged.link)
+		if (request_older(io, age_ms) && replica_io_detach(io)) {
 			found = io;
 			break;
 		}
@@ -306,15 +500,15 @@ static struct replica_io *detach_one_unranged(struct replica *replica, unsigned 
 	return found;
 }
 
-static struct leg_flush *detach_own_flush(struct replica *replica, unsigned int age_ms)
+static struct leg_flush *detach_own_flush(struct replica *replica)
 {
 	struct leg_flush *flush, *found = NULL;
 
 	spin_lock_irq(&replica->lock);
 	list_for_each_entry(flush, &replica->own_flushes, link)
-		if (older_than(flush->request->sent, age_ms) &&
+		if (flush->request && older_than(flush->request->sent, flush->limit_ms) &&
 		    detach_request(flush->request, REPLICA_REQUEST_ORPHANED)) {
-			list_del(&flush->link);
+			flush->request = NULL;
 			found = flush;
 			break;
 		}
@@ -334,11 +528,11 @@ static unsigned int detach_unranged(struct replica *replica, unsigned int age_ms
 	return n;
 }
 
-static void detach_own_flushes(struct replica *replica, unsigned int age_ms)
+static void detach_own_flushes(struct replica *replica)
 {
 	struct leg_flush *own;
 
-	while ((own = detach_own_flush(replica, age_ms))) {
+	while ((own = detach_own_flush(replica))) {
 		replica_count(replica, DM_REPLICA_C_REPLICA_TIMEOUTS, 1);
 		end_leg_flush(own, BLK_STS_TIMEOUT);
 	}
@@ -351,9 +545,9 @@ static void detach_older(struct replica *replica, unsigned int age_ms)
 	struct replica_io *io;
 
 	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
-		struct replica_range_bucket *bucket = replica_range_bucket_nr(replica->ranges, i);
+		struct replica_range_bucket *bucket = &replica->ranges->buckets[i];
 
-		if (RB_EMPTY_ROOT(&bucket->tree.rb_root))
+		if (!READ_ONCE(bucket->nr))
 			continue;
 		while ((io = detach_one_write(replica, bucket, age_ms, &windows))) {
 			replica_io_detached(io);
@@ -372,7 +566,7 @@ void replica_leg_timeout_work(struct work_struct *work)
 					       timeout_work);
 	unsigned int timeout = READ_ONCE(replica->settings.replica_timeout);
 
-	detach_own_flushes(replica, timeout ?: OWN_FLUSH_TIMEOUT_MS);
+	detach_own_flushes(replica);
 	/* Nothing new is sent after a cut: what is still out gets little time. */
 	if (!READ_ONCE(replica->ship))
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
@@ -380,7 +574,7 @@ void replica_leg_timeout_work(struct work_struct *work)
 		detach_older(replica, timeout);
 	if (READ_ONCE(replica->ticking))
 		queue_delayed_work(replica->wq, &replica->timeout_work,
-				   msecs_to_jiffies(clamp(timeout / 4, 50U, 1000U)));
+				   msecs_to_jiffies(clamp(timeout / 4 ?: 1000U, 50U, 1000U)));
 }
 
 void replica_leg_ship_barrier(struct replica *replica)
@@ -388,7 +582,7 @@ void replica_leg_ship_barrier(struct replica *replica)
 	unsigned int i;
 
 	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
-		struct replica_range_bucket *bucket = replica_range_bucket_nr(replica->ranges, i);
+		struct replica_range_bucket *bucket = &replica->ranges->buckets[i];
 
 		spin_lock_irq(&bucket->lock);
 		spin_unlock_irq(&bucket->lock);
@@ -402,8 +596,12 @@ void replica_leg_ship_barrier(struct replica *replica)
 
 static void probe_again(struct replica *replica, unsigned int delay_ms)
 {
-	if (READ_ONCE(replica->ticking))
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (replica->ticking)
 		queue_delayed_work(replica->wq, &replica->probe_work, msecs_to_jiffies(delay_ms));
+	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
 static void probe_done(struct replica_request *request, blk_status_t status)
@@ -411,9 +609,9 @@ static void probe_done(struct replica_request *request, blk_status_t status)
 	struct replica *replica = request->replica;
 
 	replica_request_free(request);
+	atomic_dec(&replica->detached);
 	atomic_set(&replica->probe, status ? REPLICA_PROBE_FAILED : REPLICA_PROBE_GOOD);
 	probe_again(replica, 0);
-	atomic_dec(&replica->detached);
 	replica_put(replica);
 }
 
@@ -421,19 +619,17 @@ static void send_probe(struct replica *replica)
 {
 	unsigned int size = bdev_logical_block_size(replica->replica_bdev);
 	struct replica_request *request = replica_request_alloc(replica);
-	struct page *page = alloc_page(GFP_NOIO);
 
-	if (!request || !page || size > PAGE_SIZE) {
+	if (request && !request->page)
+		request->page = replica_payload_page_alloc(replica->payload);
+	if (!request || !request->page || size > PAGE_SIZE) {
 		if (request)
-			mempool_free(request, &replica->requests);
-		if (page)
-			__free_page(page);
+			free_to_pool(replica, request);
 		probe_again(replica, PROBE_DELAY_MIN_MS);
 		return;
 	}
 	request->vecs = request->inline_vecs;
-	request->nr_vecs = 1;
-	bvec_set_page(&request->vecs[0], page, size, 0);
+	bvec_set_page(&request->vecs[0], request->page, size, 0);
 	request->done = probe_done;
 	bio_init(&request->bio, replica->replica_bdev, request->vecs, 1, REQ_OP_READ);
 	request->bio.bi_vcnt = 1;
@@ -449,13 +645,23 @@ static void send_probe(struct replica *replica)
 
 static void probe_good(struct replica *replica)
 {
-	if (READ_ONCE(replica->settings.recovery) == DM_REPLICA_RECOVERY_MANUAL)
+	bool ordered;
+
+	spin_lock_irq(&replica->lock);
+	ordered = replica->resume_ordered;
+	replica->resume_ordered = false;
+	spin_unlock_irq(&replica->lock);
+
+	if (ordered || READ_ONCE(replica->settings.recovery) != DM_REPLICA_RECOVERY_MANUAL)
+		replica_resync_start(replica, BIT(DM_REPLICA_STATE_BROKEN),
+				     DM_REPLICA_JOB_RESYNC, "replica is back");
+	else if (READ_ONCE(replica->settings.on_replica_error) == DM_REPLICA_ON_ERROR_STOP)
+		DMINFO("%s: replica is back; writes are held until it is resumed",
+		       replica->name);
+	else
 		replica_state_move(replica, BIT(DM_REPLICA_STATE_BROKEN),
 				   DM_REPLICA_STATE_SUSPENDED,
 				   "replica is back; recovery is manual, resume to go on");
-	else
-		replica_resync_start(replica, BIT(DM_REPLICA_STATE_BROKEN),
-				     DM_REPLICA_JOB_RESYNC, "replica is back");
 }
 
 /* The origin could not deliver some sectors; perhaps it can now. */
@@ -463,7 +669,6 @@ static void retry_failed_job(struct replica *replica)
 {
 	bool failed;
 
-	atomic_set(&replica->probe, REPLICA_PROBE_IDLE);
 	spin_lock_irq(&replica->lock);
 	failed = replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
 		 !__replica_job_current(replica);
@@ -486,22 +691,25 @@ void replica_leg_probe_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(to_delayed_work(work), struct replica, probe_work);
 
+	/* Only its completion ends this, and that queues us again. */
+	if (atomic_read(&replica->probe) == REPLICA_PROBE_SENT)
+		return;
 	if (READ_ONCE(replica->state) != DM_REPLICA_STATE_BROKEN) {
+		atomic_set(&replica->probe, REPLICA_PROBE_IDLE);
 		retry_failed_job(replica);
 		return;
 	}
 	switch (atomic_xchg(&replica->probe, REPLICA_PROBE_IDLE)) {
-	case REPLICA_PROBE_SENT:
-		atomic_set(&replica->probe, REPLICA_PROBE_SENT);
-		return;
 	case REPLICA_PROBE_GOOD:
+		if (replica_leg_owes(replica))
+			break;
 		probe_good(replica);
 		return;
 	case REPLICA_PROBE_WAIT:
 		break;
 	default:
 		/* It failed just now: what its cache held may be gone. */
-		replica_log_mark_cached(replica->log, atomic64_read(&replica->flushed_gen));
+		replica_log_mark_cached(replica->log, replica_leg_durable(replica));
 		replica->probe_delay_ms = clamp(replica->probe_delay_ms * 2, PROBE_DELAY_MIN_MS,
 						PROBE_DELAY_MAX_MS);
 		atomic_set(&replica->probe, REPLICA_PROBE_WAIT);
@@ -509,7 +717,7 @@ void replica_leg_probe_work(struct work_struct *work)
 		return;
 	}
 	/* Given-up requests may still reach the disk, after a resync even. */
-	if (atomic_read(&replica->detached)) {
+	if (replica_leg_owes(replica)) {
 		atomic_set(&replica->probe, REPLICA_PROBE_WAIT);
 		probe_again(replica, PROBE_DELAY_MIN_MS);
 		return;

@@ -2,6 +2,7 @@
 /*
  * Dirty log in memory; dm-replica-log.h has the rules.
  */
+#include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/blk_types.h>
 #include <linux/limits.h>
@@ -28,7 +29,7 @@ struct replica_log {
 	unsigned int region_shift;
 	unsigned long *dirty;
 	unsigned long *marked;
-	u64 *cached;
+	atomic64_t *cached;
 };
 
 static u64 regions_of(sector_t sectors, unsigned int region_shift)
@@ -41,7 +42,7 @@ size_t replica_log_memory(sector_t sectors, unsigned int region_shift)
 	u64 regions = regions_of(sectors, region_shift);
 
 	return sizeof(struct replica_log) + 2 * BITS_TO_LONGS(regions) * sizeof(long) +
-	       regions * sizeof(u64);
+	       regions * sizeof(atomic64_t);
 }
 
 struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shift)
@@ -59,7 +60,7 @@ struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shi
 	log->nr_regions = regions;
 	log->dirty = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
 	log->marked = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
-	log->cached = kvcalloc(regions, sizeof(u64), GFP_KERNEL);
+	log->cached = kvcalloc(regions, sizeof(atomic64_t), GFP_KERNEL);
 	if (!log->dirty || !log->marked || !log->cached) {
 		replica_log_destroy(log);
 		return NULL;
@@ -82,7 +83,7 @@ void replica_log_import(struct replica_log *log, struct replica_log *from)
 	u64 common = min(log->nr_regions, from->nr_regions);
 
 	bitmap_copy(log->dirty, from->dirty, common);
-	memcpy(log->cached, from->cached, common * sizeof(u64));
+	memcpy(log->cached, from->cached, common * sizeof(atomic64_t));
 	/* The last region of the old size may have been shorter than a region. */
 	if (log->sectors > from->sectors)
 		bitmap_set(log->dirty, common - 1, log->nr_regions - common + 1);
@@ -160,7 +161,7 @@ u64 replica_log_dirty_bytes(struct replica_log *log)
 	/* The last region may be a short one. */
 	if (bytes && test_bit(log->nr_regions - 1, log->dirty))
 		bytes -= min(bytes, whole - size);
-	return bytes;
+	return min(bytes, size);
 }
 
 u64 replica_log_regions(struct replica_log *log)
@@ -195,9 +196,24 @@ bool replica_log_copy_end(struct replica_log *log, u64 region)
 	return clean;
 }
 
-void replica_log_note_cached(struct replica_log *log, sector_t sector, u64 generation)
+/* Never backwards: two writes of a region may end in either order. */
+static void note_region(struct replica_log *log, u64 region, s64 generation)
 {
-	WRITE_ONCE(log->cached[sector >> log->region_shift], generation);
+	s64 noted = atomic64_read(&log->cached[region]);
+
+	while (noted < generation &&
+	       !atomic64_try_cmpxchg(&log->cached[region], &noted, generation))
+		;
+}
+
+void replica_log_note_cached(struct replica_log *log, sector_t sector, sector_t sectors,
+			     u64 generation)
+{
+	u64 region = sector >> log->region_shift;
+	u64 last = (sector + sectors - 1) >> log->region_shift;
+
+	for (; region <= last; region++)
+		note_region(log, region, generation);
 }
 
 void replica_log_mark_cached(struct replica_log *log, u64 flushed)
@@ -205,7 +221,7 @@ void replica_log_mark_cached(struct replica_log *log, u64 flushed)
 	u64 region;
 
 	for (region = 0; region < log->nr_regions; region++) {
-		if (READ_ONCE(log->cached[region]) > flushed)
+		if ((u64)atomic64_read(&log->cached[region]) > flushed)
 			mark_region(log, region);
 		if (!(region & 0xffff))
 			cond_resched();

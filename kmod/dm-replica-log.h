@@ -57,7 +57,8 @@ bool replica_log_copy_end(struct replica_log *log, u64 region);
  * its last such write; regions written since the last good flush become dirty
  * when the replica fails.
  */
-void replica_log_note_cached(struct replica_log *log, sector_t sector, u64 generation);
+void replica_log_note_cached(struct replica_log *log, sector_t sector, sector_t sectors,
+			     u64 generation);
 /* Mark every region noted with a generation above @flushed.  May sleep. */
 void replica_log_mark_cached(struct replica_log *log, u64 flushed);
 

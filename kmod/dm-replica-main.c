@@ -8,18 +8,42 @@
 #include "dm-replica-target.h"
 
 struct workqueue_struct *replica_release_wq;
+struct workqueue_struct *replica_aux_wq;
+struct workqueue_struct *replica_send_wq;
+
+static void destroy_queues(void)
+{
+	/* The first one waits for the last association to be freed. */
+	if (replica_release_wq)
+		destroy_workqueue(replica_release_wq);
+	if (replica_send_wq)
+		destroy_workqueue(replica_send_wq);
+	if (replica_aux_wq)
+		destroy_workqueue(replica_aux_wq);
+}
+
+static int __init create_queues(void)
+{
+	replica_aux_wq = alloc_workqueue("dm-replica-aux", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	replica_send_wq = alloc_workqueue("dm-replica-send", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	replica_release_wq = alloc_workqueue("dm-replica-release", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (replica_aux_wq && replica_send_wq && replica_release_wq)
+		return 0;
+	destroy_queues();
+	return -ENOMEM;
+}
 
 static int __init replica_init(void)
 {
 	int r;
 
-	replica_release_wq = alloc_workqueue("dm-replica-release", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (!replica_release_wq)
-		return -ENOMEM;
+	r = create_queues();
+	if (r)
+		return r;
 
 	r = replica_leg_init();
 	if (r)
-		goto err_wq;
+		goto err_queues;
 
 	r = replica_netlink_init();
 	if (r)
@@ -36,16 +60,15 @@ err_netlink:
 	replica_netlink_exit();
 err_leg:
 	replica_leg_exit();
-err_wq:
-	destroy_workqueue(replica_release_wq);
+err_queues:
+	destroy_queues();
 	return r;
 }
 
 static void __exit replica_exit(void)
 {
 	dm_unregister_target(&replica_target_type);
-	/* Waits for the last association to be freed. */
-	destroy_workqueue(replica_release_wq);
+	destroy_queues();
 	replica_netlink_exit();
 	replica_leg_exit();
 }

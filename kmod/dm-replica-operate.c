@@ -9,8 +9,11 @@
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 
-/* Longest wait for writes under way before a split gives up, ms. */
-#define SPLIT_WAIT_MS		10000
+/*
+ * Longest wait for writes under way before a split gives up, ms.  The caller
+ * holds a lock of generic netlink or of device-mapper meanwhile.
+ */
+#define SPLIT_WAIT_MS		2000
 
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 #define ALL_STATES	(S(INITIALIZED) | S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | \
@@ -47,15 +50,11 @@ static int run_start(struct replica *replica, const struct operation *op, u32 *j
 {
 	u32 from = op->from | op->from_forced;
 
-	/* A given-up request that lands after the copy would undo it. */
-	if (atomic_read(&replica->detached)) {
-		*error = "the replica has not yet returned requests that were given up";
-		return -EBUSY;
-	}
 	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_SYNCHRONIZED)
 		replica_log_mark_all(replica->log);
 	*job_id = replica_resync_start(replica, from, DM_REPLICA_JOB_RESYNC, op->reason);
-	if (*job_id)
+	/* Without a job it is Broken: the probe starts one when the replica answers. */
+	if (*job_id || READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN)
 		return 0;
 	*error = "the state changed meanwhile";
 	return -EBUSY;
@@ -68,7 +67,10 @@ static int run_resume(struct replica *replica, const struct operation *op, u32 *
 		return run_start(replica, op, job_id, error);
 
 	/* Broken: see at once whether it is back. */
+	spin_lock_irq(&replica->lock);
+	replica->resume_ordered = true;
 	replica->probe_delay_ms = 0;
+	spin_unlock_irq(&replica->lock);
 	atomic_cmpxchg(&replica->probe, REPLICA_PROBE_IDLE, REPLICA_PROBE_WAIT);
 	mod_delayed_work(replica->wq, &replica->probe_work, 0);
 	return 0;
@@ -105,7 +107,7 @@ static struct drain *drain_begin(struct replica *replica)
 	init_waitqueue_head(&drain->drained);
 	atomic_set(&drain->waiting, REPLICA_RANGE_BUCKETS);
 	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
-		struct replica_range_bucket *bucket = replica_range_bucket_nr(replica->ranges, i);
+		struct replica_range_bucket *bucket = &replica->ranges->buckets[i];
 		struct replica_range *range = &drain->ranges[i].range;
 
 		drain->ranges[i].drain = drain;
@@ -125,7 +127,7 @@ static void drain_end(struct replica *replica, struct drain *drain)
 	unsigned int i;
 
 	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
-		struct replica_range_bucket *bucket = replica_range_bucket_nr(replica->ranges, i);
+		struct replica_range_bucket *bucket = &replica->ranges->buckets[i];
 
 		spin_lock_irq(&bucket->lock);
 		replica_range_del(replica->ranges, bucket, &drain->ranges[i].range);
@@ -137,8 +139,9 @@ static void drain_end(struct replica *replica, struct drain *drain)
 static int split_drained(struct replica *replica, const struct operation *op,
 			 struct drain *drain, const char **error)
 {
-	if (!wait_event_timeout(drain->drained, !atomic_read(&drain->waiting),
-				msecs_to_jiffies(SPLIT_WAIT_MS))) {
+	if (!wait_event_timeout(drain->drained, !atomic_read(&drain->waiting) ||
+				READ_ONCE(replica->suspending),
+				msecs_to_jiffies(SPLIT_WAIT_MS)) || atomic_read(&drain->waiting)) {
 		*error = "the writes under way did not end in time";
 		return -EBUSY;
 	}

@@ -33,6 +33,26 @@ struct replica_payload_pool {
 	mempool_t pages;
 };
 
+bool replica_payload_short(struct replica_payload_pool *pool)
+{
+	return READ_ONCE(pool->pages.curr_nr) < PAYLOAD_RESERVE;
+}
+
+struct page *replica_payload_page_alloc(struct replica_payload_pool *pool)
+{
+	return mempool_alloc(&pool->pages, PAYLOAD_GFP);
+}
+
+void replica_payload_page_free(struct replica_payload_pool *pool, struct page *page)
+{
+	mempool_free(page, &pool->pages);
+}
+
+void replica_payload_piece_free(struct page *page)
+{
+	__free_pages(page, PAYLOAD_ORDER);
+}
+
 struct replica_payload_pool *replica_payload_pool_create(void)
 {
 	struct replica_payload_pool *pool;
@@ -55,10 +75,28 @@ void replica_payload_pool_destroy(struct replica_payload_pool *pool)
 	kfree(pool);
 }
 
+/*
+ * Writeback of a file system that honours stable writes: whoever wants to change
+ * the page waits until this very bio has ended its writeback.  Not so the page
+ * cache of a block device, whose users change buffers as they like, and pages
+ * that are mapped or pinned, which a device may write to.
+ */
+static bool folio_is_stable(struct folio *folio)
+{
+	struct address_space *mapping;
+
+	if (!folio_test_writeback(folio) || folio_test_swapcache(folio) ||
+	    folio_mapped(folio) || folio_maybe_dma_pinned(folio))
+		return false;
+	mapping = folio_mapping(folio);
+	return mapping && mapping_stable_writes(mapping) && !S_ISBLK(mapping->host->i_mode);
+}
+
 bool replica_payload_unstable(struct bio *bio)
 {
-	struct bio_vec bv;
+	struct folio *seen = NULL;
 	struct bvec_iter iter;
+	struct bio_vec bv;
 
 	/*
 	 * Direct I/O says so with REQ_IDLE.  Its buffer can be anything, even a
@@ -67,87 +105,115 @@ bool replica_payload_unstable(struct bio *bio)
 	if (bio->bi_opf & REQ_IDLE)
 		return true;
 
-	/*
-	 * Writeback of a file system that honours stable writes: whoever wants to
-	 * change the page waits until this very bio has ended its writeback.
-	 */
-	bio_for_each_bvec(bv, bio, iter) {
+	bio_for_each_segment(bv, bio, iter) {
 		struct folio *folio = page_folio(bv.bv_page);
-		struct address_space *mapping;
 
-		if (!folio_test_writeback(folio))
+		if (folio != seen && !folio_is_stable(folio))
 			return true;
-		mapping = folio_mapping(folio);
-		if (!mapping || folio_test_swapcache(folio) || !mapping_stable_writes(mapping))
-			return true;
+		seen = folio;
 	}
 	return false;
 }
 
-static void free_piece(struct replica_payload_pool *pool, struct page *page)
+static bool stash_piece(struct replica *replica, struct page *page)
 {
-	if (PageCompound(page))
-		__free_pages(page, compound_order(page));
-	else
-		mempool_free(page, &pool->pages);
+	struct replica_stash *stash;
+	unsigned long flags;
+	bool kept;
+
+	local_irq_save(flags);
+	stash = this_cpu_ptr(replica->stash);
+	kept = stash->nr_pieces < replica->stash_pieces_max;
+	if (kept)
+		stash->pieces[stash->nr_pieces++] = page;
+	local_irq_restore(flags);
+	return kept;
 }
 
-static void free_copy(struct replica_payload_pool *pool, struct replica_request *request)
+static struct page *stashed_piece(struct replica *replica)
 {
+	struct replica_stash *stash;
+	struct page *page = NULL;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	stash = this_cpu_ptr(replica->stash);
+	if (stash->nr_pieces)
+		page = stash->pieces[--stash->nr_pieces];
+	local_irq_restore(flags);
+	return page;
+}
+
+static void free_piece(struct replica *replica, struct page *page)
+{
+	unsigned int order = compound_order(page);
+
+	if (!PageCompound(page))
+		mempool_free(page, &replica->payload->pages);
+	else if (order != PAYLOAD_ORDER || !stash_piece(replica, page))
+		__free_pages(page, order);
+}
+
+void replica_payload_release(struct replica_request *request)
+{
+	struct replica *replica = request->replica;
 	unsigned int i;
 
-	for (i = 0; i < request->nr_vecs; i++)
-		free_piece(pool, request->vecs[i].bv_page);
+	for (i = 0; i < request->nr_vecs; i++) {
+		if (request->borrowed)
+			put_page(request->vecs[i].bv_page);
+		else
+			free_piece(replica, request->vecs[i].bv_page);
+	}
 	if (request->vecs != request->inline_vecs)
-		mempool_free(virt_to_page(request->vecs), &pool->pages);
+		mempool_free(virt_to_page(request->vecs), &replica->payload->pages);
 	request->nr_vecs = 0;
 }
 
-static struct page *alloc_piece(struct replica_payload_pool *pool, unsigned int bytes,
-				unsigned int *got)
+static struct page *alloc_piece(struct replica *replica, unsigned int bytes, unsigned int *got)
 {
 	unsigned int order = min_t(unsigned int, get_order(bytes), PAYLOAD_ORDER);
-	struct page *page;
+	struct page *page = order == PAYLOAD_ORDER ? stashed_piece(replica) : NULL;
 
-	while (order && bytes > PAGE_SIZE) {
+	for (; !page && order; order--) {
 		page = alloc_pages(PAYLOAD_GFP | __GFP_COMP, order);
-		if (page) {
-			*got = min_t(unsigned int, bytes, PAGE_SIZE << order);
-			return page;
-		}
-		order--;
+		if (page)
+			break;
 	}
-	*got = min_t(unsigned int, bytes, PAGE_SIZE);
-	return mempool_alloc(&pool->pages, PAYLOAD_GFP);
+	if (!page)
+		page = mempool_alloc(&replica->payload->pages, PAYLOAD_GFP);
+	*got = min_t(unsigned int, bytes, PAGE_SIZE << order);
+	return page;
 }
 
 static struct bio_vec *alloc_table(struct replica_payload_pool *pool,
-				   struct replica_request *request, unsigned int bytes)
+				   struct replica_request *request, unsigned int pieces)
 {
 	struct page *page;
 
-	/* Even if every piece is but one page. */
-	if (bytes <= REPLICA_INLINE_VECS * PAGE_SIZE)
+	if (pieces <= REPLICA_INLINE_VECS)
 		return request->inline_vecs;
 
 	page = mempool_alloc(&pool->pages, PAYLOAD_GFP);
 	return page ? page_address(page) : NULL;
 }
 
-static bool alloc_copy(struct replica_payload_pool *pool, struct replica_request *request,
-		       unsigned int bytes)
+static bool alloc_copy(struct replica_request *request, unsigned int bytes)
 {
-	request->vecs = alloc_table(pool, request, bytes);
+	struct replica *replica = request->replica;
+
+	/* Even if every piece is but one page. */
+	request->vecs = alloc_table(replica->payload, request, DIV_ROUND_UP(bytes, PAGE_SIZE));
 	if (!request->vecs)
 		return false;
 
 	request->nr_vecs = 0;
 	while (bytes) {
 		unsigned int got;
-		struct page *page = alloc_piece(pool, bytes, &got);
+		struct page *page = alloc_piece(replica, bytes, &got);
 
 		if (!page) {
-			free_copy(pool, request);
+			replica_payload_release(request);
 			return false;
 		}
 		bvec_set_page(&request->vecs[request->nr_vecs++], page, got, 0);
@@ -193,52 +259,90 @@ static void copy_data(struct replica_request *request, struct bio *bio, bool bac
 	}
 }
 
-/* Most writes are one page: no iterators. */
-static bool attach_one_page(struct replica_payload_pool *pool, struct replica_request *request,
-			    struct bio *bio)
+/* Most writes are one page, which the request has kept: no iterators. */
+static bool attach_one_page(struct replica_request *request, struct bio *bio)
 {
 	struct bio_vec bv = bio_iovec(bio);
-	struct page *page;
 	void *from;
 
-	page = mempool_alloc(&pool->pages, PAYLOAD_GFP);
-	if (!page)
-		return false;
-
+	if (unlikely(!request->page)) {
+		request->page = replica_payload_page_alloc(request->replica->payload);
+		if (!request->page)
+			return false;
+	}
 	from = bvec_kmap_local(&bv);
-	copy_bytes(page_address(page), from, bv.bv_len);
+	copy_bytes(page_address(request->page), from, bv.bv_len);
 	kunmap_local(from);
 
 	request->vecs = request->inline_vecs;
-	request->nr_vecs = 1;
-	bvec_set_page(&request->vecs[0], page, bv.bv_len, 0);
+	bvec_set_page(&request->vecs[0], request->page, bv.bv_len, 0);
 	return true;
 }
 
-static bool attach_copy(struct replica_payload_pool *pool, struct replica_request *request,
-			struct bio *bio)
+static bool attach_copy(struct replica_request *request, struct bio *bio)
 {
 	if (bio_iter_len(bio, bio->bi_iter) == bio->bi_iter.bi_size)
-		return attach_one_page(pool, request, bio);
+		return attach_one_page(request, bio);
 
-	if (!alloc_copy(pool, request, bio->bi_iter.bi_size))
+	if (!alloc_copy(request, bio->bi_iter.bi_size))
 		return false;
 	copy_data(request, bio, false);
 	return true;
+}
+
+/*
+ * A request that is given up outlives the bio: it needs its own table, and a
+ * reference on each page.  Pages that cannot be had so are copied.
+ */
+enum borrowing { BORROWED, CANNOT_BORROW, NO_MEMORY };
+
+static enum borrowing attach_borrowed(struct replica_request *request, struct bio *bio)
+{
+	struct bvec_iter iter;
+	struct bio_vec bv;
+	unsigned int n = 0;
+
+	bio_for_each_segment(bv, bio, iter) {
+		if (PageSlab(bv.bv_page) || !page_count(bv.bv_page))
+			return CANNOT_BORROW;
+		n++;
+	}
+	if (n > PAGE_SIZE / sizeof(struct bio_vec))
+		return CANNOT_BORROW;
+	request->vecs = alloc_table(request->replica->payload, request, n);
+	if (!request->vecs)
+		return NO_MEMORY;
+
+	bio_for_each_segment(bv, bio, iter) {
+		get_page(bv.bv_page);
+		request->vecs[request->nr_vecs++] = bv;
+	}
+	request->borrowed = true;
+	request->bio.bi_io_vec = request->vecs;
+	request->bio.bi_iter.bi_sector = bio->bi_iter.bi_sector;
+	request->bio.bi_iter.bi_size = bio->bi_iter.bi_size;
+	return BORROWED;
 }
 
 bool replica_payload_attach(struct replica_request *request, struct bio *bio, bool copy)
 {
 	struct replica *replica = request->replica;
 	struct replica_io *io = request->io;
+	enum borrowing borrowing;
 
-	if (!copy) {
-		request->bio.bi_io_vec = bio->bi_io_vec;
+	if (!bio_has_data(bio)) {
 		request->bio.bi_iter = bio->bi_iter;
-		replica_count(replica, DM_REPLICA_C_PAYLOAD_SHARED, bio->bi_iter.bi_size);
 		return true;
 	}
-	if (!attach_copy(replica->payload, request, bio))
+	if (!copy) {
+		borrowing = attach_borrowed(request, bio);
+		if (likely(borrowing == BORROWED))
+			replica_count(replica, DM_REPLICA_C_PAYLOAD_SHARED,
+				      bio->bi_iter.bi_size);
+		if (borrowing != CANNOT_BORROW)
+			return borrowing == BORROWED;
+	}
+	if (!attach_copy(request, bio))
 		return false;
 	replica_count(replica, DM_REPLICA_C_PAYLOAD_COPIED, bio->bi_iter.bi_size);
 
@@ -253,7 +357,7 @@ bool replica_payload_attach(struct replica_request *request, struct bio *bio, bo
 
 bool replica_payload_attach_read(struct replica_request *request, const struct bvec_iter *iter)
 {
-	if (!alloc_copy(request->replica->payload, request, iter->bi_size))
+	if (!alloc_copy(request, iter->bi_size))
 		return false;
 	request->bio.bi_io_vec = request->vecs;
 	request->bio.bi_iter.bi_sector = iter->bi_sector;
@@ -264,14 +368,4 @@ bool replica_payload_attach_read(struct replica_request *request, const struct b
 void replica_payload_copy_back(struct replica_request *request, struct bio *bio)
 {
 	copy_data(request, bio, true);
-}
-
-void replica_payload_release(struct replica_request *request)
-{
-	struct replica_payload_pool *pool = request->replica->payload;
-
-	if (request->nr_vecs == 1 && request->vecs == request->inline_vecs)
-		free_piece(pool, request->vecs[0].bv_page);
-	else if (request->nr_vecs)
-		free_copy(pool, request);
 }

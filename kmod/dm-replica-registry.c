@@ -9,6 +9,8 @@
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);
+/* Retired, with requests that the replica has not returned. */
+static LIST_HEAD(orphans);
 static unsigned int registry_generation = 1;
 
 static void new_generation(void)
@@ -37,6 +39,44 @@ void replica_registry_remove(struct replica *replica)
 	list_del_init(&replica->link);
 	new_generation();
 	mutex_unlock(&registry_lock);
+}
+
+void replica_registry_add_orphan(struct replica *replica)
+{
+	mutex_lock(&registry_lock);
+	list_add_tail(&replica->link, &orphans);
+	mutex_unlock(&registry_lock);
+}
+
+bool replica_registry_orphans(dev_t replica_dev)
+{
+	struct replica *replica;
+	bool found = false;
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(replica, &orphans, link)
+		if (replica->replica_dev == replica_dev && atomic_read(&replica->detached)) {
+			found = true;
+			break;
+		}
+	mutex_unlock(&registry_lock);
+	return found;
+}
+
+bool replica_registry_conflict(dev_t dev, dev_t leg)
+{
+	struct replica *replica;
+	bool found = false;
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(replica, &registry, link)
+		if (replica->dev != dev &&
+		    (replica->replica_dev == leg || replica->origin_dev == leg)) {
+			found = true;
+			break;
+		}
+	mutex_unlock(&registry_lock);
+	return found;
 }
 
 unsigned int replica_registry_generation(void)

@@ -157,13 +157,11 @@ void replica_resync_granted(struct replica_range *range)
 	kick(window->resync);
 }
 
-bool replica_resync_detach(struct replica_range *range, unsigned long before)
+bool replica_resync_detach(struct replica_range *range)
 {
 	struct window *window = container_of(range, struct window, range);
 	struct replica *replica = window->resync->replica;
 
-	if (time_after(range->since, before))
-		return false;
 	replica_get(replica);
 	atomic_inc(&replica->detached);
 	if (atomic_cmpxchg(&window->state, WINDOW_COPYING, WINDOW_DETACHED) != WINDOW_COPYING) {
@@ -188,7 +186,7 @@ static void end_batch(struct replica *replica, struct batch *batch)
 		/* The copy may sit in the replica's cache until the next flush. */
 		if (replica->replica_volatile)
 			replica_log_note_cached(replica->log, region << replica->region_shift,
-						generation);
+						1, generation);
 		replica_log_copy_end(replica->log, region);
 	}
 	batch->regions = 0;
@@ -364,6 +362,8 @@ static struct batch *open_batch(struct replica_resync *resync)
 	if (WARN_ON_ONCE(!batch))
 		return NULL;
 
+	/* What is copied from here on is not covered by an earlier flush. */
+	resync->flush_status = BLK_STS_AGAIN;
 	batch->first = region;
 	batch->regions = regions_in_a_row(replica, region);
 	batch->issued = false;
@@ -451,26 +451,29 @@ static void flushed(void *context, blk_status_t status)
 	wake_up_all(&resync->idle);
 }
 
-static bool is_running(struct replica_resync *resync)
+static bool flag_is_set(struct replica_resync *resync, const bool *flag)
 {
-	bool running;
+	bool set;
 
 	spin_lock_irq(&resync->replica->lock);
-	running = resync->running && !resync->quiesced;
+	set = *flag;
 	spin_unlock_irq(&resync->replica->lock);
-	return running;
+	return set;
 }
 
 /* A stop came: what is open stays dirty. */
 static void abandon(struct replica_resync *resync)
 {
-	struct batch *batch = resync->open;
+	struct batch *open = resync->open;
+	unsigned int i;
 
+	/* The next job may open a region again that a batch of this one still has. */
+	for (i = 0; i < ARRAY_SIZE(resync->batches); i++)
+		resync->batches[i].failed = true;
 	resync->open = NULL;
-	if (batch) {
-		batch->failed = true;
-		batch->issued = true;
-		put_batch(resync->replica, batch);
+	if (open) {
+		open->issued = true;
+		put_batch(resync->replica, open);
 	}
 	resync->cursor = 0;
 	resync->flush_status = BLK_STS_AGAIN;
@@ -516,8 +519,13 @@ static void resync_work(struct work_struct *work)
 	/* Pairs with flushed(). */
 	if (smp_load_acquire(&resync->flushing))
 		return;
-	if (!is_running(resync)) {
+	if (!flag_is_set(resync, &resync->running)) {
 		abandon(resync);
+		return;
+	}
+	/* Suspended: the job goes on later where it is now. */
+	if (flag_is_set(resync, &resync->quiesced)) {
+		wake_up_all(&resync->idle);
 		return;
 	}
 	if (!issue(resync) && !windows_out(resync))
@@ -530,6 +538,7 @@ static void resync_work(struct work_struct *work)
 
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, const char *reason)
 {
+	u64 durable = replica_leg_durable(replica);
 	u32 id = 0;
 
 	if (!replica_state_move(replica, from, DM_REPLICA_STATE_UNSYNCHRONIZED, reason))
@@ -537,7 +546,18 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, const 
 
 	/* Writes that were not shipped have left their marks behind this. */
 	replica_leg_ship_barrier(replica);
-	replica_log_mark_cached(replica->log, atomic64_read(&replica->flushed_gen));
+	/* And whoever gave up a request of theirs has counted it. */
+	if (replica_leg_owes(replica)) {
+		/* One that lands after the copy would undo it.  Somebody wants a job. */
+		replica_state_replica_failed(replica, 0, -EBUSY,
+					     "replica still has requests that were given up");
+		spin_lock_irq(&replica->lock);
+		replica->resume_ordered = true;
+		spin_unlock_irq(&replica->lock);
+		return 0;
+	}
+	replica_log_mark_cached(replica->log, durable);
+	atomic64_set(&replica->lost_gen, S64_MAX);
 
 	spin_lock_irq(&replica->lock);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
@@ -573,8 +593,7 @@ void replica_resync_quiesce(struct replica *replica)
 	resync->quiesced = true;
 	spin_unlock_irq(&replica->lock);
 	kick(resync);
-	wait_event(resync->idle, !windows_out(resync) && !resync->open &&
-		   !READ_ONCE(resync->flushing));
+	wait_event(resync->idle, !windows_out(resync) && !READ_ONCE(resync->flushing));
 	cancel_delayed_work_sync(&resync->work);
 }
 

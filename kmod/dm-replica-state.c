@@ -77,8 +77,10 @@ static void stamp_times(struct replica *replica, u16 old, u16 state)
 static void decide_routes(struct replica *replica)
 {
 	WRITE_ONCE(replica->ship, ships(replica->state));
+	/* A suspend that waits for all I/O lets it go on, tracked, rather than fail it. */
 	WRITE_ONCE(replica->hold, replica->state == DM_REPLICA_STATE_BROKEN &&
-		   replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP);
+		   replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP &&
+		   !(replica->suspending && !replica->noflush));
 }
 
 static void enter(struct replica *replica, u16 state, const char *reason)
@@ -96,6 +98,8 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	WRITE_ONCE(replica->state, state);
 	strscpy(replica->reason, reason, sizeof(replica->reason));
 	decide_routes(replica);
+	if (state != DM_REPLICA_STATE_BROKEN)
+		replica->resume_ordered = false;
 	if (!ships(state) || state == DM_REPLICA_STATE_SYNCHRONIZED)
 		replica_resync_stop(replica);
 	settle_job(replica, state, reason);
@@ -124,6 +128,21 @@ bool replica_state_move(struct replica *replica, u32 from, u16 state, const char
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return moved;
+}
+
+bool replica_state_cancel(struct replica *replica, u32 job_id)
+{
+	struct replica_job *job;
+	unsigned long flags;
+	bool cancelled;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	job = __replica_job_current(replica);
+	cancelled = job && job->id == job_id && may_enter(replica, DM_REPLICA_STATE_ABORTED);
+	if (cancelled)
+		enter(replica, DM_REPLICA_STATE_ABORTED, "job cancelled");
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return cancelled;
 }
 
 bool replica_state_set(struct replica *replica, u16 state, const char *reason)
@@ -217,5 +236,5 @@ void replica_state_work(struct work_struct *work)
 
 	if (!READ_ONCE(replica->hold))
 		replica_io_release_held(replica, false);
-	mod_delayed_work(replica->wq, &replica->confirm_work, 0);
+	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 }

@@ -161,6 +161,11 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	status->when_established_ms = replica->when_established_ms;
 	status->when_synced_ms = replica->when_synced_ms;
 	status->when_suspended_ms = replica->when_suspended_ms;
+	if (status->state != DM_REPLICA_STATE_SYNCHRONIZED) {
+		/* All that may differ was accepted and is not known to be there. */
+		status->lag_bytes = status->dirty_bytes;
+		status->lag_ms = status->dirty_bytes ? status->consistent_age_ms : 0;
+	}
 	job = __replica_job_current(replica);
 	status->has_job = job;
 	if (job)

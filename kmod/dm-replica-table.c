@@ -23,6 +23,7 @@
 #define REGION_MAX		1048576U
 #define REGION_DEFAULT		2048U
 #define REGIONS_MAX		1048576U
+#define REGIONS_LIMIT		16777216U
 #define TIMEOUT_DEFAULT_MS	30000
 
 struct word {
@@ -331,7 +332,7 @@ int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, se
 	r = parse_features(params, as, error);
 	if (r)
 		return r;
-	if ((len - 1) >> ilog2(params->region_sectors) > UINT_MAX) {
+	if ((len - 1) >> ilog2(params->region_sectors) >= REGIONS_LIMIT) {
 		*error = "region_size is too small for a device of this size";
 		return -EINVAL;
 	}
@@ -339,14 +340,14 @@ int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, se
 }
 
 unsigned int replica_table_emit(const struct replica_target *rt,
-				const struct replica_settings *settings, char *result,
-				unsigned int maxlen)
+				const struct replica_settings *settings, bool skip,
+				char *result, unsigned int maxlen)
 {
 	unsigned int sz = 0;
 
 	DMEMIT("%s %s - sync 16", rt->origin->name, rt->copy->name);
 	DMEMIT(" region_size %u", rt->params.region_sectors);
-	DMEMIT(" sync %s", word_of(sync_words, rt->params.sync_skip));
+	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
 	DMEMIT(" payload %s", word_of(payload_words, settings->payload));
 	if (settings->resync_rate)

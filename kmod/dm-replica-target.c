@@ -29,8 +29,13 @@ static int get_leg(struct dm_target *ti, struct dm_arg_set *as, struct dm_dev **
 	return r;
 }
 
-static int check_leg(struct dm_target *ti, struct dm_dev *dev, char *zoned, char *small)
+static int check_leg(struct dm_target *ti, struct dm_dev *dev, char *read_only, char *zoned,
+		     char *small)
 {
+	if (bdev_read_only(dev->bdev)) {
+		ti->error = read_only;
+		return -EROFS;
+	}
 	if (bdev_is_zoned(dev->bdev)) {
 		ti->error = zoned;
 		return -EINVAL;
@@ -39,7 +44,22 @@ static int check_leg(struct dm_target *ti, struct dm_dev *dev, char *zoned, char
 		ti->error = small;
 		return -EINVAL;
 	}
+	if (bdev_logical_block_size(dev->bdev) > PAGE_SIZE) {
+		ti->error = "logical blocks larger than a page are not supported";
+		return -EINVAL;
+	}
 	return 0;
+}
+
+static int check_regions(struct dm_target *ti, struct replica_target *rt)
+{
+	u64 bytes = (u64)rt->params.region_sectors << SECTOR_SHIFT;
+
+	if (bytes >= bdev_logical_block_size(rt->origin->bdev) &&
+	    bytes >= bdev_logical_block_size(rt->copy->bdev))
+		return 0;
+	ti->error = "region_size is smaller than a logical block of the legs";
+	return -EINVAL;
 }
 
 static int check_legs(struct dm_target *ti, struct replica_target *rt)
@@ -55,9 +75,11 @@ static int check_legs(struct dm_target *ti, struct replica_target *rt)
 		ti->error = "origin and replica overlap: one is a partition of the other";
 		return -EINVAL;
 	}
-	r = check_leg(ti, rt->origin, "origin is a zoned device, which is not supported",
+	r = check_leg(ti, rt->origin, "origin is read-only",
+		      "origin is a zoned device, which is not supported",
 		      "origin is smaller than the table says");
-	return r ?: check_leg(ti, rt->copy, "replica is a zoned device, which is not supported",
+	return r ?: check_leg(ti, rt->copy, "replica is read-only",
+			      "replica is a zoned device, which is not supported",
 			      "replica is smaller than the table says");
 }
 
@@ -105,6 +127,14 @@ static void put_target(struct dm_target *ti, struct replica_target *rt)
 	kfree(rt);
 }
 
+static bool in_other_replica(struct dm_target *ti, struct replica_target *rt)
+{
+	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
+
+	return replica_registry_conflict(dev, rt->origin->bdev->bd_dev) ||
+	       replica_registry_conflict(dev, rt->copy->bdev->bd_dev);
+}
+
 static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_set *as)
 {
 	struct replica *replica;
@@ -119,10 +149,18 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	r = replica_table_parse(&rt->params, as, ti->len, &ti->error);
 	if (r)
 		return r;
-	r = check_legs(ti, rt);
+	r = check_legs(ti, rt) ?: check_regions(ti, rt);
 	if (r)
 		return r;
 
+	if (in_other_replica(ti, rt)) {
+		ti->error = "origin or replica is a leg of another replica already";
+		return -EBUSY;
+	}
+	if (replica_registry_orphans(rt->copy->bdev->bd_dev)) {
+		ti->error = "replica has not yet returned requests that were given up";
+		return -EBUSY;
+	}
 	replica = replica_create(&rt->params, ti->len, rt->origin->bdev->bd_dev,
 				 rt->copy->bdev->bd_dev, &ti->error);
 	if (IS_ERR(replica))
@@ -197,6 +235,17 @@ static void set_table(struct replica *replica, struct dm_table *table)
 	mutex_unlock(&replica->table_mutex);
 }
 
+/*
+ * Requests that were given up are still out: keep the devices open until they
+ * come back, and remember that they may still reach the replica.
+ */
+static void orphan(struct replica *replica)
+{
+	replica->open_origin = compat_open_bdev(replica->origin_dev);
+	replica->open_replica = compat_open_bdev(replica->replica_dev);
+	replica_registry_add_orphan(replica);
+}
+
 /* Take the association off its mapped device.  No I/O but detached requests. */
 static void retire(struct replica *replica)
 {
@@ -210,6 +259,8 @@ static void retire(struct replica *replica)
 	replica_registry_remove(replica);
 	set_table(replica, NULL);
 	flush_work(&replica->event_work);
+	if (atomic_read(&replica->detached))
+		orphan(replica);
 }
 
 static void replica_dtr(struct dm_target *ti)
@@ -235,12 +286,15 @@ static void adopt(struct replica_target *rt, struct replica *old)
 	mutex_lock(&old->op_mutex);
 	if (old->sectors != fresh->sectors) {
 		replica_log_import(fresh->log, old->log);
+		spin_lock_irq(&old->lock);
 		swap(old->log, fresh->log);
 		old->sectors = fresh->sectors;
+		spin_unlock_irq(&old->lock);
 	}
 	old->settings = rt->params.settings;
 	old->discard = rt->params.discard;
 	old->owner = rt;
+	replica_state_refresh(old);
 	mutex_unlock(&old->op_mutex);
 	set_table(old, rt->ti->table);
 
@@ -265,6 +319,18 @@ static void introduce(struct replica_target *rt, struct mapped_device *md)
 	raise_simple(replica, DM_REPLICA_EVENT_ADDED);
 }
 
+/* An association with other legs or regions: nothing of it is taken over. */
+static void replace(struct replica_target *rt, struct replica *old)
+{
+	if (READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED && rt->replica->sync_skip) {
+		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
+		rt->replica->sync_skip = false;
+	}
+	retire(old);
+	replica_event_continue(rt->replica, old);
+	replica_put(old);
+}
+
 static int replica_preresume(struct dm_target *ti)
 {
 	struct replica_target *rt = ti->private;
@@ -273,21 +339,31 @@ static int replica_preresume(struct dm_target *ti)
 
 	if (rt->resumed)
 		return 0;
-	rt->resumed = true;
+	if (in_other_replica(ti, rt)) {
+		DMERR("%s: a leg was taken by another replica meanwhile",
+		      dm_table_device_name(ti->table));
+		return -EBUSY;
+	}
 
 	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
+	if (old && !can_adopt(old, rt->replica) &&
+	    old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
+		DMERR("%s: replica has not yet returned requests that were given up", old->name);
+		replica_put(old);
+		return -EBUSY;
+	}
 	if (old && can_adopt(old, rt->replica)) {
 		adopt(rt, old);
 	} else {
-		if (old) {
-			retire(old);
-			replica_put(old);
-		}
+		if (old)
+			replace(rt, old);
 		introduce(rt, md);
 	}
+	rt->resumed = true;
 	rt->replica->origin_bdev = rt->origin->bdev;
 	rt->replica->replica_bdev = rt->copy->bdev;
 	rt->replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
+	rt->replica->replica_nowait = bdev_nowait(rt->copy->bdev);
 	return 0;
 }
 
@@ -316,10 +392,11 @@ static void replica_resume(struct dm_target *ti)
 	WRITE_ONCE(replica->ticking, true);
 	spin_unlock_irq(&replica->lock);
 	replica->suspended = false;
+	replica_state_refresh(replica);
 	replica_resync_continue(replica);
 	queue_delayed_work(replica->wq, &replica->timeout_work, 0);
 	queue_delayed_work(replica->wq, &replica->probe_work, 0);
-	queue_delayed_work(replica->wq, &replica->confirm_work, 0);
+	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	if (replica->state == DM_REPLICA_STATE_INITIALIZED)
 		start(replica);
 	else if (replica_log_dirty_regions(replica->log))
@@ -336,7 +413,10 @@ static void replica_presuspend(struct dm_target *ti)
 	replica->suspending = true;
 	replica->noflush = dm_noflush_suspending(ti);
 	spin_unlock_irq(&replica->lock);
-	replica_io_release_held(replica, true);
+	if (replica->noflush)
+		replica_io_release_held(replica, true);
+	/* Without it held writes go on; and messages that wait are answered. */
+	replica_state_refresh(replica);
 }
 
 static void replica_presuspend_undo(struct dm_target *ti)
@@ -346,6 +426,7 @@ static void replica_presuspend_undo(struct dm_target *ti)
 	spin_lock_irq(&rt->replica->lock);
 	rt->replica->suspending = false;
 	spin_unlock_irq(&rt->replica->lock);
+	replica_state_refresh(rt->replica);
 }
 
 /* All bios of the mapped device are over.  The clock runs until we are quiet too. */
@@ -354,6 +435,8 @@ static void replica_postsuspend(struct dm_target *ti)
 	struct replica_target *rt = ti->private;
 	struct replica *replica = rt->replica;
 
+	/* No new flush of a barrier, then wait for those that are out. */
+	cancel_delayed_work_sync(&replica->confirm_work);
 	replica_resync_quiesce(replica);
 	wait_event(replica->quiet, replica_leg_quiet(replica));
 
@@ -400,7 +483,11 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 		replica_status_emit(&status, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
-		replica_table_emit(rt, &replica->settings, result, maxlen);
+		/* Whoever loads the line again must not be told what is no longer so. */
+		replica_table_emit(rt, &replica->settings, rt->params.sync_skip &&
+				   (!rt->resumed ||
+				    replica->state == DM_REPLICA_STATE_SYNCHRONIZED),
+				   result, maxlen);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);

@@ -51,16 +51,13 @@
 #define REPLICA_VERSION_PATCH	0
 #define REPLICA_VERSION_STRING	"1.0.0"
 
-/* Sectors of a zone: no bio and no window crosses the end of one. */
-#define REPLICA_ZONE_SHIFT	11
-#define REPLICA_ZONE_SECTORS	(1U << REPLICA_ZONE_SHIFT)
-
 /* CreateReplica return values that a job's error code can be. */
 #define REPLICA_RETURN_FAILED	4
 
 struct replica_log;
 struct replica_event_ring;
 struct replica_payload_pool;
+struct replica_stash;
 struct replica_resync;
 
 /**
@@ -162,9 +159,13 @@ struct replica {
 	struct replica_log *log;
 	struct replica_payload_pool *payload;
 	mempool_t requests;
+	struct replica_stash __percpu *stash;
 	struct replica_counters __percpu *counters;
 	u8 region_shift;		/* log2 of sectors of a region */
 	bool replica_volatile;		/* the replica has a volatile cache */
+	bool replica_nowait;		/* it can refuse a request instead of sleeping */
+	unsigned int stash_max;		/* requests that a CPU keeps */
+	unsigned int stash_pieces_max;
 	enum replica_discard discard;
 
 	/* Read in the I/O path under a bucket lock, see replica_state_ship(). */
@@ -212,6 +213,9 @@ struct replica {
 	atomic_t detached;		/* given-up requests the replica still has */
 	atomic64_t flush_gen;		/* generation of replica flushes */
 	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
+	atomic64_t lost_gen;		/* but not beyond this: a flush failed */
+	void *open_origin;		/* held while orphans are out, compat */
+	void *open_replica;
 
 	struct workqueue_struct *wq;
 	bool ticking;			/* delayed works may queue themselves */
@@ -220,6 +224,9 @@ struct replica {
 	bool suspended;			/* under op_mutex: after postsuspend */
 	bool memory_wait;		/* under @lock: @deferred holds writes without memory */
 	atomic_t probe;			/* enum replica_probe */
+	bool resume_ordered;		/* under @lock: resync even if recovery is manual */
+	struct list_head resend;	/* under @lock: requests that were not taken at once */
+	struct work_struct send_work;
 	struct delayed_work deferred_work;
 	struct work_struct event_work;
 	struct delayed_work timeout_work;
@@ -257,6 +264,10 @@ u64 replica_counter_sum(struct replica *replica, unsigned int what);
 
 /* The workqueue that frees what outlives its mapped device. */
 extern struct workqueue_struct *replica_release_wq;
+/* For work that takes other people's mutexes: events and barriers. */
+extern struct workqueue_struct *replica_aux_wq;
+/* For requests that the replica did not take at once: it may sleep long. */
+extern struct workqueue_struct *replica_send_wq;
 
 /* core.c APIs: all may sleep. */
 
@@ -281,8 +292,8 @@ struct replica *replica_target_get(struct replica_target *rt);
 int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, sector_t len,
 			char **error);
 unsigned int replica_table_emit(const struct replica_target *rt,
-				const struct replica_settings *settings, char *result,
-				unsigned int maxlen);
+				const struct replica_settings *settings, bool skip,
+				char *result, unsigned int maxlen);
 int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
 			  const char *value, char **error);
 
@@ -304,6 +315,11 @@ struct replica *replica_registry_next(dev_t after);
 unsigned int replica_registry_generation(void);
 void replica_registry_add(struct replica *replica);
 void replica_registry_remove(struct replica *replica);
+/* A retired association still has requests out: to be found by its replica device. */
+void replica_registry_add_orphan(struct replica *replica);
+bool replica_registry_orphans(dev_t replica_dev);
+/* Is a device a leg of a replica on another mapped device than @dev? */
+bool replica_registry_conflict(dev_t dev, dev_t leg);
 /* The dm name and uuid now (buffers of DM_REPLICA_NAME_LEN, DM_REPLICA_UUID_LEN). */
 int replica_registry_name(struct replica *replica, char *name, char *uuid);
 
@@ -366,6 +382,8 @@ const char *replica_job_state_name(u16 state);
 bool replica_state_set(struct replica *replica, u16 state, const char *reason);
 /* The same, but only when the present state is one of @from (bits by number). */
 bool replica_state_move(struct replica *replica, u32 from, u16 state, const char *reason);
+/* Abort the job of this number, if it is the one under way.  Any context. */
+bool replica_state_cancel(struct replica *replica, u32 job_id);
 /* Worker of replica->state_work: what a change of state entails in process context. */
 void replica_state_work(struct work_struct *work);
 /* A setting changed that decides about replica->hold.  Any context. */
@@ -435,7 +453,7 @@ int replica_job_cancel(struct replica *replica, u32 id, const char **error);
 
 /* Look whether barriers are over: after a change of state, and at deadlines. */
 void replica_confirm_work(struct work_struct *work);
-/* Answer all with "unable": the association ends. */
+/* Answer all with "unable": the association ends.  No flush may be out. */
 void replica_confirm_cancel(struct replica *replica);
 
 typedef void (*replica_confirm_fn)(void *context, unsigned int result);
@@ -448,7 +466,11 @@ typedef void (*replica_confirm_fn)(void *context, unsigned int result);
  */
 int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
 			  replica_confirm_fn done, void *context);
-/* Wait for it here; interruptible.  0, -ETIMEDOUT, -EIO, -EINTR, -ENOMEM. */
+/*
+ * Wait for it here.  As a message stands in the way of a suspend, a suspend ends
+ * the wait with -EIO.
+ * Interruptible.  0, -ETIMEDOUT, -EIO, -EINTR, -ENOMEM.
+ */
 int replica_confirm_wait(struct replica *replica, unsigned int timeout_ms);
 
 /* message.c APIs: */

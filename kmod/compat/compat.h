@@ -51,4 +51,35 @@ static inline void compat_hint_discard(struct queue_limits *limits, unsigned int
 	limits->discard_granularity = limits->logical_block_size;
 }
 
+/*
+ * Hold a device open, only so that it does not go away under a request.  6.5
+ * added the holder's operations, 6.7 a handle, 6.9 made that a file.
+ */
+static inline void *compat_open_bdev(dev_t dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	void *handle = blkdev_get_by_dev(dev, FMODE_READ, NULL);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	void *handle = blkdev_get_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	void *handle = bdev_open_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+#else
+	void *handle = bdev_file_open_by_dev(dev, BLK_OPEN_READ, NULL, NULL);
+#endif
+	return IS_ERR(handle) ? NULL : handle;
+}
+
+static inline void compat_close_bdev(void *handle)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	blkdev_put(handle, FMODE_READ);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	blkdev_put(handle, NULL);
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+	bdev_release(handle);
+#else
+	bdev_fput(handle);
+#endif
+}
+
 #endif /* DM_REPLICA_COMPAT_H */
