@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=90
+# dm-replica-test: set=core timeout=300
 #
 # The initial copy, and writes that reach both legs: of every size, at every offset,
 # at the odd end of a device that is no multiple of a region.

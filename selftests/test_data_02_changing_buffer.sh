@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=120
+# dm-replica-test: set=core timeout=300
 #
 # Same bytes (P6): the buffer of a direct write changes while the write is under way.
 # With payload copy no sector may differ afterwards. With payload shared some may, which

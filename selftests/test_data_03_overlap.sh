@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=90
+# dm-replica-test: set=core timeout=300
 #
 # Same order (P6): writers overwrite each other's sectors at the same time. Both legs
 # finish requests at different times, and must hold the same winner everywhere.

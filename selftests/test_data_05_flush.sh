@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=90
+# dm-replica-test: set=core timeout=300
 #
 # Sync means both (P2): flushes and FUA reach both legs, and a write, a flush or FUA ends
 # only when the slower leg has it.

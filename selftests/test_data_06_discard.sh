@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=90
+# dm-replica-test: set=core timeout=300
 #
 # Requests without data: a discard becomes zeroes on both legs, or is passed down, or is
 # refused; what one leg cannot do is not offered.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=90
+# dm-replica-test: set=full timeout=300
 #
 # Legs of 512 and 4096 byte blocks, and of both; the limits that the queue shows.
 . "$(dirname "$0")/lib/ktap.sh"

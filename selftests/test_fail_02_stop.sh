@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=full timeout=300
 #
 # on_replica_error stop: writes wait for the replica, or for the administrator to say track,
 # and do not stand in the way of suspend, resume and remove.

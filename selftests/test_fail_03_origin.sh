@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=full timeout=300
 #
 # The origin fails: its errors are the application's, except those of reads that the
 # replica can serve for certain.

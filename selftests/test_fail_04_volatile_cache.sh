@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=full timeout=300
 #
 # What a replica with a volatile cache may have lost (P3): after it broke, all that was
 # written since its last flush is dirty, and only that.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=150
+# dm-replica-test: set=core timeout=300
 #
 # The replica hangs (P1, P7): writes complete after replica_timeout, what it still has is
 # counted, and when it gives that back late the legs become equal all the same.

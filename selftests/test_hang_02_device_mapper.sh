@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=150
+# dm-replica-test: set=full timeout=300
 #
 # A hanging replica does not hold up suspend, resume, reload, rename and remove (P7), and
 # the module stays while it has something of ours.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=150
+# dm-replica-test: set=core timeout=300
 #
 # Tables exchanged under load: the same legs keep state, log and jobs; more length copies
 # only what is new; other legs are copied in full.

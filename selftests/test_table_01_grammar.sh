@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=120
+# dm-replica-test: set=core timeout=300
 #
 # The grammar of the table line (P10): each wrong line is refused with a sentence of its
 # own in the kernel log, and leaves nothing behind.

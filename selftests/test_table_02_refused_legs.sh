@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=90
+# dm-replica-test: set=full timeout=300
 #
 # No accidental overwrite (P9): legs that cannot be legs are refused, and told apart.
 . "$(dirname "$0")/lib/ktap.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=90
+# dm-replica-test: set=core timeout=300
 #
 # dmsetup table says all of a mapping: what it prints can be loaded again and gives the
 # same, also after settings were changed at run time. Wrong settings change nothing.
