@@ -184,11 +184,20 @@ static void send_later(struct replica_request *request)
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
+/* The replica has no room now, or has changed and must not be asked like this. */
+static bool not_taken(struct bio *bio)
+{
+	if (!(bio->bi_opf & REQ_NOWAIT))
+		return false;
+	return bio->bi_status == BLK_STS_AGAIN ||
+	       (bio->bi_status == BLK_STS_NOTSUPP && !bdev_nowait(bio->bi_bdev));
+}
+
 static void request_endio(struct bio *bio)
 {
 	struct replica_request *request = container_of(bio, struct replica_request, bio);
 
-	if (unlikely(bio->bi_status == BLK_STS_AGAIN) && bio->bi_opf & REQ_NOWAIT)
+	if (unlikely(bio->bi_status) && not_taken(bio))
 		send_later(request);
 	else
 		complete_request(request, bio->bi_status);
@@ -201,7 +210,7 @@ void replica_request_send(struct replica_request *request)
 	bio->bi_end_io = request_endio;
 	request->sector = bio->bi_iter.bi_sector;
 	request->bytes = bio->bi_iter.bi_size;
-	if (likely(request->replica->replica_nowait))
+	if (likely(bdev_nowait(bio->bi_bdev)))
 		bio->bi_opf |= REQ_NOWAIT;
 	submit_bio_noacct(bio);
 }

@@ -80,13 +80,15 @@ void replica_log_destroy(struct replica_log *log)
 
 void replica_log_import(struct replica_log *log, struct replica_log *from)
 {
-	u64 common = min(log->nr_regions, from->nr_regions);
+	/* Whole regions of the old size: its last one may have been a short one. */
+	u64 common = min_t(u64, log->nr_regions, from->sectors >> log->region_shift);
 
+	if (log->sectors <= from->sectors)
+		common = log->nr_regions;
 	bitmap_copy(log->dirty, from->dirty, common);
 	memcpy(log->cached, from->cached, common * sizeof(atomic64_t));
-	/* The last region of the old size may have been shorter than a region. */
-	if (log->sectors > from->sectors)
-		bitmap_set(log->dirty, common - 1, log->nr_regions - common + 1);
+	if (log->nr_regions > common)
+		bitmap_set(log->dirty, common, log->nr_regions - common);
 	log->nr_dirty = bitmap_weight(log->dirty, log->nr_regions);
 }
 

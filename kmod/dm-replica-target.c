@@ -363,7 +363,6 @@ static int replica_preresume(struct dm_target *ti)
 	rt->replica->origin_bdev = rt->origin->bdev;
 	rt->replica->replica_bdev = rt->copy->bdev;
 	rt->replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
-	rt->replica->replica_nowait = bdev_nowait(rt->copy->bdev);
 	return 0;
 }
 

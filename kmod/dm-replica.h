@@ -163,7 +163,6 @@ struct replica {
 	struct replica_counters __percpu *counters;
 	u8 region_shift;		/* log2 of sectors of a region */
 	bool replica_volatile;		/* the replica has a volatile cache */
-	bool replica_nowait;		/* it can refuse a request instead of sleeping */
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
 	enum replica_discard discard;
