@@ -187,8 +187,8 @@ struct replica {
 	u16 mode;
 	bool sync_skip;
 
-	struct mutex op_mutex;
-	spinlock_t lock;
+	struct mutex op_mutex;		/* operations, settings, suspend and resume */
+	spinlock_t lock;		/* what follows, and where it is named */
 
 	/* Under @lock. */
 	u16 state;			/* enum dm_replica_copy_state */

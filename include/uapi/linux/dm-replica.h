@@ -131,7 +131,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_DM_SUSPENDED,	/* (R) u8, 1 while the mapped device is suspended */
 	DM_REPLICA_A_SETTINGS,		/* (R) nest, enum dm_replica_setting_attr */
 	DM_REPLICA_A_COUNTERS,		/* (R) nest, enum dm_replica_counter_attr */
-	DM_REPLICA_A_JOB,		/* (R) nest, enum dm_replica_job_attr; absent if none runs */
+	DM_REPLICA_A_JOB,		/* (R) nest, enum dm_replica_job_attr; the one that runs */
 	DM_REPLICA_A_OPERATION,		/* u16, enum dm_replica_operation */
 	DM_REPLICA_A_FORCE,		/* flag */
 	DM_REPLICA_A_JOB_ID,		/* u32 */
