@@ -18,16 +18,6 @@ static void show_numbers(struct out *out, struct out_key key, enum replica_enum 
 	out_end(out);
 }
 
-static bool contains(const uint16_t *values, size_t count, uint16_t value)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (values[i] == value)
-			return true;
-	return false;
-}
-
 /* People are told what force adds, programs all that is possible with it. */
 static void show_forced(struct out *out, const struct replica_capabilities *caps)
 {
@@ -35,7 +25,8 @@ static void show_forced(struct out *out, const struct replica_capabilities *caps
 	size_t count = 0, i;
 
 	for (i = 0; i < caps->nr_operations_force; i++)
-		if (!contains(caps->operations, caps->nr_operations, caps->operations_force[i]))
+		if (!show_contains(caps->operations, caps->nr_operations,
+				   caps->operations_force[i]))
 			added[count++] = caps->operations_force[i];
 	show_numbers(out, KEY_JSON("OperationsWithForce"), REPLICA_ENUM_OPERATION,
 		     caps->operations_force, caps->nr_operations_force);

@@ -64,14 +64,15 @@ static void show_peer(struct out *out, const struct replica_peer *peer)
 	out_end(out);
 }
 
-static void show_created(struct out *out, const struct replica_create_result *result)
+/* CreateReplica gives out no job when it did all there was to do. */
+static void show_created(struct out *out, const struct replica_create_result *result, int ret)
 {
 	out_string(out, KEY_JSON("ElementName"), result->element_name);
 	out_string(out, KEY_JSON("UUID"), result->uuid);
 	out_string(out, KEY_JSON("Device"), result->device);
 	out_string(out, KEY_JSON("TargetStorageVolume"), result->target_storage_volume);
 	show_peer(out, &result->peer);
-	if (result->job_id)
+	if (result->job_id && ret)
 		out_number(out, KEY_JSON("JobID"), result->job_id);
 	else
 		out_none(out, KEY_JSON("JobID"));
@@ -148,7 +149,7 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 	bool refused = ret && ret != REPLICA_JOB_STARTED;
 
 	if (result)
-		show_created(out, result);
+		show_created(out, result, ret);
 	if (result)
 		show_asides(out, result->findings, refused);
 	if (!refused) {

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "hint.h"
 #include "memory.h"
+#include "show.h"
 #include "suggest.h"
 
 /* ---- What a preflight found ---- */
@@ -131,16 +132,6 @@ static char *hint_state(struct replica_ctx *ctx, const char *name)
 	return text;
 }
 
-static bool contains(const uint16_t *values, size_t count, unsigned int value)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (values[i] == value)
-			return true;
-	return false;
-}
-
 char *hint_force(const char *name, unsigned int operation)
 {
 	struct replica_ctx *ctx = replica_ctx_new();
@@ -148,8 +139,8 @@ char *hint_force(const char *name, unsigned int operation)
 	char *text = NULL;
 
 	if (ctx && !replica_capabilities(ctx, name, &caps) &&
-	    !contains(caps->operations, caps->nr_operations, operation) &&
-	    contains(caps->operations_force, caps->nr_operations_force, operation))
+	    !show_contains(caps->operations, caps->nr_operations, operation) &&
+	    show_contains(caps->operations_force, caps->nr_operations_force, operation))
 		text = mem_format("'%s' is %s; use --force if that is meant", name,
 				  replica_enum_name(REPLICA_ENUM_COPY_STATE, caps->copy_state));
 	replica_capabilities_free(caps);

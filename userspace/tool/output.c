@@ -18,12 +18,13 @@ void out_style_detect(struct out_style *style)
 	const char *no_color = getenv("NO_COLOR");
 	struct winsize size;
 
-	if (!isatty(STDOUT_FILENO))
+	/* Without cursor movements it is no better than a pipe. */
+	if (!isatty(STDOUT_FILENO) || !term || !strcmp(term, "dumb"))
 		return;
 	style->width = 80;
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
 		style->width = size.ws_col;
-	style->color = (!no_color || !*no_color) && term && strcmp(term, "dumb");
+	style->color = !no_color || !*no_color;
 }
 
 void out_screen_begin(struct out_style *style)

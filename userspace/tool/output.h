@@ -49,7 +49,7 @@ struct out_style {
 	bool stream;		/* many documents: one line each in JSON */
 	bool redraw;		/* text of each document replaces the last one's */
 	bool color;
-	unsigned int width;	/* columns of the terminal, 0: not a terminal */
+	unsigned int width;	/* columns of the terminal, 0: none to draw on */
 	unsigned int drawn;	/* lines on the screen to be replaced */
 };
 

@@ -34,6 +34,16 @@ enum out_tone show_state_tone(unsigned int copy_state)
 	}
 }
 
+bool show_contains(const uint16_t *values, size_t count, unsigned int value)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (values[i] == value)
+			return true;
+	return false;
+}
+
 /* ---- Jobs ---- */
 
 uint64_t rate_update(struct rate *rate, const struct replica_job *job)
