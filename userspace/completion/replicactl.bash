@@ -53,7 +53,7 @@ _replicactl()
 		_replicactl_one "$cur" "$candidate" "$head" "$lead"
 	done < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
 	if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[=/] ]]; then
-		compopt -o nospace 2>/dev/null
+		compopt -o nospace 2>/dev/null || true
 	fi
 }
 
