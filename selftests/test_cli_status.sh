@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=core timeout=300
+#
+# What status shows is what the kernel says: the table, the block and the JSON against
+# "dmsetup status", in several states.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+
+# kernel KEY: of the replica r.
+kernel()
+{
+	dmsetup status r | tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+legs()
+{
+	new_loop source 8M
+	new_loop target 8M
+	new_replica r "$source" "$target"
+}
+
+agrees()
+{
+	cli status r
+	same "CopyState" "$(get .Replica.CopyState)" "$(kernel copy_state)"
+	same "its name" "$(get .Replica.CopyStateDescription)" "$(kernel state)"
+	same "PercentSynced" "$(get .Replica.PercentSynced)" "$(kernel percent)"
+	same "ProgressStatus" "$(get .Replica.ProgressStatus)" "$(kernel progress)"
+	same "DirtyBytes" "$(get .Replica.DirtyBytes)" "$(kernel dirty_bytes)"
+	same "DirtyRegions" "$(get .Replica.DirtyRegions)" "$(kernel dirty_regions)"
+	same "Size" "$(get .Replica.Size)" "$(kernel size)"
+	same "RegionSize" "$(get .Replica.RegionSize)" "$(kernel region_size)"
+	same "Reason" "$(get .Replica.Reason | tr ' ' _)" "$(kernel reason)"
+	same "Writes" "$(get .Replica.Counters.Writes)" "$(kernel writes)"
+	same "TrackedWrites" "$(get .Replica.Counters.TrackedWrites)" "$(kernel tracked_writes)"
+	same "ConsistentNow" "$(get '.Replica.ConsistentNow | if . then 1 else 0 end')" "$(kernel consistent_now)"
+}
+
+with_kernel()
+{
+	legs
+	agrees
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k count=16 oflag=direct status=none
+	agrees
+	same "Writes" "$(get .Replica.Counters.Writes)" 16
+	run replicactl split r
+	run dd if=/dev/urandom of=/dev/mapper/r bs=1M count=2 seek=3 oflag=direct status=none
+	agrees
+	same "DirtyBytes" "$(get .Replica.DirtyBytes)" 2097152
+	same "the state" "$(get .Replica.CopyState)" 7
+}
+
+table()
+{
+	legs
+	run replicactl fracture r
+	run dd if=/dev/urandom of=/dev/mapper/r bs=1M count=1 oflag=direct status=none
+	cli_text status
+	[[ ${text%%$'\n'*} =~ ^NAME\ +STATE\ +SYNCED\ +MODE\ +ORIGIN\ +REPLICA\ +DIRTY\ +LAG$ ]] ||
+		fail "the heading is '${text%%$'\n'*}'"
+	[[ ${text#*$'\n'} =~ ^r\ +Fractured\ +[0-9]+\ %\ +sync\ +$source\ +$target\ +1\.0\ MiB\ +0\ ms$ ]] ||
+		fail "the row is '${text#*$'\n'}'"
+}
+
+# shows LABEL VALUE
+shows()
+{
+	grep -qE "^ *$1: +$2$" <<<"$text" || fail "no line '$1: $2'"
+}
+
+block()
+{
+	legs
+	cli_text status r --counters
+	shows Name r
+	shows State Synchronized
+	shows Synced '100 %'
+	shows Origin "$source \(7:[0-9]+\)"
+	shows Replica "$target \(7:[0-9]+\)"
+	shows Size '8\.0 MiB \(8388608 bytes\)'
+	shows 'May differ' nothing
+	shows 'Replica usable' yes
+	shows replica_timeout '30 s'
+	shows 'Resync bytes' 8388608
+	run replicactl status r | grep -q Counters && fail "counters that nobody asked for"
+	run dmsetup suspend r
+	defer dmsetup resume r
+	cli_text status r
+	shows Warning 'the mapped device is suspended: I/O waits'
+}
+
+# A node may stand for the name.
+by_path()
+{
+	legs
+	cli status /dev/mapper/r
+	same "ElementName" "$(get .Replica.ElementName)" r
+}
+
+nothing_there()
+{
+	cli status
+	same "Replicas" "$(get '.Replicas | length')" 0
+	cli_text status
+	[[ $text == "There are no replicas"* ]] || fail "'$text'"
+}
+
+# No colours but on a terminal, and not with NO_COLOR.
+colours()
+{
+	local esc=$'\033'
+	legs
+	cli_text status
+	[[ $text != *"$esc"* ]] || fail "colours in a pipe"
+	script -qec "TERM=xterm replicactl status" /dev/null | grep -qF "$esc[32mSynchronized" ||
+		fail "no colours on a terminal"
+	script -qec "NO_COLOR=1 TERM=xterm replicactl status" /dev/null | grep -F "$esc" &&
+		fail "colours with NO_COLOR"
+	return 0
+}
+
+full_disk()
+{
+	local status=0
+	legs
+	run replicactl status >/dev/full || status=$?
+	same "the exit status" "$status" 74
+}
+
+ktap_header
+ktap_case "JSON agrees with the kernel's status line" with_kernel
+ktap_case "the table has a row for each replica" table
+ktap_case "the block has units and exact numbers" block
+ktap_case "the path of the node is a name too" by_path
+ktap_case "no replicas are no error" nothing_there
+ktap_case "colours are for terminals" colours
+ktap_case "an output that cannot be written is told" full_disk
+ktap_finish
