@@ -64,6 +64,7 @@ application()
 {
 	local n
 	for ((n = 0; ; n++)); do
+		[[ ! -e $work/stop ]] || return 0
 		head -c 128K /dev/urandom >"$work/data"
 		dd if="$work/data" of="$mnt/file-$((n % 100))" bs=128K conv=fsync status=none || break
 		printf '%s  %s\n' "$(sha256sum <"$work/data" | cut -d' ' -f1)" "file-$((n % 100))" \
@@ -88,17 +89,17 @@ still_writing()
 	[[ ! -e $work/application-error ]] || fail "the application has seen: $(<"$work/application-error")"
 	local before
 	before=$(files_written)
-	for _ in {1..100}; do
+	for _ in {1..300}; do
 		(($(files_written) <= before)) || return 0
-		sleep 0.1
+		sleep 0.2
 	done
 	fail "the application hangs"
 }
 
 stop_application()
 {
-	kill "$writer"
-	wait "$writer" || true
+	touch "$work/stop"
+	wait "$writer"
 	writer=''
 }
 
@@ -152,8 +153,8 @@ two_disks()
 make_mirror()
 {
 	chapter "The mirror is made"
-	say "One command. (The rate is limited to 16 MiB/s, so that there is something to see.)"
-	show replicactl create $disk_a $cable --name data --settings resync_rate=16
+	say "One command. (The rate is limited to 4 MiB/s, so that there is something to see.)"
+	show replicactl create $disk_a $cable --name data --settings resync_rate=4
 	replicactl events data --no-snapshot >"$work/events" 2>&1 &
 	listener=$!
 }
@@ -204,7 +205,7 @@ heal_it()
 		cable "linear $disk_b 0"
 	show replicactl wait data --timeout 300
 	show replicactl jobs data
-	show replicactl status data
+	show replicactl status
 	still_writing
 	say "" "Synchronized again, and the program has written $(files_written) files without an error."
 }
