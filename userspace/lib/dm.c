@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* libdevmapper, made to speak with errno and sentences. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +58,20 @@ static void quiet_end(const bool *quiet)
 #define QUIET \
 	bool quiet __attribute__((cleanup(quiet_end), unused)) = quiet_begin()
 
+/* Why device-mapper does not answer at all: a positive errno. */
+static int control_errno(void)
+{
+	int fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return ENOMEM;
+	}
+	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
+		return EOPNOTSUPP;	/* the kernel has no device-mapper */
+	return errno;
+}
+
 /* 0 or -errno. */
 static int run_task(struct dm_task *task)
 {
@@ -65,21 +80,29 @@ static int run_task(struct dm_task *task)
 	if (dm_task_run(task))
 		return 0;
 	r = -dm_task_get_errno(task);
-	if (!r && access("/dev/mapper/control", R_OK | W_OK))
-		r = -errno;
-	return r ? r : -EIO;
+	return r ? r : -control_errno();
 }
 
-/* A task for a device; NULL without memory. */
+/*
+ * A task for a device, or NULL with errno set: libdevmapper speaks to the kernel
+ * already here, about its version.
+ */
 static struct dm_task *new_task(int type, const char *name)
 {
 	struct dm_task *task = dm_task_create(type);
 
-	if (task && !dm_task_set_name(task, name)) {
+	if (task && dm_task_set_name(task, name))
+		return task;
+	if (task)
 		dm_task_destroy(task);
-		return NULL;
-	}
-	return task;
+	errno = task ? ENOMEM : control_errno();
+	return NULL;
+}
+
+static int fail_task(struct replica_ctx *ctx)
+{
+	return replica_fail_errno(ctx, errno, NULL,
+				  "device-mapper cannot be used");
 }
 
 static int wait_udev(struct replica_ctx *ctx, uint32_t cookie, const char *name)
@@ -107,7 +130,7 @@ int replica_dm_exists(struct replica_ctx *ctx, const char *name)
 
 	(void)ctx;
 	if (!task)
-		return -ENOMEM;
+		return -errno;
 	r = run_task(task);
 	if (!r && dm_task_get_info(task, &info))
 		r = info.exists;
@@ -123,12 +146,12 @@ int replica_dm_load_target(struct replica_ctx *ctx)
 	int r;
 
 	if (!task)
-		return replica_fail_memory(ctx);
+		return fail_task(ctx);
 	r = run_task(task);
 	dm_task_destroy(task);
 	if (r == -EPERM || r == -EACCES)
 		return replica_fail_errno(ctx, r, NULL,
-					  "device-mapper may not be used");
+					  "device-mapper cannot be used");
 	return r ? replica_fail_module(ctx) : REPLICA_SUCCESS;
 }
 
@@ -156,7 +179,7 @@ int replica_dm_info(struct replica_ctx *ctx, const char *name,
 
 	memset(info, 0, sizeof(*info));
 	if (!task)
-		return replica_fail_memory(ctx);
+		return fail_task(ctx);
 	dm_task_no_flush(task);
 	r = run_task(task);
 	if (!r && dm_task_get_info(task, &dmi) && dmi.exists) {
@@ -213,10 +236,11 @@ int replica_dm_create(struct replica_ctx *ctx, const char *name,
 	char sentence[256];
 	int kmsg, err, ret;
 
-	if (!task || !dm_task_set_uuid(task, uuid) ||
+	if (!task)
+		return fail_task(ctx);
+	if (!dm_task_set_uuid(task, uuid) ||
 	    !dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params)) {
-		if (task)
-			dm_task_destroy(task);
+		dm_task_destroy(task);
 		return replica_fail_memory(ctx);
 	}
 	kmsg = replica_kmsg_open();
@@ -239,7 +263,7 @@ int replica_dm_remove(struct replica_ctx *ctx, const char *name)
 	int err, ret;
 
 	if (!task)
-		return replica_fail_memory(ctx);
+		return fail_task(ctx);
 	dm_task_retry_remove(task);	/* udev may be looking at it just now */
 	ret = run_with_udev(ctx, task, name, &err);
 	if (err == -EBUSY)

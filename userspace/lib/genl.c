@@ -11,8 +11,10 @@
 #include <sys/socket.h>
 
 #include <linux/netlink.h>
+#include <netlink/cache.h>
 #include <netlink/errno.h>
 #include <netlink/genl/ctrl.h>
+#include <netlink/genl/family.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 
@@ -71,6 +73,28 @@ static void set_options(struct replica_genl *g)
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 }
 
+/*
+ * The number of the family, or a negative number of libnl.  All families are
+ * listed: asking for one by its name would make the kernel load the module, and
+ * nobody ordered that.
+ */
+static int find_family(struct nl_sock *sock)
+{
+	struct genl_family *family;
+	struct nl_cache *cache;
+	int r;
+
+	r = genl_ctrl_alloc_cache(sock, &cache);
+	if (r < 0)
+		return r;
+	family = genl_ctrl_search_by_name(cache, DM_REPLICA_GENL_NAME);
+	r = family ? (int)genl_family_get_id(family) : -NLE_OBJ_NOTFOUND;
+	if (family)
+		genl_family_put(family);
+	nl_cache_free(cache);
+	return r;
+}
+
 /* 0 or -errno; *g is complete or NULL. */
 static int genl_connect_family(struct replica_genl **out)
 {
@@ -87,7 +111,7 @@ static int genl_connect_family(struct replica_genl **out)
 	}
 	r = genl_connect(g->sock);
 	if (!r) {
-		g->family = genl_ctrl_resolve(g->sock, DM_REPLICA_GENL_NAME);
+		g->family = find_family(g->sock);
 		r = g->family < 0 ? g->family : 0;
 	}
 	if (r) {

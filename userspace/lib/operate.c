@@ -104,7 +104,9 @@ static int confirm_once(struct replica_ctx *ctx, struct replica_genl *g,
 	ret = replica_genl_request_until(ctx, g, msg, read_confirm, &confirm,
 					 &confirm.done,
 					 (uint64_t)timeout_ms + CONFIRM_GRACE_MS);
-	if (ret || confirm.result == CONFIRM_DONE)
+	if (ret == REPLICA_TIMEOUT)
+		confirm.result = CONFIRM_TIMEOUT;	/* not even that was said */
+	else if (ret || confirm.result == CONFIRM_DONE)
 		return ret;
 	if (confirm.result == CONFIRM_TIMEOUT)
 		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, NULL,

@@ -55,12 +55,15 @@ static int check_in_step(struct replica_ctx *ctx, struct replica_genl *g,
 	ret = replica_info_read(ctx, g, name, &info);
 	if (ret)
 		return ret;
-	if (info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED)
+	if (info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED) {
 		ret = replica_fail(ctx, REPLICA_FAILED, 0, "Force",
 				   "replica \"%s\" is %s, not Synchronized: its legs differ; use force to detach it nevertheless",
 				   name,
 				   replica_enum_name(REPLICA_ENUM_COPY_STATE,
 						     info->copy_state));
+		if (info->reason)
+			replica_error_details(ctx, "reason: %s", info->reason);
+	}
 	replica_info_free(info);
 	return ret;
 }
