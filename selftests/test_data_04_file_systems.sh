@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=long timeout=300
 #
 # File systems on a replica: fio writes and verifies, then both legs are compared.
 . "$(dirname "$0")/lib/ktap.sh"

@@ -71,7 +71,7 @@ late_write()
 		conv=notrunc status=none
 	at_least "detached" "$(status r detached)" 1
 	message r resume
-	refuse message r resync
+	run message r resync
 	same "state" "$(status r state)" Broken
 	unhang_dev "$replica"
 	synced r

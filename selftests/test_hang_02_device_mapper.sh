@@ -98,6 +98,7 @@ removed()
 	timed 20 dmsetup remove r
 	say "the module is in use: $(cat /sys/module/dm_replica/refcnt)"
 	refuse rmmod dm_replica
+	refuse dmsetup create r --table "$(mirror_table "$origin" "$replica")"
 	unhang_dev "$replica"
 	wait_for 20 "the module to be free" unused
 	timed 20 rmmod dm_replica

@@ -21,7 +21,7 @@ split_file_system()
 	defer rmdir "$mnt"
 	run mount /dev/mapper/r "$mnt"
 	defer umount -q "$mnt"
-	(for ((i = 0; ; i++)); do
+	(set +eE; for ((i = 0; ; i++)); do
 		mkdir "$mnt/d$i"
 		cp -r /etc/default "$mnt/d$i/"
 		sync "$mnt/d$i"

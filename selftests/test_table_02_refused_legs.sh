@@ -81,12 +81,20 @@ read_only_leg()
 # A leg is held: nobody else gets it exclusively, not even another replica.
 held()
 {
+	local other
 	new_loop origin 8M
 	new_loop replica 8M
 	new_mirror r "$origin" "$replica"
 	synced r
 	refuse mkfs.ext4 -q "$replica"
 	refuse mount "$origin" /mnt
+	new_loop other 8M
+	dmesg_mark
+	refuse dmsetup create r2 --table "$(mirror_table "$origin" "$other")"
+	refuse dmsetup create r2 --table "$(mirror_table "$other" "$replica")"
+	refuse dmsetup create r2 --table "$(mirror_table "$replica" "$other")"
+	same "sentences" 3 "$(dmesg_since |
+		grep -c "origin or replica is a leg of another replica already")"
 	compare_legs "$origin" "$replica"
 }
 

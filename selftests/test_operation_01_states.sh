@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=450
+#
+# The table of operations, cell by cell: each operation in each state is allowed and leads
+# where it should, or is refused, says why, and changes nothing.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/replica.sh"
+
+operations="abort activate deactivate fracture resync resume split suspend reset_to_sync"
+states="Unsynchronized Synchronized Broken Fractured Split Inactive Suspended Aborted"
+
+# Where an operation leads from a state. Not here: refused.
+declare -A leads=(
+	[Unsynchronized,abort]=Aborted
+	[Unsynchronized,deactivate]=Inactive
+	[Unsynchronized,fracture]=Fractured
+	[Unsynchronized,resync]=Unsynchronized
+	[Unsynchronized,suspend]=Suspended
+	[Synchronized,deactivate]=Inactive
+	[Synchronized,fracture]=Fractured
+	[Synchronized,split]=Split
+	[Synchronized,suspend]=Suspended
+	[Broken,deactivate]=Inactive
+	[Broken,fracture]=Fractured
+	[Broken,resume]=Broken
+	[Fractured,deactivate]=Inactive
+	[Fractured,resync]=Unsynchronized
+	[Split,deactivate]=Inactive
+	[Split,resync]=Unsynchronized
+	[Inactive,activate]=Unsynchronized
+	[Suspended,deactivate]=Inactive
+	[Suspended,resume]=Unsynchronized
+	[Aborted,deactivate]=Inactive
+	[Aborted,resync]=Unsynchronized
+)
+
+setup()
+{
+	local disk
+	new_loop origin 8M
+	new_loop disk 8M
+	new_linear replica "$disk"
+	new_mirror r "$origin" "$replica" region_size 64
+	synced r
+}
+
+# From any state.
+back_in_step()
+{
+	[[ $(dmsetup table "$replica") != *error* ]] || heal_dev "$replica"
+	case $(status r state) in
+	Broken) message r resume || true ;;
+	Inactive) message r activate ;;
+	Suspended) message r resume ;;
+	Fractured | Split | Aborted) message r resync ;;
+	esac
+	message r set resync_rate auto
+	wait_for 60 "r to be in step" in_sync r
+}
+
+enter()
+{
+	back_in_step
+	case $1 in
+	Synchronized) ;;
+	Unsynchronized | Aborted)
+		message r set resync_rate 1
+		message r resync force
+		[[ $1 == Unsynchronized ]] || message r abort
+		;;
+	Broken)
+		break_dev "$replica"
+		put /dev/mapper/r 1 1
+		wait_for 10 "r to break" is r Broken
+		;;
+	Fractured) message r fracture ;;
+	Split) message r split ;;
+	Inactive) message r deactivate ;;
+	Suspended) message r suspend ;;
+	esac
+	same "the state to begin with" "$(status r state)" "$1"
+}
+
+# What a refused operation must not change. A broken replica is probed, a job works on.
+picture()
+{
+	status r state
+	status r reason
+	job_field r 1
+	job_field r 3
+	dmsetup table r
+	[[ $1 == @(Unsynchronized|Broken) ]] || status r dirty_regions
+}
+
+stretch()
+{
+	message r set replica_timeout 0
+	hang_dev "$replica"
+	defer unhang_dev "$replica"
+}
+
+refused_in()
+{
+	local state=$1 before operation
+	enter "$state"
+	# A job has to run for as long as it takes to try all operations.
+	[[ $state != Unsynchronized ]] || stretch
+	before=$(picture "$state")
+	for operation in $operations; do
+		[[ -z ${leads[$state,$operation]:-} && $operation != reset_to_sync ]] || continue
+		# It has a case of its own.
+		[[ $state,$operation != Broken,resync ]] || continue
+		dmesg_mark
+		refuse message r "$operation"
+		dmesg_has "message $operation refused: the operation" || fail "no sentence"
+		same "all of r after $operation" "$(picture "$state")" "$before"
+		[[ $state,$operation != Synchronized,resync ]] || continue
+		refuse message r "$operation" force
+		same "all of r after $operation force" "$(picture "$state")" "$before"
+	done
+	message r reset_to_sync
+	same "all of r after reset_to_sync" "$(picture "$state")" "$before"
+	unhang_dev "$replica"
+}
+
+allowed_in()
+{
+	local state=$1 operation
+	for operation in $operations; do
+		[[ -n ${leads[$state,$operation]:-} ]] || continue
+		enter "$state"
+		# Otherwise the job it starts may be over before anybody looks.
+		message r set resync_rate 1
+		[[ ${leads[$state,$operation]} != Unsynchronized ]] || put /dev/mapper/r 2 2
+		run message r "$operation"
+		same "the state after $operation" "$(status r state)" "${leads[$state,$operation]}"
+	done
+}
+
+cells()
+{
+	setup
+	refused_in "$1"
+	allowed_in "$1"
+	back_in_step
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
+# Synchronized and resync: everything is copied anew, which needs force.
+resync_force()
+{
+	setup
+	refuse message r resync
+	same "jobs" "$(job_field r 1)" 1
+	run message r resync force
+	synced r
+	same "jobs" "$(job_field r 1)" 2
+	same "the bytes of the job" "$(job_field r 5)" $((8 << 20))
+}
+
+# Ordered again while it runs, it is the same job.
+resync_twice()
+{
+	setup
+	enter Unsynchronized
+	run message r resync
+	same "the job" "$(job_field r 1) $(job_field r 3)" "2 Running"
+	message r set resync_rate auto
+	synced r
+	same "jobs" "$(job_field r 1)" 2
+}
+
+# Resync of what is Broken goes on when the replica is back, and breaks again when not.
+resync_broken()
+{
+	setup
+	enter Broken
+	message r resync || true
+	wait_for 20 "r to break again" is r Broken
+	heal_dev "$replica"
+	run message r resync || true
+	synced r
+	compare_legs "$origin" "$replica"
+}
+
+words()
+{
+	setup
+	refuse message r split now
+	refuse message r split force force
+	refuse message r splitt
+	same "state" "$(status r state)" Synchronized
+	run message r SPLIT
+	same "state" "$(status r state)" Split
+	message r help | grep -q '^split \[force\]' || fail "no help"
+}
+
+ktap_header
+for state in $states; do
+	ktap_case "operations in state $state" cells "$state"
+done
+ktap_case "resync with force copies all" resync_force
+ktap_case "resync of what is copied already" resync_twice
+ktap_case "resync of a broken replica" resync_broken
+ktap_case "operations are one word, and force" words
+ktap_finish
