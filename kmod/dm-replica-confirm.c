@@ -18,6 +18,7 @@
 
 /*
  * struct confirm - one barrier
+ * @refs: of the list, and of a flush that is out
  * @link: in replica->confirms, under replica->lock
  * @deadline: jiffies
  * @flushing: the flush of the replica is out; its end decides
@@ -25,6 +26,7 @@
  * @message: a dm message waits for it, and a suspend for the message
  */
 struct confirm {
+	struct kref refs;
 	struct list_head link;
 	struct replica *replica;
 	unsigned long deadline;
@@ -35,6 +37,18 @@ struct confirm {
 	void *context;
 };
 
+static void free_confirm(struct kref *refs)
+{
+	kfree(container_of(refs, struct confirm, refs));
+}
+
+static void answer(struct confirm *confirm, unsigned int result)
+{
+	confirm->done(confirm->context, result);
+	kref_put(&confirm->refs, free_confirm);
+}
+
+/* The barrier may have been answered meanwhile: its time was over. */
 static void flush_done(void *context, blk_status_t status)
 {
 	struct confirm *confirm = context;
@@ -46,6 +60,7 @@ static void flush_done(void *context, blk_status_t status)
 	confirm->flushed = !status;
 	spin_unlock_irqrestore(&replica->lock, flags);
 	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
+	kref_put(&confirm->refs, free_confirm);
 }
 
 /* Nothing but an order of the administrator ends these states. */
@@ -65,10 +80,10 @@ static bool is_stopped(struct replica *replica)
 
 static bool is_over(struct confirm *confirm, unsigned int *result)
 {
-	if (confirm->flushing)
-		return false;
 	if (confirm->flushed)
 		*result = CONFIRMED;
+	else if (confirm->flushing && time_before(jiffies, confirm->deadline))
+		return false;
 	else if (is_stopped(confirm->replica) || !confirm->replica->md ||
 		 (confirm->message && confirm->replica->suspending))
 		*result = CONFIRM_UNABLE;
@@ -104,10 +119,12 @@ static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 	*wait = MAX_JIFFY_OFFSET;
 	spin_lock_irq(&replica->lock);
 	list_for_each_entry(confirm, &replica->confirms, link) {
-		if (confirm->flushing || confirm->flushed)
+		if (confirm->flushed)
 			continue;
-		if (replica->state == DM_REPLICA_STATE_SYNCHRONIZED && !replica->suspending) {
+		if (!confirm->flushing && !replica->suspending &&
+		    replica->state == DM_REPLICA_STATE_SYNCHRONIZED) {
 			confirm->flushing = true;
+			kref_get(&confirm->refs);
 			found = confirm;
 			break;
 		}
@@ -126,14 +143,13 @@ void replica_confirm_work(struct work_struct *work)
 	unsigned int result;
 	unsigned long wait;
 
-	while ((confirm = take_over(replica, &result))) {
-		confirm->done(confirm->context, result);
-		kfree(confirm);
-	}
+	while ((confirm = take_over(replica, &result)))
+		answer(confirm, result);
 	while ((confirm = take_ready(replica, &wait)))
 		if (replica_leg_flush(replica, flush_done, confirm)) {
 			/* No memory: again in a while. */
 			WRITE_ONCE(confirm->flushing, false);
+			kref_put(&confirm->refs, free_confirm);
 			wait = HZ / 10;
 			break;
 		}
@@ -153,10 +169,8 @@ void replica_confirm_cancel(struct replica *replica)
 		list_move_tail(&confirm->link, &all);
 	spin_unlock_irq(&replica->lock);
 
-	list_for_each_entry_safe(confirm, next, &all, link) {
-		confirm->done(confirm->context, confirm->flushed ? CONFIRMED : CONFIRM_UNABLE);
-		kfree(confirm);
-	}
+	list_for_each_entry_safe(confirm, next, &all, link)
+		answer(confirm, confirm->flushed ? CONFIRMED : CONFIRM_UNABLE);
 }
 
 static int add_confirm(struct replica *replica, unsigned int timeout_ms,
@@ -166,6 +180,7 @@ static int add_confirm(struct replica *replica, unsigned int timeout_ms,
 
 	if (!confirm)
 		return -ENOMEM;
+	kref_init(&confirm->refs);
 	confirm->replica = replica;
 	confirm->deadline = jiffies + msecs_to_jiffies(timeout_ms);
 	confirm->done = done;

@@ -18,6 +18,10 @@
 #define PROBE_DELAY_MAX_MS	30000
 /* Time for a flush that somebody waits for while writes are held, ms. */
 #define WAITED_FLUSH_MS		3000
+/* Time that a suspend gives to what is out when replica_timeout is 0, ms. */
+#define SUSPEND_TIMEOUT_MS	10000U
+/* So long that nobody sees its end, and jiffies do not wrap. */
+#define NO_LIMIT_MS		(7 * 24 * 3600 * 1000U)
 /* Time for requests that were out when shipping stopped, ms. */
 #define CUT_TIMEOUT_MS		5000U
 /* Requests that a replica can always make. */
@@ -384,8 +388,7 @@ static int send_flush(struct replica *replica, unsigned int limit_ms,
 int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_status_t status),
 		      void *context)
 {
-	return send_flush(replica, READ_ONCE(replica->settings.replica_timeout) ?: U32_MAX / 2,
-			  done, context);
+	return send_flush(replica, NO_LIMIT_MS, done, context);
 }
 
 bool replica_leg_quiet(struct replica *replica)
@@ -509,13 +512,14 @@ static struct replica_io *detach_one_unranged(struct replica *replica, unsigned 
 	return found;
 }
 
-static struct leg_flush *detach_own_flush(struct replica *replica)
+static struct leg_flush *detach_own_flush(struct replica *replica, unsigned int limit_ms)
 {
 	struct leg_flush *flush, *found = NULL;
 
 	spin_lock_irq(&replica->lock);
 	list_for_each_entry(flush, &replica->own_flushes, link)
-		if (flush->request && older_than(flush->request->sent, flush->limit_ms) &&
+		if (flush->request &&
+		    older_than(flush->request->sent, min(flush->limit_ms, limit_ms)) &&
 		    detach_request(flush->request, REPLICA_REQUEST_ORPHANED)) {
 			flush->request = NULL;
 			found = flush;
@@ -537,11 +541,11 @@ static unsigned int detach_unranged(struct replica *replica, unsigned int age_ms
 	return n;
 }
 
-static void detach_own_flushes(struct replica *replica)
+static void detach_own_flushes(struct replica *replica, unsigned int limit_ms)
 {
 	struct leg_flush *own;
 
-	while ((own = detach_own_flush(replica))) {
+	while ((own = detach_own_flush(replica, limit_ms))) {
 		replica_count(replica, DM_REPLICA_C_REPLICA_TIMEOUTS, 1);
 		end_leg_flush(own, BLK_STS_TIMEOUT);
 	}
@@ -575,7 +579,10 @@ void replica_leg_timeout_work(struct work_struct *work)
 					       timeout_work);
 	unsigned int timeout = READ_ONCE(replica->settings.replica_timeout);
 
-	detach_own_flushes(replica);
+	/* Even without a limit nobody waits for ever for a suspend or a remove. */
+	if (READ_ONCE(replica->suspending))
+		timeout = min_not_zero(timeout, SUSPEND_TIMEOUT_MS);
+	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
 	/* Nothing new is sent after a cut: what is still out gets little time. */
 	if (!READ_ONCE(replica->ship))
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
