@@ -177,6 +177,7 @@ static int add_confirm(struct replica *replica, unsigned int timeout_ms,
 		       replica_confirm_fn done, void *context, bool message)
 {
 	struct confirm *confirm = kzalloc(sizeof(*confirm), GFP_KERNEL);
+	bool taken;
 
 	if (!confirm)
 		return -ENOMEM;
@@ -187,8 +188,14 @@ static int add_confirm(struct replica *replica, unsigned int timeout_ms,
 	confirm->context = context;
 	confirm->message = message;
 	spin_lock_irq(&replica->lock);
-	list_add_tail(&confirm->link, &replica->confirms);
+	taken = replica->md;
+	if (taken)
+		list_add_tail(&confirm->link, &replica->confirms);
 	spin_unlock_irq(&replica->lock);
+	if (!taken) {
+		kfree(confirm);
+		return -ENODEV;
+	}
 	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	return 0;
 }

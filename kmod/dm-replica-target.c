@@ -249,13 +249,16 @@ static void orphan(struct replica *replica)
 /* Take the association off its mapped device.  No I/O but detached requests. */
 static void retire(struct replica *replica)
 {
-	replica_confirm_cancel(replica);
 	raise_simple(replica, DM_REPLICA_EVENT_REMOVED);
 	flush_work(&replica->event_work);
 	mutex_lock(&replica->op_mutex);
+	spin_lock_irq(&replica->lock);
 	WRITE_ONCE(replica->md, NULL);
+	spin_unlock_irq(&replica->lock);
 	replica->owner = NULL;
 	mutex_unlock(&replica->op_mutex);
+	/* No barrier is taken on without a mapped device. */
+	replica_confirm_cancel(replica);
 	replica_registry_remove(replica);
 	set_table(replica, NULL);
 	flush_work(&replica->event_work);
@@ -434,8 +437,9 @@ static void replica_postsuspend(struct dm_target *ti)
 	struct replica_target *rt = ti->private;
 	struct replica *replica = rt->replica;
 
-	/* No new flush of a barrier, then wait for those that are out. */
+	/* No barrier that runs now sends a flush yet; then wait for those that are out. */
 	cancel_delayed_work_sync(&replica->confirm_work);
+	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	replica_resync_quiesce(replica);
 	wait_event(replica->quiet, replica_leg_quiet(replica));
 
@@ -447,7 +451,6 @@ static void replica_postsuspend(struct dm_target *ti)
 	mutex_unlock(&replica->op_mutex);
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
-	cancel_delayed_work_sync(&replica->confirm_work);
 	cancel_delayed_work_sync(&replica->deferred_work);
 	flush_work(&replica->state_work);
 }

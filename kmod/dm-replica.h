@@ -461,7 +461,7 @@ typedef void (*replica_confirm_fn)(void *context, unsigned int result);
  * @timeout_ms: milliseconds, at least 1
  * @done: called once, in process context, with a CIM return value: 0 durable,
  *	3 timeout expired, 7 unable to confirm
- * Return: 0, or -ENOMEM (@done is not called then).
+ * Return: 0, or -ENOMEM, -ENODEV (@done is not called then).
  */
 int replica_confirm_start(struct replica *replica, unsigned int timeout_ms,
 			  replica_confirm_fn done, void *context);
