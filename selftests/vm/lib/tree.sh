@@ -89,6 +89,9 @@ stage_selftests()
 	mkdir -p "$dir" "$units/multi-user.target.wants"
 	rsync -a --exclude='*.o' "$tree/selftests" "$dir/"
 	[[ ! -d $tree/Documentation ]] || rsync -a "$tree/Documentation" "$dir/"
+	# What the protocol test holds against the module.
+	mkdir -p "$dir/include"
+	rsync -a "$tree/include/uapi" "$dir/include/"
 	cp "$vm_dir/guest/dm-replica-job.service" "$units/"
 	ln -s ../dm-replica-job.service "$units/multi-user.target.wants/"
 }
