@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=core timeout=300
+#
+# Every document of every command keeps to the schema, also those of errors, and nothing
+# else is written; the schema itself refuses what it should.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+check=$(dirname "$0")/lib/json-check.py
+schema=/usr/share/dm-replica/replicactl.schema.json
+[[ -e $schema ]] || schema=$(dirname "$0")/../Documentation/replicactl.schema.json
+
+# valid ARG...: and alone on both outputs; remembers the command.
+valid()
+{
+	local file=$dev_dir/document
+	say "+ replicactl --json $*"
+	replicactl --json "$@" >"$file" 2>"$file.err" || true
+	[[ ! -s $file.err ]] || fail "also on the error output: $(cat "$file.err")"
+	"$check" "$schema" <"$file" || fail "$(cat "$file")"
+	jq -r '.command // empty' "$file" >>"$dev_dir/commands"
+}
+
+legs()
+{
+	new_loop source 8M
+	new_loop target 8M
+}
+
+life()
+{
+	legs
+	defer dm_gone r
+	valid check "$source" "$target"
+	valid create "$source" "$target" --name r --dry-run
+	valid create "$source" "$target" --name r
+	valid status r
+	valid status
+	valid jobs
+	valid wait r
+	valid confirm r
+	valid set r payload=shared
+	valid capabilities
+	valid capabilities r
+	valid split r
+	valid resync r
+	valid wait r
+	valid fracture r
+	valid resync r
+	valid wait r
+	valid suspend r
+	valid resume r
+	valid wait r
+	valid deactivate r
+	valid activate r
+	valid wait r
+	valid cancel r
+	valid status r
+	valid jobs r
+	valid events --count 1
+	valid detach r
+}
+
+copying()
+{
+	slow_replica r
+	valid status r
+	valid status
+	valid jobs
+	valid wait r --timeout 100ms
+	valid abort r
+	valid status
+	valid resync r
+	valid cancel r
+	valid jobs r
+	valid remove r
+}
+
+errors()
+{
+	legs
+	run mkfs.ext4 -q "$target"
+	valid create "$source" "$target"
+	valid check "$source" /dev/no-such
+	valid create /etc/passwd "$source" --settings payload=none
+	valid create "$source" "$source" --mode async
+	for command in status wait confirm suspend resume fracture split resync abort activate \
+		deactivate detach remove jobs cancel capabilities; do
+		valid "$command" nobody
+	done
+	valid set nobody payload=copy
+	valid events nobody --timeout 1
+	valid quux
+	valid status --wacth
+	valid create
+}
+
+others()
+{
+	valid --version
+	valid version
+	valid --help
+	valid help create
+	valid events --help
+	valid status
+	valid jobs
+}
+
+# Streams: one document in each line.
+streams()
+{
+	local pid
+	legs
+	new_replica r "$source" "$target"
+	replicactl events --json >"$dev_dir/events" &
+	pid=$!
+	timeout -s INT 20 replicactl status --watch --json >"$dev_dir/watch" &
+	wait_for 20 "both to begin" grep -q Synchronized "$dev_dir/events" "$dev_dir/watch"
+	run replicactl split r
+	run replicactl resync r
+	run replicactl wait r
+	run replicactl remove r
+	wait_for 20 "the end" grep -q '"Replica":null' "$dev_dir/watch"
+	kill -INT "$pid"
+	wait
+	run "$check" "$schema" <"$dev_dir/events"
+	run "$check" "$schema" <"$dev_dir/watch"
+	same "the documents of a line" "$(jq -s length "$dev_dir/events")" "$(wc -l <"$dev_dir/events")"
+}
+
+# A check that accepts everything would prove nothing.
+strict()
+{
+	local good change
+	good=$(replicactl --json status)
+	for change in 'del(.return_name)' '.return_value = 6' '.extra = 1' '.version = 2' \
+		'.return_value = 5' '.Replicas = {}' '.message = 3' 'del(.Replicas)' \
+		'.error = {}' '.command = "wait"'; do
+		refuse "$check" "$schema" <<<"$(jq "$change" <<<"$good")"
+	done
+}
+
+# What was run above is all that there is.
+complete()
+{
+	local command
+	for command in $(replicactl --json help |
+		jq -r '.MakeCommands[], .LookCommands[], .WorkCommands[], .HelpCommands[] | .Command'); do
+		grep -qx "$command" "$dev_dir/commands" || fail "$command was not checked"
+	done
+}
+
+ktap_header
+rm -f "$dev_dir/commands"
+ktap_case "the documents of a life" life
+ktap_case "while a copy runs" copying
+ktap_case "errors" errors
+ktap_case "help and versions" others
+ktap_case "streams" streams
+ktap_case "the schema is strict" strict
+ktap_case "no command was left out" complete
+ktap_finish
