@@ -23,7 +23,8 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
-						enum qemu_plugin_op op, void *counter, uint64_t add);
+						enum qemu_plugin_op op, void *counter,
+						uint64_t add);
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
 					   void (*translated)(uint64_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_atexit_cb(uint64_t id, void (*done)(uint64_t, void *), void *data);
@@ -79,7 +80,8 @@ static void done(uint64_t id, void *data)
 	}
 	for (i = 0; i < SLOTS; i++)
 		if (slots[i].count)
-			fprintf(file, "%" PRIx64 " %" PRIu64 "\n", slots[i].address, slots[i].count);
+			fprintf(file, "%" PRIx64 " %" PRIu64 "\n", slots[i].address,
+				slots[i].count);
 	fclose(file);
 }
 
