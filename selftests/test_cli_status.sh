@@ -114,7 +114,7 @@ colours()
 	legs
 	cli_text status
 	[[ $text != *"$esc"* ]] || fail "colours in a pipe"
-	script -qec "TERM=xterm replicactl status" /dev/null | grep -qF "$esc[32mSynchronized" ||
+	script -qec "TERM=xterm replicactl status" /dev/null | grep -qF "${esc}[32mSynchronized" ||
 		fail "no colours on a terminal"
 	script -qec "NO_COLOR=1 TERM=xterm replicactl status" /dev/null | grep -F "$esc" &&
 		fail "colours with NO_COLOR"
