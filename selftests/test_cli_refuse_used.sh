@@ -11,8 +11,8 @@
 
 legs()
 {
-	new_loop source "${1:-8M}"
-	new_loop target "${2:-8M}"
+	new_loop source 8M
+	new_loop target 8M
 	run dd if=/dev/urandom of="$source" bs=1M count=2 status=none
 }
 
