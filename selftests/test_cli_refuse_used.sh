@@ -58,7 +58,8 @@ swapping()
 
 held()
 {
-	local upper
+	# shellcheck disable=SC2034 # set for its own sake
+	local upper # the mapping that holds the target
 	legs
 	new_linear upper "$target"
 	refused 4 4 holders "$target is in use by block device" "$source" "$target" --force
