@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=long timeout=300
+# dm-replica-test: set=core timeout=300
 #
 # File systems on a replica: fio writes and verifies, then both legs are compared.
 . "$(dirname "$0")/lib/ktap.sh"
@@ -51,7 +51,7 @@ on()
 	new_mirror r "$origin" "$replica" "$@"
 	make_fs "$fs" /dev/mapper/r
 	run mount /dev/mapper/r "$mnt"
-	defer umount -q "$mnt"
+	defer unmounted "$mnt"
 	exercise
 	run umount "$mnt"
 	synced r

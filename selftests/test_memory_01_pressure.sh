@@ -57,7 +57,7 @@ writeback()
 	mkdir "$mnt"
 	defer rmdir "$mnt"
 	run mount /dev/mapper/r "$mnt"
-	defer umount -q "$mnt"
+	defer unmounted "$mnt"
 	in_group 12 timeout 100 fio --name=v --directory="$mnt" --rw=randwrite --bs=64k --size=12M \
 		--numjobs=2 --thread --end_fsync=1 --verify=crc32c --verify_fatal=1 --output=/dev/null
 	run umount "$mnt"

@@ -20,7 +20,7 @@ split_file_system()
 	mkdir "$mnt"
 	defer rmdir "$mnt"
 	run mount /dev/mapper/r "$mnt"
-	defer umount -q "$mnt"
+	defer unmounted "$mnt"
 	(set +eE; for ((i = 0; ; i++)); do
 		mkdir "$mnt/d$i"
 		cp -r /etc/default "$mnt/d$i/"

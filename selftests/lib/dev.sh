@@ -238,3 +238,9 @@ fill()
 		--size="$(blockdev --getsize64 "$1")" --randseed="${2:-1}" --refill_buffers \
 		--output=/dev/null
 }
+
+# unmounted DIR: unmounts what is still mounted there.
+unmounted()
+{
+	! mountpoint -q "$1" || umount "$1"
+}
