@@ -38,7 +38,7 @@ overlap()
 too_small()
 {
 	legs 8M 4M
-	refused 5 5 too-small "has 4194304 bytes, less than the 8388608 bytes of" "$source" "$target" --force
+	refused 5 5 too-small "has 4194304 bytes, less than the 8388608 of" "$source" "$target" --force
 	same "Expected" "$(get '.Findings[0].Expected')" "at least 8388608"
 }
 

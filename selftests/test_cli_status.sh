@@ -60,7 +60,7 @@ table()
 	cli_text status
 	[[ ${text%%$'\n'*} =~ ^NAME\ +STATE\ +SYNCED\ +MODE\ +ORIGIN\ +REPLICA\ +DIRTY\ +LAG$ ]] ||
 		fail "the heading is '${text%%$'\n'*}'"
-	[[ ${text#*$'\n'} =~ ^r\ +Fractured\ +[0-9]+\ %\ +sync\ +$source\ +$target\ +1\.0\ MiB\ +0\ ms$ ]] ||
+	[[ ${text#*$'\n'} =~ ^r\ +Fractured\ +[0-9]+\ %\ +sync\ +$source\ +$target\ +1\.0\ MiB\ +[0-9.]+\ m?s$ ]] ||
 		fail "the row is '${text#*$'\n'}'"
 }
 
