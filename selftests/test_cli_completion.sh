@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=90
+# dm-replica-test: set=full timeout=90
 #
 # What the tab key offers, asked from the completion function as bash does.
 . "$(dirname "$0")/lib/ktap.sh"

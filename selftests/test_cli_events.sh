@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=120
+# dm-replica-test: set=full timeout=120
 #
 # events shows what happens, in order, numbered without a gap, and nothing else.
 . "$(dirname "$0")/lib/ktap.sh"

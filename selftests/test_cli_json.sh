@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # Every document of every command keeps to the schema, also those of errors, and nothing
 # else is written; the schema itself refuses what it should.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # Every operation by the name it has on the command line: where it leads to, what it
 # returns, and that it is refused with 4 and a way out where the state forbids it.

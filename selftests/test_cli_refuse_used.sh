@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # No accidental overwrite: a device that carries data or that is in use is refused by
 # create and by check, with a sentence of its own, and nothing has changed afterwards:

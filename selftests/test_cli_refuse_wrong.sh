@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # Devices and names that cannot make a replica are refused by create and by check, with a
 # sentence of its own for each reason, and nothing has changed afterwards.

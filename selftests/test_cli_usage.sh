@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=240
+# dm-replica-test: set=full timeout=240
 #
 # A command line that makes no sense is refused with 64, says what was meant, and is
 # JSON if JSON was asked for; help is complete.

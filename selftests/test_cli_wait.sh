@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # wait ends when the state is reached, when the time is over, when the state cannot be
 # reached any more, and at Ctrl-C, each with its own exit status; the copy goes on.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # status --watch: a line for each change in a pipe, a document for each in JSON, one
 # screen drawn again on a terminal; Ctrl-C ends it with 0.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=180
+# dm-replica-test: set=full timeout=180
 #
 # dm messages: every operation, setting, confirm, cancel, jobs and help do what netlink
 # does; whatever is malformed is refused with a sentence in the kernel log and changes

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=240
+# dm-replica-test: set=full timeout=240
 #
 # Dumps of many replicas and jobs: each once, in order, in as many steps as it takes,
 # and marked as interrupted when a replica comes or goes meanwhile. A dump that nobody

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=120
+# dm-replica-test: set=full timeout=120
 #
 # Every malformed or forbidden netlink request is refused with the right errno, a
 # sentence and the attribute at fault, and changes nothing: not a setting, not the
