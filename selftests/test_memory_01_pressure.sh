@@ -35,7 +35,7 @@ swapping()
 	new_mirror r "$origin" "$replica" resync_rate 10 payload "$1"
 	run mkswap -q /dev/mapper/r
 	run swapon /dev/mapper/r
-	defer swapoff /dev/mapper/r
+	defer unswapped /dev/mapper/r
 	in_group 16 timeout 100 stress-ng --vm 2 --vm-bytes 20M --vm-method incdec --verify \
 		--timeout 12 --quiet
 	say "swapped: $(grep -E 'pswp(in|out)' /proc/vmstat | xargs)"
@@ -76,7 +76,7 @@ whole_machine()
 	new_mirror r "$origin" "$replica" sync skip
 	run mkswap -q /dev/mapper/r
 	run swapon /dev/mapper/r
-	defer swapoff /dev/mapper/r
+	defer unswapped /dev/mapper/r
 	timeout 100 stress-ng --vm 2 --vm-bytes 85% --vm-method write64 --timeout 15 --quiet &
 	defer end_load $!
 	wait_for 30 "something to be swapped" swapped

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=long timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # Everything at once (P7): suspend, resume, reload, operations, settings, a failing replica,
 # under load, in all orders; then the legs are equal and the module goes.

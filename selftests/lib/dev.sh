@@ -244,3 +244,9 @@ unmounted()
 {
 	! mountpoint -q "$1" || umount "$1"
 }
+
+# unswapped DEVICE: takes swap off what is still used as such.
+unswapped()
+{
+	! grep -q "^$(readlink -f "$1") " /proc/swaps || swapoff "$1"
+}
