@@ -37,14 +37,6 @@ static u64 regions_of(sector_t sectors, unsigned int region_shift)
 	return (sectors + (1ULL << region_shift) - 1) >> region_shift;
 }
 
-size_t replica_log_memory(sector_t sectors, unsigned int region_shift)
-{
-	u64 regions = regions_of(sectors, region_shift);
-
-	return sizeof(struct replica_log) + 2 * BITS_TO_LONGS(regions) * sizeof(long) +
-	       regions * sizeof(atomic64_t);
-}
-
 struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shift)
 {
 	u64 regions = regions_of(sectors, region_shift);
@@ -127,17 +119,6 @@ void replica_log_mark_all(struct replica_log *log)
 	bitmap_fill(log->dirty, log->nr_regions);
 	bitmap_fill(log->marked, log->nr_regions);
 	WRITE_ONCE(log->nr_dirty, log->nr_regions);
-	spin_unlock_irqrestore(&log->lock, flags);
-}
-
-void replica_log_clear_all(struct replica_log *log)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&log->lock, flags);
-	bitmap_zero(log->dirty, log->nr_regions);
-	bitmap_zero(log->marked, log->nr_regions);
-	WRITE_ONCE(log->nr_dirty, 0);
 	spin_unlock_irqrestore(&log->lock, flags);
 }
 

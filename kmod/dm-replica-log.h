@@ -25,8 +25,6 @@ struct replica_log;
  */
 struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shift);
 void replica_log_destroy(struct replica_log *log);
-/* Bytes of memory a log of this geometry takes. */
-size_t replica_log_memory(sector_t sectors, unsigned int region_shift);
 /**
  * replica_log_import - take over the bits of another log with the same regions
  * What @from does not cover becomes dirty.  May sleep; nobody uses either.
@@ -36,8 +34,6 @@ void replica_log_import(struct replica_log *log, struct replica_log *from);
 /* Mark the regions of a range.  Any context. */
 void replica_log_mark(struct replica_log *log, sector_t sector, sector_t sectors);
 void replica_log_mark_all(struct replica_log *log);
-/* No region is dirty after this.  For legs known to be equal. */
-void replica_log_clear_all(struct replica_log *log);
 /* Does any region of the range carry a mark?  Any context. */
 bool replica_log_dirty(struct replica_log *log, sector_t sector, sector_t sectors);
 /* Number of dirty regions, and the bytes they cover.  Any context. */

@@ -167,7 +167,7 @@ struct replica {
 	unsigned int stash_pieces_max;
 	enum replica_discard discard;
 
-	/* Read in the I/O path under a bucket lock, see replica_state_ship(). */
+	/* Read in the I/O path under a bucket lock, see replica_leg_ship_barrier(). */
 	bool ship;			/* writes go to the replica too */
 	bool hold;			/* writes are held (on_replica_error stop) */
 	struct replica_settings settings;	/* written under op_mutex */
