@@ -22,6 +22,7 @@ setup()
 forever()
 {
 	(
+		trap - ERR
 		set +eE
 		while [[ ! -e $stop ]]; do
 			"$@" >/dev/null 2>&1
@@ -29,7 +30,15 @@ forever()
 		done
 	) &
 	workers+=($!)
-	defer rm -f "$stop.$1"
+}
+
+# end_workers: whatever happened to the case.
+end_workers()
+{
+	touch "$stop"
+	(wait_for 60 "the workers to end" no_worker) || kill -KILL "${workers[@]}" 2>/dev/null
+	wait "${workers[@]}" 2>/dev/null
+	rm -f "$stop" "$stop".*
 }
 
 random_operation()
@@ -78,8 +87,8 @@ storm()
 	stop=$dev_dir/stop-$BASHPID
 	workers=()
 	rm -f "$stop"
-	defer rm -f "$stop"
 	start_load /dev/mapper/r --size=8M --continue_on_error=all
+	defer end_workers
 	for worker in "$@"; do forever "$worker"; done
 	sleep $((seconds * ${STORM_FACTOR:-1}))
 	touch "$stop"
@@ -147,22 +156,26 @@ everything()
 # Created and removed while others look, and the module comes and goes.
 creations()
 {
-	local i
+	local i made=0
 	twins 8
 	stop=$dev_dir/stop-$BASHPID
 	workers=()
-	defer rm -f "$stop"
 	defer dm_gone r
+	defer end_workers
 	forever look
 	forever rmmod dm_replica
-	for ((i = 0; i < 15; i++)); do
-		modprobe dm-replica
+	# The module may be gone again before it is used: only the mirrors made count.
+	for ((i = 0; i < 200 && made < 15; i++)); do
+		modprobe dm-replica 2>/dev/null || continue
 		dmsetup create r --table "$(mirror_table "$origin" "$replica")" 2>/dev/null || continue
+		made=$((made + 1))
 		dd if=/dev/urandom of=/dev/mapper/r bs=64k count=4 oflag=direct conv=notrunc status=none
 		dmsetup remove --retry r
 	done
 	touch "$stop"
 	wait_for 60 "the workers to end" no_worker
+	say "$made mirrors in $i attempts"
+	at_least "mirrors made" "$made" 5
 	modprobe dm-replica
 	new_mirror r "$origin" "$replica"
 	synced r
