@@ -3,16 +3,8 @@
 #
 # The Debian bookworm image that every virtual machine boots.
 
-debootstrap()
-{
-	local tmp=$1
-	shift
-	TMPDIR=$tmp mmdebstrap --quiet --variant=minbase \
-		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--aptopt='APT::Install-Recommends "false"' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' "$@" </dev/null
-}
+# shellcheck source=selftests/vm/lib/debian.sh
+. "$vm_dir/lib/debian.sh"
 
 root_packages()
 {
@@ -22,7 +14,7 @@ root_packages()
 build_root()
 {
 	local tmp=$1
-	debootstrap "$tmp" --include="$(root_packages)" bookworm "$tmp/root"
+	debian_root "$tmp" --include="$(root_packages)" bookworm "$tmp/root"
 	: >"$tmp/root/etc/machine-id"
 	echo dm-replica-vm >"$tmp/root/etc/hostname"
 	printf '127.0.0.1 localhost dm-replica-vm\n::1 localhost\n' >"$tmp/root/etc/hosts"
@@ -42,6 +34,6 @@ build_root()
 root_image()
 {
 	local dir
-	dir=$(cached root "$(hash_files "$vm_dir/root-packages" "$vm_dir/lib/root.sh")" build_root)
+	dir=$(cached root "$(hash_files "$vm_dir/root-packages" "$vm_dir"/lib/{root,debian}.sh)" build_root)
 	echo "$dir/root.erofs"
 }

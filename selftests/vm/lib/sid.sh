@@ -4,12 +4,15 @@
 # A sid directory in which modules for sid's kernel are compiled: its build tools need
 # sid's C library.
 
+# shellcheck source=selftests/vm/lib/debian.sh
+. "$vm_dir/lib/debian.sh"
+
 # build_sid TMP SERIES: gcc and the headers of one kernel, and in /kernel its packages.
 # The expression leaves out the real-time and cloud flavours.
 build_sid()
 {
 	local tmp=$1 series=$2
-	debootstrap "$tmp" --include="gcc,make,kmod,^linux-headers-${series/./[.]}[.].*[0-9]-amd64\$" \
+	debian_root "$tmp" --include="gcc,make,kmod,^linux-headers-${series/./[.]}[.].*[0-9]-amd64\$" \
 		--customize-hook="$vm_dir/lib/fetch-kernel \"\$1\"" sid "$tmp/root"
 	rm -rf "$tmp"/root/usr/share/man "$tmp"/root/var/lib/apt/lists
 }
@@ -18,6 +21,6 @@ build_sid()
 sid_root()
 {
 	local dir
-	dir=$(cached sid "$1-$(hash_files "$vm_dir"/lib/{sid.sh,fetch-kernel})" build_sid "$1")
+	dir=$(cached sid "$1-$(hash_files "$vm_dir"/lib/{sid.sh,debian.sh,fetch-kernel})" build_sid "$1")
 	echo "$dir/root"
 }
