@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=long timeout=300 disks=64M,64M mem=512
+# dm-replica-test: set=full timeout=300 disks=64M,64M mem=512
 #
 # Memory pressure (P7): a replica under swap and under writeback, in a small memory group
 # that does not let go. Nothing may hang, and what was swapped comes back as it was.
