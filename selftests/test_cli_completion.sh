@@ -42,6 +42,7 @@ settings()
 {
 	offers "replicactl set x pay" payload=copy payload=shared
 	offers "replicactl set x payload=s" shared
+	offers "replicactl create a b --settings disc" discard=off discard=passdown discard=zero
 	offers "replicactl create a b --settings payload=copy,rec" copy,recovery=automatic copy,recovery=manual
 }
 

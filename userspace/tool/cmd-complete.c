@@ -85,6 +85,7 @@ static void offer_settings(void)
 		{ "payload", REPLICA_ENUM_PAYLOAD },
 		{ "on_replica_error", REPLICA_ENUM_ON_ERROR },
 		{ "recovery", REPLICA_ENUM_RECOVERY },
+		{ "discard", REPLICA_ENUM_DISCARD },
 	};
 	const char *key;
 	char *text;
