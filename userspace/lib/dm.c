@@ -228,31 +228,89 @@ static int fail_create(struct replica_ctx *ctx, int err, const char *name,
 	return ret;
 }
 
+/* A mapped device without a table; devno becomes its number, "253:4". */
+static int create_empty(struct replica_ctx *ctx, const char *name,
+			const char *uuid, char *devno, size_t size)
+{
+	struct dm_task *task = new_task(DM_DEVICE_CREATE, name);
+	struct dm_info info = { .major = 0 };
+	int r;
+
+	if (!task)
+		return fail_task(ctx);
+	r = dm_task_set_uuid(task, uuid) ? run_task(task) : -ENOMEM;
+	if (!r && dm_task_get_info(task, &info))
+		snprintf(devno, size, "%u:%u", info.major, info.minor);
+	dm_task_destroy(task);
+	return r ? fail_create(ctx, r, name, "") : REPLICA_SUCCESS;
+}
+
+static int load_table(struct replica_ctx *ctx, const char *name,
+		      const char *devno, uint64_t sectors, const char *params)
+{
+	struct dm_task *task = new_task(DM_DEVICE_RELOAD, name);
+	char sentence[256];
+	int kmsg, r, ret;
+
+	if (!task)
+		return fail_task(ctx);
+	kmsg = replica_kmsg_open();
+	r = dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params) ?
+	    run_task(task) : -ENOMEM;
+	replica_kmsg_close(kmsg, devno, sentence, sizeof(sentence));
+	dm_task_destroy(task);
+	if (!r)
+		return REPLICA_SUCCESS;
+	ret = fail_create(ctx, r, name, sentence);
+	replica_error_details(ctx, "table: 0 %llu %s %s",
+			      (unsigned long long)sectors, REPLICA_TARGET_NAME,
+			      params);
+	return ret;
+}
+
+/* REPLICA_TIMEOUT: it runs, and udev is late. */
+static int start_device(struct replica_ctx *ctx, const char *name)
+{
+	struct dm_task *task = new_task(DM_DEVICE_RESUME, name);
+	int err, ret;
+
+	if (!task)
+		return fail_task(ctx);
+	ret = run_with_udev(ctx, task, name, &err);
+	if (err)
+		ret = fail_create(ctx, err, name, "");
+	dm_task_destroy(task);
+	return ret;
+}
+
+/* Takes a device back that did not come up; the error stays. */
+static void undo_create(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_error err = ctx->err;
+
+	replica_dm_remove(ctx, name);
+	ctx->err = err;
+}
+
+/*
+ * Step by step and not by libdevmapper's create with a table, which keeps the
+ * errno of a refused table to itself.
+ */
 int replica_dm_create(struct replica_ctx *ctx, const char *name,
 		      const char *uuid, uint64_t sectors, const char *params)
 {
 	QUIET;
-	struct dm_task *task = new_task(DM_DEVICE_CREATE, name);
-	char sentence[256];
-	int kmsg, err, ret;
+	char devno[32] = "";
+	int ret;
 
-	if (!task)
-		return fail_task(ctx);
-	if (!dm_task_set_uuid(task, uuid) ||
-	    !dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params)) {
-		dm_task_destroy(task);
-		return replica_fail_memory(ctx);
-	}
-	kmsg = replica_kmsg_open();
-	ret = run_with_udev(ctx, task, name, &err);
-	replica_kmsg_close(kmsg, sentence, sizeof(sentence));
-	if (err) {
-		ret = fail_create(ctx, err, name, sentence);
-		replica_error_details(ctx, "table: 0 %llu %s %s",
-				      (unsigned long long)sectors,
-				      REPLICA_TARGET_NAME, params);
-	}
-	dm_task_destroy(task);
+	ret = create_empty(ctx, name, uuid, devno, sizeof(devno));
+	if (ret)
+		return ret;
+	ret = load_table(ctx, name, devno, sectors, params);
+	if (!ret)
+		ret = start_device(ctx, name);
+	if (ret && ret != REPLICA_TIMEOUT)
+		undo_create(ctx, name);
 	return ret;
 }
 

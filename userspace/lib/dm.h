@@ -40,12 +40,15 @@ int replica_dm_create(struct replica_ctx *ctx, const char *name,
 		      const char *uuid, uint64_t sectors, const char *params);
 int replica_dm_remove(struct replica_ctx *ctx, const char *name);
 
-/* kmsg.c: the sentence of the target in a kernel log record, or NULL; pure. */
-char *replica_kmsg_sentence(char *record);
+/*
+ * kmsg.c: what a kernel log record says about the table of the mapped device with
+ * this number, or NULL; pure.
+ */
+char *replica_kmsg_sentence(char *record, const char *devno);
 
-/* Reads what the kernel says about the replica target from now on. */
+/* Reads the kernel log from now on. */
 int replica_kmsg_open(void);
-/* The last sentence since then, "" if none; closes. */
-void replica_kmsg_close(int fd, char *text, size_t size);
+/* The last sentence about the device since then, "" if none; closes. */
+void replica_kmsg_close(int fd, const char *devno, char *text, size_t size);
 
 #endif /* _REPLICA_DM_H */

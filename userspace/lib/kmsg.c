@@ -17,20 +17,29 @@
 #include "table.h"
 
 #define TABLE_PREFIX	";device-mapper: table: "
-#define TARGET_PREFIX	": " REPLICA_TARGET_NAME ": "
+#define TARGET_PREFIX	REPLICA_TARGET_NAME ": "
 
-char *replica_kmsg_sentence(char *record)
+/* What follows a prefix, or NULL. */
+static char *behind(char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(text, prefix, len) ? NULL : text + len;
+}
+
+char *replica_kmsg_sentence(char *record, const char *devno)
 {
 	char *text, *end;
 
 	record[strcspn(record, "\n")] = '\0';
-	text = strstr(record, TABLE_PREFIX);
+	text = strchr(record, ';');
+	text = text ? behind(text, TABLE_PREFIX) : NULL;
+	text = text ? behind(text, devno) : NULL;
+	text = text ? behind(text, ": ") : NULL;
 	if (!text)
 		return NULL;
-	text = strstr(text, TARGET_PREFIX);
-	if (!text)
-		return NULL;
-	text += strlen(TARGET_PREFIX);
+	if (behind(text, TARGET_PREFIX))
+		text = behind(text, TARGET_PREFIX);
 	end = strrchr(text, '(');
 	if (end && end > text && end[-1] == ' ' && end[1] == '-')
 		end[-1] = '\0';
@@ -46,7 +55,7 @@ int replica_kmsg_open(void)
 	return fd;
 }
 
-void replica_kmsg_close(int fd, char *text, size_t size)
+void replica_kmsg_close(int fd, const char *devno, char *text, size_t size)
 {
 	char record[8192], *sentence;
 	ssize_t len;
@@ -61,7 +70,7 @@ void replica_kmsg_close(int fd, char *text, size_t size)
 		if (len <= 0)
 			break;
 		record[len] = '\0';
-		sentence = replica_kmsg_sentence(record);
+		sentence = replica_kmsg_sentence(record, devno);
 		if (sentence)
 			snprintf(text, size, "%s", sentence);
 	}

@@ -17,16 +17,20 @@ static void sentences(void)
 		{ "3,812,993,-;device-mapper: table: 253:0: replica: a (b) c (-ENODEV)\n KEY=x\n",
 		  "a (b) c" },
 		{ "3,812,993,-;device-mapper: table: 253:0: replica: a (b)", "a (b)" },
-		{ "3,1,1,-;device-mapper: table: 253:0: linear: no (-EINVAL)", NULL },
-		{ "3,1,1,-;device-mapper: ioctl: replica: no (-EINVAL)", NULL },
+		{ "3,1,1,-;device-mapper: table: 253:0: len=1 not aligned to 4096",
+		  "len=1 not aligned to 4096" },
+		{ "3,1,1,-;device-mapper: table: 253:1: replica: no (-EINVAL)", NULL },
+		{ "3,1,1,-;device-mapper: table: 253:01: replica: no (-EINVAL)", NULL },
+		{ "3,1,1,-;device-mapper: ioctl: 253:0: replica: no (-EINVAL)", NULL },
 		{ "3,1,1,-;device-mapper: replica: no (-EINVAL)", NULL },
-		{ "3,1,1,-;some text device-mapper: table: 1:1: replica: no", NULL },
+		{ "3,1,1,-;text ;device-mapper: table: 253:0: replica: no", NULL },
+		{ "3,1,1,-", NULL },
 		{ "", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char *record = strdup(cases[i].record);
-		char *sentence = replica_kmsg_sentence(record);
+		char *sentence = replica_kmsg_sentence(record, "253:0");
 
 		ktap_case = cases[i].record;
 		if (cases[i].sentence)
