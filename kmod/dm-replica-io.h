@@ -275,6 +275,14 @@ void replica_resync_continue(struct replica *replica);
 /* Range lock callback.  Bucket lock held. */
 void replica_resync_granted(struct replica_range *range);
 /*
+ * dm-kcopyd does not tell which leg it waits for.  Has the origin answered a
+ * read sent after the window had taken @age_ms?  Then it waits for the replica.
+ * Bucket lock held.
+ */
+bool replica_resync_origin_answered(const struct replica_range *range, unsigned int age_ms);
+/* Send such a read unless one is out.  Its answer starts the clock's next turn. */
+void replica_resync_ask_origin(struct replica_resync *resync);
+/*
  * Give up a window and release its range.  Bucket lock held.  Return: true if
  * dm-kcopyd had it.
  */

@@ -470,10 +470,32 @@ static bool request_older(struct replica_io *io, unsigned int age_ms)
 	return request && !io->detached && older_than(request->sent, age_ms);
 }
 
+/*
+ * struct overdue - what a turn of the clock looks for
+ * @age_ms: whatever the replica has had for longer is given up
+ * @blind_ms: windows older than this are given up whichever leg they wait for
+ * @windows: number of them given up
+ * @doubt: a window is overdue, and the origin may be the one to blame
+ */
+struct overdue {
+	unsigned int age_ms;
+	unsigned int blind_ms;
+	unsigned int windows;
+	bool doubt;
+};
+
+static void detach_window(struct replica_range *range, struct overdue *overdue)
+{
+	if (replica_range_older(range, overdue->blind_ms) ||
+	    replica_resync_origin_answered(range, overdue->age_ms))
+		overdue->windows += replica_resync_detach(range);
+	else
+		overdue->doubt = true;
+}
+
 /* One hanging write of a bucket, given up; NULL when there is none. */
-static struct replica_io *detach_one_write(struct replica *replica,
-					   struct replica_range_bucket *bucket,
-					   unsigned int age_ms, unsigned int *windows)
+static struct replica_io *detach_one_write(struct replica_range_bucket *bucket,
+					   struct overdue *overdue)
 {
 	struct replica_range *range, *next;
 	struct replica_io *found = NULL;
@@ -481,17 +503,17 @@ static struct replica_io *detach_one_write(struct replica *replica,
 	spin_lock_irq(&bucket->lock);
 	for (range = replica_range_first(bucket); range; range = next) {
 		next = replica_range_next(bucket, range);
-		if (range->blockers || !replica_range_older(range, age_ms))
+		if (range->blockers || !replica_range_older(range, overdue->age_ms))
 			continue;
 		if (range->kind == REPLICA_RANGE_WRITE) {
 			struct replica_io *io = container_of(range, struct replica_io, range);
 
-			if (request_older(io, age_ms) && replica_io_detach(io)) {
+			if (request_older(io, overdue->age_ms) && replica_io_detach(io)) {
 				found = io;
 				break;
 			}
 		} else if (range->kind == REPLICA_RANGE_WINDOW) {
-			*windows += replica_resync_detach(range);
+			detach_window(range, overdue);
 		}
 	}
 	spin_unlock_irq(&bucket->lock);
@@ -551,10 +573,10 @@ static void detach_own_flushes(struct replica *replica, unsigned int limit_ms)
 	}
 }
 
-/* Give up all that the replica has had for longer than @age_ms. */
-static void detach_older(struct replica *replica, unsigned int age_ms)
+/* Give up all that the replica has had for too long. */
+static void detach_older(struct replica *replica, struct overdue *overdue)
 {
-	unsigned int i, windows = 0, n = 0;
+	unsigned int i, n = 0;
 	struct replica_io *io;
 
 	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
@@ -562,14 +584,16 @@ static void detach_older(struct replica *replica, unsigned int age_ms)
 
 		if (!READ_ONCE(bucket->nr))
 			continue;
-		while ((io = detach_one_write(replica, bucket, age_ms, &windows))) {
+		while ((io = detach_one_write(bucket, overdue))) {
 			replica_io_detached(io);
 			n++;
 		}
 	}
-	n += detach_unranged(replica, age_ms);
-	replica_count(replica, DM_REPLICA_C_REPLICA_TIMEOUTS, n + windows);
-	if (windows)
+	n += detach_unranged(replica, overdue->age_ms);
+	replica_count(replica, DM_REPLICA_C_REPLICA_TIMEOUTS, n + overdue->windows);
+	if (overdue->doubt)
+		replica_resync_ask_origin(replica->resync);
+	if (overdue->windows)
 		replica_state_replica_failed(replica, 0, -ETIMEDOUT, "replica timed out");
 }
 
@@ -578,16 +602,22 @@ void replica_leg_timeout_work(struct work_struct *work)
 	struct replica *replica = container_of(to_delayed_work(work), struct replica,
 					       timeout_work);
 	unsigned int timeout = READ_ONCE(replica->settings.replica_timeout);
+	struct overdue overdue = { .blind_ms = NO_LIMIT_MS };
 
 	/* Even without a limit nobody waits for ever for a suspend or a remove. */
-	if (READ_ONCE(replica->suspending))
+	if (READ_ONCE(replica->suspending)) {
 		timeout = min_not_zero(timeout, SUSPEND_TIMEOUT_MS);
+		overdue.blind_ms = SUSPEND_TIMEOUT_MS;
+	}
 	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
 	/* Nothing new is sent after a cut: what is still out gets little time. */
-	if (!READ_ONCE(replica->ship))
+	if (!READ_ONCE(replica->ship)) {
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
+		overdue.blind_ms = CUT_TIMEOUT_MS;
+	}
+	overdue.age_ms = timeout;
 	if (timeout)
-		detach_older(replica, timeout);
+		detach_older(replica, &overdue);
 	if (READ_ONCE(replica->ticking))
 		queue_delayed_work(replica->wq, &replica->timeout_work,
 				   msecs_to_jiffies(clamp(timeout / 4 ?: 1000U, 50U, 1000U)));

@@ -57,6 +57,21 @@ struct window {
 };
 
 /*
+ * struct question - a read of the origin's first block, to see whether it answers
+ * @work: sends it; that may take as long as the answer
+ * @sent: jiffies of the last one, cut to 32 bits
+ * @answered: there was one
+ */
+struct question {
+	struct work_struct work;
+	struct bio bio;
+	struct bio_vec vec;
+	struct page *page;
+	u32 sent;
+	bool answered;
+};
+
+/*
  * struct replica_resync - the walk
  * @running: a job is under way; under replica->lock
  * @quiesced: the device is suspended; under replica->lock
@@ -67,6 +82,7 @@ struct window {
  * @bad_sector: one of them
  * @not_before: the rate limit's time of the next window
  * @ios: application's requests when a window was last made
+ * @question: the clock's alone, apart from its completion
  */
 struct replica_resync {
 	struct replica *replica;
@@ -85,6 +101,7 @@ struct replica_resync {
 	sector_t bad_sector;
 	ktime_t not_before;
 	u64 ios;
+	struct question question;
 	struct window windows[WINDOWS];
 	struct batch batches[WINDOWS + 1];
 };
@@ -174,6 +191,58 @@ bool replica_resync_detach(struct replica_range *range)
 			  range);
 	kick(window->resync);
 	return true;
+}
+
+bool replica_resync_origin_answered(const struct replica_range *range, unsigned int age_ms)
+{
+	struct replica_resync *resync = container_of(range, struct window, range)->resync;
+	u32 overdue = range->since + (u32)msecs_to_jiffies(age_ms);
+
+	/* Pairs with origin_answered(). */
+	return !atomic_read_acquire(&resync->replica->asked_origin) &&
+	       resync->question.answered && (s32)(resync->question.sent - overdue) > 0;
+}
+
+static void origin_answered(struct bio *bio)
+{
+	struct replica_resync *resync = container_of(bio, struct replica_resync, question.bio);
+	struct replica *replica = resync->replica;
+	unsigned long flags;
+
+	/* Even an error is an answer. */
+	resync->question.answered = true;
+	bio_uninit(bio);
+	/* Pairs with replica_resync_origin_answered(). */
+	atomic_set_release(&replica->asked_origin, 0);
+	spin_lock_irqsave(&replica->lock, flags);
+	if (replica->ticking)
+		mod_delayed_work(replica->wq, &replica->timeout_work, 0);
+	spin_unlock_irqrestore(&replica->lock, flags);
+	replica_put(replica);
+}
+
+static void ask_work(struct work_struct *work)
+{
+	struct question *question = container_of(work, struct question, work);
+	struct replica *replica = container_of(question, struct replica_resync,
+					       question)->replica;
+
+	bio_init(&question->bio, replica->origin_bdev, &question->vec, 1, REQ_OP_READ);
+	__bio_add_page(&question->bio, question->page,
+		       min_t(unsigned int, PAGE_SIZE,
+			     bdev_logical_block_size(replica->origin_bdev)), 0);
+	question->bio.bi_end_io = origin_answered;
+	submit_bio(&question->bio);
+}
+
+void replica_resync_ask_origin(struct replica_resync *resync)
+{
+	if (atomic_xchg(&resync->replica->asked_origin, 1))
+		return;
+	replica_get(resync->replica);
+	resync->question.sent = jiffies;
+	/* The clock must not wait for the origin: it is there to end waiting. */
+	queue_work(replica_send_wq, &resync->question.work);
 }
 
 /* The batch has seen the last of its windows. */
@@ -614,22 +683,30 @@ struct replica_resync *replica_resync_create(struct replica *replica)
 	if (!resync)
 		return NULL;
 
+	resync->question.page = alloc_page(GFP_KERNEL);
+	if (!resync->question.page)
+		goto no_page;
 	resync->throttle.throttle = 100;
 	resync->kcopyd = dm_kcopyd_client_create(&resync->throttle);
-	if (IS_ERR(resync->kcopyd)) {
-		kfree(resync);
-		return NULL;
-	}
+	if (IS_ERR(resync->kcopyd))
+		goto no_kcopyd;
 	resync->replica = replica;
 	resync->flush_status = BLK_STS_AGAIN;
 	resync->quiesced = true;
 	INIT_DELAYED_WORK(&resync->work, resync_work);
+	INIT_WORK(&resync->question.work, ask_work);
 	init_waitqueue_head(&resync->idle);
 	for (i = 0; i < WINDOWS; i++) {
 		resync->windows[i].resync = resync;
 		atomic_set(&resync->windows[i].state, WINDOW_FREE);
 	}
 	return resync;
+
+no_kcopyd:
+	__free_page(resync->question.page);
+no_page:
+	kfree(resync);
+	return NULL;
 }
 
 void replica_resync_destroy(struct replica_resync *resync)
@@ -638,5 +715,6 @@ void replica_resync_destroy(struct replica_resync *resync)
 		return;
 	cancel_delayed_work_sync(&resync->work);
 	dm_kcopyd_client_destroy(resync->kcopyd);
+	__free_page(resync->question.page);
 	kfree(resync);
 }

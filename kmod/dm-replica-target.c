@@ -236,8 +236,8 @@ static void set_table(struct replica *replica, struct dm_table *table)
 }
 
 /*
- * Requests that were given up are still out: keep the devices open until they
- * come back, and remember that they may still reach the replica.
+ * Requests that nobody waits for are still out: keep the devices open until they
+ * come back, and remember that some may still reach the replica.
  */
 static void orphan(struct replica *replica)
 {
@@ -246,7 +246,7 @@ static void orphan(struct replica *replica)
 	replica_registry_add_orphan(replica);
 }
 
-/* Take the association off its mapped device.  No I/O but detached requests. */
+/* Take the association off its mapped device.  No I/O but what nobody waits for. */
 static void retire(struct replica *replica)
 {
 	raise_simple(replica, DM_REPLICA_EVENT_REMOVED);
@@ -262,7 +262,7 @@ static void retire(struct replica *replica)
 	replica_registry_remove(replica);
 	set_table(replica, NULL);
 	flush_work(&replica->event_work);
-	if (atomic_read(&replica->detached))
+	if (atomic_read(&replica->detached) || atomic_read(&replica->asked_origin))
 		orphan(replica);
 }
 

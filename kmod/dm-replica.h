@@ -210,6 +210,7 @@ struct replica {
 	wait_queue_head_t quiet;	/* woken when @own_flushes loses one */
 
 	atomic_t detached;		/* given-up requests the replica still has */
+	atomic_t asked_origin;		/* 1 while the origin has resync.c's question */
 	atomic64_t flush_gen;		/* generation of replica flushes */
 	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
 	atomic64_t lost_gen;		/* but not beyond this: a flush failed */

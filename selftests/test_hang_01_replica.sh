@@ -127,6 +127,42 @@ slow()
 	compare_legs "$origin" "$replica"
 }
 
+# In a job it is the origin that takes longer than replica_timeout.
+slow_origin()
+{
+	local disk
+	new_loop disk 4M
+	new_loop replica 4M
+	new_delay origin "$disk" 2500 0
+	new_mirror r "$origin" "$replica" region_size 128 replica_timeout 1000
+	synced r
+	same "replica_errors" "$(status r replica_errors)" 0
+	same "replica_timeouts" "$(status r replica_timeouts)" 0
+	compare_legs "$disk" "$replica"
+}
+
+overdue()
+{
+	(($(job_field "$1" 8) >= 6000))
+}
+
+# A job waits for an origin that hangs: the mirror can be removed all the same.
+hanging_origin()
+{
+	local disk
+	new_loop disk 4M
+	new_loop replica 4M
+	new_linear origin "$disk"
+	new_mirror r "$origin" "$replica" sync skip region_size 128 replica_timeout 1000
+	hang_dev "$origin"
+	defer unhang_dev "$origin"
+	run message r resync force
+	wait_for 20 "the job to be overdue" overdue r
+	same "state" "$(status r state)" Unsynchronized
+	same "replica_timeouts" "$(status r replica_timeouts)" 0
+	timed 25 dmsetup remove r
+}
+
 ktap_header
 ktap_case "writes end after replica_timeout" writes_end
 ktap_case "flushes end after replica_timeout" flush_ends
@@ -134,4 +170,6 @@ ktap_case "what lands late does no harm" late_write
 ktap_case "hanging and returning under load" under_load
 ktap_case "hanging in a job" in_a_job
 ktap_case "a slow replica is waited for" slow
+ktap_case "a slow origin is not the fault of the replica" slow_origin
+ktap_case "removed while a job waits for the origin" hanging_origin
 ktap_finish
