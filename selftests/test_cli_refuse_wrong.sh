@@ -81,6 +81,18 @@ several()
 	[[ $complaint == *"also: "*"is read-only"* ]] || fail "the other reasons are not told"
 }
 
+# What only the kernel refuses: its sentence reaches the user, and nothing is left.
+by_the_kernel()
+{
+	new_dm source zero "0 $((1 << 37)) zero"
+	new_dm target zero "0 $((1 << 37)) zero"
+	cli_returns 5 5 create "$source" "$target" --name r --force --settings region_size=4KiB
+	complains "region_size is too small for a device of this size"
+	same "SMErrorSource" "$(get .error.SMErrorSource)" 2
+	refuse dmsetup info r
+	refuse test -e /dev/mapper/r
+}
+
 ktap_header
 ktap_case "source and target may not be one device" same_device
 ktap_case "source and target may not overlap" overlap
@@ -89,4 +101,5 @@ ktap_case "a read-only target is refused" read_only
 ktap_case "what is no block device is refused" no_device
 ktap_case "names that are taken or no names are refused" names
 ktap_case "all reasons are told at once" several
+ktap_case "what the kernel alone refuses comes with its sentence" by_the_kernel
 ktap_finish
