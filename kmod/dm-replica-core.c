@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "dm-replica-event.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 
@@ -24,6 +25,7 @@ static void unmake(struct replica *replica)
 	replica_resync_destroy(replica->resync);
 	if (replica->wq)
 		destroy_workqueue(replica->wq);
+	replica_intents_destroy(replica);
 	replica_request_pool_exit(replica);
 	replica_payload_pool_destroy(replica->payload);
 	replica_log_destroy(replica->log);
@@ -42,6 +44,8 @@ static void release_work(struct work_struct *work)
 		compat_close_bdev(replica->open_replica);
 	if (replica->open_origin)
 		compat_close_bdev(replica->open_origin);
+	if (replica->open_meta)
+		compat_close_bdev(replica->open_meta);
 	unmake(replica);
 	module_put(THIS_MODULE);
 }
@@ -159,9 +163,6 @@ struct replica *replica_create(const struct replica_params *params, sector_t sec
 		unmake(replica);
 		return ERR_PTR(-ENOMEM);
 	}
-	/* Nothing is known to be equal until it has been copied. */
-	if (!params->sync_skip)
-		replica_log_mark_all(replica->log);
 	__module_get(THIS_MODULE);
 	return replica;
 }

@@ -14,6 +14,7 @@
  */
 #include "compat.h"
 #include "dm-replica-event.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-trace.h"
@@ -131,6 +132,19 @@ static bool hold_completion(struct replica_io *io)
 	return hold;
 }
 
+/* Both legs have it, possibly in their caches: what intent.c wants to know. */
+static void note_settling(struct replica_io *io)
+{
+	struct replica *replica = io->replica;
+	struct bio *bio = replica_io_bio(io);
+
+	if (io->kind == REPLICA_IO_WRITE && !(bio->bi_opf & REQ_FUA))
+		replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
+					atomic64_read(&replica->flush_gen));
+	else if (is_flush(io) && io->ship && !io->missed && !io->origin_status)
+		replica_intents_settled(replica, io->unranged.flush.generation);
+}
+
 /* All legs are done.  Return: false when the completion is held. */
 static bool finish(struct replica_io *io)
 {
@@ -143,6 +157,8 @@ static bool finish(struct replica_io *io)
 		origin_failed(io);
 	if (io->vecs)
 		bio->bi_io_vec = io->vecs;
+	if (unlikely(replica->legs_volatile))
+		note_settling(io);
 
 	/* Nobody can find it to detach it once it is off the tree or the list. */
 	if (likely(holds_range(io)))
@@ -344,10 +360,25 @@ static bool start_flush(struct replica_io *io, struct bio *bio)
 	return true;
 }
 
+void replica_io_continue(struct replica *replica, struct bio *bio)
+{
+	queue_deferred(replica, bio, 0);
+}
+
+/* Bucket lock held, the range is granted.  Return: false when it waits for the log. */
+static bool log_admits(struct replica_io *io)
+{
+	if (likely(replica_log_admit(io->replica->log, io_sector(io), io_sectors(io))))
+		return true;
+	replica_intents_wait(io);
+	return false;
+}
+
 void replica_io_granted(struct replica_io *io)
 {
 	route(io);
-	queue_deferred(io->replica, replica_io_bio(io), 0);
+	if (log_admits(io))
+		queue_deferred(io->replica, replica_io_bio(io), 0);
 }
 
 /* What replica->hold asks for: keep it, or, under a suspend without flush, requeue it. */
@@ -383,7 +414,7 @@ static enum admission admit(struct replica *replica, struct replica_io *io)
 		io->admitted = true;
 		if (likely(replica_range_add(bucket, &io->range))) {
 			route(io);
-			admission = ADMIT_GRANTED;
+			admission = log_admits(io) ? ADMIT_GRANTED : ADMIT_WAITS;
 		} else {
 			replica_count(replica, io->range.behind_window ?
 				      DM_REPLICA_C_RESYNC_WAITS :
@@ -483,6 +514,7 @@ int replica_io_map(struct replica *replica, struct bio *bio)
 		prepare_dataless(replica, bio);
 	io->kind = REPLICA_IO_WRITE;
 	io->admitted = false;
+	io->log_waits = false;
 	io->range.kind = REPLICA_RANGE_WRITE;
 	io->range.first = bio->bi_iter.bi_sector;
 	io->range.last = bio_end_sector(bio) - 1;

@@ -49,6 +49,7 @@ struct replica_flush {
  * @missed: acknowledged by the origin alone
  * @detached: the request was given up
  * @admitted: it has been through the range lock, or needs none
+ * @log_waits: intent.c has it, until its regions are active
  * @origin_status: of the origin's part
  *
  * Device-mapper allocates it with each bio and clears it, so it is kept small.
@@ -71,6 +72,7 @@ struct replica_io {
 	bool missed;
 	bool detached;
 	bool admitted;
+	bool log_waits;
 	blk_status_t origin_status;
 };
 
@@ -172,6 +174,8 @@ int replica_io_end(struct bio *bio, blk_status_t *error);
 void replica_io_granted(struct replica_io *io);
 /* What is left to do for a write that was detached.  No lock held. */
 void replica_io_detached(struct replica_io *io);
+/* Submit a granted write that has waited for intent.c.  Any context. */
+void replica_io_continue(struct replica *replica, struct bio *bio);
 /* Worker that submits what map could not. */
 void replica_io_deferred_work(struct work_struct *work);
 /* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */

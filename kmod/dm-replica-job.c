@@ -66,6 +66,24 @@ u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total)
 	return job->id;
 }
 
+void replica_job_restore(struct replica *replica, u32 id, u16 type, u64 started_ms,
+			 u64 bytes_done, u64 elapsed_ms)
+{
+	struct replica_job *job;
+
+	spin_lock_irq(&replica->lock);
+	job = next_slot(replica);
+	job->id = id;
+	job->type = type;
+	job->state = DM_REPLICA_JOB_SUSPENDED;
+	job->started_ms = started_ms;
+	job->started = ktime_sub_ms(ktime_get(), elapsed_ms);
+	job->bytes_done = bytes_done;
+	job->bytes_total = bytes_done;
+	replica->next_job_id = max(replica->next_job_id, id);
+	spin_unlock_irq(&replica->lock);
+}
+
 void __replica_job_suspend(struct replica *replica)
 {
 	struct replica_job *job = __replica_job_current(replica);

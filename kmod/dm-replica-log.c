@@ -13,25 +13,6 @@
 
 #include "dm-replica-log.h"
 
-/*
- * struct replica_log - three facts about each region
- * @lock: taken to set a bit that was clear, and to clear one
- * @nr_dirty: number of bits in @dirty, under @lock, read without it
- * @dirty: the legs may differ
- * @marked: marked since the last copy_begin()
- * @cached: flush generation of the last write into the replica's cache
- */
-struct replica_log {
-	spinlock_t lock;	/* see above */
-	u64 nr_dirty;
-	u64 nr_regions;
-	sector_t sectors;
-	unsigned int region_shift;
-	unsigned long *dirty;
-	unsigned long *marked;
-	atomic64_t *cached;
-};
-
 static u64 regions_of(sector_t sectors, unsigned int region_shift)
 {
 	return (sectors + (1ULL << region_shift) - 1) >> region_shift;
@@ -64,10 +45,19 @@ void replica_log_destroy(struct replica_log *log)
 {
 	if (!log)
 		return;
+	kvfree(log->touched);
+	kvfree(log->active);
 	kvfree(log->cached);
 	kvfree(log->marked);
 	kvfree(log->dirty);
 	kfree(log);
+}
+
+int replica_log_make_durable(struct replica_log *log)
+{
+	log->active = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
+	log->touched = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
+	return log->active && log->touched ? 0 : -ENOMEM;
 }
 
 void replica_log_import(struct replica_log *log, struct replica_log *from)

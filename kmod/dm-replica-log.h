@@ -5,7 +5,11 @@
  * The rule that everything rests on (two phases): a region is dirty in the log,
  * durably when there is a meta device, before a write that could make the legs
  * differ is issued; it is cleared only when the replica holds the data durably.
- * This version keeps the log in memory, so marking never waits.
+ *
+ * This is the log in memory, in which marking never waits.  With a meta device
+ * a region has to be active, that is durably dirty, before a write to it is
+ * issued: replica_log_admit() tells, and intent.c makes regions active and
+ * takes that back.  What is marked dirty is therefore always covered on disk.
  *
  * A region is copied like this: replica_log_copy_begin() on it, copy all of it
  * while its windows are locked, replica_log_copy_end().  A mark that comes in
@@ -14,9 +18,35 @@
 #ifndef DM_REPLICA_LOG_H
 #define DM_REPLICA_LOG_H
 
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/blk_types.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
-struct replica_log;
+/**
+ * struct replica_log - facts about each region; log.c's and intent.c's
+ * @lock: taken to set a bit that was clear, and to clear one
+ * @nr_dirty: number of bits in @dirty, under @lock, read without it
+ * @dirty: the legs may differ
+ * @marked: marked since the last copy_begin()
+ * @cached: flush generation of the last write into a leg's cache
+ * @active: durably dirty on the meta device; NULL without one.  Set by intent.c
+ *	only; cleared by it, and then valid when it has seen the bucket locks
+ * @touched: written to since intent.c last looked
+ */
+struct replica_log {
+	spinlock_t lock;	/* see above */
+	u64 nr_dirty;
+	u64 nr_regions;
+	sector_t sectors;
+	unsigned int region_shift;
+	unsigned long *dirty;
+	unsigned long *marked;
+	atomic64_t *cached;
+	unsigned long *active;
+	unsigned long *touched;
+};
 
 /**
  * replica_log_create - a log with all regions clean
@@ -30,6 +60,35 @@ void replica_log_destroy(struct replica_log *log);
  * What @from does not cover becomes dirty.  May sleep; nobody uses either.
  */
 void replica_log_import(struct replica_log *log, struct replica_log *from);
+
+/* Give the log what it needs for a meta device.  May sleep.  0 or -ENOMEM. */
+int replica_log_make_durable(struct replica_log *log);
+
+static inline u64 replica_log_region(const struct replica_log *log, sector_t sector)
+{
+	return sector >> log->region_shift;
+}
+
+/**
+ * replica_log_admit - may a write to this range be issued?
+ * Bucket lock of the range held, and the range in its tree.  Return: false when
+ * a region is not active: it has to wait for intent.c.
+ */
+static inline bool replica_log_admit(struct replica_log *log, sector_t sector, sector_t sectors)
+{
+	u64 region, last;
+
+	if (!log->active)
+		return true;
+	last = replica_log_region(log, sector + sectors - 1);
+	for (region = replica_log_region(log, sector); region <= last; region++) {
+		if (!test_bit(region, log->active))
+			return false;
+		if (!test_bit(region, log->touched))
+			set_bit(region, log->touched);
+	}
+	return true;
+}
 
 /* Mark the regions of a range.  Any context. */
 void replica_log_mark(struct replica_log *log, sector_t sector, sector_t sectors);

@@ -372,6 +372,8 @@ static u32 parse_settings(struct nlattr **attrs, struct replica_settings *settin
 		settings->on_replica_error = nla_get_u8(attrs[DM_REPLICA_S_ON_REPLICA_ERROR]);
 	if (mask & REPLICA_SET_RECOVERY)
 		settings->recovery = nla_get_u8(attrs[DM_REPLICA_S_RECOVERY]);
+	if (mask & REPLICA_SET_ON_META_ERROR)
+		settings->on_meta_error = nla_get_u8(attrs[DM_REPLICA_S_ON_META_ERROR]);
 	if (mask & REPLICA_SET_RESYNC_RATE)
 		settings->resync_rate = nla_get_u32(attrs[DM_REPLICA_S_RESYNC_RATE]);
 	if (mask & REPLICA_SET_REPLICA_TIMEOUT)

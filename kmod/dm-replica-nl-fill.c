@@ -70,7 +70,8 @@ static int put_settings(struct sk_buff *skb, const struct replica_settings *sett
 	      nla_put_u8(skb, DM_REPLICA_S_ON_REPLICA_ERROR, settings->on_replica_error) ?:
 	      nla_put_u8(skb, DM_REPLICA_S_RECOVERY, settings->recovery) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_RESYNC_RATE, settings->resync_rate) ?:
-	      nla_put_u32(skb, DM_REPLICA_S_REPLICA_TIMEOUT, settings->replica_timeout);
+	      nla_put_u32(skb, DM_REPLICA_S_REPLICA_TIMEOUT, settings->replica_timeout) ?:
+	      nla_put_u8(skb, DM_REPLICA_S_ON_META_ERROR, settings->on_meta_error);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
@@ -174,6 +175,18 @@ static int put_difference(struct sk_buff *skb, const struct replica_status *stat
 	return err;
 }
 
+static int put_meta(struct sk_buff *skb, struct replica *replica,
+		    const struct replica_status *status)
+{
+	int err = put_u64(skb, DM_REPLICA_A_EXPOSED_BYTES, status->exposed_bytes);
+
+	if (err || !status->has_meta)
+		return err;
+	return put_dev(skb, DM_REPLICA_A_META, replica->meta_dev) ?:
+	       nla_put_u8(skb, DM_REPLICA_A_META_FAILED, status->meta_failed) ?:
+	       put_u64(skb, DM_REPLICA_A_ACTIVE_REGIONS, status->active_regions);
+}
+
 static int put_times(struct sk_buff *skb, const struct replica_status *status)
 {
 	return put_u64(skb, DM_REPLICA_A_WHEN_ESTABLISHED, status->when_established_ms) ?:
@@ -237,6 +250,7 @@ int replica_nl_fill_status(struct sk_buff *skb, struct replica *replica, const v
 	      put_geometry(skb, replica, &status) ?:
 	      put_state(skb, &status) ?:
 	      put_difference(skb, &status) ?:
+	      put_meta(skb, replica, &status) ?:
 	      put_times(skb, &status) ?:
 	      put_settings(skb, &status.settings) ?:
 	      put_counters(skb, status.counters);
@@ -318,6 +332,8 @@ static int put_event_details(struct sk_buff *skb, const struct replica_event *ev
 	case DM_REPLICA_EVENT_REPLICA_ERROR:
 	case DM_REPLICA_EVENT_ORIGIN_ERROR:
 	case DM_REPLICA_EVENT_READ_FAILOVER:
+	case DM_REPLICA_EVENT_META_ERROR:
+	case DM_REPLICA_EVENT_META_BACK:
 		return put_u64(skb, DM_REPLICA_A_SECTOR, event->sector) ?:
 		       nla_put_u32(skb, DM_REPLICA_A_ERRNO, event->error) ?:
 		       nla_put_string(skb, DM_REPLICA_A_REASON, event->reason);

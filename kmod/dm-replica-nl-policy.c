@@ -37,6 +37,8 @@ const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 	[DM_REPLICA_S_RESYNC_RATE] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_resync_rate_range),
 	[DM_REPLICA_S_REPLICA_TIMEOUT] =
 		NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_replica_timeout_range),
+	[DM_REPLICA_S_ON_META_ERROR] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_ON_META_CONTINUE,
+							DM_REPLICA_ON_META_STOP),
 };
 
 /* The group of attributes that names a replica */

@@ -15,7 +15,7 @@
 
 /* Regions that the default region size leads to, and the smallest default, sectors. */
 #define DEFAULT_REGIONS		(1U << 20)
-#define DEFAULT_REGION_MIN	128U
+#define DEFAULT_REGION_MIN	2048U
 #define REGION_SECTORS_MIN	8U
 #define REGION_SECTORS_MAX	1048576U
 /* What a crash costs to copy at most, when nobody says: 4 GiB in sectors. */

@@ -45,7 +45,7 @@ struct replica_geometry {
 	u64 blocks;
 };
 
-/* Sectors of a region when nobody says: at most 2^20 regions, each 64 KiB or more. */
+/* Sectors of a region when nobody says: at most 2^20 regions, each 1 MiB or more. */
 u32 replica_default_region_sectors(u64 sectors);
 /* Most intents when nobody says. */
 u32 replica_default_activity(u64 sectors, u32 region_sectors);

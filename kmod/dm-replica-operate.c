@@ -6,6 +6,7 @@
  */
 #include <linux/slab.h>
 
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 
@@ -315,6 +316,9 @@ int replica_operate(struct replica *replica, u16 operation, bool force, u32 *job
 	r = check_state(replica, op, force, error);
 	if (!r)
 		r = op->run(replica, op, job_id, error);
+	/* What an administrator was told is done stays done after a crash. */
+	if (!r)
+		replica_intents_sync(replica);
 	mutex_unlock(&replica->op_mutex);
 	return r;
 }

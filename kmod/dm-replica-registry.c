@@ -71,7 +71,8 @@ bool replica_registry_conflict(dev_t dev, dev_t leg)
 	mutex_lock(&registry_lock);
 	list_for_each_entry(replica, &registry, link)
 		if (replica->dev != dev &&
-		    (replica->replica_dev == leg || replica->origin_dev == leg)) {
+		    (replica->replica_dev == leg || replica->origin_dev == leg ||
+		     replica->meta_dev == leg)) {
 			found = true;
 			break;
 		}

@@ -3,6 +3,7 @@
  * Settings that change at run time: checked as a whole, then applied as a whole.
  */
 #include "dm-replica-event.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 
 static bool payload_good(const struct replica_settings *settings)
@@ -35,6 +36,12 @@ static bool replica_timeout_good(const struct replica_settings *settings)
 		settings->replica_timeout <= DM_REPLICA_TIMEOUT_MAX_MS);
 }
 
+static bool on_meta_error_good(const struct replica_settings *settings)
+{
+	return settings->on_meta_error == DM_REPLICA_ON_META_CONTINUE ||
+	       settings->on_meta_error == DM_REPLICA_ON_META_STOP;
+}
+
 static const struct {
 	unsigned int attr;
 	bool (*good)(const struct replica_settings *settings);
@@ -49,6 +56,8 @@ static const struct {
 	  "resync_rate must be 0 (auto) or 1 to 1000000 MiB/s" },
 	{ DM_REPLICA_S_REPLICA_TIMEOUT, replica_timeout_good,
 	  "replica_timeout must be 0 (for ever) or 100 to 3600000 ms" },
+	{ DM_REPLICA_S_ON_META_ERROR, on_meta_error_good,
+	  "on_meta_error must be 1 (continue) or 2 (stop)" },
 };
 
 int replica_settings_check(const struct replica_settings *settings, u32 mask,
@@ -77,6 +86,8 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->resync_rate, from->resync_rate);
 	if (mask & REPLICA_SET_REPLICA_TIMEOUT)
 		WRITE_ONCE(to->replica_timeout, from->replica_timeout);
+	if (mask & REPLICA_SET_ON_META_ERROR)
+		WRITE_ONCE(to->on_meta_error, from->on_meta_error);
 }
 
 int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
@@ -96,6 +107,8 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 		mod_delayed_work(replica->wq, &replica->timeout_work, 0);
 	event.state = READ_ONCE(replica->state);
 	replica_event_raise(replica, &event);
+	replica_intents_note(replica);
+	replica_intents_sync(replica);
 	mutex_unlock(&replica->op_mutex);
 	return 0;
 }

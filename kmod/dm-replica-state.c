@@ -3,6 +3,7 @@
  * The copy state: the table of transitions, and the only code that changes it.
  */
 #include "dm-replica-event.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-trace.h"
@@ -11,7 +12,9 @@
 
 /* From a state (index) to which others (bits). */
 static const u32 transitions[] = {
-	[DM_REPLICA_STATE_INITIALIZED] = S(UNSYNCHRONIZED) | S(SYNCHRONIZED),
+	/* The rest is what a meta device may remember. */
+	[DM_REPLICA_STATE_INITIALIZED] = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(FRACTURED) |
+		S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED),
 	[DM_REPLICA_STATE_UNSYNCHRONIZED] = S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
 		S(INACTIVE) | S(SUSPENDED) | S(ABORTED),
 	[DM_REPLICA_STATE_SYNCHRONIZED] = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
@@ -74,12 +77,20 @@ static void stamp_times(struct replica *replica, u16 old, u16 state)
 		replica->when_suspended_ms = now_ms();
 }
 
+static bool must_hold(struct replica *replica)
+{
+	if (replica->settings.on_meta_error == DM_REPLICA_ON_META_STOP &&
+	    replica_intents_failed(replica))
+		return true;
+	return replica->state == DM_REPLICA_STATE_BROKEN &&
+	       replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP;
+}
+
 static void decide_routes(struct replica *replica)
 {
 	WRITE_ONCE(replica->ship, ships(replica->state));
 	/* A suspend that waits for all I/O lets it go on, tracked, rather than fail it. */
-	WRITE_ONCE(replica->hold, replica->state == DM_REPLICA_STATE_BROKEN &&
-		   replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP &&
+	WRITE_ONCE(replica->hold, must_hold(replica) &&
 		   !(replica->suspending && !replica->noflush));
 }
 
@@ -105,6 +116,7 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	settle_job(replica, state, reason);
 	strscpy(event.reason, reason, sizeof(event.reason));
 	replica_event_raise(replica, &event);
+	replica_intents_note(replica);
 	queue_work(replica->wq, &replica->state_work);
 	if (state == DM_REPLICA_STATE_BROKEN && replica->ticking)
 		mod_delayed_work(replica->wq, &replica->probe_work, 0);
@@ -234,7 +246,9 @@ void replica_state_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(work, struct replica, state_work);
 
-	if (!READ_ONCE(replica->hold))
+	if (!READ_ONCE(replica->hold)) {
 		replica_io_release_held(replica, false);
+		replica_intents_note(replica);
+	}
 	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 }

@@ -5,6 +5,7 @@
 #include <linux/math64.h>
 
 #include "dm-replica-event.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 
@@ -44,6 +45,9 @@ static const char * const counter_names[] = {
 	[DM_REPLICA_C_EVENTS_DROPPED] = "events_dropped",
 	[DM_REPLICA_C_INFLIGHT] = "inflight",
 	[DM_REPLICA_C_DETACHED] = "detached",
+	[DM_REPLICA_C_LOG_WAITS] = "log_waits",
+	[DM_REPLICA_C_META_WRITES] = "meta_writes",
+	[DM_REPLICA_C_META_BYTES] = "meta_bytes",
 };
 
 static_assert(ARRAY_SIZE(counter_names) == DM_REPLICA_C_MAX + 1);
@@ -107,6 +111,20 @@ static void fill_counters(struct replica *replica, struct replica_status *status
 	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
 		status->counters[i] = replica_counter_sum(replica, i);
 	status->counters[DM_REPLICA_C_DETACHED] = atomic_read(&replica->detached);
+}
+
+static void fill_meta(struct replica *replica, struct replica_status *status)
+{
+	struct replica_meta_status meta;
+
+	replica_intents_status(replica, &meta);
+	status->has_meta = meta.present;
+	status->meta_failed = meta.failed;
+	status->active_regions = meta.active_regions;
+	status->exposed_bytes = meta.exposed_bytes;
+	status->counters[DM_REPLICA_C_LOG_WAITS] = meta.waits;
+	status->counters[DM_REPLICA_C_META_WRITES] = meta.writes;
+	status->counters[DM_REPLICA_C_META_BYTES] = meta.bytes;
 }
 
 static u16 progress_of(const struct replica_status *status)
@@ -184,6 +202,7 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	status->settings = replica->settings;
 	fill_state(replica, status);
 	fill_counters(replica, status);
+	fill_meta(replica, status);
 	status->requested = status->has_job ? DM_REPLICA_STATE_SYNCHRONIZED :
 					      DM_REPLICA_STATE_NOT_APPLICABLE;
 	status->progress = progress_of(status);
@@ -231,6 +250,9 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	else
 		DMEMIT("-");
 	DMEMIT(" lag_bytes=%llu lag_ms=%llu", status->lag_bytes, status->lag_ms);
+	DMEMIT(" meta=%s active_regions=%llu exposed_bytes=%llu",
+	       !status->has_meta ? "-" : status->meta_failed ? "failed" : "ok",
+	       status->active_regions, status->exposed_bytes);
 	sz += emit_job(status, result + sz, maxlen - sz);
 	DMEMIT(" event_seq=%llu", status->event_seq);
 	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)

@@ -18,12 +18,10 @@
 #include <linux/log2.h>
 
 #include "dm-replica.h"
+#include "dm-replica-ondisk.h"
 
 #define REGION_MIN		8U
 #define REGION_MAX		1048576U
-#define REGION_DEFAULT		2048U
-#define REGIONS_MAX		1048576U
-#define REGIONS_LIMIT		16777216U
 #define TIMEOUT_DEFAULT_MS	30000
 
 struct word {
@@ -53,6 +51,18 @@ static const struct word discard_words[] = {
 	{ "zero", REPLICA_DISCARD_ZERO },
 	{ "passdown", REPLICA_DISCARD_PASSDOWN },
 	{ "off", REPLICA_DISCARD_OFF },
+	{ }
+};
+
+static const struct word on_meta_error_words[] = {
+	{ "continue", DM_REPLICA_ON_META_CONTINUE },
+	{ "stop", DM_REPLICA_ON_META_STOP },
+	{ }
+};
+
+static const struct word stale_words[] = {
+	{ "refuse", false },
+	{ "accept", true },
 	{ }
 };
 
@@ -124,6 +134,16 @@ static bool set_resync_rate(struct replica_settings *settings, const char *value
 	       settings->resync_rate <= DM_REPLICA_RATE_MAX;
 }
 
+static bool set_on_meta_error(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(on_meta_error_words, value, &number))
+		return false;
+	settings->on_meta_error = number;
+	return true;
+}
+
 static bool set_replica_timeout(struct replica_settings *settings, const char *value)
 {
 	unsigned int attr;
@@ -149,6 +169,8 @@ static const struct {
 	  "resync_rate must be auto or 1 to 1000000 (MiB/s)" },
 	{ "replica_timeout", REPLICA_SET_REPLICA_TIMEOUT, set_replica_timeout,
 	  "replica_timeout must be 0 (for ever) or 100 to 3600000 (ms)" },
+	{ "on_meta_error", REPLICA_SET_ON_META_ERROR, set_on_meta_error,
+	  "on_meta_error must be continue or stop" },
 };
 
 int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
@@ -179,6 +201,8 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_STALE		BIT(27)
+#define SEEN_ACTIVITY		BIT(28)
 #define SEEN_REGION_SIZE	BIT(29)
 #define SEEN_SYNC		BIT(30)
 #define SEEN_DISCARD		BIT(31)
@@ -199,6 +223,18 @@ static int parse_region_size(struct replica_params *params, const char *value, c
 	    !is_power_of_2(params->region_sectors) ||
 	    params->region_sectors < REGION_MIN || params->region_sectors > REGION_MAX) {
 		*error = "region_size must be a power of two from 8 to 1048576 (sectors)";
+		return -EINVAL;
+	}
+	params->region_given = true;
+	return 0;
+}
+
+static int parse_activity(struct replica_params *params, const char *value, char **error)
+{
+	if (kstrtou32(value, 10, &params->activity) ||
+	    params->activity < DM_REPLICA_ACTIVITY_MIN ||
+	    params->activity > DM_REPLICA_ACTIVITY_MAX) {
+		*error = "activity must be 512 to 65536 (regions)";
 		return -EINVAL;
 	}
 	return 0;
@@ -238,6 +274,16 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 			params->discard = number;
 		return r;
 	}
+	if (!strcasecmp(key, "activity"))
+		return seen(mask, SEEN_ACTIVITY, error) ?: parse_activity(params, value, error);
+	if (!strcasecmp(key, "stale")) {
+		r = seen(mask, SEEN_STALE, error) ?:
+		    parse_words(stale_words, value, &number, "stale must be refuse or accept",
+				error);
+		if (!r)
+			params->stale_accept = number;
+		return r;
+	}
 	r = replica_setting_parse(&params->settings, mask, key, value, error);
 	if (r == -ENOENT) {
 		*error = "unknown feature";
@@ -249,7 +295,7 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 static int parse_features(struct replica_params *params, struct dm_arg_set *as, char **error)
 {
 	static const struct dm_arg count_arg[] = {
-		{ 0, 16, "number of feature arguments must be 0 to 16" },
+		{ 0, 24, "number of feature arguments must be 0 to 24" },
 	};
 	unsigned int count;
 	u32 mask = 0;
@@ -292,28 +338,19 @@ static int parse_mode(struct replica_params *params, const char *mode, char **er
 	return -EINVAL;
 }
 
-static u32 default_region(sector_t len)
+int replica_table_parse(struct replica_params *params, const char **meta,
+			struct dm_arg_set *as, sector_t len, char **error)
 {
-	u32 region = REGION_DEFAULT;
-
-	while (region < REGION_MAX && len / region > REGIONS_MAX)
-		region <<= 1;
-	return region;
-}
-
-int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, sector_t len,
-			char **error)
-{
-	const char *meta;
 	int r;
 
 	*params = (struct replica_params) {
-		.region_sectors = default_region(len),
+		.region_sectors = replica_default_region_sectors(len),
 		.discard = REPLICA_DISCARD_ZERO,
 		.settings = {
 			.payload = DM_REPLICA_PAYLOAD_COPY,
 			.on_replica_error = DM_REPLICA_ON_ERROR_TRACK,
 			.recovery = DM_REPLICA_RECOVERY_AUTOMATIC,
+			.on_meta_error = DM_REPLICA_ON_META_CONTINUE,
 			.replica_timeout = TIMEOUT_DEFAULT_MS,
 		},
 	};
@@ -321,19 +358,21 @@ int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, se
 		*error = "meta device and mode are missing";
 		return -EINVAL;
 	}
-	meta = dm_shift_arg(as);
-	if (strcmp(meta, "-")) {
-		*error = "this version keeps the log in memory: the meta device must be -";
-		return -EINVAL;
-	}
+	*meta = dm_shift_arg(as);
+	if (!strcmp(*meta, "-"))
+		*meta = NULL;
 	r = parse_mode(params, dm_shift_arg(as), error);
 	if (r)
 		return r;
 	r = parse_features(params, as, error);
 	if (r)
 		return r;
-	if ((len - 1) >> ilog2(params->region_sectors) >= REGIONS_LIMIT) {
+	if ((len - 1) >> ilog2(params->region_sectors) >= DM_REPLICA_REGIONS_MAX) {
 		*error = "region_size is too small for a device of this size";
+		return -EINVAL;
+	}
+	if (!*meta && (params->activity || params->stale_accept)) {
+		*error = "activity and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
 	return 0;
@@ -345,7 +384,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 {
 	unsigned int sz = 0;
 
-	DMEMIT("%s %s - sync 16", rt->origin->name, rt->copy->name);
+	DMEMIT("%s %s %s sync %u", rt->origin->name, rt->copy->name,
+	       rt->meta ? rt->meta->name : "-", rt->meta ? 20 : 16);
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -357,5 +397,9 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	DMEMIT(" recovery %s", word_of(recovery_words, settings->recovery));
 	DMEMIT(" on_replica_error %s", word_of(on_error_words, settings->on_replica_error));
 	DMEMIT(" replica_timeout %u", settings->replica_timeout);
+	if (rt->meta)
+		DMEMIT(" on_meta_error %s activity %u",
+		       word_of(on_meta_error_words, settings->on_meta_error),
+		       rt->params.activity);
 	return sz;
 }

@@ -9,8 +9,10 @@
 
 #include "compat.h"
 #include "dm-replica-event.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-meta.h"
 #include "dm-replica-target.h"
 
 /*
@@ -120,6 +122,8 @@ static void put_target(struct dm_target *ti, struct replica_target *rt)
 {
 	if (rt->replica)
 		replica_put(rt->replica);
+	if (rt->meta)
+		dm_put_device(ti, rt->meta);
 	if (rt->copy)
 		dm_put_device(ti, rt->copy);
 	if (rt->origin)
@@ -132,12 +136,132 @@ static bool in_other_replica(struct dm_target *ti, struct replica_target *rt)
 	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
 
 	return replica_registry_conflict(dev, rt->origin->bdev->bd_dev) ||
-	       replica_registry_conflict(dev, rt->copy->bdev->bd_dev);
+	       replica_registry_conflict(dev, rt->copy->bdev->bd_dev) ||
+	       (rt->meta && replica_registry_conflict(dev, rt->meta->bdev->bd_dev));
+}
+
+/*
+ * Meta device.
+ */
+
+static bool same_disk(struct block_device *a, struct block_device *b)
+{
+	return a->bd_dev == b->bd_dev ||
+	       (bdev_whole(a) == bdev_whole(b) && (!bdev_is_partition(a) || !bdev_is_partition(b)));
+}
+
+static int check_meta_device(struct dm_target *ti, struct replica_target *rt)
+{
+	struct block_device *meta = rt->meta->bdev;
+
+	if (same_disk(meta, rt->origin->bdev) || same_disk(meta, rt->copy->bdev)) {
+		ti->error = "the meta device is or overlaps origin or replica";
+		return -EINVAL;
+	}
+	if (bdev_read_only(meta)) {
+		ti->error = "meta device is read-only";
+		return -EROFS;
+	}
+	if (bdev_is_zoned(meta) || bdev_logical_block_size(meta) > DM_REPLICA_BLOCK_SIZE) {
+		ti->error = "meta device is zoned or has blocks of more than 4096 bytes";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Does an association with this meta device run on the mapped device now? */
+static bool meta_in_use_here(struct dm_target *ti, struct replica_target *rt)
+{
+	struct mapped_device *md = dm_table_get_md(ti->table);
+	struct replica *old = replica_registry_find_dev(disk_devt(dm_disk(md)));
+	bool same = old && old->meta_dev == rt->meta->bdev->bd_dev;
+
+	if (old)
+		replica_put(old);
+	return same;
+}
+
+static int check_found_log(struct dm_target *ti, struct replica_target *rt,
+			   const struct dm_replica_superblock *sb)
+{
+	u32 region_sectors = le32_to_cpu(sb->region_sectors);
+	u32 activity = le32_to_cpu(sb->activity);
+
+	if (rt->params.region_given && rt->params.region_sectors != region_sectors) {
+		ti->error = "region_size is not that of the log on the meta device";
+		return -EINVAL;
+	}
+	if (rt->params.activity && rt->params.activity != activity) {
+		ti->error = "activity is not that of the log on the meta device";
+		return -EINVAL;
+	}
+	rt->params.region_sectors = region_sectors;
+	rt->params.activity = activity;
+	if (ti->len == le64_to_cpu(sb->sectors) ||
+	    (ti->len > le64_to_cpu(sb->sectors) && meta_in_use_here(ti, rt)))
+		return 0;
+	ti->error = "log on the meta device is for a device of another size";
+	return -EINVAL;
+}
+
+static int check_log(struct dm_target *ti, struct replica_target *rt,
+		     struct dm_replica_superblock *sb)
+{
+	int r = replica_meta_peek(rt->meta->bdev, sb);
+
+	if (r < 0) {
+		ti->error = "meta device cannot be read";
+		return r;
+	}
+	if (r == REPLICA_BLOCK_GOOD) {
+		r = check_found_log(ti, rt, sb);
+	} else if (r != REPLICA_BLOCK_ZERO) {
+		ti->error = replica_verdict_sentence(r);
+		r = -EINVAL;
+	} else {
+		r = 0;
+		if (!rt->params.activity)
+			rt->params.activity =
+				replica_default_activity(ti->len, rt->params.region_sectors);
+	}
+	if (!r) {
+		ti->error = replica_intents_too_small(rt->meta->bdev, ti->len,
+						      rt->params.region_sectors,
+						      rt->params.activity);
+		r = ti->error ? -ENOSPC : 0;
+	}
+	return r;
+}
+
+static int get_meta(struct dm_target *ti, struct replica_target *rt, const char *path)
+{
+	struct dm_replica_superblock *sb;
+	int r;
+
+	if (!path)
+		return 0;
+	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &rt->meta);
+	if (r) {
+		ti->error = "meta device could not be opened";
+		return r;
+	}
+	r = check_meta_device(ti, rt);
+	if (r)
+		return r;
+	sb = kmalloc(sizeof(*sb), GFP_KERNEL);
+	if (!sb) {
+		ti->error = "not enough memory";
+		return -ENOMEM;
+	}
+	r = check_log(ti, rt, sb);
+	kfree(sb);
+	return r;
 }
 
 static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_set *as)
 {
 	struct replica *replica;
+	const char *meta;
 	int r;
 
 	r = get_leg(ti, as, &rt->origin, "origin could not be opened");
@@ -146,15 +270,15 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	r = get_leg(ti, as, &rt->copy, "replica could not be opened");
 	if (r)
 		return r;
-	r = replica_table_parse(&rt->params, as, ti->len, &ti->error);
+	r = replica_table_parse(&rt->params, &meta, as, ti->len, &ti->error);
 	if (r)
 		return r;
-	r = check_legs(ti, rt) ?: check_regions(ti, rt);
+	r = check_legs(ti, rt) ?: get_meta(ti, rt, meta) ?: check_regions(ti, rt);
 	if (r)
 		return r;
 
 	if (in_other_replica(ti, rt)) {
-		ti->error = "origin or replica is a leg of another replica already";
+		ti->error = "origin, replica or meta device is in use by another replica already";
 		return -EBUSY;
 	}
 	if (replica_registry_orphans(rt->copy->bdev->bd_dev)) {
@@ -166,6 +290,8 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	if (IS_ERR(replica))
 		return PTR_ERR(replica);
 	rt->replica = replica;
+	if (rt->meta)
+		replica->meta_dev = rt->meta->bdev->bd_dev;
 	return set_target(ti, rt);
 }
 
@@ -243,6 +369,8 @@ static void orphan(struct replica *replica)
 {
 	replica->open_origin = compat_open_bdev(replica->origin_dev);
 	replica->open_replica = compat_open_bdev(replica->replica_dev);
+	if (replica_intents_busy(replica))
+		replica->open_meta = compat_open_bdev(replica->meta_dev);
 	replica_registry_add_orphan(replica);
 }
 
@@ -262,7 +390,8 @@ static void retire(struct replica *replica)
 	replica_registry_remove(replica);
 	set_table(replica, NULL);
 	flush_work(&replica->event_work);
-	if (atomic_read(&replica->detached) || atomic_read(&replica->asked_origin))
+	if (atomic_read(&replica->detached) || atomic_read(&replica->asked_origin) ||
+	    replica_intents_busy(replica))
 		orphan(replica);
 }
 
@@ -278,21 +407,43 @@ static void replica_dtr(struct dm_target *ti)
 static bool can_adopt(struct replica *old, struct replica *fresh)
 {
 	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
-	       old->region_shift == fresh->region_shift;
+	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift;
+}
+
+/* The log follows a device of another size.  old->op_mutex held. */
+static int adopt_size(struct replica *old, struct replica *fresh)
+{
+	const char *error;
+	int r;
+
+	if (old->sectors == fresh->sectors)
+		return 0;
+	replica_log_import(fresh->log, old->log);
+	if (old->intents) {
+		r = replica_intents_grow(old, fresh->log, &error);
+		if (r) {
+			DMERR("%s: %s (%d)", old->name, error, r);
+			return r;
+		}
+	}
+	spin_lock_irq(&old->lock);
+	swap(old->log, fresh->log);
+	old->sectors = fresh->sectors;
+	spin_unlock_irq(&old->lock);
+	return 0;
 }
 
 /* The association of the table that this one replaces goes on with our parameters. */
-static void adopt(struct replica_target *rt, struct replica *old)
+static int adopt(struct replica_target *rt, struct replica *old)
 {
 	struct replica *fresh = rt->replica;
+	int r;
 
 	mutex_lock(&old->op_mutex);
-	if (old->sectors != fresh->sectors) {
-		replica_log_import(fresh->log, old->log);
-		spin_lock_irq(&old->lock);
-		swap(old->log, fresh->log);
-		old->sectors = fresh->sectors;
-		spin_unlock_irq(&old->lock);
+	r = adopt_size(old, fresh);
+	if (r) {
+		mutex_unlock(&old->op_mutex);
+		return r;
 	}
 	old->settings = rt->params.settings;
 	old->discard = rt->params.discard;
@@ -306,6 +457,7 @@ static void adopt(struct replica_target *rt, struct replica *old)
 	spin_unlock(&adoption_lock);
 	replica_put(fresh);
 	raise_simple(old, DM_REPLICA_EVENT_SETTINGS);
+	return 0;
 }
 
 static void introduce(struct replica_target *rt, struct mapped_device *md)
@@ -316,7 +468,8 @@ static void introduce(struct replica_target *rt, struct mapped_device *md)
 	replica->owner = rt;
 	WRITE_ONCE(replica->md, md);
 	set_table(replica, rt->ti->table);
-	replica->when_established_ms = ktime_to_ms(ktime_get_real());
+	if (!replica->when_established_ms)
+		replica->when_established_ms = ktime_to_ms(ktime_get_real());
 	replica_registry_add(replica);
 	replica_registry_name(replica, NULL, NULL);
 	raise_simple(replica, DM_REPLICA_EVENT_ADDED);
@@ -334,14 +487,83 @@ static void replace(struct replica_target *rt, struct replica *old)
 	replica_put(old);
 }
 
+/* What the I/O path needs to know of the devices, which a new table opens anew. */
+static void set_devices(struct replica_target *rt)
+{
+	struct replica *replica = rt->replica;
+
+	replica->origin_bdev = rt->origin->bdev;
+	replica->replica_bdev = rt->copy->bdev;
+	replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
+	replica->legs_volatile = rt->meta && (replica->replica_volatile ||
+					      bdev_write_cache(rt->origin->bdev));
+}
+
+/* The log of a new association.  On failure nothing has changed but the device. */
+static int open_log(struct replica_target *rt, struct mapped_device *md)
+{
+	struct replica *replica = rt->replica;
+	const char *error;
+	int r;
+
+	if (!rt->meta) {
+		/* Nothing is known to be equal until it has been copied. */
+		if (!replica->sync_skip)
+			replica_log_mark_all(replica->log);
+		return 0;
+	}
+	if (replica_intents_busy(replica)) {
+		DMERR("%s: meta device has not yet returned earlier requests", replica->name);
+		return -EBUSY;
+	}
+	/* Left by an attempt that failed. */
+	replica_intents_destroy(replica);
+	dm_copy_name_and_uuid(md, replica->name, replica->uuid);
+	r = replica_intents_open(replica, rt->meta->bdev, &rt->params, &error);
+	if (r)
+		DMERR("%s: %s (%d)", replica->name, error, r);
+	return r;
+}
+
+static int preresume_new(struct replica_target *rt, struct mapped_device *md,
+			 struct replica *old)
+{
+	int r;
+
+	set_devices(rt);
+	r = open_log(rt, md);
+	if (r)
+		return r;
+	if (old)
+		replace(rt, old);
+	introduce(rt, md);
+	return 0;
+}
+
+static int preresume_adopt(struct replica_target *rt, struct replica *old)
+{
+	int r = adopt(rt, old);
+
+	if (r)
+		return r;
+	set_devices(rt);
+	if (rt->meta)
+		replica_intents_resume(rt->replica, rt->meta->bdev);
+	return 0;
+}
+
 static int replica_preresume(struct dm_target *ti)
 {
 	struct replica_target *rt = ti->private;
 	struct mapped_device *md = dm_table_get_md(ti->table);
 	struct replica *old;
+	int r;
 
-	if (rt->resumed)
+	if (rt->resumed) {
+		if (rt->meta)
+			replica_intents_resume(rt->replica, rt->meta->bdev);
 		return 0;
+	}
 	if (in_other_replica(ti, rt)) {
 		DMERR("%s: a leg was taken by another replica meanwhile",
 		      dm_table_device_name(ti->table));
@@ -356,22 +578,47 @@ static int replica_preresume(struct dm_target *ti)
 		return -EBUSY;
 	}
 	if (old && can_adopt(old, rt->replica)) {
-		adopt(rt, old);
+		r = preresume_adopt(rt, old);
+		if (r)
+			replica_put(old);
 	} else {
-		if (old)
-			replace(rt, old);
-		introduce(rt, md);
+		r = preresume_new(rt, md, old);
+		if (r && old)
+			replica_put(old);
 	}
-	rt->resumed = true;
-	rt->replica->origin_bdev = rt->origin->bdev;
-	rt->replica->replica_bdev = rt->copy->bdev;
-	rt->replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
-	return 0;
+	rt->resumed = !r;
+	return r;
+}
+
+/* The meta device remembers the association: it goes on where it was. */
+static void start_again(struct replica *replica)
+{
+	switch (replica->restored) {
+	case DM_REPLICA_STATE_FRACTURED:
+	case DM_REPLICA_STATE_SPLIT:
+	case DM_REPLICA_STATE_INACTIVE:
+	case DM_REPLICA_STATE_SUSPENDED:
+	case DM_REPLICA_STATE_ABORTED:
+		replica_state_set(replica, replica->restored, "as it was before the restart");
+		break;
+	default:
+		if (replica_log_dirty_regions(replica->log))
+			replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED),
+					     DM_REPLICA_JOB_RESYNC, "restarted");
+		else
+			replica_state_set(replica, DM_REPLICA_STATE_SYNCHRONIZED,
+					  "restarted, legs are equal");
+	}
+	replica_leg_ship_barrier(replica);
 }
 
 /* The first start of an association. */
 static void start(struct replica *replica)
 {
+	if (replica->restored && replica->restored != DM_REPLICA_STATE_INITIALIZED) {
+		start_again(replica);
+		return;
+	}
 	if (replica->sync_skip) {
 		replica_state_set(replica, DM_REPLICA_STATE_SYNCHRONIZED,
 				  "legs are known to be equal");
@@ -441,6 +688,8 @@ static void replica_postsuspend(struct dm_target *ti)
 	cancel_delayed_work_sync(&replica->confirm_work);
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	replica_resync_quiesce(replica);
+	/* While the clock runs: it flushes the legs. */
+	replica_intents_suspend(replica);
 	wait_event(replica->quiet, replica_leg_quiet(replica));
 
 	mutex_lock(&replica->op_mutex);
@@ -504,6 +753,7 @@ static int replica_iterate_devices(struct dm_target *ti, iterate_devices_callout
 {
 	struct replica_target *rt = ti->private;
 
+	/* The meta device is not one: its limits do not concern the data. */
 	return fn(ti, rt->origin, 0, ti->len, data) ?: fn(ti, rt->copy, 0, ti->len, data);
 }
 

@@ -15,6 +15,7 @@
  *
  * Locks, outermost first:
  *	replica->op_mutex	operations, settings, suspend and resume, adoption
+ *	intents->mutex		the meta device, and what it is to hold
  *	registry_lock		the list of replicas (mutex of registry.c)
  *	replica->table_mutex	the table that events go to
  *	range bucket->lock	spinlock, irq: the ranges under way in a zone, and
@@ -59,12 +60,14 @@ struct replica_event_ring;
 struct replica_payload_pool;
 struct replica_stash;
 struct replica_resync;
+struct replica_intents;
 
 /**
  * struct replica_settings - what an administrator may change at run time
  * @payload: enum dm_replica_payload
  * @on_replica_error: enum dm_replica_on_error
  * @recovery: enum dm_replica_recovery
+ * @on_meta_error: enum dm_replica_on_meta_error
  * @resync_rate: MiB/s, 0 for auto
  * @replica_timeout: milliseconds, 0 for no limit
  */
@@ -72,6 +75,7 @@ struct replica_settings {
 	u8 payload;
 	u8 on_replica_error;
 	u8 recovery;
+	u8 on_meta_error;
 	u32 resync_rate;
 	u32 replica_timeout;
 };
@@ -82,6 +86,7 @@ struct replica_settings {
 #define REPLICA_SET_RECOVERY		BIT(DM_REPLICA_S_RECOVERY)
 #define REPLICA_SET_RESYNC_RATE		BIT(DM_REPLICA_S_RESYNC_RATE)
 #define REPLICA_SET_REPLICA_TIMEOUT	BIT(DM_REPLICA_S_REPLICA_TIMEOUT)
+#define REPLICA_SET_ON_META_ERROR	BIT(DM_REPLICA_S_ON_META_ERROR)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {
@@ -96,10 +101,16 @@ enum replica_discard {
  * @sync_skip: the legs are known to be equal, no initial copy
  * @discard: what becomes of discards
  * @mode: enum dm_replica_mode
+ * @region_given: @region_sectors stands in the line
+ * @activity: most regions with an intent, 0 when the line does not say
+ * @stale_accept: a log that does not fit the legs is taken, with a full copy
  * @settings: initial values of the settings
  */
 struct replica_params {
 	u32 region_sectors;
+	u32 activity;
+	bool region_given;
+	bool stale_accept;
 	bool sync_skip;
 	enum replica_discard discard;
 	u16 mode;
@@ -163,6 +174,8 @@ struct replica {
 	struct replica_counters __percpu *counters;
 	u8 region_shift;		/* log2 of sectors of a region */
 	bool replica_volatile;		/* the replica has a volatile cache */
+	bool legs_volatile;		/* it or the origin has, and there is a meta device */
+	struct replica_intents *intents;	/* NULL without a meta device */
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
 	enum replica_discard discard;
@@ -183,6 +196,8 @@ struct replica {
 	dev_t dev;			/* of the mapped device */
 	dev_t origin_dev;
 	dev_t replica_dev;
+	dev_t meta_dev;			/* 0: none */
+	u16 restored;			/* copy state that the meta device remembers, 0: none */
 	sector_t sectors;		/* of each leg that are mirrored */
 	u16 mode;
 	bool sync_skip;
@@ -216,6 +231,7 @@ struct replica {
 	atomic64_t lost_gen;		/* but not beyond this: a flush failed */
 	void *open_origin;		/* held while orphans are out, compat */
 	void *open_replica;
+	void *open_meta;
 
 	struct workqueue_struct *wq;
 	bool ticking;			/* delayed works may queue themselves */
@@ -248,6 +264,7 @@ struct replica_target {
 	struct replica *replica;
 	struct dm_dev *origin;
 	struct dm_dev *copy;
+	struct dm_dev *meta;		/* NULL for - */
 	struct replica_params params;
 	bool resumed;
 };
@@ -289,8 +306,9 @@ struct replica *replica_target_get(struct replica_target *rt);
 
 /* table.c APIs: all may sleep. */
 
-int replica_table_parse(struct replica_params *params, struct dm_arg_set *as, sector_t len,
-			char **error);
+/* @meta: path of the meta device, or NULL for - */
+int replica_table_parse(struct replica_params *params, const char **meta,
+			struct dm_arg_set *as, sector_t len, char **error);
 unsigned int replica_table_emit(const struct replica_target *rt,
 				const struct replica_settings *settings, bool skip,
 				char *result, unsigned int maxlen);
@@ -353,6 +371,10 @@ struct replica_status {
 	u64 event_seq;
 	bool dm_suspended;
 	struct replica_settings settings;
+	bool has_meta;
+	bool meta_failed;
+	u64 active_regions;
+	u64 exposed_bytes;
 	u64 counters[DM_REPLICA_C_MAX + 1];
 	bool has_job;
 	struct replica_job job;		/* the one under way, when has_job */
@@ -437,6 +459,9 @@ void __replica_job_suspend(struct replica *replica);
 void __replica_job_end(struct replica *replica, u16 state, u32 error_code, const char *text);
 /* NULL when none is under way. */
 struct replica_job *__replica_job_current(struct replica *replica);
+/* The job that the meta device remembers; it goes on when it is started again. */
+void replica_job_restore(struct replica *replica, u32 id, u16 type, u64 started_ms,
+			 u64 bytes_done, u64 elapsed_ms);
 void replica_job_progress(struct replica *replica, u64 bytes);
 /* Copy out one job; false if there is none of that number. */
 bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job);

@@ -1,0 +1,661 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The meta device comes into use and goes out of it: format, recovery after a
+ * crash, generations, the end in order, growing.
+ *
+ * Recovery, and why each point at which it can be cut off is safe.  What may
+ * differ is read from bitmap and intents.  Then the bitmap gets the regions of the
+ * intents as well and is written; only then the intents are emptied; only then
+ * the superblock says that this activation is under way.  Until the last step
+ * the device still says all that it said before, or more.
+ */
+#include <linux/bitmap.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/uuid.h>
+
+#include "compat.h"
+#include "dm-replica-intent-priv.h"
+
+/*
+ * Superblock.
+ */
+
+static void fill_settings(struct replica *replica, struct dm_replica_sb_settings *to)
+{
+	const struct replica_settings *from = &replica->settings;
+
+	to->payload = from->payload;
+	to->on_replica_error = from->on_replica_error;
+	to->recovery = from->recovery;
+	to->on_meta_error = from->on_meta_error;
+	to->discard = replica->discard;
+	to->resync_rate = cpu_to_le32(from->resync_rate);
+	to->replica_timeout = cpu_to_le32(from->replica_timeout);
+}
+
+/* replica->lock held.  Return: the flag when there is a job. */
+static u16 fill_job(struct replica *replica, struct dm_replica_sb_job *to)
+{
+	const struct replica_job *job = __replica_job_current(replica);
+
+	memset(to, 0, sizeof(*to));
+	if (!job)
+		return 0;
+	to->id = cpu_to_le32(job->id);
+	to->type = cpu_to_le16(job->type);
+	to->started_ms = cpu_to_le64(job->started_ms);
+	to->bytes_total = cpu_to_le64(job->bytes_total);
+	to->bytes_done = cpu_to_le64(job->bytes_done);
+	to->elapsed_ms = cpu_to_le64(replica_job_elapsed_ms(job));
+	return DM_REPLICA_SB_JOB;
+}
+
+static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
+{
+	u16 flags;
+
+	spin_lock_irq(&replica->lock);
+	sb->state = cpu_to_le16(replica->state);
+	sb->mode = cpu_to_le16(replica->mode);
+	sb->established_ms = cpu_to_le64(replica->when_established_ms);
+	sb->synced_ms = cpu_to_le64(replica->when_synced_ms);
+	sb->suspended_ms = cpu_to_le64(replica->when_suspended_ms);
+	sb->next_job_id = cpu_to_le32(replica->next_job_id);
+	flags = fill_job(replica, &sb->job);
+	spin_unlock_irq(&replica->lock);
+	return flags;
+}
+
+int replica_intents_write_sb(struct replica_intents *intents, u16 flags)
+{
+	struct replica *replica = intents->replica;
+	struct dm_replica_superblock *sb = intents->meta->sb;
+
+	if (replica_meta_busy(intents->meta))
+		return -EBUSY;
+	flags |= fill_state(replica, sb);
+	if (intents->meta->has_label)
+		flags |= DM_REPLICA_SB_LABEL;
+	fill_settings(replica, &sb->settings);
+	if (replica->name[0])
+		strscpy_pad((char *)sb->name, replica->name, sizeof(sb->name));
+	sb->flags = cpu_to_le16(flags);
+	return replica_meta_write_sb(intents->meta);
+}
+
+/*
+ * Reading the log.
+ */
+
+static void mark_unit(struct replica_intents *intents, u64 first, const u8 *bitmap)
+{
+	struct replica *replica = intents->replica;
+	u64 region, end = min(first + DM_REPLICA_BITS_PER_SECTOR, replica->log->nr_regions);
+
+	for (region = first; region < end; region++) {
+		u32 bit = region - first;
+
+		if (bitmap && !bitmap[bit / 8]) {
+			region |= 7;
+			continue;
+		}
+		if (!bitmap || bitmap[bit / 8] & (1 << (bit % 8)))
+			replica_log_mark(replica->log, region << replica->region_shift, 1);
+	}
+}
+
+/* Return: log sectors that were damaged. */
+static unsigned int read_bitmap(struct replica_intents *intents)
+{
+	struct replica_meta *meta = intents->meta;
+	u64 region, nr = intents->replica->log->nr_regions;
+	unsigned int damaged = 0;
+
+	for (region = 0; region < nr; region += DM_REPLICA_BITS_PER_SECTOR) {
+		unsigned int block, unit;
+		struct dm_replica_log_sector *sector;
+
+		sector = replica_meta_bitmap_sector(meta, region, &block);
+		unit = (u32)region / DM_REPLICA_BITS_PER_SECTOR % DM_REPLICA_LOG_SECTORS_PER_BLOCK;
+		if (replica_meta_sector_good(meta, block, unit)) {
+			mark_unit(intents, region, sector->bitmap);
+			continue;
+		}
+		mark_unit(intents, region, NULL);
+		damaged++;
+	}
+	return damaged;
+}
+
+static bool read_intent(struct replica_intents *intents, u32 slot)
+{
+	struct replica *replica = intents->replica;
+	struct dm_replica_log_sector *sector;
+	unsigned int block;
+	u32 region;
+
+	sector = replica_meta_intent_sector(intents->meta, slot, &block);
+	region = le32_to_cpu(sector->intents[slot % DM_REPLICA_INTENTS_PER_SECTOR]);
+	if (region == DM_REPLICA_INTENT_NONE)
+		return true;
+	if (region >= replica->log->nr_regions)
+		return false;
+	replica_log_mark(replica->log, (sector_t)region << replica->region_shift, 1);
+	return true;
+}
+
+/* Return: true when they are all readable. */
+static bool read_intents(struct replica_intents *intents)
+{
+	struct replica_meta *meta = intents->meta;
+	bool good = true;
+	u32 slot;
+
+	for (slot = 0; slot < intents->activity; slot++) {
+		u32 unit = slot / DM_REPLICA_INTENTS_PER_SECTOR;
+
+		if (slot % DM_REPLICA_INTENTS_PER_SECTOR == 0)
+			good &= replica_meta_sector_good(meta, unit /
+							 DM_REPLICA_LOG_SECTORS_PER_BLOCK, unit %
+							 DM_REPLICA_LOG_SECTORS_PER_BLOCK);
+		if (good)
+			good = read_intent(intents, slot);
+	}
+	return good;
+}
+
+static void recover(struct replica_intents *intents)
+{
+	struct replica *replica = intents->replica;
+	u16 flags = le16_to_cpu(intents->meta->sb->flags);
+	unsigned int damaged = read_bitmap(intents);
+
+	if (damaged)
+		DMWARN("%s: %u sectors of the dirty bitmap are damaged", replica->name, damaged);
+	if (!(flags & DM_REPLICA_SB_CLEAN) && !read_intents(intents)) {
+		DMWARN("%s: the intents are damaged: everything is copied", replica->name);
+		replica_log_mark_all(replica->log);
+	}
+	if (flags & DM_REPLICA_SB_LOST) {
+		DMWARN("%s: the meta device had failed: everything is copied", replica->name);
+		replica_log_mark_all(replica->log);
+	}
+}
+
+/* Images of what the log in memory says, without intents; those that changed are urgent. */
+static int rewrite(struct replica_intents *intents)
+{
+	struct replica_log *log = intents->replica->log;
+	u64 region;
+	u32 slot;
+	int r;
+
+	for (slot = 0; slot < intents->meta->nr_blocks; slot++)
+		memset(page_address(intents->meta->blocks[slot]), 0, DM_REPLICA_BLOCK_SIZE);
+	bitmap_set(intents->meta->urgent, intents->meta->geometry.intent_blocks,
+		   intents->meta->geometry.bitmap_blocks);
+	for (region = replica_log_next_dirty(log, 0); region < log->nr_regions;
+	     region = replica_log_next_dirty(log, region + 1))
+		replica_intents_set_bit(intents, region, true);
+	r = replica_meta_write_log(intents->meta, false);
+	if (r)
+		return r;
+	for (slot = 0; slot < intents->meta->geometry.intent_blocks; slot++)
+		memset(page_address(intents->meta->blocks[slot]), 0xff, DM_REPLICA_BLOCK_SIZE);
+	bitmap_set(intents->meta->urgent, 0, intents->meta->geometry.intent_blocks);
+	r = replica_meta_write_log(intents->meta, false);
+	bitmap_copy(log->active, intents->on_disk, log->nr_regions);
+	return r;
+}
+
+/* The device says already what the log in memory does, and has no intents. */
+static bool is_as_it_was(struct replica_intents *intents, bool fresh, u16 flags)
+{
+	return !fresh && flags & DM_REPLICA_SB_CLEAN &&
+	       !replica_log_dirty_regions(intents->replica->log);
+}
+
+/*
+ * Generations.
+ */
+
+static const char *check_origin_label(struct replica_intents *intents,
+				      struct dm_replica_label *label)
+{
+	struct dm_replica_superblock *sb = intents->meta->sb;
+
+	if (replica_meta_read_label(intents->meta, intents->replica->origin_bdev, label))
+		return NULL;
+	if (replica_label_judge(label) == REPLICA_BLOCK_GOOD &&
+	    !memcmp(label->uuid, sb->uuid, sizeof(sb->uuid)))
+		return "origin and replica are swapped: the origin carries the label of the replica";
+	return NULL;
+}
+
+static const char *judge_kinship(struct replica_intents *intents,
+				 const struct dm_replica_label *label)
+{
+	struct replica *replica = intents->replica;
+
+	intents->meta->has_label = true;
+	switch (replica_label_compare(intents->meta->sb, label)) {
+	case REPLICA_KIN_SAME:
+		return NULL;
+	case REPLICA_KIN_OLD_REPLICA:
+		DMWARN("%s: the replica is an old one: everything is copied", replica->name);
+		replica_log_mark_all(replica->log);
+		return NULL;
+	case REPLICA_KIN_OLD_META:
+		return "meta device is an old copy: the replica was in use after it was made";
+	case REPLICA_KIN_DIVERGED:
+		return "replica and meta device went separate ways: their generations do not meet";
+	default:
+		return "replica belongs to another association: its label has another uuid";
+	}
+}
+
+static const char *check_replica_label(struct replica_intents *intents, bool fresh,
+				       struct dm_replica_label *label)
+{
+	bool expected = !fresh &&
+			le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_LABEL;
+	struct replica *replica = intents->replica;
+	enum replica_verdict verdict;
+
+	if (replica_meta_read_label(intents->meta, replica->replica_bdev, label)) {
+		DMWARN("%s: the label of the replica cannot be read now", replica->name);
+		return NULL;
+	}
+	verdict = replica_label_judge(label);
+	if (verdict == REPLICA_BLOCK_GOOD && !fresh)
+		return judge_kinship(intents, label);
+	if (verdict == REPLICA_BLOCK_GOOD || verdict == REPLICA_BLOCK_ZERO)
+		intents->meta->has_label = true;
+	if (!expected)
+		return NULL;
+	if (verdict == REPLICA_BLOCK_DAMAGED) {
+		DMWARN("%s: the label of the replica is damaged: everything is copied",
+		       replica->name);
+		replica_log_mark_all(replica->log);
+		intents->meta->has_label = true;
+		return NULL;
+	}
+	return "replica has lost its label: it is another device, or was written to elsewhere";
+}
+
+/* Return: NULL, or why the legs and the log do not belong together. */
+static const char *check_labels(struct replica_intents *intents, bool fresh)
+{
+	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_KERNEL);
+	const char *why;
+
+	if (!label)
+		return "not enough memory";
+	why = fresh ? NULL : check_origin_label(intents, label);
+	if (!why)
+		why = check_replica_label(intents, fresh, label);
+	kfree(label);
+	return why;
+}
+
+static void next_generation(struct replica_intents *intents)
+{
+	struct dm_replica_superblock *sb = intents->meta->sb;
+
+	memmove(&sb->history[1], &sb->history[0], sizeof(sb->history) - sizeof(sb->history[0]));
+	sb->history[0] = sb->generation;
+	do {
+		sb->generation = cpu_to_le64(get_random_u64());
+	} while (!sb->generation);
+	sb->activation = cpu_to_le64(le64_to_cpu(sb->activation) + 1);
+}
+
+static int begin_activation(struct replica_intents *intents)
+{
+	struct replica *replica = intents->replica;
+	int r;
+
+	next_generation(intents);
+	if (!intents->meta->has_label)
+		return replica_intents_write_sb(intents, 0);
+	r = replica_intents_write_sb(intents, DM_REPLICA_SB_PENDING);
+	if (r)
+		return r;
+	/* Without it the next activation could not tell this replica from an old one. */
+	if (replica_meta_write_label(intents->meta)) {
+		DMWARN("%s: the label of the replica cannot be written now", replica->name);
+		return 0;
+	}
+	return replica_intents_write_sb(intents, 0);
+}
+
+/*
+ * Opening.
+ */
+
+char *replica_intents_too_small(struct block_device *bdev, u64 sectors, u32 region_sectors,
+				u32 activity)
+{
+	struct replica_geometry geometry;
+
+	replica_geometry_make(&geometry, sectors, region_sectors, activity);
+	if (geometry.blocks * (DM_REPLICA_BLOCK_SIZE >> SECTOR_SHIFT) <= bdev_nr_sectors(bdev))
+		return NULL;
+	return "meta device is too small for a log of this size";
+}
+
+static void make_superblock(struct replica *replica, const struct replica_params *params,
+			    struct dm_replica_superblock *sb)
+{
+	struct replica_geometry geometry;
+	uuid_t uuid;
+
+	replica_geometry_make(&geometry, replica->sectors, params->region_sectors,
+			      params->activity);
+	uuid_gen(&uuid);
+	replica_sb_make(sb, &geometry, (const u8 *)&uuid);
+	sb->created_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
+	sb->state = cpu_to_le16(DM_REPLICA_STATE_INITIALIZED);
+}
+
+static struct replica_intents *make_intents(struct replica *replica)
+{
+	struct replica_intents *intents = kzalloc(sizeof(*intents), GFP_KERNEL);
+
+	if (!intents)
+		return NULL;
+	intents->replica = replica;
+	mutex_init(&intents->mutex);
+	INIT_DELAYED_WORK(&intents->work, replica_intents_work);
+	bio_list_init(&intents->waiting);
+	intents->stopped = true;
+	intents->last_tick = jiffies;
+	return intents;
+}
+
+static int allocate(struct replica_intents *intents)
+{
+	struct replica_log *log = intents->replica->log;
+
+	intents->slots = kvmalloc_array(intents->activity, sizeof(u32), GFP_KERNEL);
+	intents->victims = kvmalloc_array(intents->activity, sizeof(u32), GFP_KERNEL);
+	intents->slotted = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
+	intents->on_disk = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
+	intents->wq = alloc_workqueue("dm-replica-log", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!intents->slots || !intents->victims || !intents->slotted || !intents->on_disk ||
+	    !intents->wq || replica_log_make_durable(log))
+		return -ENOMEM;
+	memset(intents->slots, 0xff, intents->activity * sizeof(u32));
+	return 0;
+}
+
+static void restore(struct replica *replica, const struct dm_replica_superblock *sb)
+{
+	replica->restored = le16_to_cpu(sb->state);
+	replica->next_job_id = max(le32_to_cpu(sb->next_job_id), replica->next_job_id);
+	if (le64_to_cpu(sb->established_ms))
+		replica->when_established_ms = le64_to_cpu(sb->established_ms);
+	replica->when_synced_ms = le64_to_cpu(sb->synced_ms);
+	replica->when_suspended_ms = le64_to_cpu(sb->suspended_ms);
+	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_JOB)
+		replica_job_restore(replica, le32_to_cpu(sb->job.id), le16_to_cpu(sb->job.type),
+				    le64_to_cpu(sb->job.started_ms),
+				    le64_to_cpu(sb->job.bytes_done),
+				    le64_to_cpu(sb->job.elapsed_ms));
+}
+
+/* The superblock is good or was just made; the log in memory is clean. */
+static int take_into_use(struct replica_intents *intents, bool fresh,
+			 const struct replica_params *params, const char **error)
+{
+	struct replica *replica = intents->replica;
+	u16 flags = le16_to_cpu(intents->meta->sb->flags);
+	const char *why;
+	int r = 0;
+
+	if (!fresh) {
+		r = replica_meta_read_log(intents->meta);
+		if (r) {
+			*error = "meta device cannot be read";
+			return r;
+		}
+		recover(intents);
+	} else if (!params->sync_skip) {
+		replica_log_mark_all(replica->log);
+	}
+	why = check_labels(intents, fresh);
+	if (why && !params->stale_accept) {
+		*error = why;
+		return -ESTALE;
+	}
+	if (why) {
+		DMWARN("%s: %s; accepted, everything is copied", replica->name, why);
+		replica_log_mark_all(replica->log);
+		intents->meta->has_label = true;
+	}
+	if (!is_as_it_was(intents, fresh, flags))
+		r = rewrite(intents);
+	if (!r) {
+		restore(replica, intents->meta->sb);
+		r = begin_activation(intents);
+	}
+	if (r)
+		*error = "meta device cannot be written";
+	return r;
+}
+
+static int find_superblock(struct replica *replica, struct block_device *bdev,
+			   const struct replica_params *params,
+			   struct dm_replica_superblock *sb, const char **error)
+{
+	int verdict = replica_meta_peek(bdev, sb);
+
+	if (verdict < 0) {
+		*error = "meta device cannot be read";
+		return verdict;
+	}
+	if (verdict == REPLICA_BLOCK_ZERO) {
+		make_superblock(replica, params, sb);
+		return 1;
+	}
+	if (verdict != REPLICA_BLOCK_GOOD) {
+		*error = replica_verdict_sentence(verdict);
+		return -EINVAL;
+	}
+	if (le64_to_cpu(sb->sectors) != replica->sectors ||
+	    le32_to_cpu(sb->region_sectors) != 1U << replica->region_shift) {
+		*error = "meta device holds a log of another size";
+		return -EINVAL;
+	}
+	/* The tool makes superblocks too, and leaves the start to us. */
+	return le64_to_cpu(sb->activation) == 0;
+}
+
+static int open_with(struct replica *replica, struct block_device *bdev,
+		     const struct replica_params *params, struct dm_replica_superblock *sb,
+		     const char **error)
+{
+	struct replica_intents *intents;
+	int fresh = find_superblock(replica, bdev, params, sb, error);
+	int r;
+
+	if (fresh < 0)
+		return fresh;
+	*error = "not enough memory for the log";
+	intents = make_intents(replica);
+	if (!intents)
+		return -ENOMEM;
+	replica->intents = intents;
+	intents->meta = replica_meta_create(replica, bdev, sb);
+	if (!intents->meta)
+		return -ENOMEM;
+	intents->activity = intents->meta->geometry.activity;
+	/* Greater than any that was used before. */
+	intents->meta->seq = (le64_to_cpu(sb->activation) + 1) << 32;
+	r = allocate(intents) ?: take_into_use(intents, fresh, params, error);
+	if (r)
+		return r;
+	intents->stopped = false;
+	queue_delayed_work(intents->wq, &intents->work, 0);
+	return 0;
+}
+
+int replica_intents_open(struct replica *replica, struct block_device *bdev,
+			 const struct replica_params *params, const char **error)
+{
+	struct dm_replica_superblock *sb = kmalloc(sizeof(*sb), GFP_KERNEL);
+	int r;
+
+	if (!sb) {
+		*error = "not enough memory for the log";
+		return -ENOMEM;
+	}
+	r = open_with(replica, bdev, params, sb, error);
+	kfree(sb);
+	return r;
+}
+
+/*
+ * Suspend, resume, end.
+ */
+
+void replica_intents_suspend(struct replica *replica)
+{
+	struct replica_intents *intents = replica->intents;
+	int r;
+
+	if (!intents)
+		return;
+	mutex_lock(&intents->mutex);
+	intents->stopped = true;
+	mutex_unlock(&intents->mutex);
+	cancel_delayed_work_sync(&intents->work);
+	mutex_lock(&intents->mutex);
+	if (!intents->failed) {
+		r = replica_intents_empty(intents);
+		if (!r)
+			r = replica_intents_write_sb(intents, intents->nr_used ? 0 :
+						     DM_REPLICA_SB_CLEAN);
+		if (r)
+			replica_intents_fail(intents, r);
+	}
+	mutex_unlock(&intents->mutex);
+}
+
+void replica_intents_resume(struct replica *replica, struct block_device *bdev)
+{
+	struct replica_intents *intents = replica->intents;
+	int r;
+
+	if (!intents)
+		return;
+	mutex_lock(&intents->mutex);
+	intents->meta->bdev = bdev;
+	if (!intents->failed) {
+		/* Whatever is written from now on is not covered by CLEAN. */
+		r = replica_intents_write_sb(intents, 0);
+		if (r)
+			replica_intents_fail(intents, r);
+	}
+	intents->stopped = false;
+	intents->last_tick = jiffies;
+	queue_delayed_work(intents->wq, &intents->work, 0);
+	mutex_unlock(&intents->mutex);
+}
+
+bool replica_intents_busy(struct replica *replica)
+{
+	return replica->intents && replica->intents->meta &&
+	       replica_meta_busy(replica->intents->meta);
+}
+
+void replica_intents_destroy(struct replica *replica)
+{
+	struct replica_intents *intents = replica->intents;
+
+	if (!intents)
+		return;
+	if (intents->wq) {
+		cancel_delayed_work_sync(&intents->work);
+		destroy_workqueue(intents->wq);
+	}
+	replica_meta_destroy(intents->meta);
+	kvfree(intents->slots);
+	kvfree(intents->victims);
+	kvfree(intents->slotted);
+	kvfree(intents->on_disk);
+	kfree(intents);
+	replica->intents = NULL;
+}
+
+/*
+ * Growing.
+ */
+
+static unsigned long *longer(const unsigned long *from, u64 bits, u64 more)
+{
+	unsigned long *to = kvcalloc(BITS_TO_LONGS(more), sizeof(long), GFP_KERNEL);
+
+	if (to)
+		bitmap_copy(to, from, bits);
+	return to;
+}
+
+static int grow_bits(struct replica_intents *intents, struct replica_log *log, u64 before)
+{
+	unsigned long *slotted = longer(intents->slotted, before, log->nr_regions);
+	unsigned long *on_disk = longer(intents->on_disk, before, log->nr_regions);
+
+	if (!slotted || !on_disk || replica_log_make_durable(log)) {
+		kvfree(slotted);
+		kvfree(on_disk);
+		return -ENOMEM;
+	}
+	swap(slotted, intents->slotted);
+	swap(on_disk, intents->on_disk);
+	kvfree(slotted);
+	kvfree(on_disk);
+	return 0;
+}
+
+int replica_intents_grow(struct replica *replica, struct replica_log *log, const char **error)
+{
+	struct replica_intents *intents = replica->intents;
+	struct replica_meta *meta = intents->meta;
+	u64 region, before = replica->log->nr_regions;
+	struct replica_geometry geometry;
+	int r;
+
+	mutex_lock(&intents->mutex);
+	*error = "not enough memory for the larger log";
+	replica_geometry_make(&geometry, log->sectors, 1U << log->region_shift,
+			      intents->activity);
+	/* Intents and the start of the bitmap stay where they are. */
+	geometry.intent_start = meta->geometry.intent_start;
+	geometry.intent_blocks = meta->geometry.intent_blocks;
+	geometry.bitmap_start = meta->geometry.bitmap_start;
+	r = replica_meta_set_geometry(meta, &geometry) ?: grow_bits(intents, log, before);
+	if (r)
+		goto out;
+
+	bitmap_copy(log->active, intents->on_disk, log->nr_regions);
+	swap(replica->log, log);
+	for (region = replica_log_next_dirty(replica->log, 0); region < replica->log->nr_regions;
+	     region = replica_log_next_dirty(replica->log, region + 1)) {
+		replica_intents_set_bit(intents, region, true);
+		set_bit(region, replica->log->active);
+	}
+	swap(replica->log, log);
+	bitmap_set(meta->stale, geometry.intent_blocks, geometry.bitmap_blocks);
+	*error = "meta device cannot be written";
+	r = replica_meta_write_log(meta, true);
+	if (r)
+		goto out;
+	meta->sb->sectors = cpu_to_le64(geometry.sectors);
+	meta->sb->bitmap_blocks = cpu_to_le32(geometry.bitmap_blocks);
+	r = replica_intents_write_sb(intents, DM_REPLICA_SB_CLEAN);
+out:
+	mutex_unlock(&intents->mutex);
+	return r;
+}

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * I/O of the meta device; dm-replica-meta.h says how it is used.
+ */
+#include <linux/bitmap.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "dm-replica-meta.h"
+
+#define BLOCK_SECTORS		(DM_REPLICA_BLOCK_SIZE >> SECTOR_SHIFT)
+#define UNITS			DM_REPLICA_LOG_SECTORS_PER_BLOCK
+/* Requests that can be made without new memory. */
+#define BIOS_RESERVED		16
+/* Nobody waits longer than this while the device is being suspended, ms. */
+#define SUSPEND_LIMIT_MS	10000U
+
+static_assert(PAGE_SIZE >= DM_REPLICA_BLOCK_SIZE);
+
+/*
+ * Requests.
+ */
+
+static void put_request(struct replica_meta *meta)
+{
+	struct replica *replica = meta->replica;
+
+	if (!atomic_dec_and_test(&meta->pending))
+		return;
+	complete_all(&meta->done);
+	replica_put(replica);
+}
+
+static void request_done(struct bio *bio)
+{
+	struct replica_meta *meta = bio->bi_private;
+
+	if (bio->bi_status)
+		atomic_cmpxchg(&meta->error, 0, blk_status_to_errno(bio->bi_status));
+	bio_put(bio);
+	put_request(meta);
+}
+
+static int begin_requests(struct replica_meta *meta)
+{
+	if (replica_meta_busy(meta))
+		return -EBUSY;
+	replica_get(meta->replica);
+	reinit_completion(&meta->done);
+	atomic_set(&meta->error, 0);
+	atomic_set(&meta->pending, 1);
+	return 0;
+}
+
+static void add_request(struct replica_meta *meta, struct block_device *bdev, struct page *page,
+			sector_t sector, blk_opf_t opf)
+{
+	struct bio *bio = bio_alloc_bioset(bdev, 1, opf, GFP_NOIO, &meta->bios);
+
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_private = meta;
+	bio->bi_end_io = request_done;
+	__bio_add_page(bio, page, DM_REPLICA_BLOCK_SIZE, 0);
+	atomic_inc(&meta->pending);
+	if (op_is_write(opf)) {
+		meta->writes++;
+		meta->bytes += DM_REPLICA_BLOCK_SIZE;
+	}
+	submit_bio(bio);
+}
+
+static unsigned long wait_limit(struct replica_meta *meta)
+{
+	unsigned int ms = READ_ONCE(meta->replica->settings.replica_timeout);
+
+	if (READ_ONCE(meta->replica->suspending))
+		ms = min_not_zero(ms, SUSPEND_LIMIT_MS);
+	return ms ? msecs_to_jiffies(ms) : MAX_SCHEDULE_TIMEOUT;
+}
+
+static int end_requests(struct replica_meta *meta)
+{
+	put_request(meta);
+	if (!wait_for_completion_io_timeout(&meta->done, wait_limit(meta)))
+		return -ETIMEDOUT;
+	return atomic_read(&meta->error);
+}
+
+bool replica_meta_busy(struct replica_meta *meta)
+{
+	return !completion_done(&meta->done);
+}
+
+/* One block, and wait for it. */
+static int one_request(struct replica_meta *meta, struct block_device *bdev, struct page *page,
+		       u64 block, blk_opf_t opf)
+{
+	int r = begin_requests(meta);
+
+	if (r)
+		return r;
+	add_request(meta, bdev, page, block * BLOCK_SECTORS, opf);
+	return end_requests(meta);
+}
+
+/*
+ * Before there is a struct replica_meta.
+ */
+
+static int read_block(struct block_device *bdev, u64 block, void *buffer)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct bio_vec vec;
+	struct bio bio;
+	int r;
+
+	if (!page)
+		return -ENOMEM;
+	bio_init(&bio, bdev, &vec, 1, REQ_OP_READ | REQ_SYNC);
+	bio.bi_iter.bi_sector = block * BLOCK_SECTORS;
+	__bio_add_page(&bio, page, DM_REPLICA_BLOCK_SIZE, 0);
+	r = submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	if (!r)
+		memcpy(buffer, page_address(page), DM_REPLICA_BLOCK_SIZE);
+	__free_page(page);
+	return r;
+}
+
+int replica_meta_peek(struct block_device *bdev, struct dm_replica_superblock *sb)
+{
+	struct dm_replica_superblock *second;
+	enum replica_verdict verdict;
+	int r, which;
+
+	second = kmalloc(sizeof(*second), GFP_KERNEL);
+	if (!second)
+		return -ENOMEM;
+	/* One copy that cannot be read is as good as a damaged one. */
+	r = read_block(bdev, DM_REPLICA_SB_BLOCK_0, sb);
+	if (r)
+		memset(sb, 0xff, sizeof(*sb));
+	if (read_block(bdev, DM_REPLICA_SB_BLOCK_1, second)) {
+		if (r)
+			goto out;
+		memset(second, 0xff, sizeof(*second));
+	}
+	which = replica_sb_choose(sb, second, &verdict);
+	if (which == 1)
+		memcpy(sb, second, sizeof(*sb));
+	r = verdict;
+out:
+	kfree(second);
+	return r;
+}
+
+char *replica_verdict_sentence(enum replica_verdict verdict)
+{
+	switch (verdict) {
+	case REPLICA_BLOCK_FOREIGN:
+		return "meta device holds something else; zero its first 128 KiB to use it";
+	case REPLICA_BLOCK_DAMAGED:
+		return "both superblocks of the meta device are damaged";
+	case REPLICA_BLOCK_VERSION:
+		return "meta device has a format of a newer version";
+	case REPLICA_BLOCK_FEATURE:
+		return "meta device has a feature that this version does not know";
+	default:
+		return "superblock of the meta device has values that cannot be";
+	}
+}
+
+/*
+ * Images.
+ */
+
+static void free_blocks(struct replica_meta *meta)
+{
+	unsigned int i;
+
+	for (i = 0; i < meta->nr_blocks; i++)
+		if (meta->blocks[i])
+			__free_page(meta->blocks[i]);
+	kvfree(meta->blocks);
+	kvfree(meta->urgent);
+	kvfree(meta->stale);
+}
+
+int replica_meta_set_geometry(struct replica_meta *meta, const struct replica_geometry *geometry)
+{
+	unsigned int i, nr = geometry->intent_blocks + geometry->bitmap_blocks;
+	struct page **blocks = kvcalloc(nr, sizeof(*blocks), GFP_KERNEL);
+	unsigned long *urgent = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	unsigned long *stale = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+
+	if (!blocks || !urgent || !stale)
+		goto no_memory;
+	for (i = meta->nr_blocks; i < nr; i++) {
+		blocks[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!blocks[i])
+			goto no_memory;
+	}
+	for (i = 0; i < meta->nr_blocks; i++)
+		swap(blocks[i], meta->blocks[i]);
+	kvfree(meta->blocks);
+	kvfree(meta->urgent);
+	kvfree(meta->stale);
+	meta->blocks = blocks;
+	meta->urgent = urgent;
+	meta->stale = stale;
+	meta->nr_blocks = nr;
+	meta->geometry = *geometry;
+	return 0;
+
+no_memory:
+	for (i = meta->nr_blocks; blocks && i < nr && blocks[i]; i++)
+		__free_page(blocks[i]);
+	kvfree(blocks);
+	kvfree(urgent);
+	kvfree(stale);
+	return -ENOMEM;
+}
+
+/* Block of the device that an image stands for. */
+static u64 place_of(struct replica_meta *meta, unsigned int block)
+{
+	const struct replica_geometry *geometry = &meta->geometry;
+
+	return block < geometry->intent_blocks ? geometry->intent_start + block :
+	       geometry->bitmap_start + (block - geometry->intent_blocks);
+}
+
+static u32 kind_of(struct replica_meta *meta, unsigned int block)
+{
+	return block < meta->geometry.intent_blocks ? DM_REPLICA_LOG_INTENTS :
+						      DM_REPLICA_LOG_BITMAP;
+}
+
+static struct dm_replica_log_sector *unit_of(struct replica_meta *meta, unsigned int block,
+					     unsigned int unit)
+{
+	struct dm_replica_log_sector *sectors = page_address(meta->blocks[block]);
+
+	return &sectors[unit];
+}
+
+struct dm_replica_log_sector *replica_meta_intent_sector(struct replica_meta *meta, u32 slot,
+							 unsigned int *block)
+{
+	u32 unit = slot / DM_REPLICA_INTENTS_PER_SECTOR;
+
+	*block = unit / UNITS;
+	return unit_of(meta, *block, unit % UNITS);
+}
+
+struct dm_replica_log_sector *replica_meta_bitmap_sector(struct replica_meta *meta, u64 region,
+							 unsigned int *block)
+{
+	u32 unit = (u32)region / DM_REPLICA_BITS_PER_SECTOR;
+
+	*block = meta->geometry.intent_blocks + unit / UNITS;
+	return unit_of(meta, *block, unit % UNITS);
+}
+
+bool replica_meta_sector_good(struct replica_meta *meta, unsigned int block, unsigned int unit)
+{
+	return replica_log_sector_good(unit_of(meta, block, unit), kind_of(meta, block),
+				       meta->sb->uuid, place_of(meta, block) * UNITS + unit);
+}
+
+static void seal_block(struct replica_meta *meta, unsigned int block)
+{
+	unsigned int unit;
+
+	for (unit = 0; unit < UNITS; unit++)
+		replica_log_sector_seal(unit_of(meta, block, unit), kind_of(meta, block),
+					meta->sb->uuid, place_of(meta, block) * UNITS + unit,
+					meta->seq);
+}
+
+/*
+ * The log.
+ */
+
+int replica_meta_read_log(struct replica_meta *meta)
+{
+	struct blk_plug plug;
+	unsigned int i;
+	int r = begin_requests(meta);
+
+	if (r)
+		return r;
+	blk_start_plug(&plug);
+	for (i = 0; i < meta->nr_blocks; i++)
+		add_request(meta, meta->bdev, meta->blocks[i],
+			    place_of(meta, i) * BLOCK_SECTORS, REQ_OP_READ | REQ_META);
+	blk_finish_plug(&plug);
+	return end_requests(meta);
+}
+
+int replica_meta_write_log(struct replica_meta *meta, bool all)
+{
+	struct blk_plug plug;
+	unsigned int i;
+	int r;
+
+	if (all)
+		bitmap_or(meta->urgent, meta->urgent, meta->stale, meta->nr_blocks);
+	if (bitmap_empty(meta->urgent, meta->nr_blocks))
+		return 0;
+	r = begin_requests(meta);
+	if (r)
+		return r;
+	meta->seq++;
+	blk_start_plug(&plug);
+	for_each_set_bit(i, meta->urgent, meta->nr_blocks) {
+		seal_block(meta, i);
+		add_request(meta, meta->bdev, meta->blocks[i], place_of(meta, i) * BLOCK_SECTORS,
+			    REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
+	}
+	blk_finish_plug(&plug);
+	r = end_requests(meta);
+	if (r)
+		return r;
+	bitmap_andnot(meta->stale, meta->stale, meta->urgent, meta->nr_blocks);
+	bitmap_zero(meta->urgent, meta->nr_blocks);
+	return 0;
+}
+
+/*
+ * Superblock and label.
+ */
+
+int replica_meta_write_sb(struct replica_meta *meta)
+{
+	struct dm_replica_superblock *sb = meta->sb;
+	blk_opf_t opf = REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA;
+	int r;
+
+	/* The page may still be under way to a device that hangs. */
+	if (replica_meta_busy(meta))
+		return -EBUSY;
+	sb->seq = cpu_to_le64(le64_to_cpu(sb->seq) + 1);
+	sb->written_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
+	replica_sb_seal(sb);
+	memcpy(page_address(meta->sb_page), sb, sizeof(*sb));
+	r = one_request(meta, meta->bdev, meta->sb_page, DM_REPLICA_SB_BLOCK_0, opf);
+	return r ?: one_request(meta, meta->bdev, meta->sb_page, DM_REPLICA_SB_BLOCK_1, opf);
+}
+
+static u64 label_block(struct replica_meta *meta, struct block_device *leg)
+{
+	return div_u64(replica_label_sector(bdev_nr_sectors(leg), meta->geometry.sectors),
+		       BLOCK_SECTORS);
+}
+
+int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg,
+			    struct dm_replica_label *label)
+{
+	u64 block = label_block(meta, leg);
+	int r;
+
+	memset(label, 0xff, sizeof(*label));
+	if (!block)
+		return 0;
+	r = one_request(meta, leg, meta->spare_page, block, REQ_OP_READ | REQ_META | REQ_SYNC);
+	if (!r)
+		memcpy(label, page_address(meta->spare_page), sizeof(*label));
+	return r;
+}
+
+int replica_meta_write_label(struct replica_meta *meta)
+{
+	struct block_device *leg = meta->replica->replica_bdev;
+	struct dm_replica_label *label = page_address(meta->spare_page);
+	struct dm_replica_superblock *sb = meta->sb;
+
+	if (replica_meta_busy(meta))
+		return -EBUSY;
+	memset(label, 0, sizeof(*label));
+	memcpy(label->uuid, sb->uuid, sizeof(label->uuid));
+	label->sectors = sb->sectors;
+	label->activation = sb->activation;
+	label->generation = sb->generation;
+	label->written_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
+	replica_label_seal(label);
+	return one_request(meta, leg, meta->spare_page, label_block(meta, leg),
+			   REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
+}
+
+/*
+ * Making.
+ */
+
+static void destroy(struct replica_meta *meta)
+{
+	free_blocks(meta);
+	if (meta->sb_page)
+		__free_page(meta->sb_page);
+	if (meta->spare_page)
+		__free_page(meta->spare_page);
+	bioset_exit(&meta->bios);
+	kfree(meta->sb);
+	kfree(meta);
+}
+
+struct replica_meta *replica_meta_create(struct replica *replica, struct block_device *bdev,
+					 const struct dm_replica_superblock *sb)
+{
+	struct replica_meta *meta = kzalloc(sizeof(*meta), GFP_KERNEL);
+	struct replica_geometry geometry;
+
+	if (!meta)
+		return NULL;
+	meta->replica = replica;
+	meta->bdev = bdev;
+	meta->dev = bdev->bd_dev;
+	init_completion(&meta->done);
+	complete_all(&meta->done);
+	if (bioset_init(&meta->bios, BIOS_RESERVED, 0, BIOSET_NEED_BVECS)) {
+		kfree(meta);
+		return NULL;
+	}
+	meta->sb = kmemdup(sb, sizeof(*sb), GFP_KERNEL);
+	meta->sb_page = alloc_page(GFP_KERNEL);
+	meta->spare_page = alloc_page(GFP_KERNEL);
+	replica_geometry_read(&geometry, sb);
+	if (!meta->sb || !meta->sb_page || !meta->spare_page ||
+	    replica_meta_set_geometry(meta, &geometry)) {
+		destroy(meta);
+		return NULL;
+	}
+	return meta;
+}
+
+void replica_meta_destroy(struct replica_meta *meta)
+{
+	if (meta)
+		destroy(meta);
+}
