@@ -348,22 +348,15 @@ int replica_meta_write_sb(struct replica_meta *meta)
 	return r ?: one_request(meta, meta->bdev, meta->sb_page, DM_REPLICA_SB_BLOCK_1, opf);
 }
 
-static u64 label_block(struct replica_meta *meta, struct block_device *leg)
-{
-	return div_u64(replica_label_sector(bdev_nr_sectors(leg), meta->geometry.sectors),
-		       BLOCK_SECTORS);
-}
-
-int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg,
+int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg, u64 sector,
 			    struct dm_replica_label *label)
 {
-	u64 block = label_block(meta, leg);
 	int r;
 
-	memset(label, 0xff, sizeof(*label));
-	if (!block)
-		return 0;
-	r = one_request(meta, leg, meta->spare_page, block, REQ_OP_READ | REQ_META | REQ_SYNC);
+	if (!sector || sector + BLOCK_SECTORS > bdev_nr_sectors(leg))
+		return -ENOSPC;
+	r = one_request(meta, leg, meta->spare_page, div_u64(sector, BLOCK_SECTORS),
+			REQ_OP_READ | REQ_META | REQ_SYNC);
 	if (!r)
 		memcpy(label, page_address(meta->spare_page), sizeof(*label));
 	return r;
@@ -375,6 +368,10 @@ int replica_meta_write_label(struct replica_meta *meta)
 	struct dm_replica_label *label = page_address(meta->spare_page);
 	struct dm_replica_superblock *sb = meta->sb;
 
+	/* Never inside what is mirrored. */
+	if (WARN_ON_ONCE(meta->label_sector < meta->geometry.sectors) ||
+	    meta->label_sector + BLOCK_SECTORS > bdev_nr_sectors(leg))
+		return -ENOSPC;
 	if (replica_meta_busy(meta))
 		return -EBUSY;
 	memset(label, 0, sizeof(*label));
@@ -384,7 +381,7 @@ int replica_meta_write_label(struct replica_meta *meta)
 	label->generation = sb->generation;
 	label->written_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
 	replica_label_seal(label);
-	return one_request(meta, leg, meta->spare_page, label_block(meta, leg),
+	return one_request(meta, leg, meta->spare_page, div_u64(meta->label_sector, BLOCK_SECTORS),
 			   REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
 }
 

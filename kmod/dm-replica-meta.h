@@ -29,7 +29,7 @@
  * @urgent: blocks that somebody waits for
  * @stale: blocks that differ from the device and may stay so for a while
  * @seq: of the next log sector
- * @has_label: the replica has one
+ * @label_sector: where the replica has its label, 0: nowhere
  * @pending: requests under way, and one for the submitter
  * @error: of the first that failed
  * @done: none is under way
@@ -46,7 +46,7 @@ struct replica_meta {
 	unsigned long *urgent;
 	unsigned long *stale;
 	u64 seq;
-	bool has_label;
+	u64 label_sector;
 	struct bio_set bios;
 	atomic_t pending;
 	atomic_t error;
@@ -83,9 +83,10 @@ int replica_meta_read_log(struct replica_meta *meta);
 int replica_meta_write_log(struct replica_meta *meta, bool all);
 /* Write both copies of the superblock, durably, one after the other. */
 int replica_meta_write_sb(struct replica_meta *meta);
-/* Read or write the label at the tail of the replica. */
-int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg,
+/* Read what stands at a place for a label, of either leg; -ENOSPC behind its end. */
+int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg, u64 sector,
 			    struct dm_replica_label *label);
+/* Write the label where it belongs, durably. */
 int replica_meta_write_label(struct replica_meta *meta);
 
 /* The log sector of an intent or of a region's bit, in the image. */

@@ -52,7 +52,8 @@
  *	Each activation of the association draws a random number, its generation.
  *	The superblock remembers this and the ones before.  When the replica has
  *	room behind the mirrored sectors its last whole 4096 byte block is the
- *	label: it repeats the uuid and the generation on that side.  At activation
+ *	label when the log is made: it repeats the uuid and the generation on that
+ *	side, and stays there when the device grows.  At activation
  *	the label tells a replica that has missed something (its generation is in
  *	the history), a meta device that is a copy from earlier (the label's
  *	activation is later than its own), and legs that were swapped (the
@@ -176,6 +177,7 @@ struct dm_replica_sb_job {
  * @origin_path: how the tool opens the origin; empty when it was not the tool
  *	that made the log
  * @replica_path: likewise
+ * @label_sector: of the replica, where the label begins; 0 when there is none
  */
 struct dm_replica_superblock {
 	__le32 crc;
@@ -210,7 +212,8 @@ struct dm_replica_superblock {
 	__le64 written_ms;
 	__u8 origin_path[256];
 	__u8 replica_path[256];
-	__u8 reserved[3104];
+	__le64 label_sector;
+	__u8 reserved[3096];
 };
 
 /**
