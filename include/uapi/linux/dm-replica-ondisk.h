@@ -241,7 +241,7 @@ struct dm_replica_log_header {
 
 /* The log has at most so many regions, and so many intents. */
 #define DM_REPLICA_REGIONS_MAX		16777216U
-#define DM_REPLICA_ACTIVITY_MIN		64U
+#define DM_REPLICA_ACTIVITY_MIN		512U
 #define DM_REPLICA_ACTIVITY_MAX		65536U
 
 struct dm_replica_log_sector {

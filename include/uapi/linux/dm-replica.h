@@ -146,6 +146,9 @@ enum dm_replica_attr {
 	DM_REPLICA_A_OLD_COPY_STATE,	/* u16, enum dm_replica_copy_state */
 	DM_REPLICA_A_SECTOR,		/* u64, 512 byte sectors from the start */
 	DM_REPLICA_A_ERRNO,		/* u32, positive errno */
+	DM_REPLICA_A_META_FAILED,	/* (R) u8, with A_META: 1 while it cannot be written */
+	DM_REPLICA_A_ACTIVE_REGIONS,	/* (R) u64, with A_META: durably dirty in the log */
+	DM_REPLICA_A_EXPOSED_BYTES,	/* (R) u64, what a crash now costs to copy at most */
 
 	__DM_REPLICA_A_LAST
 };
@@ -163,6 +166,7 @@ enum dm_replica_setting_attr {
 	DM_REPLICA_S_RECOVERY,		/* u8, enum dm_replica_recovery */
 	DM_REPLICA_S_RESYNC_RATE,	/* u32, MiB/s, 0: auto, at most DM_REPLICA_RATE_MAX */
 	DM_REPLICA_S_REPLICA_TIMEOUT,	/* u32, ms, 0: wait for ever */
+	DM_REPLICA_S_ON_META_ERROR,	/* u8, enum dm_replica_on_meta_error */
 
 	__DM_REPLICA_S_LAST
 };
@@ -183,6 +187,12 @@ enum dm_replica_payload {
 enum dm_replica_on_error {
 	DM_REPLICA_ON_ERROR_TRACK = 1,	/* the origin goes on, regions are tracked */
 	DM_REPLICA_ON_ERROR_STOP,	/* origin writes are held (FailedCopyStopsHostIO) */
+};
+
+/* What happens when the meta device cannot be written. */
+enum dm_replica_on_meta_error {
+	DM_REPLICA_ON_META_CONTINUE = 1,	/* go on; after a crash everything is copied */
+	DM_REPLICA_ON_META_STOP,		/* writes are held until it works again */
 };
 
 /* CIM_ReplicationSettingData.CopyRecoveryMode */
@@ -218,6 +228,9 @@ enum dm_replica_counter_attr {
 	DM_REPLICA_C_EVENTS_DROPPED,	/* events lost for want of room */
 	DM_REPLICA_C_INFLIGHT,		/* writes under way now */
 	DM_REPLICA_C_DETACHED,		/* given-up replica requests still out */
+	DM_REPLICA_C_LOG_WAITS,		/* writes that waited for the log on the meta device */
+	DM_REPLICA_C_META_WRITES,	/* requests to the meta device */
+	DM_REPLICA_C_META_BYTES,	/* bytes of them */
 
 	__DM_REPLICA_C_LAST
 };
@@ -320,6 +333,8 @@ enum dm_replica_event_type {
 	DM_REPLICA_EVENT_REPLICA_ERROR,
 	DM_REPLICA_EVENT_ORIGIN_ERROR,
 	DM_REPLICA_EVENT_READ_FAILOVER,	/* the replica served a read that the origin failed */
+	DM_REPLICA_EVENT_META_ERROR,	/* the log cannot be written: see on_meta_error */
+	DM_REPLICA_EVENT_META_BACK,	/* it can again */
 };
 
 #endif /* _UAPI_LINUX_DM_REPLICA_H */
