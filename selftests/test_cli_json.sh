@@ -179,7 +179,8 @@ complete()
 {
 	local command
 	for command in $(replicactl --json help |
-		jq -r '.MakeCommands[], .LookCommands[], .WorkCommands[], .HelpCommands[] | .Command'); do
+		jq -r '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
+			.HelpCommands[] | .Command'); do
 		grep -qx "$command" "$dev_dir/commands" || fail "$command was not checked"
 	done
 }

@@ -209,8 +209,9 @@ const struct command cmd_activate = {
 	.complete = { COMPLETE_LOG },
 	.help = "Bring a replica back from its meta device",
 	.details =
-		"Makes /dev/mapper/NAME again, from what the meta device says; only what may differ is\n"
-		"copied. DEVICE is the meta device; a NAME is looked for on all block devices.\n"
+		"Makes /dev/mapper/NAME again, from what the meta device says; only what may\n"
+		"differ is copied. DEVICE is the meta device; a NAME is looked for on all block\n"
+		"devices.\n"
 		"A replica that was deactivated and still has its mapped device is started again.",
 	.options = activate_table,
 	.nr_options = ARRAY_SIZE(activate_table),
@@ -298,9 +299,10 @@ const struct command cmd_deactivate = {
 	.complete = { COMPLETE_NAME },
 	.help = "Take a replica down until 'activate' brings it back",
 	.details =
-		"Removes the mapped device, which may not be in use; what may differ is kept on the\n"
-		"meta device. A replica without one keeps its mapped device: it becomes Inactive,\n"
-		"writes go on to the origin alone, and the regions they change are remembered.",
+		"Removes the mapped device, which may not be in use; what may differ is kept on\n"
+		"the meta device. A replica without one keeps its mapped device: it becomes\n"
+		"Inactive, writes go on to the origin alone, and the regions they change are\n"
+		"remembered.",
 	.options = deactivate_table,
 	.nr_options = ARRAY_SIZE(deactivate_table),
 	.options_size = sizeof(struct deactivate_options),

@@ -35,7 +35,7 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
-	       "Keep the log of what may differ there, so that it outlives crashes"),
+	       "Keep a log of what may differ there, for 'activate'"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
 	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default)"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
@@ -243,9 +243,9 @@ const struct command cmd_create = {
 		"Makes the new device /dev/mapper/NAME, to be used in place of SOURCE from then\n"
 		"on: it reads from SOURCE and writes to both. Neither may be in use. All data on\n"
 		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
-		"without --force. With --meta, what may differ is kept on a small device of its own\n"
-		"('check' tells how small), from which 'activate' brings the replica back after a\n"
-		"crash or reboot without copying everything. The initial copy runs in the kernel\n"
+		"without --force. With --meta, what may differ is kept on a small device of its\n"
+		"own ('check' tells how small), from which 'activate' brings the replica back after\n"
+		"a crash or reboot without copying everything. The initial copy runs in the kernel\n"
 		"after the command has returned (return value 4096), unless --wait-for is given.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
@@ -268,7 +268,7 @@ static const struct option check_table[] = {
 	OPTION(struct check_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
 	       "Check this meta device too"),
 	OPTION(struct check_options, settings, "settings", "KEY=VALUE,...", read_text,
-	       COMPLETE_SETTING, "Settings as of 'create'; some need a larger meta device"),
+	       COMPLETE_SETTING, "Settings as of 'create'"),
 	OPTION_FLAG(struct check_options, force, "force",
 		    "Check as for 'create --force'"),
 };

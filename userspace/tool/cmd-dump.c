@@ -225,6 +225,6 @@ const struct command cmd_dump = {
 	.complete = { COMPLETE_DEVICE },
 	.help = "Show all that a meta device says",
 	.details =
-		"DEVICE may be a file that holds the image of one. Changes nothing; of an active replica\n"
-		"it shows what would be known after a crash now.",
+		"DEVICE may be a file that holds the image of one. Changes nothing; of an active\n"
+		"replica it shows what would be known after a crash now.",
 };

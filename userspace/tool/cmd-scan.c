@@ -67,6 +67,6 @@ const struct command cmd_scan = {
 	.complete = { COMPLETE_DEVICE },
 	.help = "List meta devices, active or not",
 	.details =
-		"Looks at all block devices, or at those given. What may differ (DIRTY) of an active\n"
-		"one is as last written; 'status' knows better.",
+		"Looks at all block devices, or at those given. What may differ (DIRTY) of an\n"
+		"active one is as last written; 'status' knows better.",
 };
