@@ -213,9 +213,9 @@ static int rewrite(struct replica_intents *intents)
 }
 
 /* The device says already what the log in memory does, and has no intents. */
-static bool is_as_it_was(struct replica_intents *intents, bool fresh, u16 flags)
+static bool is_as_it_was(struct replica_intents *intents, bool made, u16 flags)
 {
-	return !fresh && flags & DM_REPLICA_SB_CLEAN &&
+	return !made && flags & DM_REPLICA_SB_CLEAN &&
 	       !replica_log_dirty_regions(intents->replica->log);
 }
 
@@ -308,14 +308,14 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 }
 
 /* Return: NULL, or why the legs and the log do not belong together. */
-static const char *check_labels(struct replica_intents *intents, bool fresh)
+static const char *check_labels(struct replica_intents *intents, bool first)
 {
 	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_KERNEL);
 	const char *why = NULL;
 
 	if (!label)
 		return "not enough memory";
-	if (fresh)
+	if (first)
 		find_label_place(intents, label);
 	else
 		why = judge_label(intents, label);
@@ -456,11 +456,11 @@ static int allocate(struct replica_intents *intents)
 	return 0;
 }
 
-static void restore(struct replica *replica, const struct dm_replica_superblock *sb, bool fresh)
+static void restore(struct replica *replica, const struct dm_replica_superblock *sb, bool first)
 {
 	/* Whatever the table line says about equal legs: there is a log now. */
 	replica->restored = le16_to_cpu(sb->state);
-	if (!fresh && replica->restored == DM_REPLICA_STATE_INITIALIZED)
+	if (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED)
 		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
 	replica->next_job_id = max(le32_to_cpu(sb->next_job_id), replica->next_job_id);
 	if (le64_to_cpu(sb->established_ms))
@@ -474,16 +474,21 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 				    le64_to_cpu(sb->job.elapsed_ms));
 }
 
-/* The superblock is good or was just made; the log in memory is clean. */
-static int take_into_use(struct replica_intents *intents, bool fresh,
+/*
+ * The superblock is good, or @made just now; the log in memory is clean.  The tool
+ * makes superblocks too, with the log that belongs to them, and leaves the first
+ * activation to us.
+ */
+static int take_into_use(struct replica_intents *intents, bool made,
 			 const struct replica_params *params, const char **error)
 {
 	struct replica *replica = intents->replica;
 	u16 flags = le16_to_cpu(intents->meta->sb->flags);
+	bool first = !intents->meta->sb->activation;
 	const char *why;
 	int r = 0;
 
-	if (!fresh) {
+	if (!made) {
 		r = replica_meta_read_log(intents->meta);
 		if (r) {
 			*error = "meta device cannot be read";
@@ -493,7 +498,7 @@ static int take_into_use(struct replica_intents *intents, bool fresh,
 	} else if (!params->sync_skip) {
 		replica_log_mark_all(replica->log);
 	}
-	why = check_labels(intents, fresh);
+	why = check_labels(intents, first);
 	if (why && !params->stale_accept) {
 		*error = why;
 		return -ESTALE;
@@ -506,10 +511,10 @@ static int take_into_use(struct replica_intents *intents, bool fresh,
 		memset(intents->meta->sb->history, 0, sizeof(intents->meta->sb->history));
 		intents->meta->sb->generation = 0;
 	}
-	if (!is_as_it_was(intents, fresh, flags))
+	if (!is_as_it_was(intents, made, flags))
 		r = rewrite(intents);
 	if (!r) {
-		restore(replica, intents->meta->sb, fresh);
+		restore(replica, intents->meta->sb, first);
 		r = begin_activation(intents);
 	}
 	if (r)
@@ -517,6 +522,7 @@ static int take_into_use(struct replica_intents *intents, bool fresh,
 	return r;
 }
 
+/* Return: 1 when there was none and @sb was made, 0 when there is one, or an errno. */
 static int find_superblock(struct replica *replica, struct block_device *bdev,
 			   const struct replica_params *params,
 			   struct dm_replica_superblock *sb, const char **error)
@@ -540,8 +546,7 @@ static int find_superblock(struct replica *replica, struct block_device *bdev,
 		*error = "meta device holds a log of another size";
 		return -EINVAL;
 	}
-	/* The tool makes superblocks too, and leaves the start to us. */
-	return le64_to_cpu(sb->activation) == 0;
+	return 0;
 }
 
 static int open_with(struct replica *replica, struct block_device *bdev,
@@ -549,11 +554,11 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 		     const char **error)
 {
 	struct replica_intents *intents;
-	int fresh = find_superblock(replica, bdev, params, sb, error);
+	int made = find_superblock(replica, bdev, params, sb, error);
 	int r;
 
-	if (fresh < 0)
-		return fresh;
+	if (made < 0)
+		return made;
 	*error = "not enough memory for the log";
 	intents = make_intents(replica);
 	if (!intents)
@@ -566,7 +571,7 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 	/* Greater than any that was used before. */
 	intents->meta->label_sector = le64_to_cpu(sb->label_sector);
 	intents->meta->seq = (le64_to_cpu(sb->activation) + 1) << 32;
-	r = allocate(intents) ?: take_into_use(intents, fresh, params, error);
+	r = allocate(intents) ?: take_into_use(intents, made, params, error);
 	if (r)
 		return r;
 	intents->stopped = false;
@@ -640,7 +645,7 @@ void replica_intents_resume(struct replica *replica, struct block_device *bdev)
 bool replica_intents_busy(struct replica *replica)
 {
 	return replica->intents && replica->intents->meta &&
-	       replica_meta_busy(replica->intents->meta);
+	       replica_meta_any_busy(replica->intents->meta);
 }
 
 void replica_intents_destroy(struct replica *replica)

@@ -65,6 +65,11 @@
 #define _LINUX_DM_REPLICA_ONDISK_H
 
 #include <linux/types.h>
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#else
+#include <assert.h>
+#endif
 
 /* Bytes of a block, and of a log sector. */
 #define DM_REPLICA_BLOCK_SIZE		4096
@@ -279,19 +284,11 @@ struct dm_replica_label {
 	__u8 reserved2[4032];
 };
 
-#ifdef __cplusplus
-#define DM_REPLICA_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
-#else
-#define DM_REPLICA_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
-#endif
-
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_sb_settings, 64);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_sb_job, 64);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_superblock, DM_REPLICA_BLOCK_SIZE);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_log_header, 32);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_log_sector, DM_REPLICA_LOG_SECTOR_SIZE);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_label, DM_REPLICA_BLOCK_SIZE);
-
-#undef DM_REPLICA_ASSERT_SIZE
+static_assert(sizeof(struct dm_replica_sb_settings) == 64, "settings");
+static_assert(sizeof(struct dm_replica_sb_job) == 64, "job");
+static_assert(sizeof(struct dm_replica_superblock) == DM_REPLICA_BLOCK_SIZE, "superblock");
+static_assert(sizeof(struct dm_replica_log_header) == 32, "log header");
+static_assert(sizeof(struct dm_replica_log_sector) == DM_REPLICA_LOG_SECTOR_SIZE, "log sector");
+static_assert(sizeof(struct dm_replica_label) == DM_REPLICA_BLOCK_SIZE, "label");
 
 #endif /* _LINUX_DM_REPLICA_ONDISK_H */
