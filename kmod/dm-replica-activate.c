@@ -56,7 +56,9 @@ static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 	u16 flags;
 
 	spin_lock_irq(&replica->lock);
-	sb->state = cpu_to_le16(replica->state);
+	/* Until the first resume the state is the one that was found. */
+	sb->state = cpu_to_le16(replica->state == DM_REPLICA_STATE_INITIALIZED &&
+				replica->restored ? replica->restored : replica->state);
 	sb->mode = cpu_to_le16(replica->mode);
 	sb->established_ms = cpu_to_le64(replica->when_established_ms);
 	sb->synced_ms = cpu_to_le64(replica->when_synced_ms);
@@ -215,7 +217,10 @@ static int rewrite(struct replica_intents *intents)
 /* The device says already what the log in memory does, and has no intents. */
 static bool is_as_it_was(struct replica_intents *intents, bool made, u16 flags)
 {
-	return !made && flags & DM_REPLICA_SB_CLEAN &&
+	u64 before = replica_log_dirty_regions(intents->replica->log);
+
+	/* An intent under CLEAN means nothing, and must not be sealed again as if it did. */
+	return !made && flags & DM_REPLICA_SB_CLEAN && !before && read_intents(intents) &&
 	       !replica_log_dirty_regions(intents->replica->log);
 }
 
@@ -286,6 +291,7 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 				    intents->meta->label_sector, label);
 	if (r && r != -ENOSPC) {
 		DMWARN("%s: the label of the replica cannot be read now", replica->name);
+		intents->label_unread = true;
 		return NULL;
 	}
 	/* A crash before the first label was written: nothing else was, either. */
@@ -343,6 +349,9 @@ static void next_generation(struct replica_intents *intents)
 {
 	struct dm_replica_superblock *sb = intents->meta->sb;
 
+	/* Nor has one that could not even read it: this is the same activation still. */
+	if (intents->label_unread && le16_to_cpu(sb->flags) & DM_REPLICA_SB_PENDING)
+		return;
 	if (!intents->label_behind) {
 		memmove(&sb->history[1], &sb->history[0],
 			sizeof(sb->history) - sizeof(sb->history[0]));
@@ -362,9 +371,10 @@ void replica_intents_disown(struct replica_intents *intents)
 {
 	intents->label_behind = false;
 	next_generation(intents);
-	if (intents->meta->label_sector && replica_meta_write_label(intents->meta))
-		DMWARN("%s: the label of the replica cannot be written now",
-		       intents->replica->name);
+	if (!intents->meta->label_sector || !replica_meta_write_label(intents->meta))
+		return;
+	DMWARN("%s: the label of the replica cannot be written now", intents->replica->name);
+	intents->label_pending = true;
 }
 
 static int begin_activation(struct replica_intents *intents)
@@ -379,18 +389,43 @@ static int begin_activation(struct replica_intents *intents)
 	r = replica_intents_write_sb(intents, 0);
 	if (r)
 		return r;
+	if (intents->label_unread)
+		return 0;
 	r = replica_intents_write_label(intents);
-	if (r)
-		return r;
-	if (intents->label_pending)
+	if (!r && intents->label_pending)
 		DMWARN("%s: the label of the replica cannot be written now", replica->name);
-	return 0;
+	return r;
+}
+
+/*
+ * The replica is back, and it is looked at before it gets a label of ours.
+ * Return: false when it is not to be written to.
+ */
+static bool judge_late(struct replica_intents *intents)
+{
+	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_NOIO);
+	struct replica *replica = intents->replica;
+	const char *why;
+
+	if (!label)
+		return false;
+	intents->label_unread = false;
+	why = judge_label(intents, label);
+	kfree(label);
+	if (why) {
+		DMERR("%s: %s", replica->name, why);
+		intents->label_unread = true;
+		replica_state_replica_failed(replica, 0, -ESTALE, why);
+	}
+	return !intents->label_unread;
 }
 
 int replica_intents_write_label(struct replica_intents *intents)
 {
+	if (!intents->label_pending || (intents->label_unread && !judge_late(intents)))
+		return 0;
 	/* A replica that fails gets its label when it is back. */
-	if (!intents->label_pending || replica_meta_write_label(intents->meta))
+	if (replica_meta_write_label(intents->meta))
 		return 0;
 	intents->label_pending = false;
 	return replica_intents_write_sb(intents, 0);
@@ -432,6 +467,7 @@ static struct replica_intents *make_intents(struct replica *replica)
 	if (!intents)
 		return NULL;
 	intents->replica = replica;
+	intents->wq = replica->log_wq;
 	mutex_init(&intents->mutex);
 	INIT_DELAYED_WORK(&intents->work, replica_intents_work);
 	bio_list_init(&intents->waiting);
@@ -448,9 +484,8 @@ static int allocate(struct replica_intents *intents)
 	intents->victims = kvmalloc_array(intents->activity, sizeof(u32), GFP_KERNEL);
 	intents->slotted = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
 	intents->on_disk = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
-	intents->wq = alloc_workqueue("dm-replica-log", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!intents->slots || !intents->victims || !intents->slotted || !intents->on_disk ||
-	    !intents->wq || replica_log_make_durable(log))
+	    replica_log_make_durable(log))
 		return -ENOMEM;
 	memset(intents->slots, 0xff, intents->activity * sizeof(u32));
 	return 0;
@@ -460,14 +495,16 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 {
 	/* Whatever the table line says about equal legs: there is a log now. */
 	replica->restored = le16_to_cpu(sb->state);
-	if (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED)
+	if (replica->restored > DM_REPLICA_STATE_ABORTED ||
+	    (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED))
 		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
 	replica->next_job_id = max(le32_to_cpu(sb->next_job_id), replica->next_job_id);
 	if (le64_to_cpu(sb->established_ms))
 		replica->when_established_ms = le64_to_cpu(sb->established_ms);
 	replica->when_synced_ms = le64_to_cpu(sb->synced_ms);
 	replica->when_suspended_ms = le64_to_cpu(sb->suspended_ms);
-	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_JOB)
+	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_JOB && le32_to_cpu(sb->job.id) &&
+	    le16_to_cpu(sb->job.type) <= DM_REPLICA_JOB_RESYNC)
 		replica_job_restore(replica, le32_to_cpu(sb->job.id), le16_to_cpu(sb->job.type),
 				    le64_to_cpu(sb->job.started_ms),
 				    le64_to_cpu(sb->job.bytes_done),
@@ -528,6 +565,7 @@ static int find_superblock(struct replica *replica, struct block_device *bdev,
 			   struct dm_replica_superblock *sb, const char **error)
 {
 	int verdict = replica_meta_peek(bdev, sb);
+	struct replica_geometry geometry;
 
 	if (verdict < 0) {
 		*error = "meta device cannot be read";
@@ -541,12 +579,25 @@ static int find_superblock(struct replica *replica, struct block_device *bdev,
 		*error = replica_verdict_sentence(verdict);
 		return -EINVAL;
 	}
+	replica_geometry_read(&geometry, sb);
+	if (geometry.blocks * (DM_REPLICA_BLOCK_SIZE >> SECTOR_SHIFT) > bdev_nr_sectors(bdev)) {
+		*error = "meta device is smaller than its log";
+		return -EINVAL;
+	}
 	if (le64_to_cpu(sb->sectors) != replica->sectors ||
 	    le32_to_cpu(sb->region_sectors) != 1U << replica->region_shift) {
 		*error = "meta device holds a log of another size";
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* Status looks at it at any time. */
+static void publish(struct replica *replica, struct replica_intents *intents)
+{
+	spin_lock_irq(&replica->lock);
+	replica->intents = intents;
+	spin_unlock_irq(&replica->lock);
 }
 
 static int open_with(struct replica *replica, struct block_device *bdev,
@@ -563,10 +614,12 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 	intents = make_intents(replica);
 	if (!intents)
 		return -ENOMEM;
-	replica->intents = intents;
 	intents->meta = replica_meta_create(replica, bdev, sb);
-	if (!intents->meta)
+	if (!intents->meta) {
+		kfree(intents);
 		return -ENOMEM;
+	}
+	publish(replica, intents);
 	intents->activity = intents->meta->geometry.activity;
 	/* Greater than any that was used before. */
 	intents->meta->label_sector = le64_to_cpu(sb->label_sector);
@@ -654,17 +707,14 @@ void replica_intents_destroy(struct replica *replica)
 
 	if (!intents)
 		return;
-	if (intents->wq) {
-		cancel_delayed_work_sync(&intents->work);
-		destroy_workqueue(intents->wq);
-	}
+	cancel_delayed_work_sync(&intents->work);
+	publish(replica, NULL);
 	replica_meta_destroy(intents->meta);
 	kvfree(intents->slots);
 	kvfree(intents->victims);
 	kvfree(intents->slotted);
 	kvfree(intents->on_disk);
 	kfree(intents);
-	replica->intents = NULL;
 }
 
 /*
@@ -694,50 +744,76 @@ static int grow_bits(struct replica_intents *intents, struct replica_log *log, u
 	swap(on_disk, intents->on_disk);
 	kvfree(slotted);
 	kvfree(on_disk);
+	intents->nr_on_disk = bitmap_weight(intents->on_disk, log->nr_regions);
 	return 0;
+}
+
+/* What the larger log calls dirty, on the device before the superblock speaks of it. */
+static int write_grown(struct replica_intents *intents, struct replica_log *log)
+{
+	struct replica_meta *meta = intents->meta;
+	u64 region;
+
+	for (region = replica_log_next_dirty(log, 0); region < log->nr_regions;
+	     region = replica_log_next_dirty(log, region + 1))
+		replica_intents_set_bit(intents, region, true);
+	bitmap_copy(log->active, intents->on_disk, log->nr_regions);
+	bitmap_set(meta->stale, meta->geometry.intent_blocks, meta->geometry.bitmap_blocks);
+	return replica_meta_write_log(meta, true);
+}
+
+/* The device has grown over its label: another one comes before the superblock does. */
+static void move_label(struct replica_intents *intents)
+{
+	struct replica_meta *meta = intents->meta;
+
+	if (!meta->label_sector || meta->label_sector >= meta->geometry.sectors)
+		return;
+	replace_label(intents);
+	if (meta->label_sector && replica_meta_write_label(meta)) {
+		DMWARN("%s: the replica has no label from here on", intents->replica->name);
+		meta->label_sector = 0;
+	}
+}
+
+static int grow_to(struct replica_intents *intents, struct replica_log *log,
+		   const struct replica_geometry *geometry, const char **error)
+{
+	struct replica_meta *meta = intents->meta;
+	int r;
+
+	*error = "not enough memory for the larger log";
+	r = replica_meta_set_geometry(meta, geometry) ?:
+	    grow_bits(intents, log, intents->replica->log->nr_regions);
+	if (r)
+		return r;
+	meta->sb->sectors = cpu_to_le64(geometry->sectors);
+	meta->sb->bitmap_blocks = cpu_to_le32(geometry->bitmap_blocks);
+	if (intents->failed) {
+		/* All of it is written when the meta device works again. */
+		bitmap_fill(log->active, log->nr_regions);
+		return 0;
+	}
+	*error = "meta device cannot be written";
+	r = write_grown(intents, log);
+	if (r)
+		return r;
+	move_label(intents);
+	return replica_intents_write_sb(intents, intents->nr_used ? 0 : DM_REPLICA_SB_CLEAN);
 }
 
 int replica_intents_grow(struct replica *replica, struct replica_log *log, const char **error)
 {
 	struct replica_intents *intents = replica->intents;
-	struct replica_meta *meta = intents->meta;
-	u64 region, before = replica->log->nr_regions;
 	struct replica_geometry geometry;
-	int r;
+	int r = -ENOSPC;
 
 	mutex_lock(&intents->mutex);
-	*error = "not enough memory for the larger log";
-	replica_geometry_make(&geometry, log->sectors, 1U << log->region_shift,
-			      intents->activity);
-	/* Intents and the start of the bitmap stay where they are. */
-	geometry.intent_start = meta->geometry.intent_start;
-	geometry.intent_blocks = meta->geometry.intent_blocks;
-	geometry.bitmap_start = meta->geometry.bitmap_start;
-	r = replica_meta_set_geometry(meta, &geometry) ?: grow_bits(intents, log, before);
-	if (r)
-		goto out;
-
-	bitmap_copy(log->active, intents->on_disk, log->nr_regions);
-	swap(replica->log, log);
-	for (region = replica_log_next_dirty(replica->log, 0); region < replica->log->nr_regions;
-	     region = replica_log_next_dirty(replica->log, region + 1)) {
-		replica_intents_set_bit(intents, region, true);
-		set_bit(region, replica->log->active);
-	}
-	swap(replica->log, log);
-	bitmap_set(meta->stale, geometry.intent_blocks, geometry.bitmap_blocks);
-	*error = "meta device cannot be written";
-	r = replica_meta_write_log(meta, true);
-	if (r)
-		goto out;
-	meta->sb->sectors = cpu_to_le64(geometry.sectors);
-	meta->sb->bitmap_blocks = cpu_to_le32(geometry.bitmap_blocks);
-	if (meta->label_sector < geometry.sectors)
-		replace_label(intents);
-	r = replica_intents_write_sb(intents, DM_REPLICA_SB_CLEAN);
-	if (!r && meta->label_sector && replica_meta_write_label(meta))
-		DMWARN("%s: the label of the replica cannot be written now", replica->name);
-out:
+	*error = "meta device has no room for the log of a larger device";
+	if (replica_geometry_grow(&geometry, &intents->meta->geometry, log->sectors) &&
+	    geometry.blocks * (DM_REPLICA_BLOCK_SIZE >> SECTOR_SHIFT) <=
+	    bdev_nr_sectors(intents->meta->bdev))
+		r = grow_to(intents, log, &geometry, error);
 	mutex_unlock(&intents->mutex);
 	return r;
 }

@@ -23,9 +23,11 @@ static void unmake(struct replica *replica)
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
 	replica_resync_destroy(replica->resync);
+	replica_intents_destroy(replica);
 	if (replica->wq)
 		destroy_workqueue(replica->wq);
-	replica_intents_destroy(replica);
+	if (replica->log_wq)
+		destroy_workqueue(replica->log_wq);
 	replica_request_pool_exit(replica);
 	replica_payload_pool_destroy(replica->payload);
 	replica_log_destroy(replica->log);

@@ -11,14 +11,16 @@
 
 /**
  * struct replica_intents - the intents of one association
- * @wq: its own: the worker waits for the meta device
+ * @wq: replica->log_wq: the worker waits for the meta device
  * @mutex: the meta device, the slots and the bits; taken inside op_mutex
  * @waiting: writes whose regions are not active; under replica->lock
  * @waits: how many there were; likewise
  * @note: the superblock is out of date
  * @failed: the meta device could not be written
  * @stopped: the device is suspended
+ * @origin_lost: a flush of the origin failed, and its marks are not made yet
  * @label_pending: the replica has not got the label of this activation yet
+ * @label_unread: the replica could not be asked for its label yet
  * @label_behind: at activation: it still has that of the one before
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
@@ -39,9 +41,11 @@ struct replica_intents {
 	struct bio_list waiting;
 	u64 waits;
 	atomic_t note;
+	atomic_t origin_lost;
 	bool failed;
 	bool stopped;
 	bool label_pending;
+	bool label_unread;
 	bool label_behind;
 	unsigned long last_tick;
 	atomic64_t settled;

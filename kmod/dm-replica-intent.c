@@ -80,7 +80,8 @@ static bool unsettled(struct replica_intents *intents, u64 region)
 /* A write that waits for us has not been issued. */
 static bool is_issued(const struct replica_range *range)
 {
-	return range->kind == REPLICA_RANGE_WRITE &&
+	/* Nor has one that waits for the range: it asks for its regions when granted. */
+	return range->kind == REPLICA_RANGE_WRITE && !range->blockers &&
 	       !container_of(range, struct replica_io, range)->log_waits;
 }
 
@@ -124,30 +125,42 @@ static bool deactivate(struct replica_intents *intents, u64 region)
 
 	clear_bit(region, log->active);
 	/* The bucket locks order this: see the head of dm-replica-intent.h. */
-	if (!region_in_flight(replica, region) && !test_bit(region, log->dirty) &&
-	    !unsettled(intents, region))
-		return true;
+	if (!region_in_flight(replica, region) && !test_bit(region, log->dirty)) {
+		/* A copy notes what it left in a cache before it clears the mark. */
+		smp_rmb();
+		if (!unsettled(intents, region))
+			return true;
+	}
 	set_bit(region, log->active);
 	return false;
 }
 
 /*
- * Make all writes that have ended durable on both legs.  When that fails the
- * regions they were in have to be taken as dirty.
+ * Make all writes that have ended durable on both legs.  Return: 0, -ENOMEM, or
+ * another errno when the regions they were in have to be taken as dirty.
  */
-static void settle(struct replica_intents *intents)
+static int settle(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
-	s64 generation = atomic64_inc_return(&replica->flush_gen) - 1;
+	s64 generation;
 	int r = 0;
 
+	/* One that does not get our writes may hang as long as it likes. */
+	if (replica->replica_volatile &&
+	    (!READ_ONCE(replica->ship) || atomic_read(&replica->detached)))
+		return -EIO;
+	generation = atomic64_inc_return(&replica->flush_gen) - 1;
 	if (bdev_write_cache(replica->origin_bdev))
 		r = blkdev_issue_flush(replica->origin_bdev);
-	if (!r && replica->replica_volatile)
-		r = READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN ? -EIO :
-		    replica_leg_flush_wait(replica);
+	if (r) {
+		replica_intents_origin_lost(replica);
+		return r;
+	}
+	if (replica->replica_volatile)
+		r = replica_leg_flush_wait(replica);
 	if (!r)
 		replica_intents_settled(replica, generation);
+	return r;
 }
 
 static void take_as_dirty(struct replica_intents *intents, u64 region)
@@ -208,6 +221,7 @@ static bool any_unsettled(struct replica_intents *intents, const u32 *victims, u
 
 	for (i = 0; i < n; i++)
 		if (!test_bit(intents->slots[victims[i]], intents->on_disk) &&
+		    !test_bit(intents->slots[victims[i]], intents->replica->log->dirty) &&
 		    unsettled(intents, intents->slots[victims[i]]))
 			return true;
 	return false;
@@ -221,8 +235,8 @@ static int evict(struct replica_intents *intents, unsigned int want, unsigned in
 	int r;
 
 	if (any_unsettled(intents, victims, n)) {
-		settle(intents);
-		for (i = 0; i < n; i++)
+		r = settle(intents);
+		for (i = 0; r && r != -ENOMEM && i < n; i++)
 			if (unsettled(intents, intents->slots[victims[i]]) &&
 			    !region_in_flight(intents->replica, intents->slots[victims[i]]))
 				take_as_dirty(intents, intents->slots[victims[i]]);
@@ -297,6 +311,10 @@ static void take_waiting(struct replica_intents *intents, struct bio_list *batch
 
 static void put_back(struct replica_intents *intents, struct bio_list *batch)
 {
+	struct bio *bio;
+
+	bio_list_for_each(bio, batch)
+		replica_io_of(bio)->log_waits = true;
 	spin_lock_irq(&intents->replica->lock);
 	bio_list_merge_head(&intents->waiting, batch);
 	spin_unlock_irq(&intents->replica->lock);
@@ -324,7 +342,9 @@ static void activate_batch(struct replica_intents *intents, struct bio_list *bat
 		io = replica_io_of(bio);
 		for (region = replica_log_region(log, io->range.first);
 		     region <= replica_log_region(log, io->range.last); region++)
-			set_bit(region, log->active);
+			if (!WARN_ON_ONCE(!test_bit(region, intents->slotted) &&
+					  !test_bit(region, intents->on_disk)))
+				set_bit(region, log->active);
 	}
 }
 
@@ -351,6 +371,8 @@ static int fill_batch(struct replica_intents *intents, struct bio_list *batch,
 			break;
 		}
 		take_slots(intents, io);
+		/* From here on evict() must not take back what this write relies on. */
+		io->log_waits = false;
 		bio_list_add(batch, bio);
 	}
 	bio_list_merge(rest, &all);
@@ -358,7 +380,7 @@ static int fill_batch(struct replica_intents *intents, struct bio_list *batch,
 }
 
 /*
- * One turn.  Return: 0, the error of the meta device, or -EAGAIN when all slots
+ * One turn: who comes meanwhile has queued the worker for another one.  Return: 0, the error of the meta device, or -EAGAIN when all slots
  * are in use by writes under way.
  */
 static int serve_waiting(struct replica_intents *intents)
@@ -381,8 +403,6 @@ static int serve_waiting(struct replica_intents *intents)
 		}
 		bio_list_merge(&batch, &rest);
 		bio_list_init(&rest);
-		if (!r)
-			take_waiting(intents, &batch);
 	}
 	if (!bio_list_empty(&batch))
 		put_back(intents, &batch);
@@ -410,16 +430,18 @@ static void clear_bits(struct replica_intents *intents)
 {
 	struct replica_log *log = intents->replica->log;
 	unsigned int budget = CLEAR_MAX;
-	bool settled = false;
+	bool tried = false;
 	u64 region;
 
 	if (intents->nr_on_disk <= replica_log_dirty_regions(log))
 		return;
 	for (region = next_redundant(intents, 0); region < log->nr_regions && budget--;
 	     region = next_redundant(intents, region + 1)) {
-		if (unsettled(intents, region) && !settled) {
+		if (unsettled(intents, region)) {
+			if (tried)
+				continue;
 			settle(intents);
-			settled = true;
+			tried = true;
 		}
 		if (test_bit(region, intents->slotted) || deactivate(intents, region))
 			clear_on_disk(intents, region);
@@ -437,6 +459,11 @@ static bool job_runs(struct replica *replica)
 	return runs;
 }
 
+/* The regions that the bits of one word of a bitmap stand for. */
+#define for_each_set_bit_in(bits, region, word)						\
+	for (; (bits) && ((region) = (word) * BITS_PER_LONG + __ffs(bits), true);	\
+	     (bits) &= (bits) - 1)
+
 /*
  * Marks that no write left: of a forced resync, of a replica that lost its cache.
  * A bit may be saved for a region that has a slot too, which then becomes free.
@@ -444,22 +471,24 @@ static bool job_runs(struct replica *replica)
 static int save_marks(struct replica_intents *intents)
 {
 	struct replica_log *log = intents->replica->log;
-	u64 region;
+	u64 word, region;
 	int r;
 
-	for (region = replica_log_next_dirty(log, 0); region < log->nr_regions;
-	     region = replica_log_next_dirty(log, region + 1))
-		if (!test_bit(region, intents->on_disk))
+	for (word = 0; word < BITS_TO_LONGS(log->nr_regions); word++) {
+		unsigned long fresh = READ_ONCE(log->dirty[word]) & ~intents->on_disk[word];
+
+		for_each_set_bit_in(fresh, region, word)
 			replica_intents_set_bit(intents, region, true);
+		cond_resched();
+	}
 	r = replica_meta_write_log(intents->meta, false);
-	if (r)
-		return r;
-	for (region = find_next_bit(intents->on_disk, log->nr_regions, 0);
-	     region < log->nr_regions;
-	     region = find_next_bit(intents->on_disk, log->nr_regions, region + 1))
-		if (!test_bit(region, log->active))
+	for (word = 0; !r && word < BITS_TO_LONGS(log->nr_regions); word++) {
+		unsigned long fresh = intents->on_disk[word] & ~READ_ONCE(log->active[word]);
+
+		for_each_set_bit_in(fresh, region, word)
 			set_bit(region, log->active);
-	return 0;
+	}
+	return r;
 }
 
 static int tick(struct replica_intents *intents)
@@ -511,13 +540,15 @@ void replica_intents_fail(struct replica_intents *intents, int error)
 		return;
 	DMERR("%s: meta device failed (%d)", replica->name, error);
 	WRITE_ONCE(intents->failed, true);
+	/* Writes are held now, if that is what on_meta_error says. */
+	replica_state_refresh(replica);
 	raise_meta(intents, DM_REPLICA_EVENT_META_ERROR, error,
 		   "meta device failed: after a crash everything is copied");
-	bitmap_fill(replica->log->active, replica->log->nr_regions);
+	/* Nothing passes before it is said, wherever it can be, that the log is dead. */
 	replica_intents_disown(intents);
-	/* Perhaps this much can be written. */
 	replica_intents_write_sb(intents, DM_REPLICA_SB_LOST);
-	replica_state_refresh(replica);
+	if (!intents->stopped)
+		mod_delayed_work(intents->wq, &intents->work, 0);
 }
 
 /* May those that wait go on without a log? */
@@ -526,13 +557,45 @@ static bool may_go_on(struct replica *replica)
 	return !READ_ONCE(replica->hold);
 }
 
-static void go_on_without(struct replica_intents *intents)
+/* A suspend that does not wait for what is held gives those that wait back. */
+static bool gives_back(struct replica *replica)
+{
+	bool back;
+
+	spin_lock_irq(&replica->lock);
+	back = replica->suspending && replica->noflush;
+	spin_unlock_irq(&replica->lock);
+	return back;
+}
+
+static void give_back(struct replica_intents *intents)
 {
 	struct bio_list batch;
+	struct bio *bio;
 
-	bio_list_init(&batch);
-	if (!may_go_on(intents->replica))
+	/* Each that goes may let another one in that was behind it. */
+	do {
+		bio_list_init(&batch);
+		take_waiting(intents, &batch);
+		bio_list_for_each(bio, &batch)
+			replica_io_of(bio)->log_waits = false;
+		replica_io_requeue(intents->replica, &batch);
+	} while (!bio_list_empty(&intents->waiting));
+}
+
+static void go_on_without(struct replica_intents *intents)
+{
+	struct replica *replica = intents->replica;
+	struct bio_list batch;
+
+	if (!may_go_on(replica)) {
+		if (gives_back(replica))
+			give_back(intents);
 		return;
+	}
+	/* Only now: under "stop" whoever is granted later has to wait as well. */
+	bitmap_fill(replica->log->active, replica->log->nr_regions);
+	bio_list_init(&batch);
 	take_waiting(intents, &batch);
 	let_go(intents, &batch);
 }
@@ -560,6 +623,10 @@ static void try_again(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
 
+	/* The label may be all that can say that the log is dead. */
+	if (intents->label_pending && READ_ONCE(replica->ship) &&
+	    !replica_meta_write_label(intents->meta))
+		intents->label_pending = false;
 	if (replica_meta_busy(intents->meta) ||
 	    replica_intents_write_sb(intents, DM_REPLICA_SB_LOST) ||
 	    replica_intents_write_anew(intents) || replica_intents_write_sb(intents, 0))
@@ -579,9 +646,27 @@ static bool is_due(struct replica_intents *intents, unsigned int ms)
 	return time_after_eq(jiffies, intents->last_tick + msecs_to_jiffies(ms));
 }
 
+/*
+ * A flush of the origin failed: what was in its cache may be gone, and the next flush
+ * that ends well says nothing about it.
+ */
+static void mark_origin_lost(struct replica_intents *intents)
+{
+	struct replica *replica = intents->replica;
+
+	if (!atomic_read(&intents->origin_lost))
+		return;
+	replica_log_mark_cached(replica->log, atomic64_read(&intents->settled));
+	atomic_set(&intents->origin_lost, 0);
+	replica_state_unsynced(replica, "origin flush error");
+}
+
 static int work_once(struct replica_intents *intents)
 {
-	int r = serve_waiting(intents);
+	int r;
+
+	mark_origin_lost(intents);
+	r = serve_waiting(intents);
 
 	if ((!r || r == -EAGAIN) && is_due(intents, TICK_MS)) {
 		int t = tick(intents);
@@ -589,15 +674,16 @@ static int work_once(struct replica_intents *intents)
 		intents->last_tick = jiffies;
 		r = t ?: r;
 	}
+	/* Marks before the state that tells of them. */
 	if (!r && atomic_xchg(&intents->note, 0))
-		r = replica_intents_write_sb(intents, 0);
+		r = save_marks(intents) ?: replica_intents_write_sb(intents, 0);
 	return r;
 }
 
 static bool has_work_later(struct replica_intents *intents)
 {
 	return intents->failed || intents->nr_used || intents->label_pending ||
-	       intents->nr_on_disk > replica_log_dirty_regions(intents->replica->log) ||
+	       intents->nr_on_disk != replica_log_dirty_regions(intents->replica->log) ||
 	       !bitmap_empty(intents->meta->stale, intents->meta->nr_blocks) ||
 	       job_runs(intents->replica);
 }
@@ -610,6 +696,10 @@ void replica_intents_work(struct work_struct *work)
 	int r = 0;
 
 	mutex_lock(&intents->mutex);
+	if (intents->stopped) {
+		mutex_unlock(&intents->mutex);
+		return;
+	}
 	if (intents->failed && is_due(intents, RETRY_MS)) {
 		try_again(intents);
 		intents->last_tick = jiffies;
@@ -646,9 +736,13 @@ void replica_intents_sync(struct replica *replica)
 	if (!intents)
 		return;
 	mutex_lock(&intents->mutex);
-	if (!intents->failed && !intents->stopped && atomic_xchg(&intents->note, 0)) {
-		int r = save_marks(intents) ?: replica_intents_write_sb(intents, 0);
+	if (!intents->failed && !intents->stopped) {
+		/* The worker may have been faster with the superblock: the marks count. */
+		bool note = atomic_xchg(&intents->note, 0);
+		int r = save_marks(intents);
 
+		if (!r && note)
+			r = replica_intents_write_sb(intents, 0);
 		if (r)
 			replica_intents_fail(intents, r);
 	}
@@ -672,38 +766,59 @@ int replica_intents_empty(struct replica_intents *intents)
 		before = intents->nr_used;
 		r = evict(intents, EVICT_MAX, 2);
 	} while (!r && intents->nr_used && intents->nr_used < before);
-	clear_bits(intents);
+	if (!r)
+		r = save_marks(intents);
+	if (!r)
+		clear_bits(intents);
 	return r ?: replica_meta_write_log(intents->meta, true);
 }
 
 void replica_intents_settled(struct replica *replica, u64 generation)
 {
+	struct replica_intents *intents = replica->intents;
 	s64 settled;
 
+	if (!intents || atomic_read(&intents->origin_lost))
+		return;
+	/* Not beyond a flush of the replica that failed, until its marks are made. */
+	if (replica->replica_volatile)
+		generation = min(generation, replica_leg_durable(replica));
+	settled = atomic64_read(&intents->settled);
+	while (settled < (s64)generation &&
+	       !atomic64_try_cmpxchg(&intents->settled, &settled, generation))
+		;
+}
+
+void replica_intents_origin_lost(struct replica *replica)
+{
 	if (!replica->intents)
 		return;
-	settled = atomic64_read(&replica->intents->settled);
-	while (settled < (s64)generation &&
-	       !atomic64_try_cmpxchg(&replica->intents->settled, &settled, generation))
-		;
+	atomic_set(&replica->intents->origin_lost, 1);
+	replica_intents_note(replica);
 }
 
 void replica_intents_status(struct replica *replica, struct replica_meta_status *status)
 {
-	struct replica_intents *intents = READ_ONCE(replica->intents);
 	u64 region_bytes = 1ULL << (replica->region_shift + SECTOR_SHIFT);
 	u64 size = (u64)replica->sectors << SECTOR_SHIFT;
+	struct replica_intents *intents;
+	unsigned long flags;
 
 	memset(status, 0, sizeof(*status));
 	status->exposed_bytes = size;
-	if (!intents)
-		return;
-	status->present = true;
-	status->failed = READ_ONCE(intents->failed);
-	status->active_regions = READ_ONCE(intents->nr_used) + READ_ONCE(intents->nr_on_disk);
-	if (!status->failed)
-		status->exposed_bytes = min(size, status->active_regions * region_bytes);
-	status->waits = READ_ONCE(intents->waits);
-	status->writes = READ_ONCE(intents->meta->writes);
-	status->bytes = READ_ONCE(intents->meta->bytes);
+	/* The lock keeps it from going away. */
+	spin_lock_irqsave(&replica->lock, flags);
+	intents = replica->intents;
+	if (intents) {
+		status->present = true;
+		status->failed = READ_ONCE(intents->failed);
+		status->active_regions = READ_ONCE(intents->nr_used) +
+					 READ_ONCE(intents->nr_on_disk);
+		if (!status->failed)
+			status->exposed_bytes = min(size, status->active_regions * region_bytes);
+		status->waits = intents->waits;
+		status->writes = READ_ONCE(intents->meta->writes);
+		status->bytes = READ_ONCE(intents->meta->bytes);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
 }

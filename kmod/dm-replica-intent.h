@@ -78,6 +78,8 @@ void replica_intents_sync(struct replica *replica);
 bool replica_intents_failed(struct replica *replica);
 /* A flush of both legs ended well: writes up to @generation are durable.  Any context. */
 void replica_intents_settled(struct replica *replica, u64 generation);
+/* A flush of the origin failed.  Any context. */
+void replica_intents_origin_lost(struct replica *replica);
 void replica_intents_status(struct replica *replica, struct replica_meta_status *status);
 
 #endif /* DM_REPLICA_INTENT_H */

@@ -85,8 +85,10 @@ static void origin_failed(struct replica_io *io)
 		strscpy(event.reason, "origin does not take this request", sizeof(event.reason));
 	replica_count(replica, DM_REPLICA_C_ORIGIN_ERRORS, 1);
 	replica_event_raise(replica, &event);
-	if (is_flush(io))
+	if (is_flush(io)) {
+		replica_intents_origin_lost(replica);
 		return;
+	}
 	replica_log_mark(replica->log, io_sector(io), io_sectors(io));
 	replica_state_unsynced(replica, "origin write error");
 }
@@ -712,6 +714,21 @@ void replica_io_deferred_work(struct work_struct *work)
 		break;
 	}
 	blk_finish_plug(&plug);
+}
+
+void replica_io_requeue(struct replica *replica, struct bio_list *list)
+{
+	struct replica_io *io;
+	struct bio *bio;
+
+	while ((bio = bio_list_pop(list))) {
+		io = replica_io_of(bio);
+		release_range(io);
+		replica_count(replica, DM_REPLICA_C_INFLIGHT, -1ULL);
+		io->kind = REPLICA_IO_DONE;
+		bio->bi_status = BLK_STS_DM_REQUEUE;
+		bio_endio(bio);
+	}
 }
 
 static void release_one(struct replica *replica, struct bio *bio)

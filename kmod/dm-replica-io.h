@@ -176,6 +176,8 @@ void replica_io_granted(struct replica_io *io);
 void replica_io_detached(struct replica_io *io);
 /* Submit a granted write that has waited for intent.c.  Any context. */
 void replica_io_continue(struct replica *replica, struct bio *bio);
+/* Give granted writes that were not issued back to device-mapper.  May sleep. */
+void replica_io_requeue(struct replica *replica, struct bio_list *list);
 /* Worker that submits what map could not. */
 void replica_io_deferred_work(struct work_struct *work);
 /* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */

@@ -55,7 +55,8 @@ u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total)
 		job->bytes_total = job->bytes_done + bytes_total;
 	} else {
 		job = next_slot(replica);
-		job->id = ++replica->next_job_id;
+		/* 0 is no job. */
+		job->id = ++replica->next_job_id ?: ++replica->next_job_id;
 		job->type = type;
 		job->bytes_total = bytes_total;
 		job->started = ktime_get();
@@ -72,7 +73,8 @@ void replica_job_restore(struct replica *replica, u32 id, u16 type, u64 started_
 	struct replica_job *job;
 
 	spin_lock_irq(&replica->lock);
-	job = next_slot(replica);
+	/* An activation that failed may have been here before. */
+	job = __replica_job_current(replica) ?: next_slot(replica);
 	job->id = id;
 	job->type = type;
 	job->state = DM_REPLICA_JOB_SUSPENDED;

@@ -55,6 +55,8 @@ void replica_log_destroy(struct replica_log *log)
 
 int replica_log_make_durable(struct replica_log *log)
 {
+	kvfree(log->active);
+	kvfree(log->touched);
 	log->active = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
 	log->touched = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
 	return log->active && log->touched ? 0 : -ENOMEM;

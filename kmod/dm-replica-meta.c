@@ -14,6 +14,8 @@
 #define BIOS_RESERVED		16
 /* Nobody waits longer than this while the device is being suspended, ms. */
 #define SUSPEND_LIMIT_MS	10000U
+/* A label is not worth a longer stall of the origin, ms. */
+#define LABEL_LIMIT_MS		3000U
 
 static_assert(PAGE_SIZE >= DM_REPLICA_BLOCK_SIZE);
 
@@ -75,21 +77,30 @@ static void add_request(struct replica_meta_queue *queue, struct block_device *b
 	submit_bio(bio);
 }
 
-static unsigned long wait_limit(struct replica_meta *meta)
+static unsigned long wait_limit(struct replica_meta_queue *queue)
 {
-	unsigned int ms = READ_ONCE(meta->replica->settings.replica_timeout);
+	struct replica *replica = queue->meta->replica;
+	unsigned int ms = READ_ONCE(replica->settings.replica_timeout);
 
-	if (READ_ONCE(meta->replica->suspending))
+	if (READ_ONCE(replica->suspending))
 		ms = min_not_zero(ms, SUSPEND_LIMIT_MS);
+	if (queue == &queue->meta->label)
+		ms = min_not_zero(ms, LABEL_LIMIT_MS);
 	return ms ? msecs_to_jiffies(ms) : MAX_SCHEDULE_TIMEOUT;
 }
 
 static int end_requests(struct replica_meta_queue *queue)
 {
+	unsigned long start = jiffies, limit;
+
 	put_request(queue);
-	if (!wait_for_completion_io_timeout(&queue->done, wait_limit(queue->meta)))
-		return -ETIMEDOUT;
-	return atomic_read(&queue->error);
+	do {
+		if (wait_for_completion_io_timeout(&queue->done, HZ / 4))
+			return atomic_read(&queue->error);
+		/* A suspend or another setting may have come. */
+		limit = wait_limit(queue);
+	} while (limit == MAX_SCHEDULE_TIMEOUT || time_before(jiffies, start + limit));
+	return -ETIMEDOUT;
 }
 
 bool replica_meta_busy(struct replica_meta *meta)
@@ -138,6 +149,40 @@ static int read_block(struct block_device *bdev, u64 block, void *buffer)
 	return r;
 }
 
+/* A superblock that cannot be read is as good as a damaged one. */
+static int read_superblock(struct block_device *bdev, u64 block,
+			   struct dm_replica_superblock *sb)
+{
+	int r = read_block(bdev, block, sb);
+
+	if (r) {
+		memset(sb, 0xff, sizeof(*sb));
+		memcpy(sb->magic, DM_REPLICA_SB_MAGIC, DM_REPLICA_MAGIC_LEN);
+	}
+	return r;
+}
+
+/*
+ * Others keep their superblocks a little behind the start of a device: it is free
+ * only when it is zero up to where our log begins.  @buffer: a block
+ */
+static int check_zero(struct block_device *bdev, void *buffer)
+{
+	u64 block;
+	int r;
+
+	for (block = 0; block < DM_REPLICA_LOG_BLOCK; block++) {
+		if ((block + 1) * BLOCK_SECTORS > bdev_nr_sectors(bdev))
+			break;
+		r = read_block(bdev, block, buffer);
+		if (r)
+			return r;
+		if (memchr_inv(buffer, 0, DM_REPLICA_BLOCK_SIZE))
+			return REPLICA_BLOCK_FOREIGN;
+	}
+	return REPLICA_BLOCK_ZERO;
+}
+
 int replica_meta_peek(struct block_device *bdev, struct dm_replica_superblock *sb)
 {
 	struct dm_replica_superblock *second;
@@ -147,19 +192,13 @@ int replica_meta_peek(struct block_device *bdev, struct dm_replica_superblock *s
 	second = kmalloc(sizeof(*second), GFP_KERNEL);
 	if (!second)
 		return -ENOMEM;
-	/* One copy that cannot be read is as good as a damaged one. */
-	r = read_block(bdev, DM_REPLICA_SB_BLOCK_0, sb);
-	if (r)
-		memset(sb, 0xff, sizeof(*sb));
-	if (read_block(bdev, DM_REPLICA_SB_BLOCK_1, second)) {
-		if (r)
-			goto out;
-		memset(second, 0xff, sizeof(*second));
-	}
+	r = read_superblock(bdev, DM_REPLICA_SB_BLOCK_0, sb);
+	if (read_superblock(bdev, DM_REPLICA_SB_BLOCK_1, second) && r)
+		goto out;
 	which = replica_sb_choose(sb, second, &verdict);
 	if (which == 1)
 		memcpy(sb, second, sizeof(*sb));
-	r = verdict;
+	r = verdict == REPLICA_BLOCK_ZERO ? check_zero(bdev, second) : verdict;
 out:
 	kfree(second);
 	return r;
@@ -197,22 +236,13 @@ static void free_blocks(struct replica_meta *meta)
 	kvfree(meta->stale);
 }
 
-int replica_meta_set_geometry(struct replica_meta *meta, const struct replica_geometry *geometry)
+static void swap_blocks(struct replica_meta *meta, struct page **blocks,
+			unsigned long *urgent, unsigned long *stale, unsigned int nr)
 {
-	unsigned int i, nr = geometry->intent_blocks + geometry->bitmap_blocks;
-	struct page **blocks = kvcalloc(nr, sizeof(*blocks), GFP_KERNEL);
-	unsigned long *urgent = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
-	unsigned long *stale = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	unsigned int i;
 
-	if (!blocks || !urgent || !stale)
-		goto no_memory;
-	for (i = meta->nr_blocks; i < nr; i++) {
-		blocks[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!blocks[i])
-			goto no_memory;
-	}
 	for (i = 0; i < meta->nr_blocks; i++)
-		swap(blocks[i], meta->blocks[i]);
+		blocks[i] = meta->blocks[i];
 	kvfree(meta->blocks);
 	kvfree(meta->urgent);
 	kvfree(meta->stale);
@@ -220,6 +250,27 @@ int replica_meta_set_geometry(struct replica_meta *meta, const struct replica_ge
 	meta->urgent = urgent;
 	meta->stale = stale;
 	meta->nr_blocks = nr;
+}
+
+int replica_meta_set_geometry(struct replica_meta *meta, const struct replica_geometry *geometry)
+{
+	unsigned int i, nr = geometry->intent_blocks + geometry->bitmap_blocks;
+	unsigned long *urgent, *stale;
+	struct page **blocks;
+
+	if (WARN_ON_ONCE(nr < meta->nr_blocks))
+		return -EINVAL;
+	blocks = kvcalloc(nr, sizeof(*blocks), GFP_KERNEL);
+	urgent = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	stale = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
+	if (!blocks || !urgent || !stale)
+		goto no_memory;
+	for (i = meta->nr_blocks; i < nr; i++) {
+		blocks[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!blocks[i])
+			goto no_memory;
+	}
+	swap_blocks(meta, blocks, urgent, stale, nr);
 	meta->geometry = *geometry;
 	return 0;
 
@@ -237,8 +288,8 @@ static u64 place_of(struct replica_meta *meta, unsigned int block)
 {
 	const struct replica_geometry *geometry = &meta->geometry;
 
-	return block < geometry->intent_blocks ? geometry->intent_start + block :
-	       geometry->bitmap_start + (block - geometry->intent_blocks);
+	return block < geometry->intent_blocks ? (u64)geometry->intent_start + block :
+	       (u64)geometry->bitmap_start + (block - geometry->intent_blocks);
 }
 
 static u32 kind_of(struct replica_meta *meta, unsigned int block)

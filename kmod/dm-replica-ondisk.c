@@ -21,7 +21,11 @@
 /* What a crash costs to copy at most, when nobody says: 4 GiB in sectors. */
 #define DEFAULT_EXPOSURE	(8ULL << 20)
 
-#define LOG_SECTORS(bytes)	((bytes) / DM_REPLICA_LOG_SECTOR_SIZE)
+/* Entries and bits of a block. */
+#define BLOCK_INTENTS	(DM_REPLICA_LOG_SECTORS_PER_BLOCK * DM_REPLICA_INTENTS_PER_SECTOR)
+#define BLOCK_BITS	(DM_REPLICA_LOG_SECTORS_PER_BLOCK * DM_REPLICA_BITS_PER_SECTOR)
+/* Units of 512 bytes of a block. */
+#define BLOCK_UNITS	(DM_REPLICA_BLOCK_SIZE / DM_REPLICA_LOG_SECTOR_SIZE)
 
 static u64 div_up(u64 n, u32 by)
 {
@@ -63,6 +67,12 @@ void replica_geometry_make(struct replica_geometry *geometry, u64 sectors, u32 r
 	geometry->blocks = (u64)geometry->bitmap_start + geometry->bitmap_blocks;
 }
 
+static u64 end_of(const struct replica_geometry *geometry)
+{
+	return max((u64)geometry->bitmap_start + geometry->bitmap_blocks,
+		   (u64)geometry->intent_start + geometry->intent_blocks);
+}
+
 void replica_geometry_read(struct replica_geometry *geometry,
 			   const struct dm_replica_superblock *sb)
 {
@@ -74,8 +84,7 @@ void replica_geometry_read(struct replica_geometry *geometry,
 	geometry->intent_blocks = le32_to_cpu(sb->intent_blocks);
 	geometry->bitmap_start = le32_to_cpu(sb->bitmap_start);
 	geometry->bitmap_blocks = le32_to_cpu(sb->bitmap_blocks);
-	geometry->blocks = max((u64)geometry->bitmap_start + geometry->bitmap_blocks,
-			       (u64)geometry->intent_start + geometry->intent_blocks);
+	geometry->blocks = end_of(geometry);
 }
 
 /* crc32c as everybody else computes it, over all of a block but its first 4 bytes. */
@@ -114,9 +123,27 @@ static bool sizes_good(const struct replica_geometry *geometry)
 	return geometry->activity >= DM_REPLICA_ACTIVITY_MIN &&
 	       geometry->activity <= DM_REPLICA_ACTIVITY_MAX &&
 	       intents >= geometry->activity &&
-	       geometry->intent_blocks <= DM_REPLICA_ACTIVITY_MAX &&
+	       geometry->intent_blocks <= div_up(DM_REPLICA_ACTIVITY_MAX, BLOCK_INTENTS) &&
 	       geometry->regions && geometry->regions <= DM_REPLICA_REGIONS_MAX &&
-	       bits >= geometry->regions && geometry->bitmap_blocks <= DM_REPLICA_REGIONS_MAX;
+	       bits >= geometry->regions &&
+	       geometry->bitmap_blocks <= div_up(DM_REPLICA_REGIONS_MAX, BLOCK_BITS);
+}
+
+bool replica_geometry_grow(struct replica_geometry *to, const struct replica_geometry *from,
+			   u64 sectors)
+{
+	*to = *from;
+	to->sectors = sectors;
+	to->regions = div_up(sectors, to->region_sectors);
+	to->bitmap_blocks = max((u64)from->bitmap_blocks, div_up(to->regions, BLOCK_BITS));
+	to->blocks = end_of(to);
+	return sizes_good(to) && places_good(to);
+}
+
+/* Outside of what is mirrored, and where a block of the replica begins. */
+static bool label_sane(u64 label, u64 sectors)
+{
+	return !label || (label % BLOCK_UNITS == 0 && label >= sectors && !(label >> 55));
 }
 
 static bool sb_sane(const struct dm_replica_superblock *sb)
@@ -128,7 +155,7 @@ static bool sb_sane(const struct dm_replica_superblock *sb)
 	if (region_sectors < REGION_SECTORS_MIN || region_sectors > REGION_SECTORS_MAX ||
 	    region_sectors & (region_sectors - 1))
 		return false;
-	if (!sectors || sectors >> 55)
+	if (!sectors || sectors >> 55 || !label_sane(le64_to_cpu(sb->label_sector), sectors))
 		return false;
 	replica_geometry_read(&geometry, sb);
 	return sizes_good(&geometry) && places_good(&geometry);
@@ -150,9 +177,15 @@ enum replica_verdict replica_sb_judge(const struct dm_replica_superblock *sb)
 	return sb_sane(sb) ? REPLICA_BLOCK_GOOD : REPLICA_BLOCK_NONSENSE;
 }
 
-static bool is_newer(enum replica_verdict verdict)
+/*
+ * Does what is in the place of one copy forbid to use the other?  One of a newer
+ * format was written after it, and something foreign means that the device has
+ * another use now.
+ */
+static bool outweighs(enum replica_verdict verdict)
 {
-	return verdict == REPLICA_BLOCK_VERSION || verdict == REPLICA_BLOCK_FEATURE;
+	return verdict == REPLICA_BLOCK_VERSION || verdict == REPLICA_BLOCK_FEATURE ||
+	       verdict == REPLICA_BLOCK_FOREIGN;
 }
 
 int replica_sb_choose(const struct dm_replica_superblock *first,
@@ -163,12 +196,11 @@ int replica_sb_choose(const struct dm_replica_superblock *first,
 	*verdict = REPLICA_BLOCK_GOOD;
 	if (a == REPLICA_BLOCK_GOOD && b == REPLICA_BLOCK_GOOD)
 		return le64_to_cpu(second->seq) > le64_to_cpu(first->seq);
-	/* A copy of a newer format was written after the one that we can read. */
-	if (a == REPLICA_BLOCK_GOOD && !is_newer(b))
+	if (a == REPLICA_BLOCK_GOOD && !outweighs(b))
 		return 0;
-	if (b == REPLICA_BLOCK_GOOD && !is_newer(a))
+	if (b == REPLICA_BLOCK_GOOD && !outweighs(a))
 		return 1;
-	*verdict = max(a, b);
+	*verdict = a == REPLICA_BLOCK_GOOD ? b : b == REPLICA_BLOCK_GOOD ? a : max(a, b);
 	return -1;
 }
 
@@ -222,12 +254,11 @@ bool replica_log_sector_good(const struct dm_replica_log_sector *sector, u32 kin
 
 u64 replica_label_sector(u64 size, u64 sectors)
 {
-	u64 block = DM_REPLICA_BLOCK_SIZE / DM_REPLICA_LOG_SECTOR_SIZE;
-	u64 last = size - size % block;
+	u64 last = size - size % BLOCK_UNITS;
 
-	if (last < block)
+	if (last < BLOCK_UNITS)
 		return 0;
-	last -= block;
+	last -= BLOCK_UNITS;
 	return last >= sectors ? last : 0;
 }
 

@@ -51,6 +51,12 @@ u32 replica_default_region_sectors(u64 sectors);
 u32 replica_default_activity(u64 sectors, u32 region_sectors);
 void replica_geometry_make(struct replica_geometry *geometry, u64 sectors, u32 region_sectors,
 			   u32 activity);
+/**
+ * replica_geometry_grow - for a larger device, with all that is there in its place
+ * Return: false when that cannot be.
+ */
+bool replica_geometry_grow(struct replica_geometry *to, const struct replica_geometry *from,
+			   u64 sectors);
 /* As a superblock says it.  The superblock is good. */
 void replica_geometry_read(struct replica_geometry *geometry,
 			   const struct dm_replica_superblock *sb);

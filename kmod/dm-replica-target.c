@@ -5,6 +5,7 @@
  */
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -181,6 +182,23 @@ static bool meta_in_use_here(struct dm_target *ti, struct replica_target *rt)
 	return same;
 }
 
+static int check_growth(struct dm_target *ti, struct replica_target *rt,
+			const struct dm_replica_superblock *sb)
+{
+	struct replica_geometry now, then;
+
+	replica_geometry_read(&now, sb);
+	if (!replica_geometry_grow(&then, &now, ti->len)) {
+		ti->error = "region_size is too small for a device of this size";
+		return -EINVAL;
+	}
+	if (then.blocks * (DM_REPLICA_BLOCK_SIZE >> SECTOR_SHIFT) <=
+	    bdev_nr_sectors(rt->meta->bdev))
+		return 0;
+	ti->error = "meta device is too small for a log of this size";
+	return -ENOSPC;
+}
+
 static int check_found_log(struct dm_target *ti, struct replica_target *rt,
 			   const struct dm_replica_superblock *sb)
 {
@@ -197,11 +215,13 @@ static int check_found_log(struct dm_target *ti, struct replica_target *rt,
 	}
 	rt->params.region_sectors = region_sectors;
 	rt->params.activity = activity;
-	if (ti->len == le64_to_cpu(sb->sectors) ||
-	    (ti->len > le64_to_cpu(sb->sectors) && meta_in_use_here(ti, rt)))
+	if (ti->len == le64_to_cpu(sb->sectors))
 		return 0;
-	ti->error = "log on the meta device is for a device of another size";
-	return -EINVAL;
+	if (ti->len < le64_to_cpu(sb->sectors) || !meta_in_use_here(ti, rt)) {
+		ti->error = "log on the meta device is for a device of another size";
+		return -EINVAL;
+	}
+	return check_growth(ti, rt, sb);
 }
 
 static int check_log(struct dm_target *ti, struct replica_target *rt,
@@ -219,12 +239,9 @@ static int check_log(struct dm_target *ti, struct replica_target *rt,
 		ti->error = replica_verdict_sentence(r);
 		r = -EINVAL;
 	} else {
-		r = 0;
 		if (!rt->params.activity)
 			rt->params.activity =
 				replica_default_activity(ti->len, rt->params.region_sectors);
-	}
-	if (!r) {
 		ti->error = replica_intents_too_small(rt->meta->bdev, ti->len,
 						      rt->params.region_sectors,
 						      rt->params.activity);
@@ -290,8 +307,16 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	if (IS_ERR(replica))
 		return PTR_ERR(replica);
 	rt->replica = replica;
-	if (rt->meta)
+	if (rt->meta) {
 		replica->meta_dev = rt->meta->bdev->bd_dev;
+		/* Not in preresume: making one takes memory from everybody. */
+		replica->log_wq = alloc_workqueue("dm-replica-log", WQ_MEM_RECLAIM | WQ_UNBOUND,
+						  0);
+		if (!replica->log_wq) {
+			ti->error = "not enough memory";
+			return -ENOMEM;
+		}
+	}
 	return set_target(ti, rt);
 }
 
@@ -401,6 +426,8 @@ static void replica_dtr(struct dm_target *ti)
 
 	if (rt->replica->owner == rt)
 		retire(rt->replica);
+	else if (!rt->replica->owner && replica_intents_busy(rt->replica))
+		orphan(rt->replica);	/* an activation that failed */
 	put_target(ti, rt);
 }
 
@@ -478,10 +505,6 @@ static void introduce(struct replica_target *rt, struct mapped_device *md)
 /* An association with other legs or regions: nothing of it is taken over. */
 static void replace(struct replica_target *rt, struct replica *old)
 {
-	if (READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED && rt->replica->sync_skip) {
-		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
-		rt->replica->sync_skip = false;
-	}
 	retire(old);
 	replica_event_continue(rt->replica, old);
 	replica_put(old);
@@ -530,6 +553,12 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 {
 	int r;
 
+	if (old && READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED &&
+	    rt->params.sync_skip) {
+		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
+		rt->params.sync_skip = false;
+		rt->replica->sync_skip = false;
+	}
 	set_devices(rt);
 	r = open_log(rt, md);
 	if (r)
@@ -552,18 +581,12 @@ static int preresume_adopt(struct replica_target *rt, struct replica *old)
 	return 0;
 }
 
-static int replica_preresume(struct dm_target *ti)
+static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 {
-	struct replica_target *rt = ti->private;
 	struct mapped_device *md = dm_table_get_md(ti->table);
 	struct replica *old;
 	int r;
 
-	if (rt->resumed) {
-		if (rt->meta)
-			replica_intents_resume(rt->replica, rt->meta->bdev);
-		return 0;
-	}
 	if (in_other_replica(ti, rt)) {
 		DMERR("%s: a leg was taken by another replica meanwhile",
 		      dm_table_device_name(ti->table));
@@ -571,22 +594,33 @@ static int replica_preresume(struct dm_target *ti)
 	}
 
 	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
-	if (old && !can_adopt(old, rt->replica) &&
-	    old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
-		DMERR("%s: replica has not yet returned requests that were given up", old->name);
-		replica_put(old);
-		return -EBUSY;
-	}
 	if (old && can_adopt(old, rt->replica)) {
 		r = preresume_adopt(rt, old);
-		if (r)
-			replica_put(old);
+	} else if (old && old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
+		DMERR("%s: replica has not yet returned requests that were given up", old->name);
+		r = -EBUSY;
 	} else {
 		r = preresume_new(rt, md, old);
-		if (r && old)
-			replica_put(old);
 	}
+	if (r && old)
+		replica_put(old);
 	rt->resumed = !r;
+	return r;
+}
+
+static int replica_preresume(struct dm_target *ti)
+{
+	struct replica_target *rt = ti->private;
+	unsigned int noio;
+	int r = 0;
+
+	/* Memory that waits for writes to this very device would wait for ever. */
+	noio = memalloc_noio_save();
+	if (!rt->resumed)
+		r = preresume_first(ti, rt);
+	else if (rt->meta)
+		replica_intents_resume(rt->replica, rt->meta->bdev);
+	memalloc_noio_restore(noio);
 	return r;
 }
 
@@ -674,6 +708,7 @@ static void replica_presuspend(struct dm_target *ti)
 	spin_unlock_irq(&replica->lock);
 	if (replica->noflush)
 		replica_io_release_held(replica, true);
+	replica_intents_note(replica);
 	/* Without it held writes go on; and messages that wait are answered. */
 	replica_state_refresh(replica);
 }
@@ -698,16 +733,17 @@ static void replica_postsuspend(struct dm_target *ti)
 	cancel_delayed_work_sync(&replica->confirm_work);
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	replica_resync_quiesce(replica);
+	/* No operation changes anything from here on: it would not be written down. */
+	mutex_lock(&replica->op_mutex);
+	replica->suspended = true;
+	mutex_unlock(&replica->op_mutex);
 	/* While the clock runs: it flushes the legs. */
 	replica_intents_suspend(replica);
 	wait_event(replica->quiet, replica_leg_quiet(replica));
 
-	mutex_lock(&replica->op_mutex);
-	replica->suspended = true;
 	spin_lock_irq(&replica->lock);
 	WRITE_ONCE(replica->ticking, false);
 	spin_unlock_irq(&replica->lock);
-	mutex_unlock(&replica->op_mutex);
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
 	cancel_delayed_work_sync(&replica->deferred_work);

@@ -234,6 +234,7 @@ struct replica {
 	void *open_meta;
 
 	struct workqueue_struct *wq;
+	struct workqueue_struct *log_wq;	/* NULL without a meta device */
 	bool ticking;			/* delayed works may queue themselves */
 	bool suspending;		/* under @lock: since presuspend */
 	bool noflush;			/* under @lock: held writes are requeued then */
