@@ -85,9 +85,8 @@ static bool is_issued(const struct replica_range *range)
 	       !container_of(range, struct replica_io, range)->log_waits;
 }
 
-static bool writes_in(struct replica *replica, u64 first, u64 last)
+static bool writes_in(struct replica_range_bucket *bucket, u64 first, u64 last)
 {
-	struct replica_range_bucket *bucket = replica_range_bucket(replica->ranges, first);
 	struct replica_range *range;
 	bool found = false;
 
@@ -99,18 +98,19 @@ static bool writes_in(struct replica *replica, u64 first, u64 last)
 	return found;
 }
 
+/* Neighbouring zones are in neighbouring buckets; no bucket need be looked at twice. */
 static bool region_in_flight(struct replica *replica, u64 region)
 {
-	sector_t first = region << replica->region_shift;
-	sector_t end = min(first + (1ULL << replica->region_shift), (u64)replica->sectors);
-	sector_t step;
+	u64 first = region << replica->region_shift;
+	u64 last = first + (1ULL << replica->region_shift) - 1;
+	u64 zones = (last >> REPLICA_ZONE_SHIFT) - (first >> REPLICA_ZONE_SHIFT) + 1;
+	u64 i;
 
-	for (; first < end; first = step) {
-		step = min(end, round_down(first, REPLICA_ZONE_SECTORS) +
-				(sector_t)REPLICA_ZONE_SECTORS);
-		if (writes_in(replica, first, step - 1))
+	for (i = 0; i < min_t(u64, zones, REPLICA_RANGE_BUCKETS); i++)
+		if (writes_in(replica_range_bucket(replica->ranges,
+						   first + (i << REPLICA_ZONE_SHIFT)),
+			      first, last))
 			return true;
-	}
 	return false;
 }
 

@@ -139,6 +139,23 @@ bounded()
 	compare_legs "$origin" "$replica"
 }
 
+# More writes wait at once than the log has room for, for a meta device that is slow.
+burst()
+{
+	local disk
+	new_loop origin 64M
+	new_loop replica 64M
+	new_loop disk 1M
+	new_delay mirror_meta "$disk" 0 50
+	start region_size 8 activity 512 sync skip
+	run fio --name=burst --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=4k --size=64M \
+		--ioengine=libaio --iodepth=2000 --number_ios=6000 --minimal --output=/dev/null
+	at_most "active_regions" "$(status r active_regions)" 512
+	wait_for 60 "the log to be clean" status_is r active_regions 0
+	run dmsetup remove r
+	compare_legs "$origin" "$replica"
+}
+
 grows()
 {
 	local small large
@@ -176,5 +193,6 @@ ktap_case "after a crash: what was written to is copied" after_a_crash
 ktap_case "states that were ordered stay" state_stays
 ktap_case "a job goes on where it was" job_goes_on
 ktap_case "the working set is bounded" bounded
+ktap_case "a burst that is larger than the log" burst
 ktap_case "the log grows with the device" grows
 ktap_finish
