@@ -321,11 +321,12 @@ static void queue_deferred(struct replica *replica, struct bio *bio, unsigned lo
 	bio_list_add(&replica->deferred, bio);
 	if (delay)
 		WRITE_ONCE(replica->memory_wait, true);
-	spin_unlock_irqrestore(&replica->lock, flags);
+	/* Under the lock: once the bio is off the list nothing of ours keeps replica. */
 	if (delay)
 		queue_delayed_work(replica->wq, &replica->deferred_work, delay);
 	else
 		mod_delayed_work(replica->wq, &replica->deferred_work, 0);
+	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
 /* Put a flush or a failed-over read where the clock can find it. */

@@ -713,8 +713,9 @@ void replica_resync_destroy(struct replica_resync *resync)
 {
 	if (!resync)
 		return;
-	cancel_delayed_work_sync(&resync->work);
 	dm_kcopyd_client_destroy(resync->kcopyd);
+	/* Last: a callback of dm-kcopyd that was under way may have queued it. */
+	cancel_delayed_work_sync(&resync->work);
 	__free_page(resync->question.page);
 	kfree(resync);
 }

@@ -146,7 +146,7 @@ probe_hangs()
 	setup
 	writer
 	run wait "$writer"
-	unhang_dev "$replica"
+	# From hanging to failing, with no moment in which it works and a resync begins.
 	break_dev "$replica"
 	wait_for 20 "r to know" status_is r detached 0
 	hang_dev "$replica"

@@ -39,7 +39,8 @@ split_file_system()
 	run e2fsck -p "$dev_dir/copy-$BASHPID" || (($? == 1)) || fail "cannot be preened"
 	run e2fsck -fn "$dev_dir/copy-$BASHPID"
 	end_load "$worker"
-	run umount "$mnt"
+	# The command that the worker was at may live a little longer.
+	wait_for 30 "the file system to be free" umount "$mnt"
 	run message r resync
 	synced r
 	compare_legs "$origin" "$replica"
