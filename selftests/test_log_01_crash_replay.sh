@@ -19,7 +19,7 @@
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
 helpers=$(readlink -f "$(dirname "$0")/helpers")
-sectors=${CRASH_SECTORS:-16384} region=${CRASH_REGION:-16}
+sectors=${CRASH_SECTORS:-16384} region=${CRASH_REGION:-8}
 meta_sectors=1024
 run_number=0
 
@@ -59,23 +59,24 @@ disks_ready()
 
 stop_disks()
 {
-	[[ -n ${DISKS_PID:-} ]] || return 0
-	local pid=$DISKS_PID
+	local pid=${DISKS_PID:-}
+	[[ -n $pid ]] || return 0
 	echo quit >&"${DISKS[1]}"
 	wait "$pid" || true
 }
 
+# table [FEATURE VALUE]...
 table()
 {
-	echo "0 $sectors replica /dev/nbd0 /dev/nbd1 /dev/nbd2 sync" \
-		"$((6 + 2 * ($# / 2))) region_size $region activity 512 replica_timeout 2000 $*"
+	echo "0 $sectors replica /dev/nbd0 /dev/nbd1 /dev/nbd2 sync $((6 + $#))" \
+		"region_size $region activity 512 replica_timeout 2000 $*"
 }
 
-# begin: the association comes up, with the writer on its upper half.
+# begin [FEATURE VALUE]...: the association comes up, in two halves.
 begin()
 {
 	disks mark activate
-	dmsetup create r --table "$(table)"
+	dmsetup create r --table "$(table "$@")" || return
 	dmsetup create fs --table "0 $((sectors / 2)) linear /dev/mapper/r 0"
 	dmsetup create raw --table "0 $((sectors / 2)) linear /dev/mapper/r $((sectors / 2))"
 }
@@ -149,6 +150,18 @@ cut_off()
 	begin
 }
 
+# cut_begin EVENTS: the power goes while it comes up.
+cut_begin()
+{
+	end
+	disks mark "begin $1"
+	disks off_after "$1"
+	begin || say "not up after $1 events"
+	disks off
+	end
+	disks on
+}
+
 is_off()
 {
 	[[ $(disks is_off) == yes ]]
@@ -181,10 +194,12 @@ first_life()
 	wait_for 20 "the log to be empty" status_is r active_regions 0
 }
 
-record()
+# Everything that sets and clears bits, from a meta device of zeroes.
+long_record()
 {
+	local n
 	writers=()
-	start_disks "$1"
+	start_disks "$log"
 	disks late 20 12
 	begin
 	first_life
@@ -192,11 +207,14 @@ record()
 	end
 	begin
 	synced r
-	# Cut off, again and again, also in the middle of coming up.
-	local n
-	for n in 300 30 800 7 3 500 20 2 4 400; do
+	# Cut off, again and again, also while it comes up.
+	for n in 300 30 800 7 500 20; do
 		cut_off "$n"
 	done
+	for n in 2 2 4 8; do
+		cut_begin "$n"
+	done
+	begin
 	synced r
 	mount_fs
 	busy 300
@@ -204,22 +222,66 @@ record()
 	run umount /mnt/fs
 	end
 	say "$(disks events) events"
+	stop_disks
+	keep long
 }
 
-record_one()
+# Legs that are known to be equal: the first write meets a log that is new.
+short_record()
 {
-	record "$log"
-	cp "$log" "${CRASH_KEEP:-/dev/null}"
+	writers=()
+	start_disks "$log"
+	disks late 30 20
+	begin sync skip
+	writer --workers 2 --pause 5 /dev/mapper/raw
+	busy 800
+	stop_writers
+	end
+	stop_disks
+	keep short
 }
 
+# keep NAME: for whoever wants to look at a record later.
+keep()
+{
+	[[ -z ${CRASH_KEEP:-} ]] || cp "$log" "$CRASH_KEEP/$1"
+}
+
+# every_cut [OPTION]
 every_cut()
 {
-	run python3 "$helpers/crash_check.py" "$log" "$sectors" "$region"
+	run python3 "$helpers/crash_check.py" "$@" "$log" "$sectors" "$region"
+}
+
+# sample POINTS [FEATURE VALUE]...: activated by the module itself.
+sample()
+{
+	local points=$1 a b c
+	shift
+	new_loop a $((sectors * 512))
+	new_loop b $(((sectors + 64) * 512))
+	new_loop c $((meta_sectors * 512))
+	run python3 "$helpers/crash_replay.py" --points "$points" --features "$*" \
+		"$log" "$sectors" "$region" "$a:$(behind "$a")" "$b:$(behind "$b")" \
+		"$c:$(behind "$c")"
+}
+
+behind()
+{
+	losetup -n -O BACK-FILE "$1"
 }
 
 log=$dev_dir/crash-log-$$
 ktap_header
 defer rm -f "$log"
-ktap_case "a busy run is recorded" record_one
-ktap_case "what may differ is dirty after any cut" every_cut
+if [[ " ${CRASH_CASES:-long short} " == *" long "* ]]; then
+	ktap_case "a busy run is recorded" long_record
+	ktap_case "what may differ is dirty after any cut" every_cut
+	ktap_case "a sample of the cuts is activated" sample "${CRASH_POINTS:-500}"
+fi
+if [[ " ${CRASH_CASES:-long short} " == *" short "* ]]; then
+	ktap_case "a start with equal legs is recorded" short_record
+	ktap_case "what may differ then is dirty after any cut" every_cut --sync-skip
+	ktap_case "a sample of those cuts is activated" sample 100 sync skip
+fi
 ktap_finish

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""crash_replay.py [OPTION]... LOG SECTORS REGION_SECTORS DEVICE:FILE DEVICE:FILE DEVICE:FILE
+
+Cuts the power at points of a log of crash_disks.py, half of them where a flush or a write
+with FUA has just ended. Of what was not durable some outcome is drawn. The images go to
+the files behind three loop devices, which then are activated by the module; when it calls
+the legs synchronized it is suspended and removed, and
+- the replica equals the origin, byte by byte, and the origin is what it was before;
+- exactly what crash_log.py reads as dirty from the image was copied;
+- all that differed was among it.
+Prints NAME=VALUE lines; exits with 1 when something was wrong."""
+import argparse
+import fcntl
+import os
+import random
+import struct
+import sys
+import time
+
+from crash_log import STATES, MetaLog, bits_of
+from crash_model import (DONE, FLUSHED, FUA, MARK, META, ORIGIN, REPLICA, SECTOR, Disk, apply,
+                         records)
+
+REGION_HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Aborted')
+CREATE, REMOVE, SUSPEND, LOAD, STATUS, MESSAGE = 3, 4, 6, 9, 12, 14
+HEAD = struct.Struct('<3IIIIiIIIQ128s129s7x')
+SPEC = struct.Struct('<QQiI16s')
+SUSPEND_FLAG = 1 << 1
+
+
+class Mapping:
+    """A device-mapper device, without a process for each step."""
+
+    def __init__(self, name):
+        self.name = name.encode()
+        self.control = os.open('/dev/mapper/control', os.O_RDWR)
+
+    def call(self, command, flags=0, targets=0, payload=b''):
+        size = 16384
+        head = HEAD.pack(4, 0, 0, size, HEAD.size, targets, 0, flags, 0, 0, 0, self.name, b'')
+        buffer = bytearray((head + payload).ljust(size, b'\0'))
+        fcntl.ioctl(self.control, 0xc0000000 | HEAD.size << 16 | 0xfd << 8 | command, buffer)
+        start, = struct.unpack_from('<I', buffer, 16)
+        return bytes(buffer[start:])
+
+    def create(self, sectors, line):
+        self.call(CREATE)
+        self.call(LOAD, 0, 1, SPEC.pack(0, sectors, 0, 0, b'replica') + line.encode() + b'\0')
+        self.call(SUSPEND)
+
+    def status(self):
+        text = self.call(STATUS)[SPEC.size:].split(b'\0')[0].decode()
+        return dict(word.split('=', 1) for word in text.split() if '=' in word)
+
+    def message(self, text):
+        self.call(MESSAGE, 0, 0, struct.pack('<Q', 0) + text.encode() + b'\0')
+
+    def suspend(self):
+        self.call(SUSPEND, SUSPEND_FLAG)
+
+    def remove(self):
+        self.call(REMOVE)
+
+
+class Replay:
+    def __init__(self, args):
+        self.args = args
+        self.random = random.Random(args.seed)
+        self.devices = [pair.split(':')[0] for pair in args.device]
+        self.files = [os.open(pair.split(':')[1], os.O_RDWR) for pair in args.device]
+        self.disks = []
+        self.points = self.bad = self.differed = self.copied = self.whole = self.flush_points = 0
+        self.states = {}
+
+    def tell(self, text):
+        self.bad += 1
+        if self.bad <= 20:
+            print(f'# {text}', flush=True)
+
+    def line(self):
+        words = self.args.features.split()
+        return (f'{" ".join(self.devices)} sync {len(words) + 4} '
+                f'region_size {self.args.region_sectors} activity 512 {" ".join(words)}')
+
+    def differing(self, origin, replica):
+        step = self.args.region_sectors * SECTOR
+        end = self.args.sectors * SECTOR
+        if origin[:end] == replica[:end]:
+            return 0
+        mask = 0
+        coarse = step * 64
+        for place in range(0, end, coarse):
+            if origin[place:place + coarse] == replica[place:place + coarse]:
+                continue
+            for at in range(place, min(place + coarse, end), step):
+                if origin[at:at + step] != replica[at:at + step]:
+                    mask |= 1 << at // step
+        return mask
+
+    def predict(self, images):
+        """What the log on these images calls dirty, and the superblock."""
+        disks = [Disk(0) for _ in images]
+        for disk, image in zip(disks, images):
+            disk.durable = image
+        log = MetaLog(disks, 'sync skip' in self.args.features)
+        sb, = log.choices()
+        mask = log.dirty()
+        every = (1 << -(-self.args.sectors // self.args.region_sectors)) - 1
+        if log.kinships() - {'same'}:
+            mask = every
+        return mask & every, sb
+
+    def point(self, event, after_flush):
+        images = [disk.image(disk.survivors(self.random)) for disk in self.disks]
+        dirty, sb = self.predict(images)
+        differing = self.differing(images[ORIGIN], images[REPLICA])
+        where = f'point {event}: {sb}'
+        if differing & ~dirty:
+            self.tell(f'{where}: differ and are clean: {list(bits_of(differing & ~dirty))[:9]}')
+        self.points += 1
+        self.flush_points += after_flush
+        self.differed += differing != 0
+        self.whole += dirty == (1 << dirty.bit_length()) - 1 and dirty != 0
+        name = STATES.get(sb.state) if sb else 'none'
+        self.states[name] = self.states.get(name, 0) + 1
+        for file, image in zip(self.files, images):
+            os.pwrite(file, image, 0)
+        copied = self.activate(where, bin(dirty).count('1'))
+        if copied is None:
+            return
+        self.copied += copied
+        end = self.args.sectors * SECTOR
+        origin, replica = (os.pread(self.files[leg], end, 0) for leg in (ORIGIN, REPLICA))
+        if origin != images[ORIGIN][:end]:
+            self.tell(f'{where}: the origin was written to')
+        if origin != replica:
+            self.tell(f'{where}: the legs differ after the resync in regions '
+                      f'{list(bits_of(self.differing(origin, replica)))[:9]}')
+        wanted = bin(dirty).count('1') * self.args.region_sectors * SECTOR
+        if copied != wanted:
+            self.tell(f'{where}: {copied} bytes were copied, {wanted} were dirty')
+
+    def activate(self, where, dirty):
+        """Return: bytes that were copied, or None when it did not come so far."""
+        mapping = Mapping('crash-replay')
+        try:
+            mapping.create(self.args.sectors, self.line())
+        except OSError as error:
+            self.tell(f'{where}: refused, {error}')
+            mapping.remove()
+            return None
+        try:
+            status = mapping.status()
+            if status['state'] in REGION_HELD:
+                if int(status['dirty_regions']) != dirty:
+                    self.tell(f'{where}: {status["dirty_regions"]} dirty, not {dirty}')
+                mapping.message('resync' if status['state'] == 'Fractured' else 'resume')
+            status = self.wait(mapping)
+            if status['state'] != 'Synchronized' or status['dirty_regions'] != '0':
+                self.tell(f'{where}: waited in vain, {status}')
+                return None
+            mapping.suspend()
+            return int(status['resync_bytes'])
+        finally:
+            mapping.remove()
+
+    def wait(self, mapping):
+        end = time.monotonic() + 20
+        pause = 0.001
+        while True:
+            status = mapping.status()
+            if status['state'] == 'Synchronized' or time.monotonic() > end:
+                return status
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+
+    def choose(self):
+        """Numbers of the events to cut after."""
+        flushes, others = [], []
+        for number, (kind, _, flags, *_) in enumerate(records(self.args.log)):
+            if kind == FLUSHED or kind == DONE and flags & FUA:
+                flushes.append(number)
+            elif kind != MARK:
+                others.append(number)
+        half = self.args.points // 2
+        chosen = self.random.sample(flushes, min(half, len(flushes)))
+        chosen += self.random.sample(others, min(self.args.points - len(chosen), len(others)))
+        return set(chosen), set(flushes)
+
+    def run(self):
+        chosen, flushes = self.choose()
+        began = time.monotonic()
+        for number, event in enumerate(records(self.args.log)):
+            if event[0] == MARK and event[6].startswith(b'sizes '):
+                self.disks = [Disk(int(word)) for word in event[6].split()[1:]]
+            elif event[0] != MARK:
+                apply(self.disks, event)
+            if number in chosen:
+                self.point(number, number in flushes)
+                if time.monotonic() - began > self.args.seconds:
+                    self.tell('out of time')
+                    return
+
+    def report(self):
+        print(f'points={self.points}\nafter_flush={self.flush_points}\nbad={self.bad}')
+        print(f'points_with_differences={self.differed}\npoints_all_dirty={self.whole}')
+        print(f'copied_bytes={self.copied}')
+        print('states=' + ','.join(f'{name}:{n}' for name, n in sorted(self.states.items())))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--points', type=int, default=500)
+    parser.add_argument('--seconds', type=int, default=600)
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--features', default='')
+    parser.add_argument('log')
+    parser.add_argument('sectors', type=int)
+    parser.add_argument('region_sectors', type=int)
+    parser.add_argument('device', nargs=3)
+    replay = Replay(parser.parse_args())
+    replay.run()
+    replay.report()
+    sys.exit(replay.bad > 0 or not replay.points)
+
+
+main()
