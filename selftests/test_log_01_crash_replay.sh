@@ -226,19 +226,29 @@ long_record()
 	keep long
 }
 
-# Legs that are known to be equal: the first write meets a log that is new.
+# Legs that are known to be equal, and writes that wait for the log from the start.
 short_record()
 {
 	writers=()
 	start_disks "$log"
 	disks late 30 20
-	begin sync skip
-	writer --workers 2 --pause 5 /dev/mapper/raw
+	dmsetup create r --table "0 $sectors linear /dev/nbd0 0"
+	dmsetup suspend r
+	writer --workers 6 --hot 0 /dev/mapper/r
+	wait_for 20 "the writer to wait" stuck 4
+	dmsetup load r --table "$(table sync skip)"
+	dmsetup resume r
 	busy 800
 	stop_writers
-	end
+	dm_gone r
 	stop_disks
 	keep short
+}
+
+# stuck COUNT: so many threads of the writer wait for the mapping to be resumed.
+stuck()
+{
+	(($(cat /proc/"${writers[0]}"/task/*/stat | grep -c ') D ') >= $1))
 }
 
 # keep NAME: for whoever wants to look at a record later.
@@ -253,18 +263,33 @@ every_cut()
 	run python3 "$helpers/crash_check.py" "$@" "$log" "$sectors" "$region"
 }
 
-# sample POINTS [FEATURE VALUE]...: activated by the module itself.
+# sample POINTS [FEATURE VALUE]...: activated by the module itself, two at a time.
 sample()
 {
-	local points=$1 a b c
+	local points=$1 half=() n
 	shift
+	for n in 0 1; do
+		replay "$n/2" "$points" "$*" &
+		half+=("$!")
+	done
+	for n in "${half[@]}"; do
+		wait "$n" || fail "see above"
+	done
+}
+
+# replay PART POINTS FEATURES
+replay()
+(
+	local a b c
+	deferred=()
+	trap run_deferred EXIT
 	new_loop a $((sectors * 512))
 	new_loop b $(((sectors + 64) * 512))
 	new_loop c $((meta_sectors * 512))
-	run python3 "$helpers/crash_replay.py" --points "$points" --features "$*" \
+	run python3 "$helpers/crash_replay.py" --part "$1" --points "$2" --features "$3" \
 		"$log" "$sectors" "$region" "$a:$(behind "$a")" "$b:$(behind "$b")" \
 		"$c:$(behind "$c")"
-}
+)
 
 behind()
 {

@@ -70,6 +70,7 @@ class Checker:
         self.kinships = {'same'}
         self.mark = ''
         self.points = 0
+        self.last = None
         self.differing = 0
         self.most = 0
         self.synced_most = 0
@@ -129,6 +130,9 @@ class Checker:
     def account(self):
         self.points += 1
         dirty = self.log.dirty()
+        if (dirty, self.legs.mask) == self.last:
+            return
+        self.last = dirty, self.legs.mask
         self.differing = max(self.differing, bin(self.legs.mask).count('1'))
         if dirty < 0:
             return
@@ -150,7 +154,8 @@ class Checker:
         disk, sectors = apply(self.disks, event)
         if disk != META:
             self.legs.changed(sectors)
-        self.log.changed(sectors) if disk == META else None
+        else:
+            self.log.changed(sectors)
         self.note(event, sectors)
         self.check()
         if disk == META and not set(SB_PLACES).isdisjoint(sectors):
@@ -184,7 +189,7 @@ def main():
     for event in records(args.log):
         checker.one(event)
     checker.report()
-    sys.exit(checker.bad > 0)
+    sys.exit(checker.bad > 0 or not checker.points)
 
 
 main()

@@ -58,7 +58,7 @@ class MetaLog:
         self.parsed = {}
         self.units = {}
         self.chosen = None
-        self.unsure = None
+        self.certain = None
 
     def superblock(self, data):
         """None when there is none. A torn one cannot be: all that counts is in one sector."""
@@ -71,6 +71,8 @@ class MetaLog:
         return self.superblocks[data]
 
     def changed(self, sectors):
+        if sectors:
+            self.certain = None
         for sector in sectors:
             self.units.pop(sector, None)
             if sector in SB_PLACES:
@@ -148,10 +150,11 @@ class MetaLog:
         return mask
 
     def dirty(self):
-        mask = -1
-        for sb in self.choices():
-            mask &= self.dirty_by(sb)
-        return mask
+        if self.certain is None:
+            self.certain = -1
+            for sb in self.choices():
+                self.certain &= self.dirty_by(sb)
+        return self.certain
 
     def label_place(self, sb):
         last = len(self.disks[REPLICA].durable) // SECTOR // 8 * 8 - 8

@@ -140,11 +140,13 @@ class Disk:
                 outcome[place] = entries[choice - 1][1]
         return outcome
 
-    def image(self, survivors):
-        image = bytearray(self.durable)
-        for place, data in survivors.items():
-            image[place * SECTOR:(place + 1) * SECTOR] = data
-        return image
+    def overlay(self, sectors):
+        """Put {sector: contents} in place. Return: what was there."""
+        before = {}
+        for place, data in sectors.items():
+            before[place] = self.sector(place)
+            self.durable[place * SECTOR:(place + 1) * SECTOR] = data
+        return before
 
 
 def apply(disks, event):

@@ -70,7 +70,8 @@ class Replay:
         self.devices = [pair.split(':')[0] for pair in args.device]
         self.files = [os.open(pair.split(':')[1], os.O_RDWR) for pair in args.device]
         self.disks = []
-        self.points = self.bad = self.differed = self.copied = self.whole = self.flush_points = 0
+        self.points = self.bad = self.differed = self.copied = self.flush_points = 0
+        self.seconds = 0
         self.states = {}
 
     def tell(self, text):
@@ -89,7 +90,7 @@ class Replay:
         if origin[:end] == replica[:end]:
             return 0
         mask = 0
-        coarse = step * 64
+        coarse = step * 8
         for place in range(0, end, coarse):
             if origin[place:place + coarse] == replica[place:place + coarse]:
                 continue
@@ -112,27 +113,36 @@ class Replay:
         return mask & every, sb
 
     def point(self, event, after_flush):
-        images = [disk.image(disk.survivors(self.random)) for disk in self.disks]
+        outcomes = [disk.survivors(self.random) for disk in self.disks]
+        kept = [disk.overlay(outcome) for disk, outcome in zip(self.disks, outcomes)]
+        try:
+            self.judge(event, [disk.durable for disk in self.disks])
+        finally:
+            for disk, before in zip(self.disks, kept):
+                disk.overlay(before)
+        self.points += 1
+        self.flush_points += after_flush
+
+    def judge(self, event, images):
         dirty, sb = self.predict(images)
         differing = self.differing(images[ORIGIN], images[REPLICA])
         where = f'point {event}: {sb}'
         if differing & ~dirty:
             self.tell(f'{where}: differ and are clean: {list(bits_of(differing & ~dirty))[:9]}')
-        self.points += 1
-        self.flush_points += after_flush
         self.differed += differing != 0
-        self.whole += dirty == (1 << dirty.bit_length()) - 1 and dirty != 0
         name = STATES.get(sb.state) if sb else 'none'
         self.states[name] = self.states.get(name, 0) + 1
         for file, image in zip(self.files, images):
             os.pwrite(file, image, 0)
+        began = time.monotonic()
         copied = self.activate(where, bin(dirty).count('1'))
+        self.seconds += time.monotonic() - began
         if copied is None:
             return
         self.copied += copied
         end = self.args.sectors * SECTOR
         origin, replica = (os.pread(self.files[leg], end, 0) for leg in (ORIGIN, REPLICA))
-        if origin != images[ORIGIN][:end]:
+        if not images[ORIGIN].startswith(origin):
             self.tell(f'{where}: the origin was written to')
         if origin != replica:
             self.tell(f'{where}: the legs differ after the resync in regions '
@@ -143,7 +153,7 @@ class Replay:
 
     def activate(self, where, dirty):
         """Return: bytes that were copied, or None when it did not come so far."""
-        mapping = Mapping('crash-replay')
+        mapping = Mapping(f'crash-replay-{os.getpid()}')
         try:
             mapping.create(self.args.sectors, self.line())
         except OSError as error:
@@ -186,7 +196,8 @@ class Replay:
         half = self.args.points // 2
         chosen = self.random.sample(flushes, min(half, len(flushes)))
         chosen += self.random.sample(others, min(self.args.points - len(chosen), len(others)))
-        return set(chosen), set(flushes)
+        part, parts = (int(word) for word in self.args.part.split('/'))
+        return set(sorted(chosen)[part::parts]), set(flushes)
 
     def run(self):
         chosen, flushes = self.choose()
@@ -204,7 +215,8 @@ class Replay:
 
     def report(self):
         print(f'points={self.points}\nafter_flush={self.flush_points}\nbad={self.bad}')
-        print(f'points_with_differences={self.differed}\npoints_all_dirty={self.whole}')
+        print(f'points_with_differences={self.differed}')
+        print(f'activation_ms={int(self.seconds * 1000 / max(self.points, 1))}')
         print(f'copied_bytes={self.copied}')
         print('states=' + ','.join(f'{name}:{n}' for name, n in sorted(self.states.items())))
 
@@ -214,6 +226,7 @@ def main():
     parser.add_argument('--points', type=int, default=500)
     parser.add_argument('--seconds', type=int, default=600)
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--part', default='0/1', help='do only each so many-th of them')
     parser.add_argument('--features', default='')
     parser.add_argument('log')
     parser.add_argument('sectors', type=int)
