@@ -245,6 +245,42 @@ short_record()
 	keep short
 }
 
+# For mutations/run: a little of everything.
+brief_record()
+{
+	local n
+	writers=()
+	defer keep brief
+	start_disks "$log"
+	disks late 30 20
+	begin resync_rate 200
+	writer --workers 4 --hot 20 /dev/mapper/raw
+	busy 500
+	synced r
+	busy 1500
+	bad_replica break heal lose
+	run message r fracture
+	busy 500
+	run message r resync
+	synced r
+	busy 300
+	stop_writers
+	writer --workers 1 --hot 100 --pause 20 /dev/mapper/raw
+	wait_for 10 "regions to be given up" gives_up
+	stop_writers
+	end
+	begin
+	for n in 200 80; do
+		cut_off "$n"
+	done
+	end
+}
+
+gives_up()
+{
+	(($(status r active_regions) < 100))
+}
+
 # stuck COUNT: so many threads of the writer wait for the mapping to be resumed.
 stuck()
 {
@@ -254,7 +290,9 @@ stuck()
 # keep NAME: for whoever wants to look at a record later.
 keep()
 {
-	[[ -z ${CRASH_KEEP:-} ]] || cp "$log" "$CRASH_KEEP/$1"
+	[[ -n ${CRASH_KEEP:-} ]] || return 0
+	cp "$log" "$CRASH_KEEP/$1"
+	echo "$sectors $region" >"$CRASH_KEEP/geometry"
 }
 
 # every_cut [OPTION]
@@ -308,5 +346,8 @@ if [[ " ${CRASH_CASES:-long short} " == *" short "* ]]; then
 	ktap_case "a start with equal legs is recorded" short_record
 	ktap_case "what may differ then is dirty after any cut" every_cut --sync-skip
 	ktap_case "a sample of those cuts is activated" sample 100 sync skip
+fi
+if [[ ${CRASH_CASES:-} == brief ]]; then
+	ktap_case "a bit of everything is recorded" brief_record
 fi
 ktap_finish

@@ -11,7 +11,9 @@ the legs synchronized it is suspended and removed, and
 - all that differed was among it.
 Prints NAME=VALUE lines; exits with 1 when something was wrong."""
 import argparse
+import ctypes
 import fcntl
+import mmap
 import os
 import random
 import struct
@@ -22,7 +24,8 @@ from crash_log import STATES, MetaLog, bits_of
 from crash_model import (DONE, FLUSHED, FUA, MARK, META, ORIGIN, REPLICA, SECTOR, Disk, apply,
                          records)
 
-REGION_HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Aborted')
+LIBC = ctypes.CDLL(None)
+HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Aborted')
 CREATE, REMOVE, SUSPEND, LOAD, STATUS, MESSAGE = 3, 4, 6, 9, 12, 14
 HEAD = struct.Struct('<3IIIIiIIIQ128s129s7x')
 SPEC = struct.Struct('<QQiI16s')
@@ -63,16 +66,46 @@ class Mapping:
         self.call(REMOVE)
 
 
+def same(a, b, start, size):
+    """Compare without a copy."""
+    return not LIBC.memcmp(ctypes.byref(a, start), ctypes.byref(b, start), size)
+
+
+class Image:
+    """A file behind a loop device, and which of its sectors are not what they should be."""
+
+    def __init__(self, path, disk):
+        with open(path, 'r+b') as file:
+            self.map = mmap.mmap(file.fileno(), 0)
+        self.disk = disk
+        # Views for same(); neither changes its size.
+        size = len(disk.durable)
+        self.found = (ctypes.c_char * size).from_buffer(self.map)
+        self.wanted = (ctypes.c_char * size).from_buffer(disk.durable)
+        self.stale = set(range(size // SECTOR))
+
+    def update(self):
+        for sector in self.stale:
+            place = sector * SECTOR
+            self.map[place:place + SECTOR] = self.disk.durable[place:place + SECTOR]
+        self.stale.clear()
+
+
 class Replay:
     def __init__(self, args):
         self.args = args
         self.random = random.Random(args.seed)
         self.devices = [pair.split(':')[0] for pair in args.device]
-        self.files = [os.open(pair.split(':')[1], os.O_RDWR) for pair in args.device]
         self.disks = []
+        self.images = []
         self.points = self.bad = self.differed = self.copied = self.flush_points = 0
         self.seconds = 0
         self.states = {}
+
+    def start(self, sizes):
+        self.disks = [Disk(size) for size in sizes]
+        self.images = [Image(pair.split(':')[1], disk)
+                       for pair, disk in zip(self.args.device, self.disks)]
 
     def tell(self, text):
         self.bad += 1
@@ -85,25 +118,23 @@ class Replay:
                 f'region_size {self.args.region_sectors} activity 512 {" ".join(words)}')
 
     def differing(self, origin, replica):
+        """The regions in which two images differ."""
         step = self.args.region_sectors * SECTOR
         end = self.args.sectors * SECTOR
-        if origin[:end] == replica[:end]:
-            return 0
         mask = 0
-        coarse = step * 8
-        for place in range(0, end, coarse):
-            if origin[place:place + coarse] == replica[place:place + coarse]:
+        for place in range(0, end, 64 * step):
+            if same(origin, replica, place, min(64 * step, end - place)):
                 continue
-            for at in range(place, min(place + coarse, end), step):
-                if origin[at:at + step] != replica[at:at + step]:
+            for at in range(place, min(place + 64 * step, end), step):
+                if not same(origin, replica, at, min(step, end - at)):
                     mask |= 1 << at // step
         return mask
 
-    def predict(self, images):
-        """What the log on these images calls dirty, and the superblock."""
-        disks = [Disk(0) for _ in images]
-        for disk, image in zip(disks, images):
-            disk.durable = image
+    def predict(self):
+        """What the log calls dirty when nothing is uncertain, and the superblock."""
+        disks = [Disk(0) for _ in self.disks]
+        for disk, full in zip(disks, self.disks):
+            disk.durable = full.durable
         log = MetaLog(disks, 'sync skip' in self.args.features)
         sb, = log.choices()
         mask = log.dirty()
@@ -115,41 +146,53 @@ class Replay:
     def point(self, event, after_flush):
         outcomes = [disk.survivors(self.random) for disk in self.disks]
         kept = [disk.overlay(outcome) for disk, outcome in zip(self.disks, outcomes)]
+        for image, outcome in zip(self.images, outcomes):
+            image.stale.update(outcome)
+            image.update()
         try:
-            self.judge(event, [disk.durable for disk in self.disks])
+            self.judge(event)
         finally:
-            for disk, before in zip(self.disks, kept):
+            for disk, image, before in zip(self.disks, self.images, kept):
                 disk.overlay(before)
+                image.stale.update(before)
         self.points += 1
         self.flush_points += after_flush
 
-    def judge(self, event, images):
-        dirty, sb = self.predict(images)
-        differing = self.differing(images[ORIGIN], images[REPLICA])
+    def judge(self, event):
+        dirty, sb = self.predict()
+        origin, replica, _ = self.images
+        differing = self.differing(origin.wanted, replica.wanted)
         where = f'point {event}: {sb}'
         if differing & ~dirty:
             self.tell(f'{where}: differ and are clean: {list(bits_of(differing & ~dirty))[:9]}')
         self.differed += differing != 0
         name = STATES.get(sb.state) if sb else 'none'
         self.states[name] = self.states.get(name, 0) + 1
-        for file, image in zip(self.files, images):
-            os.pwrite(file, image, 0)
         began = time.monotonic()
         copied = self.activate(where, bin(dirty).count('1'))
         self.seconds += time.monotonic() - began
+        end = self.args.sectors * SECTOR
+        self.note_stale(dirty)
         if copied is None:
             return
         self.copied += copied
-        end = self.args.sectors * SECTOR
-        origin, replica = (os.pread(self.files[leg], end, 0) for leg in (ORIGIN, REPLICA))
-        if not images[ORIGIN].startswith(origin):
+        if not same(origin.found, origin.wanted, 0, end):
             self.tell(f'{where}: the origin was written to')
-        if origin != replica:
+        if not same(origin.found, replica.found, 0, end):
             self.tell(f'{where}: the legs differ after the resync in regions '
-                      f'{list(bits_of(self.differing(origin, replica)))[:9]}')
+                      f'{list(bits_of(self.differing(origin.found, replica.found)))[:9]}')
         wanted = bin(dirty).count('1') * self.args.region_sectors * SECTOR
         if copied != wanted:
             self.tell(f'{where}: {copied} bytes were copied, {wanted} were dirty')
+
+    def note_stale(self, dirty):
+        """What the activation may have written."""
+        step = self.args.region_sectors
+        for region in bits_of(dirty):
+            self.images[REPLICA].stale.update(range(region * step, (region + 1) * step))
+        size = len(self.disks[REPLICA].durable) // SECTOR
+        self.images[REPLICA].stale.update(range(self.args.sectors, size))
+        self.images[META].stale.update(range(len(self.disks[META].durable) // SECTOR))
 
     def activate(self, where, dirty):
         """Return: bytes that were copied, or None when it did not come so far."""
@@ -162,7 +205,7 @@ class Replay:
             return None
         try:
             status = mapping.status()
-            if status['state'] in REGION_HELD:
+            if status['state'] in HELD:
                 if int(status['dirty_regions']) != dirty:
                     self.tell(f'{where}: {status["dirty_regions"]} dirty, not {dirty}')
                 mapping.message('resync' if status['state'] == 'Fractured' else 'resume')
@@ -204,9 +247,10 @@ class Replay:
         began = time.monotonic()
         for number, event in enumerate(records(self.args.log)):
             if event[0] == MARK and event[6].startswith(b'sizes '):
-                self.disks = [Disk(int(word)) for word in event[6].split()[1:]]
+                self.start([int(word) for word in event[6].split()[1:]])
             elif event[0] != MARK:
-                apply(self.disks, event)
+                disk, sectors = apply(self.disks, event)
+                self.images[disk].stale.update(sectors)
             if number in chosen:
                 self.point(number, number in flushes)
                 if time.monotonic() - began > self.args.seconds:
