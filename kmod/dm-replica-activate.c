@@ -75,8 +75,11 @@ int replica_intents_write_sb(struct replica_intents *intents, u16 flags)
 	if (replica_meta_busy(intents->meta))
 		return -EBUSY;
 	flags |= fill_state(replica, sb);
-	if (intents->meta->has_label)
+	if (intents->meta->label_sector)
 		flags |= DM_REPLICA_SB_LABEL;
+	if (intents->label_pending)
+		flags |= DM_REPLICA_SB_PENDING;
+	sb->label_sector = cpu_to_le64(intents->meta->label_sector);
 	fill_settings(replica, &sb->settings);
 	if (replica->name[0])
 		strscpy_pad((char *)sb->name, replica->name, sizeof(sb->name));
@@ -210,9 +213,9 @@ static int rewrite(struct replica_intents *intents)
 }
 
 /* The device says already what the log in memory does, and has no intents. */
-static bool is_as_it_was(struct replica_intents *intents, bool fresh, u16 flags)
+static bool is_as_it_was(struct replica_intents *intents, bool made, u16 flags)
 {
-	return !fresh && flags & DM_REPLICA_SB_CLEAN &&
+	return !made && flags & DM_REPLICA_SB_CLEAN &&
 	       !replica_log_dirty_regions(intents->replica->log);
 }
 
@@ -220,17 +223,32 @@ static bool is_as_it_was(struct replica_intents *intents, bool fresh, u16 flags)
  * Generations.
  */
 
-static const char *check_origin_label(struct replica_intents *intents,
-				      struct dm_replica_label *label)
+/*
+ * A place for a label at the tail of the replica, if nothing else is there.  A label of
+ * another association is no hindrance: what it stands for ends here.
+ */
+static void find_label_place(struct replica_intents *intents, struct dm_replica_label *label)
+{
+	struct block_device *leg = intents->replica->replica_bdev;
+	u64 sector = replica_label_sector(bdev_nr_sectors(leg), intents->meta->geometry.sectors);
+	enum replica_verdict verdict;
+
+	intents->meta->label_sector = 0;
+	if (!sector || replica_meta_read_label(intents->meta, leg, sector, label))
+		return;
+	verdict = replica_label_judge(label);
+	if (verdict == REPLICA_BLOCK_GOOD || verdict == REPLICA_BLOCK_ZERO)
+		intents->meta->label_sector = sector;
+}
+
+static bool origin_has_label(struct replica_intents *intents, struct dm_replica_label *label)
 {
 	struct dm_replica_superblock *sb = intents->meta->sb;
 
-	if (replica_meta_read_label(intents->meta, intents->replica->origin_bdev, label))
-		return NULL;
-	if (replica_label_judge(label) == REPLICA_BLOCK_GOOD &&
-	    !memcmp(label->uuid, sb->uuid, sizeof(sb->uuid)))
-		return "origin and replica are swapped: the origin carries the label of the replica";
-	return NULL;
+	return !replica_meta_read_label(intents->meta, intents->replica->origin_bdev,
+					le64_to_cpu(sb->label_sector), label) &&
+	       replica_label_judge(label) == REPLICA_BLOCK_GOOD &&
+	       !memcmp(label->uuid, sb->uuid, sizeof(sb->uuid));
 }
 
 static const char *judge_kinship(struct replica_intents *intents,
@@ -238,9 +256,9 @@ static const char *judge_kinship(struct replica_intents *intents,
 {
 	struct replica *replica = intents->replica;
 
-	intents->meta->has_label = true;
 	switch (replica_label_compare(intents->meta->sb, label)) {
 	case REPLICA_KIN_SAME:
+		intents->label_behind = label->generation != intents->meta->sb->generation;
 		return NULL;
 	case REPLICA_KIN_OLD_REPLICA:
 		DMWARN("%s: the replica is an old one: everything is copied", replica->name);
@@ -255,60 +273,98 @@ static const char *judge_kinship(struct replica_intents *intents,
 	}
 }
 
-static const char *check_replica_label(struct replica_intents *intents, bool fresh,
-				       struct dm_replica_label *label)
+static const char *judge_label(struct replica_intents *intents, struct dm_replica_label *label)
 {
-	bool expected = !fresh &&
-			le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_LABEL;
 	struct replica *replica = intents->replica;
-	enum replica_verdict verdict;
+	int r;
 
-	if (replica_meta_read_label(intents->meta, replica->replica_bdev, label)) {
+	if (!intents->meta->label_sector)
+		return NULL;
+	if (origin_has_label(intents, label))
+		return "origin and replica are swapped: the origin carries the label of the replica";
+	r = replica_meta_read_label(intents->meta, replica->replica_bdev,
+				    intents->meta->label_sector, label);
+	if (r && r != -ENOSPC) {
 		DMWARN("%s: the label of the replica cannot be read now", replica->name);
 		return NULL;
 	}
-	verdict = replica_label_judge(label);
-	if (verdict == REPLICA_BLOCK_GOOD && !fresh)
-		return judge_kinship(intents, label);
-	if (verdict == REPLICA_BLOCK_GOOD || verdict == REPLICA_BLOCK_ZERO)
-		intents->meta->has_label = true;
-	if (!expected)
+	/* A crash before the first label was written: nothing else was, either. */
+	if (le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_PENDING &&
+	    !intents->meta->sb->history[0]) {
+		intents->label_behind = true;
 		return NULL;
-	if (verdict == REPLICA_BLOCK_DAMAGED) {
+	}
+	switch (r ? REPLICA_BLOCK_FOREIGN : replica_label_judge(label)) {
+	case REPLICA_BLOCK_GOOD:
+		return judge_kinship(intents, label);
+	case REPLICA_BLOCK_DAMAGED:
 		DMWARN("%s: the label of the replica is damaged: everything is copied",
 		       replica->name);
 		replica_log_mark_all(replica->log);
-		intents->meta->has_label = true;
 		return NULL;
+	default:
+		return "replica has lost its label: it is another device, or was written to elsewhere";
 	}
-	return "replica has lost its label: it is another device, or was written to elsewhere";
 }
 
 /* Return: NULL, or why the legs and the log do not belong together. */
-static const char *check_labels(struct replica_intents *intents, bool fresh)
+static const char *check_labels(struct replica_intents *intents, bool first)
 {
 	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_KERNEL);
-	const char *why;
+	const char *why = NULL;
 
 	if (!label)
 		return "not enough memory";
-	why = fresh ? NULL : check_origin_label(intents, label);
-	if (!why)
-		why = check_replica_label(intents, fresh, label);
+	if (first)
+		find_label_place(intents, label);
+	else
+		why = judge_label(intents, label);
 	kfree(label);
 	return why;
 }
 
+/* Another replica was accepted, or the device has grown over the label. */
+static void replace_label(struct replica_intents *intents)
+{
+	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_KERNEL);
+
+	intents->meta->label_sector = 0;
+	if (!label)
+		return;
+	find_label_place(intents, label);
+	kfree(label);
+}
+
+/*
+ * An activation that was cut off before its label was written has not been seen by
+ * the replica: this one takes its place, lest the label fall two behind.
+ */
 static void next_generation(struct replica_intents *intents)
 {
 	struct dm_replica_superblock *sb = intents->meta->sb;
 
-	memmove(&sb->history[1], &sb->history[0], sizeof(sb->history) - sizeof(sb->history[0]));
-	sb->history[0] = sb->generation;
+	if (!intents->label_behind) {
+		memmove(&sb->history[1], &sb->history[0],
+			sizeof(sb->history) - sizeof(sb->history[0]));
+		sb->history[0] = sb->generation;
+		sb->activation = cpu_to_le64(le64_to_cpu(sb->activation) + 1);
+	}
 	do {
 		sb->generation = cpu_to_le64(get_random_u64());
 	} while (!sb->generation);
-	sb->activation = cpu_to_le64(le64_to_cpu(sb->activation) + 1);
+}
+
+/*
+ * The log ends here: the device may come back with what it says now.  The label
+ * is all that can tell the next activation that this is not the last word.
+ */
+void replica_intents_disown(struct replica_intents *intents)
+{
+	intents->label_behind = false;
+	next_generation(intents);
+	if (intents->meta->label_sector && replica_meta_write_label(intents->meta))
+		DMWARN("%s: the label of the replica cannot be written now",
+		       intents->replica->name);
 }
 
 static int begin_activation(struct replica_intents *intents)
@@ -317,16 +373,26 @@ static int begin_activation(struct replica_intents *intents)
 	int r;
 
 	next_generation(intents);
-	if (!intents->meta->has_label)
+	if (!intents->meta->label_sector)
 		return replica_intents_write_sb(intents, 0);
-	r = replica_intents_write_sb(intents, DM_REPLICA_SB_PENDING);
+	intents->label_pending = true;
+	r = replica_intents_write_sb(intents, 0);
 	if (r)
 		return r;
-	/* Without it the next activation could not tell this replica from an old one. */
-	if (replica_meta_write_label(intents->meta)) {
+	r = replica_intents_write_label(intents);
+	if (r)
+		return r;
+	if (intents->label_pending)
 		DMWARN("%s: the label of the replica cannot be written now", replica->name);
+	return 0;
+}
+
+int replica_intents_write_label(struct replica_intents *intents)
+{
+	/* A replica that fails gets its label when it is back. */
+	if (!intents->label_pending || replica_meta_write_label(intents->meta))
 		return 0;
-	}
+	intents->label_pending = false;
 	return replica_intents_write_sb(intents, 0);
 }
 
@@ -390,9 +456,12 @@ static int allocate(struct replica_intents *intents)
 	return 0;
 }
 
-static void restore(struct replica *replica, const struct dm_replica_superblock *sb)
+static void restore(struct replica *replica, const struct dm_replica_superblock *sb, bool first)
 {
+	/* Whatever the table line says about equal legs: there is a log now. */
 	replica->restored = le16_to_cpu(sb->state);
+	if (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED)
+		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
 	replica->next_job_id = max(le32_to_cpu(sb->next_job_id), replica->next_job_id);
 	if (le64_to_cpu(sb->established_ms))
 		replica->when_established_ms = le64_to_cpu(sb->established_ms);
@@ -405,16 +474,21 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 				    le64_to_cpu(sb->job.elapsed_ms));
 }
 
-/* The superblock is good or was just made; the log in memory is clean. */
-static int take_into_use(struct replica_intents *intents, bool fresh,
+/*
+ * The superblock is good, or @made just now; the log in memory is clean.  The tool
+ * makes superblocks too, with the log that belongs to them, and leaves the first
+ * activation to us.
+ */
+static int take_into_use(struct replica_intents *intents, bool made,
 			 const struct replica_params *params, const char **error)
 {
 	struct replica *replica = intents->replica;
 	u16 flags = le16_to_cpu(intents->meta->sb->flags);
+	bool first = !intents->meta->sb->activation;
 	const char *why;
 	int r = 0;
 
-	if (!fresh) {
+	if (!made) {
 		r = replica_meta_read_log(intents->meta);
 		if (r) {
 			*error = "meta device cannot be read";
@@ -424,7 +498,7 @@ static int take_into_use(struct replica_intents *intents, bool fresh,
 	} else if (!params->sync_skip) {
 		replica_log_mark_all(replica->log);
 	}
-	why = check_labels(intents, fresh);
+	why = check_labels(intents, first);
 	if (why && !params->stale_accept) {
 		*error = why;
 		return -ESTALE;
@@ -432,12 +506,15 @@ static int take_into_use(struct replica_intents *intents, bool fresh,
 	if (why) {
 		DMWARN("%s: %s; accepted, everything is copied", replica->name, why);
 		replica_log_mark_all(replica->log);
-		intents->meta->has_label = true;
+		replace_label(intents);
+		/* A new line of generations, which begins here. */
+		memset(intents->meta->sb->history, 0, sizeof(intents->meta->sb->history));
+		intents->meta->sb->generation = 0;
 	}
-	if (!is_as_it_was(intents, fresh, flags))
+	if (!is_as_it_was(intents, made, flags))
 		r = rewrite(intents);
 	if (!r) {
-		restore(replica, intents->meta->sb);
+		restore(replica, intents->meta->sb, first);
 		r = begin_activation(intents);
 	}
 	if (r)
@@ -445,6 +522,7 @@ static int take_into_use(struct replica_intents *intents, bool fresh,
 	return r;
 }
 
+/* Return: 1 when there was none and @sb was made, 0 when there is one, or an errno. */
 static int find_superblock(struct replica *replica, struct block_device *bdev,
 			   const struct replica_params *params,
 			   struct dm_replica_superblock *sb, const char **error)
@@ -468,8 +546,7 @@ static int find_superblock(struct replica *replica, struct block_device *bdev,
 		*error = "meta device holds a log of another size";
 		return -EINVAL;
 	}
-	/* The tool makes superblocks too, and leaves the start to us. */
-	return le64_to_cpu(sb->activation) == 0;
+	return 0;
 }
 
 static int open_with(struct replica *replica, struct block_device *bdev,
@@ -477,11 +554,11 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 		     const char **error)
 {
 	struct replica_intents *intents;
-	int fresh = find_superblock(replica, bdev, params, sb, error);
+	int made = find_superblock(replica, bdev, params, sb, error);
 	int r;
 
-	if (fresh < 0)
-		return fresh;
+	if (made < 0)
+		return made;
 	*error = "not enough memory for the log";
 	intents = make_intents(replica);
 	if (!intents)
@@ -492,8 +569,9 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 		return -ENOMEM;
 	intents->activity = intents->meta->geometry.activity;
 	/* Greater than any that was used before. */
+	intents->meta->label_sector = le64_to_cpu(sb->label_sector);
 	intents->meta->seq = (le64_to_cpu(sb->activation) + 1) << 32;
-	r = allocate(intents) ?: take_into_use(intents, fresh, params, error);
+	r = allocate(intents) ?: take_into_use(intents, made, params, error);
 	if (r)
 		return r;
 	intents->stopped = false;
@@ -567,7 +645,7 @@ void replica_intents_resume(struct replica *replica, struct block_device *bdev)
 bool replica_intents_busy(struct replica *replica)
 {
 	return replica->intents && replica->intents->meta &&
-	       replica_meta_busy(replica->intents->meta);
+	       replica_meta_any_busy(replica->intents->meta);
 }
 
 void replica_intents_destroy(struct replica *replica)
@@ -654,7 +732,11 @@ int replica_intents_grow(struct replica *replica, struct replica_log *log, const
 		goto out;
 	meta->sb->sectors = cpu_to_le64(geometry.sectors);
 	meta->sb->bitmap_blocks = cpu_to_le32(geometry.bitmap_blocks);
+	if (meta->label_sector < geometry.sectors)
+		replace_label(intents);
 	r = replica_intents_write_sb(intents, DM_REPLICA_SB_CLEAN);
+	if (!r && meta->label_sector && replica_meta_write_label(meta))
+		DMWARN("%s: the label of the replica cannot be written now", replica->name);
 out:
 	mutex_unlock(&intents->mutex);
 	return r;

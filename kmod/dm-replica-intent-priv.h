@@ -18,6 +18,8 @@
  * @note: the superblock is out of date
  * @failed: the meta device could not be written
  * @stopped: the device is suspended
+ * @label_pending: the replica has not got the label of this activation yet
+ * @label_behind: at activation: it still has that of the one before
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
  * @activity: slots; @nr_used of them in use
@@ -39,6 +41,8 @@ struct replica_intents {
 	atomic_t note;
 	bool failed;
 	bool stopped;
+	bool label_pending;
+	bool label_behind;
 	unsigned long last_tick;
 	atomic64_t settled;
 	u32 activity;
@@ -59,6 +63,10 @@ int replica_intents_write_anew(struct replica_intents *intents);
 /* Take all slots back and write everything down.  The device is suspended. */
 int replica_intents_empty(struct replica_intents *intents);
 void replica_intents_fail(struct replica_intents *intents, int error);
+/* Write the label if the replica has not got it.  Return: an error of the meta device. */
+int replica_intents_write_label(struct replica_intents *intents);
+/* A failed meta device must not be believed when it comes back as it is. */
+void replica_intents_disown(struct replica_intents *intents);
 /* The superblock as things are now, with these flags besides. */
 int replica_intents_write_sb(struct replica_intents *intents, u16 flags);
 

@@ -144,7 +144,8 @@ static void settle(struct replica_intents *intents)
 	if (bdev_write_cache(replica->origin_bdev))
 		r = blkdev_issue_flush(replica->origin_bdev);
 	if (!r && replica->replica_volatile)
-		r = READ_ONCE(replica->ship) ? replica_leg_flush_wait(replica) : -EIO;
+		r = READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN ? -EIO :
+		    replica_leg_flush_wait(replica);
 	if (!r)
 		replica_intents_settled(replica, generation);
 }
@@ -477,6 +478,8 @@ static int tick(struct replica_intents *intents)
 		return r;
 	clear_bits(intents);
 	r = replica_meta_write_log(intents->meta, true);
+	if (!r && READ_ONCE(intents->replica->ship))
+		r = replica_intents_write_label(intents);
 	if (!r && job_runs(intents->replica))
 		r = replica_intents_write_sb(intents, 0);
 	return r;
@@ -511,6 +514,7 @@ void replica_intents_fail(struct replica_intents *intents, int error)
 	raise_meta(intents, DM_REPLICA_EVENT_META_ERROR, error,
 		   "meta device failed: after a crash everything is copied");
 	bitmap_fill(replica->log->active, replica->log->nr_regions);
+	replica_intents_disown(intents);
 	/* Perhaps this much can be written. */
 	replica_intents_write_sb(intents, DM_REPLICA_SB_LOST);
 	replica_state_refresh(replica);
@@ -592,7 +596,7 @@ static int work_once(struct replica_intents *intents)
 
 static bool has_work_later(struct replica_intents *intents)
 {
-	return intents->failed || intents->nr_used ||
+	return intents->failed || intents->nr_used || intents->label_pending ||
 	       intents->nr_on_disk > replica_log_dirty_regions(intents->replica->log) ||
 	       !bitmap_empty(intents->meta->stale, intents->meta->nr_blocks) ||
 	       job_runs(intents->replica);

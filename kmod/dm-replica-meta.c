@@ -21,48 +21,54 @@ static_assert(PAGE_SIZE >= DM_REPLICA_BLOCK_SIZE);
  * Requests.
  */
 
-static void put_request(struct replica_meta *meta)
+static void put_request(struct replica_meta_queue *queue)
 {
-	struct replica *replica = meta->replica;
+	struct replica *replica = queue->meta->replica;
 
-	if (!atomic_dec_and_test(&meta->pending))
+	if (!atomic_dec_and_test(&queue->pending))
 		return;
-	complete_all(&meta->done);
+	complete_all(&queue->done);
 	replica_put(replica);
 }
 
 static void request_done(struct bio *bio)
 {
-	struct replica_meta *meta = bio->bi_private;
+	struct replica_meta_queue *queue = bio->bi_private;
 
 	if (bio->bi_status)
-		atomic_cmpxchg(&meta->error, 0, blk_status_to_errno(bio->bi_status));
+		atomic_cmpxchg(&queue->error, 0, blk_status_to_errno(bio->bi_status));
 	bio_put(bio);
-	put_request(meta);
+	put_request(queue);
 }
 
-static int begin_requests(struct replica_meta *meta)
+static bool is_busy(struct replica_meta_queue *queue)
 {
-	if (replica_meta_busy(meta))
+	return !completion_done(&queue->done);
+}
+
+static int begin_requests(struct replica_meta_queue *queue)
+{
+	if (is_busy(queue))
 		return -EBUSY;
-	replica_get(meta->replica);
-	reinit_completion(&meta->done);
-	atomic_set(&meta->error, 0);
-	atomic_set(&meta->pending, 1);
+	replica_get(queue->meta->replica);
+	reinit_completion(&queue->done);
+	atomic_set(&queue->error, 0);
+	atomic_set(&queue->pending, 1);
 	return 0;
 }
 
-static void add_request(struct replica_meta *meta, struct block_device *bdev, struct page *page,
-			sector_t sector, blk_opf_t opf)
+static void add_request(struct replica_meta_queue *queue, struct block_device *bdev,
+			struct page *page, u64 block, blk_opf_t opf)
 {
+	struct replica_meta *meta = queue->meta;
 	struct bio *bio = bio_alloc_bioset(bdev, 1, opf, GFP_NOIO, &meta->bios);
 
-	bio->bi_iter.bi_sector = sector;
-	bio->bi_private = meta;
+	bio->bi_iter.bi_sector = block * BLOCK_SECTORS;
+	bio->bi_private = queue;
 	bio->bi_end_io = request_done;
 	__bio_add_page(bio, page, DM_REPLICA_BLOCK_SIZE, 0);
-	atomic_inc(&meta->pending);
-	if (op_is_write(opf)) {
+	atomic_inc(&queue->pending);
+	if (op_is_write(opf) && queue == &meta->log) {
 		meta->writes++;
 		meta->bytes += DM_REPLICA_BLOCK_SIZE;
 	}
@@ -78,29 +84,34 @@ static unsigned long wait_limit(struct replica_meta *meta)
 	return ms ? msecs_to_jiffies(ms) : MAX_SCHEDULE_TIMEOUT;
 }
 
-static int end_requests(struct replica_meta *meta)
+static int end_requests(struct replica_meta_queue *queue)
 {
-	put_request(meta);
-	if (!wait_for_completion_io_timeout(&meta->done, wait_limit(meta)))
+	put_request(queue);
+	if (!wait_for_completion_io_timeout(&queue->done, wait_limit(queue->meta)))
 		return -ETIMEDOUT;
-	return atomic_read(&meta->error);
+	return atomic_read(&queue->error);
 }
 
 bool replica_meta_busy(struct replica_meta *meta)
 {
-	return !completion_done(&meta->done);
+	return is_busy(&meta->log);
 }
 
-/* One block, and wait for it. */
-static int one_request(struct replica_meta *meta, struct block_device *bdev, struct page *page,
-		       u64 block, blk_opf_t opf)
+bool replica_meta_any_busy(struct replica_meta *meta)
 {
-	int r = begin_requests(meta);
+	return is_busy(&meta->log) || is_busy(&meta->label);
+}
+
+/* The queue's own page, and wait for it. */
+static int one_request(struct replica_meta_queue *queue, struct block_device *bdev, u64 block,
+		       blk_opf_t opf)
+{
+	int r = begin_requests(queue);
 
 	if (r)
 		return r;
-	add_request(meta, bdev, page, block * BLOCK_SECTORS, opf);
-	return end_requests(meta);
+	add_request(queue, bdev, queue->page, block, opf);
+	return end_requests(queue);
 }
 
 /*
@@ -286,16 +297,22 @@ int replica_meta_read_log(struct replica_meta *meta)
 {
 	struct blk_plug plug;
 	unsigned int i;
-	int r = begin_requests(meta);
+	int r = begin_requests(&meta->log);
 
 	if (r)
 		return r;
 	blk_start_plug(&plug);
 	for (i = 0; i < meta->nr_blocks; i++)
-		add_request(meta, meta->bdev, meta->blocks[i],
-			    place_of(meta, i) * BLOCK_SECTORS, REQ_OP_READ | REQ_META);
+		add_request(&meta->log, meta->bdev, meta->blocks[i], place_of(meta, i),
+			    REQ_OP_READ | REQ_META);
 	blk_finish_plug(&plug);
-	return end_requests(meta);
+	r = end_requests(&meta->log);
+	if (r == -ETIMEDOUT)
+		return r;
+	/* What could not be read is zero still, and counts as damaged. */
+	if (r)
+		DMWARN("%s: parts of the log cannot be read (%d)", meta->replica->name, r);
+	return 0;
 }
 
 int replica_meta_write_log(struct replica_meta *meta, bool all)
@@ -308,18 +325,18 @@ int replica_meta_write_log(struct replica_meta *meta, bool all)
 		bitmap_or(meta->urgent, meta->urgent, meta->stale, meta->nr_blocks);
 	if (bitmap_empty(meta->urgent, meta->nr_blocks))
 		return 0;
-	r = begin_requests(meta);
+	r = begin_requests(&meta->log);
 	if (r)
 		return r;
 	meta->seq++;
 	blk_start_plug(&plug);
 	for_each_set_bit(i, meta->urgent, meta->nr_blocks) {
 		seal_block(meta, i);
-		add_request(meta, meta->bdev, meta->blocks[i], place_of(meta, i) * BLOCK_SECTORS,
+		add_request(&meta->log, meta->bdev, meta->blocks[i], place_of(meta, i),
 			    REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
 	}
 	blk_finish_plug(&plug);
-	r = end_requests(meta);
+	r = end_requests(&meta->log);
 	if (r)
 		return r;
 	bitmap_andnot(meta->stale, meta->stale, meta->urgent, meta->nr_blocks);
@@ -343,39 +360,36 @@ int replica_meta_write_sb(struct replica_meta *meta)
 	sb->seq = cpu_to_le64(le64_to_cpu(sb->seq) + 1);
 	sb->written_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
 	replica_sb_seal(sb);
-	memcpy(page_address(meta->sb_page), sb, sizeof(*sb));
-	r = one_request(meta, meta->bdev, meta->sb_page, DM_REPLICA_SB_BLOCK_0, opf);
-	return r ?: one_request(meta, meta->bdev, meta->sb_page, DM_REPLICA_SB_BLOCK_1, opf);
+	memcpy(page_address(meta->log.page), sb, sizeof(*sb));
+	r = one_request(&meta->log, meta->bdev, DM_REPLICA_SB_BLOCK_0, opf);
+	return r ?: one_request(&meta->log, meta->bdev, DM_REPLICA_SB_BLOCK_1, opf);
 }
 
-static u64 label_block(struct replica_meta *meta, struct block_device *leg)
-{
-	return div_u64(replica_label_sector(bdev_nr_sectors(leg), meta->geometry.sectors),
-		       BLOCK_SECTORS);
-}
-
-int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg,
+int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg, u64 sector,
 			    struct dm_replica_label *label)
 {
-	u64 block = label_block(meta, leg);
 	int r;
 
-	memset(label, 0xff, sizeof(*label));
-	if (!block)
-		return 0;
-	r = one_request(meta, leg, meta->spare_page, block, REQ_OP_READ | REQ_META | REQ_SYNC);
+	if (!sector || sector + BLOCK_SECTORS > bdev_nr_sectors(leg))
+		return -ENOSPC;
+	r = one_request(&meta->label, leg, div_u64(sector, BLOCK_SECTORS),
+			REQ_OP_READ | REQ_META | REQ_SYNC);
 	if (!r)
-		memcpy(label, page_address(meta->spare_page), sizeof(*label));
+		memcpy(label, page_address(meta->label.page), sizeof(*label));
 	return r;
 }
 
 int replica_meta_write_label(struct replica_meta *meta)
 {
 	struct block_device *leg = meta->replica->replica_bdev;
-	struct dm_replica_label *label = page_address(meta->spare_page);
+	struct dm_replica_label *label = page_address(meta->label.page);
 	struct dm_replica_superblock *sb = meta->sb;
 
-	if (replica_meta_busy(meta))
+	/* Never inside what is mirrored. */
+	if (WARN_ON_ONCE(meta->label_sector < meta->geometry.sectors) ||
+	    meta->label_sector + BLOCK_SECTORS > bdev_nr_sectors(leg))
+		return -ENOSPC;
+	if (is_busy(&meta->label))
 		return -EBUSY;
 	memset(label, 0, sizeof(*label));
 	memcpy(label->uuid, sb->uuid, sizeof(label->uuid));
@@ -384,7 +398,7 @@ int replica_meta_write_label(struct replica_meta *meta)
 	label->generation = sb->generation;
 	label->written_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
 	replica_label_seal(label);
-	return one_request(meta, leg, meta->spare_page, label_block(meta, leg),
+	return one_request(&meta->label, leg, div_u64(meta->label_sector, BLOCK_SECTORS),
 			   REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
 }
 
@@ -395,13 +409,22 @@ int replica_meta_write_label(struct replica_meta *meta)
 static void destroy(struct replica_meta *meta)
 {
 	free_blocks(meta);
-	if (meta->sb_page)
-		__free_page(meta->sb_page);
-	if (meta->spare_page)
-		__free_page(meta->spare_page);
+	if (meta->log.page)
+		__free_page(meta->log.page);
+	if (meta->label.page)
+		__free_page(meta->label.page);
 	bioset_exit(&meta->bios);
 	kfree(meta->sb);
 	kfree(meta);
+}
+
+static bool make_queue(struct replica_meta *meta, struct replica_meta_queue *queue)
+{
+	queue->meta = meta;
+	init_completion(&queue->done);
+	complete_all(&queue->done);
+	queue->page = alloc_page(GFP_KERNEL);
+	return queue->page;
 }
 
 struct replica_meta *replica_meta_create(struct replica *replica, struct block_device *bdev,
@@ -415,17 +438,13 @@ struct replica_meta *replica_meta_create(struct replica *replica, struct block_d
 	meta->replica = replica;
 	meta->bdev = bdev;
 	meta->dev = bdev->bd_dev;
-	init_completion(&meta->done);
-	complete_all(&meta->done);
 	if (bioset_init(&meta->bios, BIOS_RESERVED, 0, BIOSET_NEED_BVECS)) {
 		kfree(meta);
 		return NULL;
 	}
 	meta->sb = kmemdup(sb, sizeof(*sb), GFP_KERNEL);
-	meta->sb_page = alloc_page(GFP_KERNEL);
-	meta->spare_page = alloc_page(GFP_KERNEL);
 	replica_geometry_read(&geometry, sb);
-	if (!meta->sb || !meta->sb_page || !meta->spare_page ||
+	if (!make_queue(meta, &meta->log) || !make_queue(meta, &meta->label) || !meta->sb ||
 	    replica_meta_set_geometry(meta, &geometry)) {
 		destroy(meta);
 		return NULL;

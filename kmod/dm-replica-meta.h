@@ -6,7 +6,7 @@
  *
  * One task at a time uses a struct replica_meta; intent.c has the mutex for it.
  * All functions sleep.  One that takes longer than it may returns -ETIMEDOUT, and
- * every later one -EBUSY until the device has given back what it has.
+ * later ones on the same device -EBUSY until it has given back what it has.
  */
 #ifndef DM_REPLICA_META_H
 #define DM_REPLICA_META_H
@@ -16,6 +16,24 @@
 
 #include "dm-replica.h"
 #include "dm-replica-ondisk.h"
+
+struct replica_meta;
+
+/**
+ * struct replica_meta_queue - requests that are waited for together
+ * @meta: whose
+ * @pending: requests under way, and one for the submitter
+ * @error: of the first that failed
+ * @done: none is under way
+ * @page: for a block that has no image
+ */
+struct replica_meta_queue {
+	struct replica_meta *meta;
+	atomic_t pending;
+	atomic_t error;
+	struct completion done;
+	struct page *page;
+};
 
 /**
  * struct replica_meta - an open meta device
@@ -29,10 +47,9 @@
  * @urgent: blocks that somebody waits for
  * @stale: blocks that differ from the device and may stay so for a while
  * @seq: of the next log sector
- * @has_label: the replica has one
- * @pending: requests under way, and one for the submitter
- * @error: of the first that failed
- * @done: none is under way
+ * @label_sector: where the replica has its label, 0: nowhere
+ * @log: requests to the meta device
+ * @label: requests to the legs, which may hang while the meta device works
  * @writes: requests made, and @bytes of them, since the module has the device
  */
 struct replica_meta {
@@ -46,13 +63,10 @@ struct replica_meta {
 	unsigned long *urgent;
 	unsigned long *stale;
 	u64 seq;
-	bool has_label;
+	u64 label_sector;
 	struct bio_set bios;
-	atomic_t pending;
-	atomic_t error;
-	struct completion done;
-	struct page *sb_page;
-	struct page *spare_page;
+	struct replica_meta_queue log;
+	struct replica_meta_queue label;
 	u64 writes;
 	u64 bytes;
 };
@@ -71,8 +85,9 @@ struct replica_meta *replica_meta_create(struct replica *replica, struct block_d
 					 const struct dm_replica_superblock *sb);
 /* No request is under way. */
 void replica_meta_destroy(struct replica_meta *meta);
-/* Are requests still out, after a time-out? */
+/* Are requests to the meta device, or to any, still out after a time-out? */
 bool replica_meta_busy(struct replica_meta *meta);
+bool replica_meta_any_busy(struct replica_meta *meta);
 
 /* Blocks of images that have room for @geometry; those there are stay.  0 or -ENOMEM. */
 int replica_meta_set_geometry(struct replica_meta *meta,
@@ -83,9 +98,10 @@ int replica_meta_read_log(struct replica_meta *meta);
 int replica_meta_write_log(struct replica_meta *meta, bool all);
 /* Write both copies of the superblock, durably, one after the other. */
 int replica_meta_write_sb(struct replica_meta *meta);
-/* Read or write the label at the tail of the replica. */
-int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg,
+/* Read what stands at a place for a label, of either leg; -ENOSPC behind its end. */
+int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg, u64 sector,
 			    struct dm_replica_label *label);
+/* Write the label where it belongs, durably. */
 int replica_meta_write_label(struct replica_meta *meta);
 
 /* The log sector of an intent or of a region's bit, in the image. */

@@ -14,7 +14,7 @@
 #include "dm-replica-ondisk.h"
 
 /* Regions that the default region size leads to, and the smallest default, sectors. */
-#define DEFAULT_REGIONS		(1U << 20)
+#define DEFAULT_REGIONS		1048576U
 #define DEFAULT_REGION_MIN	2048U
 #define REGION_SECTORS_MIN	8U
 #define REGION_SECTORS_MAX	1048576U

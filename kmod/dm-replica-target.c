@@ -590,6 +590,16 @@ static int replica_preresume(struct dm_target *ti)
 	return r;
 }
 
+/* What may differ is copied, and nothing else. */
+static void start_logged(struct replica *replica, u16 job_type, const char *reason,
+			 const char *equal)
+{
+	if (replica_log_dirty_regions(replica->log))
+		replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED), job_type, reason);
+	else
+		replica_state_set(replica, DM_REPLICA_STATE_SYNCHRONIZED, equal);
+}
+
 /* The meta device remembers the association: it goes on where it was. */
 static void start_again(struct replica *replica)
 {
@@ -601,13 +611,13 @@ static void start_again(struct replica *replica)
 	case DM_REPLICA_STATE_ABORTED:
 		replica_state_set(replica, replica->restored, "as it was before the restart");
 		break;
+	case DM_REPLICA_STATE_INITIALIZED:
+		start_logged(replica, DM_REPLICA_JOB_INITIAL_COPY, "initial copy",
+			     "legs are known to be equal");
+		break;
 	default:
-		if (replica_log_dirty_regions(replica->log))
-			replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED),
-					     DM_REPLICA_JOB_RESYNC, "restarted");
-		else
-			replica_state_set(replica, DM_REPLICA_STATE_SYNCHRONIZED,
-					  "restarted, legs are equal");
+		start_logged(replica, DM_REPLICA_JOB_RESYNC, "restarted",
+			     "restarted, legs are equal");
 	}
 	replica_leg_ship_barrier(replica);
 }
@@ -615,7 +625,7 @@ static void start_again(struct replica *replica)
 /* The first start of an association. */
 static void start(struct replica *replica)
 {
-	if (replica->restored && replica->restored != DM_REPLICA_STATE_INITIALIZED) {
+	if (replica->intents) {
 		start_again(replica);
 		return;
 	}

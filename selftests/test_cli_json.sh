@@ -62,6 +62,39 @@ life()
 	valid detach r
 }
 
+logs()
+{
+	new_loop meta 1M
+	legs
+	defer dm_gone r
+	valid check "$source" "$target" --meta "$meta"
+	valid create "$source" "$target" --name r --meta "$meta"
+	valid create "$source" "$target" --name s --meta "$meta"
+	valid status r
+	valid wait r
+	valid scan
+	valid scan "$meta"
+	valid dump "$meta"
+	valid fsck "$meta"
+	valid fsck "$meta" --repair
+	valid activate r
+	valid deactivate r
+	valid activate r
+	valid deactivate --all
+	valid activate --all
+	valid deactivate r
+	run dd if=/dev/zero of="$meta" bs=512 count=1 seek=256 conv=notrunc,fsync status=none
+	valid dump "$meta"
+	valid fsck "$meta"
+	valid fsck "$meta" --repair
+	valid activate "$meta"
+	valid remove r
+	valid scan
+	valid dump "$meta"
+	valid fsck "$meta"
+	valid activate "$meta"
+}
+
 copying()
 {
 	slow_replica r
@@ -146,7 +179,8 @@ complete()
 {
 	local command
 	for command in $(replicactl --json help |
-		jq -r '.MakeCommands[], .LookCommands[], .WorkCommands[], .HelpCommands[] | .Command'); do
+		jq -r '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
+			.HelpCommands[] | .Command'); do
 		grep -qx "$command" "$dev_dir/commands" || fail "$command was not checked"
 	done
 }
@@ -154,6 +188,7 @@ complete()
 ktap_header
 rm -f "$dev_dir/commands"
 ktap_case "the documents of a life" life
+ktap_case "the documents of meta devices" logs
 ktap_case "while a copy runs" copying
 ktap_case "errors" errors
 ktap_case "help and versions" others

@@ -73,8 +73,9 @@ complete_help()
 	run replicactl --help | awk 'length > 80 { exit 1 }' || fail "lines of more than 80 columns"
 	man replicactl | col -b >"$dev_dir/page"
 	cli help
-	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .HelpCommands[] | .Command')
-	same "the number of commands" "$(wc -w <<<"$commands")" 22
+	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
+		.HelpCommands[] | .Command')
+	same "the number of commands" "$(wc -w <<<"$commands")" 25
 	for command in $commands; do
 		text=$(replicactl "$command" --help)
 		[[ $text == "Usage: replicactl $command"* ]] || fail "no usage of $command"
@@ -87,7 +88,8 @@ documented_options()
 {
 	local command option
 	man replicactl | col -b >"$dev_dir/page"
-	for command in create check status wait events resync detach confirm; do
+	for command in create check activate deactivate fsck status wait events resync detach \
+		confirm; do
 		for option in $(replicactl help "$command" --json | jq -r '.Options[].Option' | cut -d' ' -f1); do
 			grep -q -- "$option" "$dev_dir/page" || fail "$command $option is not in the man page"
 		done

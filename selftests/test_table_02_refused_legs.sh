@@ -94,7 +94,7 @@ held()
 	refuse dmsetup create r2 --table "$(mirror_table "$other" "$replica")"
 	refuse dmsetup create r2 --table "$(mirror_table "$replica" "$other")"
 	same "sentences" 3 "$(dmesg_since |
-		grep -c "origin or replica is a leg of another replica already")"
+		grep -c "origin, replica or meta device is in use by another replica already")"
 	compare_legs "$origin" "$replica"
 }
 

@@ -99,6 +99,8 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_REPLICA_TIMEOUT = 1u << 4,
 	REPLICA_SETTING_REGION_SIZE = 1u << 5,	/* when created only */
 	REPLICA_SETTING_DISCARD = 1u << 6,	/* when created only, never reported */
+	REPLICA_SETTING_ON_META_ERROR = 1u << 7, /* with a meta device only */
+	REPLICA_SETTING_ACTIVITY = 1u << 8,	/* likewise, and when created only */
 };
 
 /* Only members whose bit is in "present" have a meaning. */
@@ -111,14 +113,17 @@ struct replica_settings {
 	uint32_t replica_timeout_ms;	/* 0: wait for ever */
 	uint64_t region_size;		/* bytes */
 	uint32_t discard;		/* enum replica_discard */
+	uint32_t on_meta_error;		/* enum dm_replica_on_meta_error */
+	uint32_t activity;		/* most regions in the working set */
 };
 
 /*
  * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
  * on_replica_error, recovery, resync_rate, replica_timeout, region_size, discard,
- * and the CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4),
- * TargetElementSupplier and ThinProvisioningPolicy (values that an existing
- * target allows).  A key given twice, under either name, must say the same.
+ * on_meta_error, activity, and the CIM names FailedCopyStopsHostIO (true,
+ * false), CopyRecoveryMode (2, 3, 4), TargetElementSupplier and
+ * ThinProvisioningPolicy (values that an existing target allows).  A key given
+ * twice, under either name, must say the same.
  * Fails with REPLICA_INVALID_PARAMETER and the key in ParameterInfo;
  * settings is unchanged then.
  */
@@ -200,6 +205,9 @@ struct replica_counters {
 	uint64_t events_dropped;
 	uint64_t inflight;
 	uint64_t detached;
+	uint64_t log_waits;
+	uint64_t meta_writes;
+	uint64_t meta_bytes;
 };
 
 /* Name of a counter ("read_bytes") and its value: 0, or -ENOENT after the last. */
@@ -241,6 +249,10 @@ struct replica_info {
 	struct replica_settings settings;
 	struct replica_counters counters;
 	struct replica_job *job;	/* NULL: none runs */
+	bool meta_failed;		/* the log cannot be written; only with a meta device */
+	uint64_t active_regions;	/* that the log has as dirty now */
+	uint64_t exposed_bytes;		/* that a crash now would cost to copy, at most */
+	char *meta_path;		/* NULL if not found, or none */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -267,7 +279,7 @@ struct replica_finding {
 	int ret;			/* what CreateReplica returns for it; 0: goes on */
 	int sm_code;			/* SMErrorCode that belongs to it */
 	bool forceable;			/* an error only without force */
-	char *parameter;		/* "Source", "TargetStorageVolume", "ElementName" */
+	char *parameter;		/* "Source", "TargetStorageVolume", "MetaDevice", ... */
 	char *sentence;
 	char *found;			/* NULL if there is nothing to compare */
 	char *expected;
@@ -322,6 +334,7 @@ struct replica_create_args {
 	uint32_t timeout_ms;		/* of the wait, 0: no limit */
 	replica_progress_fn progress;	/* NULL: none */
 	void *progress_data;
+	const char *meta;		/* path of the meta device; NULL: none */
 };
 
 /* MSFT_SMReplicaPeer. */
@@ -344,6 +357,7 @@ struct replica_create_result {
 	char *table;			/* the device-mapper table line */
 	struct replica_info *info;	/* NULL after a dry run */
 	struct replica_finding *findings; /* all of the preflight */
+	char *meta;			/* NULL: none */
 };
 
 void replica_create_result_free(struct replica_create_result *result);
@@ -397,7 +411,7 @@ int replica_wait_state(struct replica_ctx *ctx, const char *name,
 /*
  * Ends a replica in an orderly way (CIM Detach): the state must be
  * Synchronized, everything written is confirmed on the replica, then the mapped
- * device goes away and leaves two equal devices.  With force the state does not
+ * device goes away and leaves two equal devices, and no log.  With force the state does not
  * matter, and what cannot be confirmed is left.  A mapped device that is open
  * is refused with SMErrorCode 6, with and without force.
  */
@@ -406,7 +420,8 @@ int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 
 /*
  * Drops the mapped device now, in any state, without waiting for the replica
- * leg; the source keeps all its data, the target is whatever it is.  Also
+ * leg; the source keeps all its data, the target is whatever it is, the log on a
+ * meta device is erased.  Also
  * removes a mapped device of ours that the kernel module does not know.
  * A mapped device that is open is refused with SMErrorCode 6.
  */
@@ -434,56 +449,11 @@ void replica_capabilities_free(struct replica_capabilities *caps);
 int replica_capabilities(struct replica_ctx *ctx, const char *name,
 			 struct replica_capabilities **caps);
 
-/* ------------------------------------------------------------------------ */
-/* Events */
-
-/* Freed by replica_event_free().  What a type does not have is 0 or NULL. */
-struct replica_event {
-	uint32_t type;			/* the two event enumerations */
-	uint64_t seq;			/* counts for each replica, 0: none */
-	uint64_t time;			/* time of day */
-	char *name;			/* NULL: LOST for all replicas */
-	uint32_t major;
-	uint32_t minor;
-	uint32_t copy_state;
-	uint32_t old_copy_state;
-	char *reason;
-	uint64_t sector;
-	uint32_t error;			/* positive errno */
-	struct replica_job *job;
-	struct replica_info *info;	/* SNAPSHOT */
-};
-
-void replica_event_free(struct replica_event *event);
-
-struct replica_monitor;
-
-/*
- * Follows one replica, or all when name is NULL.  The first events are one
- * SNAPSHOT for each replica that exists, then come the kernel's.  When events
- * are lost (the socket overran, or a sequence number is missing) a LOST event
- * is given, then new SNAPSHOTs: no gap goes unnoticed.
- *
- * The monitor has its own sockets, but reports errors in ctx, which must
- * outlive it.
- */
-int replica_monitor_new(struct replica_ctx *ctx, const char *name,
-			struct replica_monitor **monitor);
-void replica_monitor_free(struct replica_monitor *monitor);
-
-/* Becomes readable when the kernel has sent an event; for poll(2). */
-int replica_monitor_fd(const struct replica_monitor *monitor);
-
-/*
- * The next event.  Waits timeout_ms, as poll(2): -1 without limit, 0 not at all.
- * Returns REPLICA_SUCCESS with *event, REPLICA_TIMEOUT without (replica_last_error()
- * is NULL then), or REPLICA_FAILED with SMErrorCode EINTR after a signal.
- */
-int replica_monitor_next(struct replica_monitor *monitor, int timeout_ms,
-			 struct replica_event **event);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include <replica/events.h>
+#include <replica/meta.h>
 
 #endif /* _REPLICA_LIBREPLICA_H */

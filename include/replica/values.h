@@ -81,6 +81,26 @@ enum replica_discard {
 	REPLICA_DISCARD_OFF,		/* refuses it */
 };
 
+/* What a copy of the superblock of a meta device is found to be. */
+enum replica_meta_verdict {
+	REPLICA_META_GOOD,
+	REPLICA_META_EMPTY,		/* zeroes: there is no log */
+	REPLICA_META_FOREIGN,		/* something else, or not to be read */
+	REPLICA_META_DAMAGED,		/* the checksum is wrong */
+	REPLICA_META_VERSION,		/* of a newer format */
+	REPLICA_META_FEATURE,		/* with a feature that is not known here */
+	REPLICA_META_NONSENSE,		/* with values that cannot be */
+};
+
+/* What a check of a meta device finds. */
+enum replica_meta_fault_code {
+	REPLICA_META_FAULT_SUPERBLOCK = 1, /* one copy is not good */
+	REPLICA_META_FAULT_COPIES,	/* both are good, and differ */
+	REPLICA_META_FAULT_SIZE,	/* the device is too small for the log */
+	REPLICA_META_FAULT_INTENTS,	/* sectors of the intents are damaged */
+	REPLICA_META_FAULT_BITMAP,	/* sectors of the bitmap are damaged */
+};
+
 /* What a preflight finds. */
 enum replica_check_code {
 	REPLICA_CHECK_NOT_FOUND = 1,	/* there is no such device */
@@ -103,6 +123,7 @@ enum replica_check_code {
 	REPLICA_CHECK_PERMISSION,	/* a device could not be examined */
 	REPLICA_CHECK_MODULE,		/* the kernel module is not loaded */
 	REPLICA_CHECK_POOL_IGNORED,	/* pool given beside a target volume */
+	REPLICA_CHECK_HAS_LOG,		/* the meta device is that of an association */
 };
 
 enum replica_enum {
@@ -121,6 +142,9 @@ enum replica_enum {
 	REPLICA_ENUM_SEVERITY,		/* enum replica_severity */
 	REPLICA_ENUM_CHECK,		/* enum replica_check_code */
 	REPLICA_ENUM_DISCARD,		/* enum replica_discard */
+	REPLICA_ENUM_ON_META_ERROR,	/* enum dm_replica_on_meta_error */
+	REPLICA_ENUM_META_VERDICT,	/* enum replica_meta_verdict */
+	REPLICA_ENUM_META_FAULT,	/* enum replica_meta_fault_code */
 
 	REPLICA_ENUM_COUNT
 };

@@ -20,12 +20,13 @@
 #	timed MAX CMD...	fails when CMD takes longer than MAX seconds
 #	holed DEVICE FIRST COUNT	table of a linear mapping in which sectors fail
 
-# mirror_table ORIGIN REPLICA [FEATURE VALUE]...: as long as the origin, or $mirror_sectors.
+# mirror_table ORIGIN REPLICA [FEATURE VALUE]...: as long as the origin, or $mirror_sectors;
+# with the meta device $mirror_meta, if that is set.
 mirror_table()
 {
 	local origin=$1 replica=$2
 	shift 2
-	echo "0 ${mirror_sectors:-$(dev_sectors "$origin")} replica $origin $replica - sync $# $*"
+	echo "0 ${mirror_sectors:-$(dev_sectors "$origin")} replica $origin $replica ${mirror_meta:--} sync $# $*"
 }
 
 new_mirror()

@@ -16,7 +16,9 @@ DETAILS = {'added': set(), 'removed': set(), 'settings': set(),
            'state': {'old-copy-state', 'reason'}, 'job': {'job'},
            'replica-error': {'sector', 'errno', 'reason'},
            'origin-error': {'sector', 'errno', 'reason'},
-           'read-failover': {'sector', 'errno', 'reason'}}
+           'read-failover': {'sector', 'errno', 'reason'},
+           'meta-error': {'sector', 'errno', 'reason'},
+           'meta-back': {'sector', 'errno', 'reason'}}
 
 
 def run(*words):

@@ -14,8 +14,7 @@
 #include "info.h"
 #include "signature.h"
 
-/* True if the device can be examined further. */
-static bool open_device(struct replica_check *c, const char *path,
+bool replica_check_open(struct replica_check *c, const char *path,
 			const char *param, struct replica_blockdev *dev)
 {
 	int r = replica_sysfs_open(c->ctx, path, dev);
@@ -44,20 +43,20 @@ static bool open_device(struct replica_check *c, const char *path,
 	return false;
 }
 
-static void check_same(struct replica_check *c)
+void replica_check_same(struct replica_check *c, const struct replica_blockdev *a,
+			const struct replica_blockdev *b, const char *param)
 {
 	struct replica_finding *f;
-	char source[32], target[48];
+	char number[32], other[48];
 
-	if (c->source.devno != c->target.devno)
+	if (a->devno != b->devno)
 		return;
-	snprintf(source, sizeof(source), "%u:%u", major(c->source.devno),
-		 minor(c->source.devno));
-	snprintf(target, sizeof(target), "not %s", source);
-	f = replica_finding_add(c, REPLICA_CHECK_SAME_DEVICE, REPLICA_PARAM_TARGET,
-				"%s and %s are the same device (%s)",
-				c->source.path, c->target.path, source);
-	replica_finding_compare(c, f, source, target);
+	snprintf(number, sizeof(number), "%u:%u", major(a->devno), minor(a->devno));
+	snprintf(other, sizeof(other), "not %s", number);
+	f = replica_finding_add(c, REPLICA_CHECK_SAME_DEVICE, param,
+				"%s and %s are the same device (%s)", a->path,
+				b->path, number);
+	replica_finding_compare(c, f, number, other);
 }
 
 /*
@@ -81,16 +80,15 @@ static bool lies_on(struct replica_check *c, const struct replica_blockdev *a,
 	return false;
 }
 
-static void check_overlap(struct replica_check *c)
+void replica_check_overlap(struct replica_check *c, const struct replica_blockdev *a,
+			   const struct replica_blockdev *b, const char *param)
 {
-	if (c->source.devno == c->target.devno)
+	if (a->devno == b->devno)
 		return;
-	if (lies_on(c, &c->source, &c->target) ||
-	    lies_on(c, &c->target, &c->source))
-		replica_finding_add(c, REPLICA_CHECK_OVERLAP,
-				    REPLICA_PARAM_TARGET,
+	if (lies_on(c, a, b) || lies_on(c, b, a))
+		replica_finding_add(c, REPLICA_CHECK_OVERLAP, param,
 				    "%s and %s overlap: one is part of the other or lies on it",
-				    c->source.path, c->target.path);
+				    a->path, b->path);
 }
 
 static void check_sizes(struct replica_check *c)
@@ -121,16 +119,12 @@ static void check_sizes(struct replica_check *c)
 	replica_finding_compare(c, f, found, expected);
 }
 
-static void check_read_only(struct replica_check *c)
+void replica_check_read_only(struct replica_check *c,
+			     const struct replica_blockdev *dev, const char *param)
 {
-	if (c->source.read_only)
-		replica_finding_add(c, REPLICA_CHECK_READ_ONLY,
-				    REPLICA_PARAM_SOURCE, "%s is read-only",
-				    c->source.path);
-	if (c->target.read_only)
-		replica_finding_add(c, REPLICA_CHECK_READ_ONLY,
-				    REPLICA_PARAM_TARGET, "%s is read-only",
-				    c->target.path);
+	if (dev->read_only)
+		replica_finding_add(c, REPLICA_CHECK_READ_ONLY, param,
+				    "%s is read-only", dev->path);
 }
 
 static void check_block_size(struct replica_check *c)
@@ -164,24 +158,23 @@ static bool same_signature(struct replica_check *c,
 	       strcmp(source.id, target->id) == 0;
 }
 
-static void check_signature(struct replica_check *c)
+void replica_check_signature(struct replica_check *c,
+			     const struct replica_blockdev *dev, const char *param)
 {
 	struct replica_signature sig;
 	struct replica_finding *f;
-	int r = c->ctx->host->signature(c->ctx, c->target.path, &sig);
+	int r = c->ctx->host->signature(c->ctx, dev->path, &sig);
 
-	if (r && !replica_finding_has(c, REPLICA_CHECK_PERMISSION,
-				      REPLICA_PARAM_TARGET))
-		replica_finding_add(c, REPLICA_CHECK_PERMISSION,
-				    REPLICA_PARAM_TARGET,
+	if (r && !replica_finding_has(c, REPLICA_CHECK_PERMISSION, param))
+		replica_finding_add(c, REPLICA_CHECK_PERMISSION, param,
 				    "%s cannot be searched for data: %s",
-				    c->target.path, strerror(-r));
-	if (r || !sig.count || same_signature(c, &sig))
+				    dev->path, strerror(-r));
+	if (r || !sig.count || (dev == &c->target && same_signature(c, &sig)))
 		return;
-	f = replica_finding_add(c, REPLICA_CHECK_SIGNATURE, REPLICA_PARAM_TARGET,
-				c->force ? "%s carries data that will be overwritten: %s" :
+	f = replica_finding_add(c, REPLICA_CHECK_SIGNATURE, param, c->force ?
+				"%s carries data that will be overwritten: %s" :
 				"%s carries data: %s; use force to overwrite it",
-				c->target.path, sig.text);
+				dev->path, sig.text);
 	replica_finding_compare(c, f, sig.text, "no signature");
 }
 
@@ -209,15 +202,18 @@ void replica_check_run(struct replica_check *check, const char *source,
 	bool has_source, has_target;
 
 	check_name(check);
-	has_source = open_device(check, source, REPLICA_PARAM_SOURCE,
-				 &check->source);
-	has_target = open_device(check, target, REPLICA_PARAM_TARGET,
-				 &check->target);
+	has_source = replica_check_open(check, source, REPLICA_PARAM_SOURCE,
+					&check->source);
+	has_target = replica_check_open(check, target, REPLICA_PARAM_TARGET,
+					&check->target);
 	if (has_source && has_target) {
-		check_same(check);
-		check_overlap(check);
+		replica_check_same(check, &check->source, &check->target,
+				   REPLICA_PARAM_TARGET);
+		replica_check_overlap(check, &check->source, &check->target,
+				      REPLICA_PARAM_TARGET);
 		check_sizes(check);
-		check_read_only(check);
+		replica_check_read_only(check, &check->source, REPLICA_PARAM_SOURCE);
+		replica_check_read_only(check, &check->target, REPLICA_PARAM_TARGET);
 		check_block_size(check);
 	}
 	if (has_source)
@@ -226,8 +222,10 @@ void replica_check_run(struct replica_check *check, const char *source,
 			    check->source.devno == check->target.devno))
 		return;
 	replica_check_use(check, &check->target, REPLICA_PARAM_TARGET);
-	if (!check->source.suspended && !check->target.suspended)
-		check_signature(check);		/* reading would wait */
+	if (check->source.suspended || check->target.suspended)
+		return;				/* reading would wait */
+	replica_check_signature(check, &check->target, REPLICA_PARAM_TARGET);
+	replica_check_log(check, &check->target, REPLICA_PARAM_TARGET);
 }
 
 /* Without a module there is no replica that could have a leg. */
@@ -250,27 +248,53 @@ int replica_check_replicas(struct replica_check *check,
 	return ret;
 }
 
-EXPORT int replica_check(struct replica_ctx *ctx, const char *source,
-			 const char *target, const char *name, bool force,
-			 struct replica_finding **list)
+/* All that args ask for, but for what is no matter of devices. */
+int replica_check_args(struct replica_check *check, const struct replica_create_args *args,
+		       struct replica_info **replicas)
 {
-	struct replica_check check = { .ctx = ctx, .name = name, .force = force };
-	struct replica_info *replicas;
+	int ret = replica_check_replicas(check, replicas);
+
+	if (ret)
+		return ret;
+	replica_check_run(check, args->source, args->target_storage_volume);
+	replica_check_meta(check, args->meta, args->replication_settings);
+	return replica_check_result(check);
+}
+
+EXPORT int replica_check_create(struct replica_ctx *ctx,
+				const struct replica_create_args *args,
+				uint64_t *meta_bytes, struct replica_finding **list)
+{
+	struct replica_check check = {
+		.ctx = ctx, .name = args->element_name, .force = args->force,
+		.skip_copy = args->skip_initial_copy,
+	};
+	struct replica_info *replicas = NULL;
 	int ret;
 
 	*list = NULL;
 	replica_error_begin(ctx, "CheckReplica");
-	if (!source || !target)
+	if (!args->source || !args->target_storage_volume)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    source ? REPLICA_PARAM_TARGET :
+				    args->source ? REPLICA_PARAM_TARGET :
 				    REPLICA_PARAM_SOURCE,
 				    "source and target must be given");
-	ret = replica_check_replicas(&check, &replicas);
-	if (!ret) {
-		replica_check_run(&check, source, target);
-		ret = replica_check_result(&check);
-	}
+	ret = replica_check_args(&check, args, &replicas);
 	replica_info_free(replicas);
 	*list = check.findings;
+	if (meta_bytes)
+		*meta_bytes = check.meta_bytes;
 	return ret;
+}
+
+EXPORT int replica_check(struct replica_ctx *ctx, const char *source,
+			 const char *target, const char *name, bool force,
+			 struct replica_finding **list)
+{
+	const struct replica_create_args args = {
+		.size = sizeof(args), .source = source, .element_name = name,
+		.target_storage_volume = target, .force = force,
+	};
+
+	return replica_check_create(ctx, &args, NULL, list);
 }

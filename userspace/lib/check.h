@@ -15,6 +15,8 @@ struct replica_check {
 	bool no_memory;
 	struct replica_blockdev source;
 	struct replica_blockdev target;
+	struct replica_blockdev meta;
+	uint64_t meta_bytes;		/* that a meta device must have; 0: not known */
 };
 
 /*
@@ -23,6 +25,34 @@ struct replica_check {
  */
 void replica_check_run(struct replica_check *check, const char *source,
 		       const char *target);
+
+/* The same, the meta device and the module, by arguments; gives a return value. */
+int replica_check_args(struct replica_check *check, const struct replica_create_args *args,
+		       struct replica_info **replicas);
+
+/*
+ * Single steps.  open: true if the device can be examined further.  The others add
+ * what they find.
+ */
+bool replica_check_open(struct replica_check *check, const char *path,
+			const char *parameter, struct replica_blockdev *dev);
+void replica_check_same(struct replica_check *check, const struct replica_blockdev *a,
+			const struct replica_blockdev *b, const char *parameter);
+void replica_check_overlap(struct replica_check *check, const struct replica_blockdev *a,
+			   const struct replica_blockdev *b, const char *parameter);
+void replica_check_read_only(struct replica_check *check,
+			     const struct replica_blockdev *dev, const char *parameter);
+void replica_check_signature(struct replica_check *check,
+			     const struct replica_blockdev *dev, const char *parameter);
+
+/*
+ * check-meta.c.  log: is the device the meta device of an association?  meta: is
+ * path (NULL: none) fit to be the meta device of check->source and check->target?
+ */
+void replica_check_log(struct replica_check *check, const struct replica_blockdev *dev,
+		       const char *parameter);
+void replica_check_meta(struct replica_check *check, const char *path,
+			const struct replica_settings *settings);
 
 /* The replicas that exist, or a finding that there is no module; freed by caller. */
 int replica_check_replicas(struct replica_check *check,
@@ -49,6 +79,7 @@ void replica_check_use(struct replica_check *check,
 
 #define REPLICA_PARAM_SOURCE	"Source"
 #define REPLICA_PARAM_TARGET	"TargetStorageVolume"
+#define REPLICA_PARAM_META	"MetaDevice"
 #define REPLICA_PARAM_NAME	"ElementName"
 
 #endif /* _REPLICA_CHECK_H */

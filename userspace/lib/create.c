@@ -13,8 +13,10 @@
 
 #include "check.h"
 #include "dm.h"
+#include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "ondisk.h"
 #include "table.h"
 
 #define PEER_STORAGE_VOLUME	4	/* MSFT_SMReplicaPeer.PeerObjectType */
@@ -28,6 +30,7 @@ struct create {
 	struct replica_check check;
 	struct replica_info *replicas;	/* that exist already */
 	char name[DM_REPLICA_NAME_LEN];
+	uint8_t uuid_bytes[16];
 	char uuid[DM_REPLICA_UUID_LEN];
 	char params[1024];
 };
@@ -44,6 +47,7 @@ EXPORT void replica_create_result_free(struct replica_create_result *result)
 	free(result->peer.unique_id);
 	free(result->peer.system_name);
 	free(result->table);
+	free(result->meta);
 	replica_info_free(result->info);
 	replica_finding_free(result->findings);
 	free(result);
@@ -124,6 +128,23 @@ static int check_wait(struct replica_ctx *ctx, uint32_t state)
 	}
 }
 
+/* There is no log that could be dealt with so. */
+static int check_log_settings(struct replica_ctx *ctx,
+			      const struct replica_create_args *a)
+{
+	uint32_t present = a->replication_settings && !a->meta ?
+			   a->replication_settings->present : 0;
+
+	if (!(present & (REPLICA_SETTING_ACTIVITY | REPLICA_SETTING_ON_META_ERROR)))
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+			    present & REPLICA_SETTING_ACTIVITY ? "activity" :
+			    "on_meta_error",
+			    "%s is for a replica with a meta device, and none is given",
+			    present & REPLICA_SETTING_ACTIVITY ? "activity" :
+			    "on_meta_error");
+}
+
 static int check_args(struct replica_ctx *ctx,
 		      const struct replica_create_args *a)
 {
@@ -152,24 +173,23 @@ static int check_args(struct replica_ctx *ctx,
 	    replica_settings_validate(a->replication_settings, &key, &why))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
 				   "%s %s", key, why);
-	return ret;
+	return ret ? ret : check_log_settings(ctx, a);
 }
 
 /* ------------------------------------------------------------------------ */
 /* Preparation */
 
-static void make_uuid(char uuid[DM_REPLICA_UUID_LEN])
+static void make_uuid(struct create *c)
 {
-	unsigned char b[16];
+	char text[REPLICA_UUID_TEXT];
+	uint8_t *b = c->uuid_bytes;
 
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		memset(b, 0, sizeof(b));	/* cannot be for so few bytes */
+	if (getrandom(b, sizeof(c->uuid_bytes), 0) != sizeof(c->uuid_bytes))
+		memset(b, 0, sizeof(c->uuid_bytes));	/* cannot be for so few bytes */
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	snprintf(uuid, DM_REPLICA_UUID_LEN, REPLICA_DM_UUID_PREFIX
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
-		 b[10], b[11], b[12], b[13], b[14], b[15]);
+	replica_uuid_text(b, text);
+	snprintf(c->uuid, sizeof(c->uuid), "%s%s", REPLICA_DM_UUID_PREFIX, text);
 }
 
 static int choose_name(struct create *c)
@@ -193,10 +213,12 @@ static int build_table(struct create *c)
 {
 	const struct replica_blockdev *s = &c->check.source;
 	const struct replica_blockdev *t = &c->check.target;
+	const struct replica_blockdev *m = &c->check.meta;
 	struct replica_table table = {
 		.meta = "-",
 		.mode = DM_REPLICA_MODE_SYNC,
-		.skip_copy = c->args->skip_initial_copy,
+		/* With a meta device the log says it. */
+		.skip_copy = c->args->skip_initial_copy && !c->args->meta,
 	};
 	int r;
 
@@ -206,6 +228,9 @@ static int build_table(struct create *c)
 		 minor(s->devno));
 	snprintf(table.replica, sizeof(table.replica), "%u:%u", major(t->devno),
 		 minor(t->devno));
+	if (c->args->meta)
+		snprintf(table.meta, sizeof(table.meta), "%u:%u", major(m->devno),
+			 minor(m->devno));
 	r = replica_table_build(&table, c->params, sizeof(c->params));
 	if (r)
 		return replica_fail_errno(c->ctx, r, NULL,
@@ -235,13 +260,14 @@ static int fill_result(struct create *c)
 	r->element_name = strdup(c->name);
 	r->uuid = strdup(c->uuid);
 	r->target_storage_volume = strdup(c->check.target.path);
+	r->meta = c->args->meta ? strdup(c->check.meta.path) : NULL;
 	if (asprintf(&r->device, "/dev/mapper/%s", c->name) < 0)
 		r->device = NULL;
 	if (asprintf(&r->table, "0 %llu %s %s", sectors, REPLICA_TARGET_NAME,
 		     c->params) < 0)
 		r->table = NULL;
 	if (!r->element_name || !r->uuid || !r->target_storage_volume ||
-	    !r->device || !r->table || fill_peer(c))
+	    !r->device || !r->table || (c->args->meta && !r->meta) || fill_peer(c))
 		return replica_fail_memory(c->ctx);
 	return REPLICA_SUCCESS;
 }
@@ -261,17 +287,13 @@ static int prepare(struct create *c)
 		replica_finding_add(&c->check, REPLICA_CHECK_POOL_IGNORED,
 				    "TargetStoragePool",
 				    "the pool is ignored because a target volume is given");
-	ret = replica_check_replicas(&c->check, &c->replicas);
-	if (!ret) {
-		replica_check_run(&c->check, a->source, a->target_storage_volume);
-		ret = replica_check_result(&c->check);
-	}
+	ret = replica_check_args(&c->check, a, &c->replicas);
 	c->result->findings = c->check.findings;
 	if (!ret)
 		ret = choose_name(c);
 	if (!ret)
 		ret = build_table(c);
-	make_uuid(c->uuid);
+	make_uuid(c);
 	return ret ? ret : fill_result(c);
 }
 
@@ -290,14 +312,38 @@ static void take_back(struct create *c)
 				      c->name);
 }
 
-static int make_device(struct create *c)
+/* Nothing is left of a log for a mapping that did not come up; the error stays. */
+static void erase_log(struct create *c)
+{
+	struct replica_error err = c->ctx->err;
+	int ret = replica_erase_meta(c->ctx, c->check.meta.path);
+
+	c->ctx->err = err;
+	if (ret)
+		replica_error_details(c->ctx, "a log is left behind on %s",
+				      c->check.meta.path);
+}
+
+static int make_log(struct create *c)
+{
+	const struct replica_format format = {
+		.check = &c->check,
+		.settings = c->args->replication_settings,
+		.name = c->name,
+		.uuid = c->uuid_bytes,
+		.mode = DM_REPLICA_MODE_SYNC,
+		.skip_copy = c->args->skip_initial_copy,
+	};
+
+	return c->args->meta ? replica_format_meta(c->ctx, &format) : REPLICA_SUCCESS;
+}
+
+/* REPLICA_TIMEOUT: it runs, and udev is late. */
+static int make_mapping(struct create *c)
 {
 	struct replica_genl *g;
 	int ret, slow;
 
-	ret = replica_dm_load_target(c->ctx);
-	if (ret)
-		return ret;
 	slow = replica_dm_create(c->ctx, c->name, c->uuid,
 				 c->check.source.size >> SECTOR_SHIFT, c->params);
 	if (slow && slow != REPLICA_TIMEOUT)
@@ -305,13 +351,25 @@ static int make_device(struct create *c)
 	ret = replica_genl_get(c->ctx, &g);
 	if (!ret)
 		ret = replica_info_read(c->ctx, g, c->name, &c->result->info);
-	if (ret) {
+	if (ret)
 		take_back(c);
+	return ret ? ret : slow;
+}
+
+static int make_device(struct create *c)
+{
+	int ret = replica_dm_load_target(c->ctx);
+
+	if (!ret)
+		ret = make_log(c);
+	if (ret)
 		return ret;
-	}
-	if (c->result->info->job)
+	ret = make_mapping(c);
+	if (!c->result->info && c->args->meta)
+		erase_log(c);
+	if (c->result->info && c->result->info->job)
 		c->result->job_id = c->result->info->job->id;
-	return slow;
+	return ret;
 }
 
 static bool reached(uint32_t wanted, uint32_t now)

@@ -155,17 +155,27 @@ int replica_dm_load_target(struct replica_ctx *ctx)
 	return r ? replica_fail_module(ctx) : REPLICA_SUCCESS;
 }
 
-static bool task_is_ours(struct dm_task *task)
+/* The third word, whatever features a newer module has behind it. */
+static void read_meta(const char *params, struct replica_dm_info *info)
+{
+	if (!params || sscanf(params, "%*s %*s %31s", info->meta) != 1 ||
+	    !strcmp(info->meta, "-"))
+		info->meta[0] = '\0';
+}
+
+static void read_table(struct dm_task *task, struct replica_dm_info *info)
 {
 	const char *uuid = dm_task_get_uuid(task);
-	char *type = NULL, *params;
+	char *type = NULL, *params = NULL;
 	uint64_t start, length;
 
+	dm_get_next_target(task, NULL, &start, &length, &type, &params);
+	info->ours = type && strcmp(type, REPLICA_TARGET_NAME) == 0;
+	if (info->ours)
+		read_meta(params, info);
 	if (uuid && strncmp(uuid, REPLICA_DM_UUID_PREFIX,
 			    strlen(REPLICA_DM_UUID_PREFIX)) == 0)
-		return true;
-	dm_get_next_target(task, NULL, &start, &length, &type, &params);
-	return type && strcmp(type, REPLICA_TARGET_NAME) == 0;
+		info->ours = true;
 }
 
 /* By TABLE and not by STATUS, which could wait for a device that hangs. */
@@ -185,7 +195,7 @@ int replica_dm_info(struct replica_ctx *ctx, const char *name,
 	if (!r && dm_task_get_info(task, &dmi) && dmi.exists) {
 		info->exists = true;
 		info->open_count = dmi.open_count;
-		info->ours = task_is_ours(task);
+		read_table(task, info);
 	}
 	dm_task_destroy(task);
 	if (r == -ENXIO || r == -ENODEV || !r)

@@ -15,6 +15,7 @@ struct replica_dm_info {
 	bool exists;
 	bool ours;			/* a replica target, or our uuid */
 	int open_count;
+	char meta[32];			/* "major:minor" of its meta device; "" if none */
 };
 
 /* 1 if a mapped device has the name, 0, or -errno. */

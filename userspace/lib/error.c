@@ -118,6 +118,11 @@ void replica_error_begin(struct replica_ctx *ctx, const char *operation)
 	snprintf(ctx->err.operation, sizeof(ctx->err.operation), "%s", operation);
 }
 
+void replica_error_rename(struct replica_ctx *ctx, const char *operation)
+{
+	snprintf(ctx->err.operation, sizeof(ctx->err.operation), "%s", operation);
+}
+
 void replica_error_clear(struct replica_ctx *ctx)
 {
 	ctx->err.status_code = REPLICA_SUCCESS;

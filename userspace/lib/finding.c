@@ -39,9 +39,10 @@ static const struct meaning {
 	[REPLICA_CHECK_PERMISSION] = ERROR(REPLICA_ACCESS_DENIED, EACCES),
 	[REPLICA_CHECK_MODULE] = WARNING,
 	[REPLICA_CHECK_POOL_IGNORED] = WARNING,
+	[REPLICA_CHECK_HAS_LOG] = UNLESS_FORCED(REPLICA_FAILED, EEXIST),
 };
 
-static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_POOL_IGNORED + 1,
+static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_HAS_LOG + 1,
 	      "enum replica_check_code");
 
 EXPORT void replica_finding_free(struct replica_finding *list)

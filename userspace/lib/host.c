@@ -41,9 +41,18 @@ static int host_signature(struct replica_ctx *ctx, const char *path,
 	return replica_signature_probe(path, sig);
 }
 
+static int host_open(struct replica_ctx *ctx, const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	(void)ctx;
+	return fd < 0 ? -errno : fd;
+}
+
 const struct replica_host_ops replica_host_real = {
 	.devno = host_devno,
 	.open_excl = host_open_excl,
 	.signature = host_signature,
 	.dm_exists = replica_dm_exists,
+	.open = host_open,
 };

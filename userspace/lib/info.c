@@ -30,6 +30,7 @@ EXPORT void replica_info_free(struct replica_info *list)
 		free(list->meta);
 		free(list->origin_path);
 		free(list->replica_path);
+		free(list->meta_path);
 		free(list->reason);
 		free(list);
 	}
@@ -62,6 +63,7 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 		return r;
 	info->origin_path = path_of(reader->ctx, info->origin);
 	info->replica_path = path_of(reader->ctx, info->replica);
+	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;
@@ -152,6 +154,10 @@ static int check_settings(struct replica_ctx *ctx,
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
 				    "discard",
 				    "discard is fixed when a replica is created");
+	if (settings->present & REPLICA_SETTING_ACTIVITY)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    "activity",
+				    "activity is fixed when a replica is created");
 	if (replica_settings_validate(settings, &key, &why))
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
 				    "%s %s", key, why);
@@ -194,7 +200,7 @@ EXPORT int replica_counter_entry(const struct replica_counters *counters,
 		"tracked_writes", "held_writes", "replica_errors",
 		"replica_timeouts", "origin_errors", "read_failovers",
 		"resync_bytes", "probes", "events_dropped", "inflight",
-		"detached",
+		"detached", "log_waits", "meta_writes", "meta_bytes",
 	};
 
 	static_assert(ARRAY_SIZE(names) == sizeof(*counters) / sizeof(uint64_t),

@@ -75,6 +75,9 @@ static const struct field info_fields[] = {
 	INFO_OPT(WHEN_SUSPENDED, KIND_U64, when_suspended),
 	INFO_REQ(EVENT_SEQ, KIND_U64, event_seq),
 	INFO_OPT(DM_SUSPENDED, KIND_BOOL, dm_suspended),
+	INFO_OPT(META_FAILED, KIND_BOOL, meta_failed),
+	INFO_OPT(ACTIVE_REGIONS, KIND_U64, active_regions),
+	INFO_OPT(EXPOSED_BYTES, KIND_U64, exposed_bytes),
 	{ .attr = 0 },
 };
 
@@ -88,6 +91,7 @@ static const struct field settings_fields[] = {
 	SETTING(RECOVERY, KIND_U8, recovery),
 	SETTING(RESYNC_RATE, KIND_U32, resync_rate),
 	SETTING(REPLICA_TIMEOUT, KIND_U32, replica_timeout_ms),
+	SETTING(ON_META_ERROR, KIND_U8, on_meta_error),
 	{ .attr = 0 },
 };
 

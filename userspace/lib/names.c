@@ -110,11 +110,13 @@ static const struct name event_types[] = {
 	{ DM_REPLICA_EVENT_REPLICA_ERROR, "Replica Error", NULL },
 	{ DM_REPLICA_EVENT_ORIGIN_ERROR, "Origin Error", NULL },
 	{ DM_REPLICA_EVENT_READ_FAILOVER, "Read Failover", NULL },
+	{ DM_REPLICA_EVENT_META_ERROR, "Meta Error", NULL },
+	{ DM_REPLICA_EVENT_META_BACK, "Meta Back", NULL },
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
 };
 
-static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_READ_FAILOVER + 2,
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_META_BACK + 2,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
 static const struct name payloads[] = {
@@ -198,9 +200,10 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_PERMISSION, "permission", NULL },
 	{ REPLICA_CHECK_MODULE, "module", NULL },
 	{ REPLICA_CHECK_POOL_IGNORED, "pool-ignored", NULL },
+	{ REPLICA_CHECK_HAS_LOG, "has-log", NULL },
 };
 
-static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_POOL_IGNORED,
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_HAS_LOG,
 	      "enum replica_check_code");
 
 static const struct name discards[] = {
@@ -211,6 +214,38 @@ static const struct name discards[] = {
 
 static_assert(ARRAY_SIZE(discards) == REPLICA_DISCARD_OFF,
 	      "enum replica_discard");
+
+static const struct name on_meta_errors[] = {
+	{ DM_REPLICA_ON_META_CONTINUE, "continue", NULL },
+	{ DM_REPLICA_ON_META_STOP, "stop", NULL },
+};
+
+static_assert(ARRAY_SIZE(on_meta_errors) == DM_REPLICA_ON_META_STOP,
+	      "enum dm_replica_on_meta_error");
+
+static const struct name meta_verdicts[] = {
+	{ REPLICA_META_GOOD, "good", NULL },
+	{ REPLICA_META_EMPTY, "empty", NULL },
+	{ REPLICA_META_FOREIGN, "foreign", NULL },
+	{ REPLICA_META_DAMAGED, "damaged", NULL },
+	{ REPLICA_META_VERSION, "newer format", NULL },
+	{ REPLICA_META_FEATURE, "unknown feature", NULL },
+	{ REPLICA_META_NONSENSE, "nonsense", NULL },
+};
+
+static_assert(ARRAY_SIZE(meta_verdicts) == REPLICA_META_NONSENSE + 1,
+	      "enum replica_meta_verdict");
+
+static const struct name meta_faults[] = {
+	{ REPLICA_META_FAULT_SUPERBLOCK, "superblock", NULL },
+	{ REPLICA_META_FAULT_COPIES, "copies differ", NULL },
+	{ REPLICA_META_FAULT_SIZE, "device too small", NULL },
+	{ REPLICA_META_FAULT_INTENTS, "intents", NULL },
+	{ REPLICA_META_FAULT_BITMAP, "bitmap", NULL },
+};
+
+static_assert(ARRAY_SIZE(meta_faults) == REPLICA_META_FAULT_BITMAP,
+	      "enum replica_meta_fault_code");
 
 static const struct {
 	const struct name *names;
@@ -231,6 +266,9 @@ static const struct {
 	[REPLICA_ENUM_SEVERITY] = { severities, ARRAY_SIZE(severities) },
 	[REPLICA_ENUM_CHECK] = { checks, ARRAY_SIZE(checks) },
 	[REPLICA_ENUM_DISCARD] = { discards, ARRAY_SIZE(discards) },
+	[REPLICA_ENUM_ON_META_ERROR] = { on_meta_errors, ARRAY_SIZE(on_meta_errors) },
+	[REPLICA_ENUM_META_VERDICT] = { meta_verdicts, ARRAY_SIZE(meta_verdicts) },
+	[REPLICA_ENUM_META_FAULT] = { meta_faults, ARRAY_SIZE(meta_faults) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

@@ -20,11 +20,18 @@ typedef uint64_t u64;
 #define cpu_to_le32(x)	htole32(x)
 #define cpu_to_le64(x)	htole64(x)
 
-#define min(a, b)	((a) < (b) ? (a) : (b))
-#define max(a, b)	((a) > (b) ? (a) : (b))
+#define min(a, b) ({			\
+	__typeof__(a) _a = (a);		\
+	__typeof__(b) _b = (b);		\
+	_a < _b ? _a : _b;		\
+})
+#define max(a, b) ({			\
+	__typeof__(a) _c = (a);		\
+	__typeof__(b) _d = (b);		\
+	_c > _d ? _c : _d;		\
+})
 #define clamp_t(type, value, low, high) \
-	((type)(value) < (type)(low) ? (type)(low) : \
-	 (type)(value) > (type)(high) ? (type)(high) : (type)(value))
+	max(min((type)(value), (type)(high)), (type)(low))
 
 static inline u64 div_u64(u64 dividend, u32 divisor)
 {
@@ -42,7 +49,8 @@ static inline const void *memchr_inv(const void *start, int c, size_t size)
 	return NULL;
 }
 
-/* CRC-32C without the final inversion, as lib/crc32c.c of the kernel. */
+/* CRC-32C without the final inversion, as lib/crc32c.c of the kernel; ondisk-crc.c. */
+#define crc32c	replica_crc32c
 u32 crc32c(u32 crc, const void *data, size_t size);
 
 #endif /* _REPLICA_ONDISK_USER_H */

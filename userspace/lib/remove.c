@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The end of a replica.  detach ends it in order, remove at once; both leave
- * the source as it is, and both refuse while the mapped device is open, because
- * whoever has it open would lose it.
+ * the source as it is and no log, while deactivate leaves the log for later.  All
+ * refuse while the mapped device is open, because whoever has it open would lose it.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "dm.h"
+#include "format.h"
 #include "genl.h"
 #include "info.h"
 
@@ -19,31 +24,31 @@
 #define FORCED_CONFIRM_MS	5000
 
 /* REPLICA_SUCCESS if there is such a device, it is ours, and nobody has it open. */
-static int check_closed(struct replica_ctx *ctx, const char *name)
+static int check_closed(struct replica_ctx *ctx, const char *name,
+			struct replica_dm_info *info)
 {
 	const struct timespec step = { .tv_nsec = CLOSE_STEP_MS * 1000000 };
-	struct replica_dm_info info;
 	int ret;
 
 	for (int i = 0; i < CLOSE_TRIES; i++) {
-		ret = replica_dm_info(ctx, name, &info);
+		ret = replica_dm_info(ctx, name, info);
 		if (ret)
 			return ret;
-		if (!info.exists)
+		if (!info->exists)
 			return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
 					    "there is no replica \"%s\"", name);
-		if (!info.ours)
+		if (!info->ours)
 			return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
 					    "Name",
 					    "mapped device \"%s\" is not a replica",
 					    name);
-		if (!info.open_count)
+		if (!info->open_count)
 			return REPLICA_SUCCESS;
 		nanosleep(&step, NULL);
 	}
 	return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 			    "replica \"%s\" is in use: it is open %d time%s", name,
-			    info.open_count, info.open_count == 1 ? "" : "s");
+			    info->open_count, info->open_count == 1 ? "" : "s");
 }
 
 static int check_in_step(struct replica_ctx *ctx, struct replica_genl *g,
@@ -88,29 +93,125 @@ static int settle(struct replica_ctx *ctx, const char *name, bool force,
 	return REPLICA_SUCCESS;
 }
 
+/* The path of the meta device, "" if there is none; also when it has gone. */
+static void meta_path(struct replica_ctx *ctx, const struct replica_dm_info *info,
+		      char path[PATH_MAX])
+{
+	dev_t devno;
+
+	path[0] = '\0';
+	if (info->meta[0] && replica_parse_devno(info->meta, &devno) == 0)
+		replica_sysfs_path(ctx, devno, path, PATH_MAX);
+}
+
+/* Removes the mapped device, and the log with it. */
+static int end(struct replica_ctx *ctx, const char *name, const struct replica_dm_info *info)
+{
+	struct replica_error err;
+	char path[PATH_MAX];
+	int ret;
+
+	meta_path(ctx, info, path);
+	ret = replica_dm_remove(ctx, name);
+	if (ret || !path[0])
+		return ret;
+	ret = replica_erase_meta(ctx, path);
+	if (!ret)
+		return ret;
+	err = ctx->err;
+	return replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_META,
+			    "replica \"%s\" was removed, but its log stays and will be found again: %s",
+			    name, err.description);
+}
+
 EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 			  uint32_t timeout_ms)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_dm_info info;
 	int ret;
 
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
-		ret = check_closed(ctx, dm_name);
+		ret = check_closed(ctx, dm_name, &info);
 	if (!ret)
 		ret = settle(ctx, dm_name, force, timeout_ms);
-	return ret ? ret : replica_dm_remove(ctx, dm_name);
+	return ret ? ret : end(ctx, dm_name, &info);
 }
 
 EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_dm_info info;
 	int ret;
 
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
-		ret = check_closed(ctx, dm_name);
-	return ret ? ret : replica_dm_remove(ctx, dm_name);
+		ret = check_closed(ctx, dm_name, &info);
+	return ret ? ret : end(ctx, dm_name, &info);
+}
+
+/* What is taken down, for those who want to know. */
+static int describe(struct replica_ctx *ctx, const char *name, const char *meta,
+		    struct replica_activation **activation)
+{
+	struct replica_activation *a;
+
+	if (!activation)
+		return REPLICA_SUCCESS;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return replica_fail_memory(ctx);
+	a->was_active = true;
+	a->element_name = strdup(name);
+	a->meta = strdup(meta);
+	if (asprintf(&a->device, "/dev/mapper/%s", name) < 0)
+		a->device = NULL;
+	*activation = a;
+	if (a->element_name && a->meta && a->device)
+		return REPLICA_SUCCESS;
+	replica_activation_free(a);
+	*activation = NULL;
+	return replica_fail_memory(ctx);
+}
+
+static int take_down(struct replica_ctx *ctx, const char *name,
+		     struct replica_activation **activation)
+{
+	struct replica_dm_info info;
+	char path[PATH_MAX];
+	int ret = replica_dm_info(ctx, name, &info);
+
+	if (!ret && info.ours && !info.meta[0])
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
+				    "replica \"%s\" has no meta device to be activated from again",
+				    name);
+	if (!ret)
+		ret = check_closed(ctx, name, &info);
+	if (ret)
+		return ret;
+	meta_path(ctx, &info, path);
+	ret = describe(ctx, name, path, activation);
+	return ret ? ret : replica_dm_remove(ctx, name);
+}
+
+EXPORT int replica_deactivate(struct replica_ctx *ctx, const char *name,
+			      struct replica_activation **activation)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	int ret;
+
+	if (activation)
+		*activation = NULL;
+	replica_error_begin(ctx, "DeactivateReplica");
+	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = take_down(ctx, dm_name, activation);
+	if (ret && activation) {
+		replica_activation_free(*activation);
+		*activation = NULL;
+	}
+	return ret;
 }

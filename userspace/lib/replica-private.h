@@ -46,6 +46,8 @@ struct replica_host_ops {
 			 struct replica_signature *sig);
 	/* 1 if a mapped device has the name, 0, or -errno */
 	int (*dm_exists)(struct replica_ctx *ctx, const char *name);
+	/* a descriptor for open(2)'s flags, or -errno */
+	int (*open)(struct replica_ctx *ctx, const char *path, int flags);
 };
 
 struct replica_ctx {
@@ -59,6 +61,9 @@ struct replica_ctx {
 
 /* To be called first by every function of the API that takes a context. */
 void replica_error_begin(struct replica_ctx *ctx, const char *operation);
+
+/* A function of the API called by another one: the error is that of the other one. */
+void replica_error_rename(struct replica_ctx *ctx, const char *operation);
 
 /* The call goes on: what went wrong is no failure of it. */
 void replica_error_clear(struct replica_ctx *ctx);
@@ -91,9 +96,16 @@ int replica_enum_exact(enum replica_enum which, const char *name,
 		       unsigned int *value);
 bool replica_enum_has(enum replica_enum which, unsigned int value);
 
+/* The last bit of enum replica_setting. */
+#define REPLICA_SETTING_LAST	REPLICA_SETTING_ACTIVITY
+
 /* settings.c: 0, or -EINVAL with the reason and the member at fault. */
 int replica_settings_validate(const struct replica_settings *settings,
 			      const char **key, const char **why);
+
+/* What from sets, over what is there. */
+void replica_settings_merge(struct replica_settings *to,
+			    const struct replica_settings *from);
 
 /* wait.c: present time in milliseconds, of a clock that nobody sets. */
 uint64_t replica_now_ms(void);

@@ -42,6 +42,8 @@ static int put_settings(struct nl_msg *msg, const struct replica_settings *s)
 	if (s->present & REPLICA_SETTING_REPLICA_TIMEOUT)
 		r |= nla_put_u32(msg, DM_REPLICA_S_REPLICA_TIMEOUT,
 				 s->replica_timeout_ms);
+	if (s->present & REPLICA_SETTING_ON_META_ERROR)
+		r |= nla_put_u8(msg, DM_REPLICA_S_ON_META_ERROR, s->on_meta_error);
 	return r;
 }
 
@@ -129,6 +131,7 @@ static const struct {
 	{ DM_REPLICA_S_RECOVERY, "recovery" },
 	{ DM_REPLICA_S_RESYNC_RATE, "resync_rate" },
 	{ DM_REPLICA_S_REPLICA_TIMEOUT, "replica_timeout" },
+	{ DM_REPLICA_S_ON_META_ERROR, "on_meta_error" },
 };
 
 static const char *setting_at(const struct nlattr *nest, const char *at)

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Settings as text: our own keys, and the CIM names that mean the same. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+
+#include <linux/dm-replica-ondisk.h>
 
 #include "replica-private.h"
 
 #define REGION_MIN	4096ULL
 #define REGION_MAX	((1ULL << 20) << SECTOR_SHIFT)
+
+#define ACTIVITY_RULE	"must be a number of regions from 512 to 65536"
+
+static_assert(DM_REPLICA_ACTIVITY_MIN == 512 && DM_REPLICA_ACTIVITY_MAX == 65536,
+	      ACTIVITY_RULE);
 
 struct key {
 	const char *name;
@@ -89,6 +97,29 @@ static int parse_discard(const char *value, struct replica_settings *s,
 	return replica_enum_exact(REPLICA_ENUM_DISCARD, value, &s->discard);
 }
 
+static int parse_on_meta_error(const char *value, struct replica_settings *s,
+			       const char **why)
+{
+	*why = "must be continue or stop";
+	s->present |= REPLICA_SETTING_ON_META_ERROR;
+	return replica_enum_exact(REPLICA_ENUM_ON_META_ERROR, value,
+				  &s->on_meta_error);
+}
+
+static int parse_activity(const char *value, struct replica_settings *s,
+			  const char **why)
+{
+	uint64_t regions = 0;
+
+	*why = ACTIVITY_RULE;
+	s->present |= REPLICA_SETTING_ACTIVITY;
+	if (strspn(value, "0123456789") != strlen(value) ||
+	    replica_parse_size(value, &regions) || regions > DM_REPLICA_ACTIVITY_MAX)
+		return -EINVAL;
+	s->activity = regions;
+	return 0;			/* the lower bound: replica_settings_validate() */
+}
+
 static int parse_stops_host_io(const char *value, struct replica_settings *s,
 			       const char **why)
 {
@@ -153,6 +184,8 @@ static const struct key keys[] = {
 	{ "replica_timeout", parse_timeout },
 	{ "region_size", parse_region },
 	{ "discard", parse_discard },
+	{ "on_meta_error", parse_on_meta_error },
+	{ "activity", parse_activity },
 	{ "FailedCopyStopsHostIO", parse_stops_host_io },
 	{ "CopyRecoveryMode", parse_recovery_mode },
 	{ "TargetElementSupplier", parse_supplier },
@@ -204,10 +237,14 @@ static bool contradict(const struct replica_settings *a,
 		a->replica_timeout_ms != b->replica_timeout_ms) ||
 	       ((both & REPLICA_SETTING_REGION_SIZE) &&
 		a->region_size != b->region_size) ||
-	       ((both & REPLICA_SETTING_DISCARD) && a->discard != b->discard);
+	       ((both & REPLICA_SETTING_DISCARD) && a->discard != b->discard) ||
+	       ((both & REPLICA_SETTING_ON_META_ERROR) &&
+		a->on_meta_error != b->on_meta_error) ||
+	       ((both & REPLICA_SETTING_ACTIVITY) && a->activity != b->activity);
 }
 
-static void merge(struct replica_settings *to, const struct replica_settings *from)
+void replica_settings_merge(struct replica_settings *to,
+			    const struct replica_settings *from)
 {
 	if (from->present & REPLICA_SETTING_PAYLOAD)
 		to->payload = from->payload;
@@ -223,6 +260,10 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		to->region_size = from->region_size;
 	if (from->present & REPLICA_SETTING_DISCARD)
 		to->discard = from->discard;
+	if (from->present & REPLICA_SETTING_ON_META_ERROR)
+		to->on_meta_error = from->on_meta_error;
+	if (from->present & REPLICA_SETTING_ACTIVITY)
+		to->activity = from->activity;
 	to->present |= from->present;
 }
 
@@ -230,6 +271,11 @@ static bool timeout_ok(uint32_t ms)
 {
 	return !ms || (ms >= DM_REPLICA_TIMEOUT_MIN_MS &&
 		       ms <= DM_REPLICA_TIMEOUT_MAX_MS);
+}
+
+static bool activity_ok(uint32_t regions)
+{
+	return regions >= DM_REPLICA_ACTIVITY_MIN && regions <= DM_REPLICA_ACTIVITY_MAX;
 }
 
 static bool region_ok(uint64_t size)
@@ -265,6 +311,11 @@ int replica_settings_validate(const struct replica_settings *s,
 		{ REPLICA_SETTING_DISCARD,
 		  replica_enum_has(REPLICA_ENUM_DISCARD, s->discard),
 		  "discard", "must be zero, passdown or off" },
+		{ REPLICA_SETTING_ON_META_ERROR,
+		  replica_enum_has(REPLICA_ENUM_ON_META_ERROR, s->on_meta_error),
+		  "on_meta_error", "must be continue or stop" },
+		{ REPLICA_SETTING_ACTIVITY, activity_ok(s->activity),
+		  "activity", ACTIVITY_RULE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -303,7 +354,7 @@ static int parse_one(struct replica_ctx *ctx, char *word,
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
 				    "setting %s=%s contradicts an earlier setting",
 				    word, value);
-	merge(all, &one);
+	replica_settings_merge(all, &one);
 	return REPLICA_SUCCESS;
 }
 
@@ -330,6 +381,6 @@ EXPORT int replica_settings_parse(struct replica_ctx *ctx, const char *text,
 		if (ret)
 			return ret;
 	}
-	merge(settings, &all);
+	replica_settings_merge(settings, &all);
 	return REPLICA_SUCCESS;
 }

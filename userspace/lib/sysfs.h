@@ -28,6 +28,10 @@ int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
 void replica_sysfs_path(struct replica_ctx *ctx, dev_t devno, char *path,
 			size_t size);
 
+/* stable-path.c: the path of dev that most likely stays; fits into size. */
+void replica_stable_path(struct replica_ctx *ctx, const struct replica_blockdev *dev,
+			 char *path, size_t size);
+
 /* Device numbers, at most so many; more are as good as these. */
 #define REPLICA_DEVS_MAX	256
 

@@ -77,6 +77,12 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 					      s->on_replica_error));
 	if (s->present & REPLICA_SETTING_REPLICA_TIMEOUT)
 		add_number(f, "replica_timeout", s->replica_timeout_ms);
+	if (s->present & REPLICA_SETTING_ON_META_ERROR)
+		add_feature(f, "on_meta_error",
+			    replica_enum_name(REPLICA_ENUM_ON_META_ERROR,
+					      s->on_meta_error));
+	if (s->present & REPLICA_SETTING_ACTIVITY)
+		add_number(f, "activity", s->activity);
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -95,6 +101,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 		return -EINVAL;
 	if (table->skip_copy)
 		add_feature(&f, "sync", "skip");
+	if (table->stale_accept)
+		add_feature(&f, "stale", "accept");
 	add_settings(&f, &table->settings);
 	len = snprintf(line, size, "%s %s %s %s %u%s", table->origin,
 		       table->replica, table->meta,
@@ -182,6 +190,30 @@ static int read_region(const char *value, struct replica_table *t)
 	return 0;
 }
 
+static int read_on_meta_error(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_ON_META_ERROR;
+	return replica_enum_exact(REPLICA_ENUM_ON_META_ERROR, value,
+				  &t->settings.on_meta_error);
+}
+
+static int read_activity(const char *value, struct replica_table *t)
+{
+	uint64_t regions;
+
+	t->settings.present |= REPLICA_SETTING_ACTIVITY;
+	if (read_number(value, UINT32_MAX, &regions))
+		return -EINVAL;
+	t->settings.activity = regions;
+	return 0;
+}
+
+static int read_stale(const char *value, struct replica_table *t)
+{
+	t->stale_accept = strcmp(value, "accept") == 0;
+	return t->stale_accept || strcmp(value, "refuse") == 0 ? 0 : -EINVAL;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const char *value, struct replica_table *t);
@@ -194,6 +226,9 @@ static const struct {
 	{ "recovery", read_recovery },
 	{ "on_replica_error", read_on_error },
 	{ "replica_timeout", read_timeout },
+	{ "on_meta_error", read_on_meta_error },
+	{ "activity", read_activity },
+	{ "stale", read_stale },
 };
 
 static int read_feature(const char *name, const char *value,

@@ -16,6 +16,7 @@ struct replica_table {
 	char meta[REPLICA_LEG_LEN];	/* "-" if none */
 	unsigned int mode;		/* enum dm_replica_mode */
 	bool skip_copy;			/* feature "sync skip" */
+	bool stale_accept;		/* feature "stale accept" */
 	struct replica_settings settings;
 };
 

@@ -16,6 +16,12 @@
 
 /* ---- The words of each kind ---- */
 
+/* The shell completes paths itself; this word asks it to. */
+static void offer_devices(void)
+{
+	out_line("@device");
+}
+
 static void offer_names(struct cli *cli)
 {
 	struct replica_info *list = NULL, *info;
@@ -42,6 +48,19 @@ static void offer_jobs(struct cli *cli)
 		free(text);
 	}
 	replica_job_free(list);
+}
+
+/* Reads all block devices: only root can, and only for those not active. */
+static void offer_logs(struct cli *cli)
+{
+	struct replica_meta_entry *list = NULL, *entry;
+
+	if (!replica_meta_scan(cli->ctx, NULL, 0, &list))
+		for (entry = list; entry; entry = entry->next)
+			if (!entry->active && entry->name && *entry->name)
+				out_line(entry->name);
+	replica_meta_entry_free(list);
+	offer_devices();
 }
 
 /* Names of an enumeration as options take them: "tokenized-clone". */
@@ -86,6 +105,7 @@ static void offer_settings(void)
 		{ "on_replica_error", REPLICA_ENUM_ON_ERROR },
 		{ "recovery", REPLICA_ENUM_RECOVERY },
 		{ "discard", REPLICA_ENUM_DISCARD },
+		{ "on_meta_error", REPLICA_ENUM_ON_META_ERROR },
 	};
 	const char *key;
 	char *text;
@@ -121,12 +141,6 @@ static void offer_modes(void)
 	out_line("adaptive");
 }
 
-/* The shell completes paths itself; this word asks it to. */
-static void offer_devices(void)
-{
-	out_line("@device");
-}
-
 static void offer(struct cli *cli, int kind)
 {
 	switch (kind) {
@@ -153,6 +167,9 @@ static void offer(struct cli *cli, int kind)
 		break;
 	case COMPLETE_JOB:
 		offer_jobs(cli);
+		break;
+	case COMPLETE_LOG:
+		offer_logs(cli);
 		break;
 	}
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl create, check */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "hint.h"
+#include "human.h"
 #include "interrupt.h"
 #include "memory.h"
 #include "progress.h"
@@ -14,6 +16,7 @@
 
 struct create_options {
 	const char *name;
+	const char *meta;
 	uint32_t sync_type;
 	uint32_t mode;
 	const char *settings;
@@ -31,6 +34,8 @@ static const struct create_options create_defaults = {
 static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
+	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
+	       "Keep a log of what may differ there, for 'activate'"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
 	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default)"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
@@ -46,7 +51,7 @@ static const struct option create_table[] = {
 	OPTION_FLAG(struct create_options, dry_run, "dry-run",
 		    "Check everything and create nothing"),
 	OPTION_FLAG(struct create_options, force, "force",
-		    "Overwrite a TARGET that carries data"),
+		    "Overwrite a TARGET or meta device that carries data"),
 };
 
 static void show_peer(struct out *out, const struct replica_peer *peer)
@@ -71,6 +76,7 @@ static void show_created(struct out *out, const struct replica_create_result *re
 	out_string(out, KEY_JSON("UUID"), result->uuid);
 	out_string(out, KEY_JSON("Device"), result->device);
 	out_string(out, KEY_JSON("TargetStorageVolume"), result->target_storage_volume);
+	out_string(out, KEY_JSON("MetaDevice"), result->meta);
 	show_peer(out, &result->peer);
 	if (result->job_id && ret)
 		out_number(out, KEY_JSON("JobID"), result->job_id);
@@ -120,16 +126,19 @@ static void say_created(struct out *out, struct cli *cli,
 }
 
 /* The worst finding is the error, if there is one among them. */
-static char *findings_hint(struct cli *cli, const struct replica_finding *list)
+static char *findings_hint(struct cli *cli, const struct replica_finding *list, const char *meta)
 {
+	const struct hint_devices devices = { cli->args[0], cli->args[1], meta };
+
 	if (!list || list->severity < REPLICA_SEVERITY_ERROR)
 		return NULL;
-	return hint_finding(list, cli->args[0], cli->args[1]);
+	return hint_finding(list, &devices);
 }
 
 static int create_failed(struct cli *cli, struct out *out, int ret,
 			 const struct replica_create_result *result)
 {
+	const struct create_options *opts = cli->options;
 	char *hint = NULL;
 	int status;
 
@@ -137,7 +146,7 @@ static int create_failed(struct cli *cli, struct out *out, int ret,
 		hint = mem_format("the replica exists; 'replicactl status %s' shows it",
 				  result->element_name);
 	else if (result)
-		hint = findings_hint(cli, result->findings);
+		hint = findings_hint(cli, result->findings, opts->meta);
 	status = report_failure(cli, out, ret, NULL, hint);
 	free(hint);
 	return status;
@@ -162,6 +171,22 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 	return create_failed(cli, out, ret, result);
 }
 
+/* False with the exit status when there is something wrong with them. */
+static bool take_settings(struct cli *cli, const char *text, struct replica_settings *settings,
+			  int *status)
+{
+	char *hint;
+	int ret;
+
+	if (!text)
+		return true;
+	ret = settings_read(cli, text, settings, &hint);
+	if (ret)
+		*status = report_failure(cli, report_new(cli), ret, NULL, hint);
+	free(hint);
+	return !ret;
+}
+
 static int create_run(struct cli *cli)
 {
 	const struct create_options *opts = cli->options;
@@ -176,6 +201,7 @@ static int create_run(struct cli *cli)
 		.mode = opts->mode,
 		.replication_settings = &settings,
 		.skip_initial_copy = opts->skip_initial_copy,
+		.meta = opts->meta,
 		.force = opts->force,
 		.dry_run = opts->dry_run,
 		.wait_for_copy_state = opts->wait_for,
@@ -184,7 +210,6 @@ static int create_run(struct cli *cli)
 	};
 	struct progress progress;
 	int ret, status;
-	char *hint;
 
 	if (opts->timeout_ms && !opts->wait_for)
 		return report_usage(cli, "timeout",
@@ -192,14 +217,8 @@ static int create_run(struct cli *cli)
 	if (opts->dry_run && opts->wait_for)
 		return report_usage(cli, "wait-for",
 				    "'--dry-run' creates nothing that '--wait-for' could wait for");
-	if (opts->settings) {
-		ret = settings_read(cli, opts->settings, &settings, &hint);
-		if (ret) {
-			status = report_failure(cli, report_new(cli), ret, NULL, hint);
-			free(hint);
-			return status;
-		}
-	}
+	if (!take_settings(cli, opts->settings, &settings, &status))
+		return status;
 	args.progress_data = &progress;
 	if (opts->wait_for)
 		progress_begin(&progress, cli);
@@ -224,8 +243,10 @@ const struct command cmd_create = {
 		"Makes the new device /dev/mapper/NAME, to be used in place of SOURCE from then\n"
 		"on: it reads from SOURCE and writes to both. Neither may be in use. All data on\n"
 		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
-		"without --force. The initial copy runs in the kernel after the command has\n"
-		"returned (return value 4096), unless --wait-for is given.",
+		"without --force. With --meta, what may differ is kept on a small device of its\n"
+		"own ('check' tells how small), from which 'activate' brings the replica back after\n"
+		"a crash or reboot without copying everything. The initial copy runs in the kernel\n"
+		"after the command has returned (return value 4096), unless --wait-for is given.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),
@@ -236,38 +257,80 @@ const struct command cmd_create = {
 
 struct check_options {
 	const char *name;
+	const char *meta;
+	const char *settings;
 	bool force;
 };
 
 static const struct option check_table[] = {
 	OPTION(struct check_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Check this name too"),
+	OPTION(struct check_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
+	       "Check this meta device too"),
+	OPTION(struct check_options, settings, "settings", "KEY=VALUE,...", read_text,
+	       COMPLETE_SETTING, "Settings as of 'create'"),
 	OPTION_FLAG(struct check_options, force, "force",
 		    "Check as for 'create --force'"),
 };
 
-static int check_run(struct cli *cli)
+static void show_need(struct out *out, uint64_t bytes)
+{
+	char text[64];
+
+	if (!bytes) {
+		out_none(out, KEY_JSON("MetaDeviceBytes"));
+		return;
+	}
+	human_bytes(text, sizeof(text), bytes);
+	out_number(out, KEY_JSON("MetaDeviceBytes"), bytes);
+	out_note(out, "A meta device for it needs %" PRIu64 " bytes (%s).", bytes, text);
+}
+
+static int check_finish(struct cli *cli, int ret, uint64_t need,
+			const struct replica_finding *list)
 {
 	const struct check_options *opts = cli->options;
 	const char *source = cli->args[0], *target = cli->args[1];
-	struct replica_finding *list = NULL;
-	struct out *out;
-	int ret, status;
+	struct out *out = report_new(cli);
+	int status;
 	char *hint;
 
-	ret = replica_check(cli->ctx, source, target, opts->name, opts->force, &list);
-	out = report_new(cli);
 	out_string(out, KEY_JSON("SourceStorageVolume"), source);
 	out_string(out, KEY_JSON("TargetStorageVolume"), target);
+	out_string(out, KEY_JSON("MetaDevice"), opts->meta);
 	show_findings(out, list, "");
-	if (ret) {
-		hint = findings_hint(cli, list);
-		status = report_failure(cli, out, ret, NULL, hint);
-		free(hint);
-	} else {
+	show_need(out, need);
+	if (!ret) {
 		out_message(out, "%s can become a replica of %s.", target, source);
-		status = report_finish(cli, out, ret);
+		return report_finish(cli, out, ret);
 	}
+	hint = findings_hint(cli, list, opts->meta);
+	status = report_failure(cli, out, ret, NULL, hint);
+	free(hint);
+	return status;
+}
+
+static int check_run(struct cli *cli)
+{
+	const struct check_options *opts = cli->options;
+	struct replica_settings settings = { 0 };
+	const struct replica_create_args args = {
+		.size = sizeof(args),
+		.source = cli->args[0],
+		.target_storage_volume = cli->args[1],
+		.element_name = opts->name,
+		.replication_settings = &settings,
+		.meta = opts->meta,
+		.force = opts->force,
+	};
+	struct replica_finding *list = NULL;
+	uint64_t need = 0;
+	int ret, status;
+
+	if (!take_settings(cli, opts->settings, &settings, &status))
+		return status;
+	ret = replica_check_create(cli->ctx, &args, &need, &list);
+	status = check_finish(cli, ret, need, list);
 	replica_finding_free(list);
 	return status;
 }
@@ -283,7 +346,8 @@ const struct command cmd_check = {
 	.help = "Examine whether 'create' would succeed",
 	.details =
 		"Lists everything that stands in the way, with the value that 'create' would\n"
-		"return for it, and what is worth knowing.",
+		"return for it, and what is worth knowing. Also tells how large a meta device for\n"
+		"'create --meta' must be.",
 	.options = check_table,
 	.nr_options = ARRAY_SIZE(check_table),
 	.options_size = sizeof(struct check_options),

@@ -59,7 +59,8 @@ const struct command cmd_detach = {
 	.help = "End a replica and leave two equal devices",
 	.details =
 		"The replica must be Synchronized; everything written is confirmed on both devices,\n"
-		"then the mapped device goes away. It may not be in use.",
+		"then the mapped device goes away, and the log on its meta device with it. It may\n"
+		"not be in use; 'deactivate' takes down a replica that is to come back.",
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),
@@ -83,6 +84,6 @@ const struct command cmd_remove = {
 	.complete = { COMPLETE_NAME },
 	.help = "Drop a replica in any state, at once",
 	.details =
-		"The origin keeps all its data; the replica is left as it is, complete or not. The\n"
-		"mapped device may not be in use.",
+		"The origin keeps all its data; the replica is left as it is, complete or not, and\n"
+		"the log on its meta device is erased. The mapped device may not be in use.",
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl suspend, resume, fracture, split, resync, abort, activate, deactivate */
+/* replicactl suspend, resume, fracture, split, resync, abort */
 #include <stdlib.h>
 
 #include "hint.h"
+#include "operate.h"
 #include "report.h"
 #include "show.h"
 
@@ -15,23 +16,22 @@ static const struct option force_table[] = {
 		    "Copy everything anew, though the replica is synchronized"),
 };
 
-static int refused(struct cli *cli, struct out *out, int ret, enum dm_replica_operation operation)
+static int refused(struct cli *cli, struct out *out, int ret, enum dm_replica_operation operation,
+		   bool may_force)
 {
 	const struct replica_error *err = replica_last_error(cli->ctx);
 	char *hint = NULL;
 	int status;
 
-	if (cli->command->nr_options && err && replica_error_sm_code(err) == REPLICA_SM_IN_USE)
+	if (may_force && err && replica_error_sm_code(err) == REPLICA_SM_IN_USE)
 		hint = hint_force(cli->args[0], operation);
 	status = report_failure(cli, out, ret, cli->args[0], hint);
 	free(hint);
 	return status;
 }
 
-static int operate(struct cli *cli, enum dm_replica_operation operation)
+int operate_show(struct cli *cli, enum dm_replica_operation operation, bool may_force, bool force)
 {
-	const struct operate_options *opts = cli->options;
-	bool force = cli->command->nr_options && opts->force;
 	uint32_t job = 0, state = 0;
 	const char *name = cli->args[0], *state_name;
 	int ret = replica_operate(cli->ctx, name, operation, force, &job, &state);
@@ -41,7 +41,7 @@ static int operate(struct cli *cli, enum dm_replica_operation operation)
 	out_enum(out, KEY_JSON("Operation"), operation,
 		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
 	if (ret && ret != REPLICA_JOB_STARTED)
-		return refused(cli, out, ret, operation);
+		return refused(cli, out, ret, operation, may_force);
 	state_name = replica_enum_name(REPLICA_ENUM_COPY_STATE, state);
 	out_enum(out, KEY_JSON("CopyState"), state, state_name);
 	if (job)
@@ -59,17 +59,21 @@ static int operate(struct cli *cli, enum dm_replica_operation operation)
 #define OPERATE_RUN(verb, operation) \
 static int verb##_run(struct cli *cli) \
 { \
-	return operate(cli, operation); \
+	return operate_show(cli, operation, false, false); \
 }
 
 OPERATE_RUN(suspend, DM_REPLICA_OP_SUSPEND)
 OPERATE_RUN(resume, DM_REPLICA_OP_RESUME)
 OPERATE_RUN(fracture, DM_REPLICA_OP_FRACTURE)
 OPERATE_RUN(split, DM_REPLICA_OP_SPLIT)
-OPERATE_RUN(resync, DM_REPLICA_OP_RESYNC)
 OPERATE_RUN(abort, DM_REPLICA_OP_ABORT)
-OPERATE_RUN(activate, DM_REPLICA_OP_ACTIVATE)
-OPERATE_RUN(deactivate, DM_REPLICA_OP_DEACTIVATE)
+
+static int resync_run(struct cli *cli)
+{
+	const struct operate_options *opts = cli->options;
+
+	return operate_show(cli, DM_REPLICA_OP_RESYNC, true, opts->force);
+}
 
 #define OPERATE_COMMAND(verb) \
 	.name = #verb, .group = GROUP_WORK, .run = verb##_run, .min_args = 1, .max_args = 1, \
@@ -121,17 +125,4 @@ const struct command cmd_abort = {
 	OPERATE_COMMAND(abort),
 	.help = "Stop the copy that runs; 'resync' starts again",
 	.details = "What is copied already need not be copied again.",
-};
-
-const struct command cmd_activate = {
-	OPERATE_COMMAND(activate),
-	.help = "Start an initialized or deactivated replica",
-	.details = "Copies only the regions that changed meanwhile.",
-};
-
-const struct command cmd_deactivate = {
-	OPERATE_COMMAND(deactivate),
-	.help = "Stop writing to the replica; 'activate' starts again",
-	.details =
-		"Writes go on to the origin alone, and the regions they change are remembered.",
 };

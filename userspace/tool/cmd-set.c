@@ -70,5 +70,7 @@ const struct command cmd_set = {
 		"recovery=automatic|manual        what happens when the replica answers again\n"
 		"resync_rate=auto|MIB_PER_SECOND  limit of copying\n"
 		"replica_timeout=TIME             when a replica that does not answer has failed;\n"
-		"                                 0: never",
+		"                                 0: never\n"
+		"on_meta_error=continue|stop      when the log cannot be written, go on with the risk\n"
+		"                                 of a full copy after a crash, or hold writers",
 };

@@ -27,12 +27,14 @@ enum complete {
 	COMPLETE_MODE,
 	COMPLETE_COMMAND,
 	COMPLETE_JOB,
+	COMPLETE_LOG,		/* a replica that could be activated, or a device */
 };
 
 enum command_group {
 	GROUP_MAKE,
 	GROUP_LOOK,
 	GROUP_WORK,
+	GROUP_LOG,
 	GROUP_HELP,
 	GROUP_HIDDEN,
 
@@ -75,11 +77,12 @@ int command_unknown(struct cli *cli, const char *name);
 #define REPLICACTL_VERSION "1.0.0"
 
 /* cmd-*.c, in the order of help */
-extern const struct command cmd_create, cmd_check;
+extern const struct command cmd_create, cmd_check, cmd_activate, cmd_deactivate;
 extern const struct command cmd_status, cmd_wait, cmd_jobs, cmd_events, cmd_capabilities;
+extern const struct command cmd_scan, cmd_dump, cmd_fsck;
 extern const struct command cmd_set, cmd_confirm, cmd_cancel, cmd_detach, cmd_remove;
 extern const struct command cmd_suspend, cmd_resume, cmd_fracture, cmd_split, cmd_resync;
-extern const struct command cmd_abort, cmd_activate, cmd_deactivate;
+extern const struct command cmd_abort;
 extern const struct command cmd_help, cmd_version, cmd_complete;
 
 /* help.c: help of one command, or of the program for NULL; the exit status. */

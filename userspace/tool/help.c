@@ -12,6 +12,7 @@ static const char * const group_titles[GROUP_COUNT] = {
 	[GROUP_MAKE] = "Make a replica",
 	[GROUP_LOOK] = "Look at replicas",
 	[GROUP_WORK] = "Work on a replica",
+	[GROUP_LOG] = "Look at meta devices",
 	[GROUP_HELP] = "Help",
 };
 
@@ -61,7 +62,7 @@ static void show_summary(struct out *out, const struct command *command)
 static void show_group(struct out *out, enum command_group group)
 {
 	static const char * const members[GROUP_COUNT] = {
-		"MakeCommands", "LookCommands", "WorkCommands", "HelpCommands",
+		"MakeCommands", "LookCommands", "WorkCommands", "LogCommands", "HelpCommands",
 	};
 	size_t i;
 

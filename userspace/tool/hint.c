@@ -20,8 +20,8 @@ static const struct check_hint check_hints[] = {
 	{ REPLICA_CHECK_NOT_FOUND, "'lsblk' lists the block devices of this system" },
 	{ REPLICA_CHECK_NOT_BLOCK,
 	  "give a block device; 'losetup --find --show FILE' makes one of a file" },
-	{ REPLICA_CHECK_SAME_DEVICE, "choose another device for the target" },
-	{ REPLICA_CHECK_OVERLAP, "choose a target that shares no blocks with the source" },
+	{ REPLICA_CHECK_SAME_DEVICE, "choose another device" },
+	{ REPLICA_CHECK_OVERLAP, "choose one that shares no blocks with the others" },
 	{ REPLICA_CHECK_TOO_SMALL,
 	  "choose or make a target that is at least as large as the source" },
 	{ REPLICA_CHECK_READ_ONLY, "'blockdev --setrw DEVICE' lifts a read-only setting" },
@@ -39,6 +39,7 @@ static const struct check_hint check_hints[] = {
 	{ REPLICA_CHECK_NAME_BAD, "choose another name with --name" },
 	{ REPLICA_CHECK_BLOCK_SIZE, "'lsblk -o NAME,LOG-SEC' shows the block sizes" },
 	{ REPLICA_CHECK_PERMISSION, "run the command as root" },
+	{ REPLICA_CHECK_HAS_LOG, "'replicactl activate DEVICE' brings that replica back" },
 };
 
 /* The text, with the path in the place of the word DEVICE. */
@@ -52,14 +53,26 @@ static char *with_device(const char *text, const char *device)
 	return mem_format("%.*s%s%s", (int)(at - text), text, device, at + sizeof(word) - 1);
 }
 
-char *hint_finding(const struct replica_finding *finding, const char *source, const char *target)
+static const char *device_of(const struct replica_finding *finding,
+			     const struct hint_devices *devices)
 {
-	bool of_source = finding->parameter && !strcmp(finding->parameter, "Source");
+	const char *parameter = finding->parameter ? finding->parameter : "";
+
+	if (!strcmp(parameter, "Source"))
+		return devices->source;
+	return !strcmp(parameter, "MetaDevice") ? devices->meta : devices->target;
+}
+
+char *hint_finding(const struct replica_finding *finding, const struct hint_devices *devices)
+{
+	bool of_meta = finding->parameter && !strcmp(finding->parameter, "MetaDevice");
 	size_t i;
 
+	if (of_meta && finding->code == REPLICA_CHECK_TOO_SMALL)
+		return mem_text("choose or make a larger one for the log");
 	for (i = 0; i < ARRAY_SIZE(check_hints); i++)
 		if (check_hints[i].code == finding->code)
-			return with_device(check_hints[i].text, of_source ? source : target);
+			return with_device(check_hints[i].text, device_of(finding, devices));
 	return NULL;
 }
 

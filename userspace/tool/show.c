@@ -160,6 +160,9 @@ void show_settings(struct out *out, const struct replica_settings *set, const ch
 	else
 		out_string(out, KEY_TEXT("replica_timeout"), "0 (waits for ever)");
 	out_number(out, KEY_JSON("ReplicaTimeout"), set->replica_timeout_ms);
+	if (set->present & REPLICA_SETTING_ON_META_ERROR)
+		show_enum(out, KEY("OnMetaError", "on_meta_error", NULL),
+			  REPLICA_ENUM_ON_META_ERROR, set->on_meta_error);
 	out_end(out);
 }
 
@@ -305,14 +308,41 @@ static void show_times(struct out *out, const struct replica_info *info)
 	out_number(out, KEY_JSON("EventSequence"), info->event_seq);
 }
 
+static void show_meta(struct out *out, const struct replica_info *info)
+{
+	char exposed[TEXT_LEN];
+	char *text;
+
+	if (!info->meta) {
+		out_none(out, KEY_JSON("MetaDevice"));
+		out_none(out, KEY_JSON("MetaDeviceNumber"));
+		return;
+	}
+	text = mem_format("%s (%s)", info->meta_path ? info->meta_path : "-", info->meta);
+	out_string(out, KEY_TEXT("Meta device"), text);
+	free(text);
+	out_string(out, KEY_JSON("MetaDevice"), info->meta_path);
+	out_string(out, KEY_JSON("MetaDeviceNumber"), info->meta);
+	out_bool(out, KEY_JSON("MetaDeviceFailed"), info->meta_failed);
+	out_number(out, KEY_JSON("ActiveRegions"), info->active_regions);
+	out_bytes(out, KEY_JSON("ExposedBytes"), info->exposed_bytes);
+	human_bytes(exposed, sizeof(exposed), info->exposed_bytes);
+	text = mem_format("%s in %" PRIu64 " region%s", exposed, info->active_regions,
+			  info->active_regions == 1 ? "" : "s");
+	out_string(out, KEY_TEXT("A crash costs"), info->meta_failed ?
+		   "a full copy: the log cannot be written" : text);
+	if (info->meta_failed)
+		out_tone(out, OUT_BAD);
+	free(text);
+}
+
 void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style)
 {
 	show_identity(out, info);
 	show_state(out, info);
 	show_leg(out, "Source", "Origin", "ORIGIN", info->origin_path, info->origin);
 	show_leg(out, "Target", "Replica", "REPLICA", info->replica_path, info->replica);
-	out_string(out, KEY("MetaDeviceNumber", info->meta ? "Meta device" : NULL, NULL),
-		   info->meta);
+	show_meta(out, info);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Region size", NULL), info->region_size);
 	show_difference(out, info);

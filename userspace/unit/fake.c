@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ static struct node {
 	int open_error;
 	const char *signature;
 	const char *signature_id;
+	const char *image;		/* file with what is on the device */
 } nodes[NODES];
 
 static char root[64];
@@ -84,11 +86,26 @@ static int fake_dm_exists(struct replica_ctx *ctx, const char *name)
 	return 0;
 }
 
+static int fake_open(struct replica_ctx *ctx, const char *path, int flags)
+{
+	struct node *node = find_node(path);
+	int fd;
+
+	(void)ctx;
+	if (!node || !node->image)
+		return -ENOENT;
+	if (flags & O_EXCL && node->open_error)
+		return -node->open_error;
+	fd = open(node->image, flags & ~O_EXCL);
+	return fd < 0 ? -errno : fd;
+}
+
 static const struct replica_host_ops fake_host = {
 	.devno = fake_devno,
 	.open_excl = fake_open_excl,
 	.signature = fake_probe,
 	.dm_exists = fake_dm_exists,
+	.open = fake_open,
 };
 
 static void make_dirs(const char *path)
@@ -231,6 +248,11 @@ void fake_signature(const char *path, const char *text, const char *id)
 {
 	find_node(path)->signature = text;
 	find_node(path)->signature_id = id;
+}
+
+void fake_image(const char *path, const char *file)
+{
+	find_node(path)->image = file;
 }
 
 struct replica_ctx *fake_ctx(void)

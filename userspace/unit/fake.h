@@ -30,5 +30,7 @@ void fake_node(const char *path, const char *devno);
 /* Answers for a path of a device. */
 void fake_open_error(const char *path, int err);
 void fake_signature(const char *path, const char *text, const char *id);
+/* What the device holds is in that file. */
+void fake_image(const char *path, const char *file);
 
 #endif /* _UNIT_FAKE_H */

@@ -51,6 +51,7 @@ static void put_nests(struct nl_msg *msg)
 	nla_put_u8(msg, DM_REPLICA_S_RECOVERY, DM_REPLICA_RECOVERY_MANUAL);
 	nla_put_u32(msg, DM_REPLICA_S_RESYNC_RATE, 77);
 	nla_put_u32(msg, DM_REPLICA_S_REPLICA_TIMEOUT, 30000);
+	nla_put_u8(msg, DM_REPLICA_S_ON_META_ERROR, DM_REPLICA_ON_META_STOP);
 	nla_nest_end(msg, nest);
 	nest = nla_nest_start(msg, DM_REPLICA_A_COUNTERS);
 	for (int i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
@@ -87,6 +88,10 @@ struct nl_msg *info_msg(void)
 	nla_put_u64(msg, DM_REPLICA_A_WHEN_SUSPENDED, 3);
 	nla_put_u64(msg, DM_REPLICA_A_EVENT_SEQ, 55);
 	nla_put_u8(msg, DM_REPLICA_A_DM_SUSPENDED, 1);
+	nla_put_string(msg, DM_REPLICA_A_META, "8:48");
+	nla_put_u8(msg, DM_REPLICA_A_META_FAILED, 1);
+	nla_put_u64(msg, DM_REPLICA_A_ACTIVE_REGIONS, 7);
+	nla_put_u64(msg, DM_REPLICA_A_EXPOSED_BYTES, 7 << 20);
 	put_nests(msg);
 	put_job(msg);
 	return msg;

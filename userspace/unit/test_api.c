@@ -91,6 +91,9 @@ static void rest(void)
 	struct replica_settings settings = {
 		.present = REPLICA_SETTING_REGION_SIZE, .region_size = 7,
 	};
+	struct replica_settings log_settings = {
+		.present = REPLICA_SETTING_ACTIVITY, .activity = 512,
+	};
 
 	reset_args();
 	args.recovery_point_objective = 1;
@@ -98,6 +101,9 @@ static void rest(void)
 	reset_args();
 	args.replication_settings = &settings;
 	expect(REPLICA_INVALID_PARAMETER, "region_size");
+	reset_args();
+	args.replication_settings = &log_settings;	/* and no meta device */
+	expect(REPLICA_INVALID_PARAMETER, "activity");
 	reset_args();
 	args.wait_for_copy_state = DM_REPLICA_STATE_INACTIVE;
 	expect(REPLICA_NOT_SUPPORTED, "WaitForCopyState");
@@ -151,6 +157,9 @@ static void settings(void)
 	s.present = REPLICA_SETTING_REGION_SIZE;
 	s.region_size = 4096;
 	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER, "region_size");
+	s.present = REPLICA_SETTING_ACTIVITY;
+	s.activity = 512;
+	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER, "activity");
 	s.present = REPLICA_SETTING_DISCARD;
 	s.discard = REPLICA_DISCARD_OFF;
 	fails(replica_set(ctx, "r", &s), REPLICA_INVALID_PARAMETER, "discard");
@@ -162,7 +171,7 @@ static void settings(void)
 
 static void counters(void)
 {
-	struct replica_counters c = { .reads = 1, .write_bytes = 4, .detached = 23 };
+	struct replica_counters c = { .reads = 1, .write_bytes = 4, .meta_bytes = 26 };
 	const char *name, *last = "";
 	uint64_t value;
 	size_t n;
@@ -172,13 +181,13 @@ static void counters(void)
 			CHECK_INT(value, 1);
 		else if (strcmp(name, "write_bytes") == 0)
 			CHECK_INT(value, 4);
-		else if (strcmp(name, "detached") != 0)
+		else if (strcmp(name, "meta_bytes") != 0)
 			CHECK_INT(value, 0);
 		last = name;
 	}
-	CHECK_INT(n, 23);
-	CHECK_STR(last, "detached");
-	CHECK_INT(value, 23);
+	CHECK_INT(n, 26);
+	CHECK_STR(last, "meta_bytes");
+	CHECK_INT(value, 26);
 }
 
 /* "Names" that udev, libdevmapper or a shell would choke on. */

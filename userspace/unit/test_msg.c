@@ -26,7 +26,6 @@ static void whole_info(void)
 	CHECK_INT(i->minor, 7);
 	CHECK_STR(i->origin, "8:16");
 	CHECK_STR(i->replica, "8:32");
-	CHECK(!i->meta);
 	CHECK_INT(i->size, 1LL << 40);
 	CHECK_INT(i->region_size, 1 << 20);
 	CHECK_INT(i->mode, 2);
@@ -47,7 +46,12 @@ static void whole_info(void)
 	CHECK_INT(i->when_suspended, 3);
 	CHECK_INT(i->event_seq, 55);
 	CHECK(i->dm_suspended);
-	CHECK_INT(i->settings.present, 0x3f);
+	CHECK_STR(i->meta, "8:48");
+	CHECK(i->meta_failed);
+	CHECK_INT(i->active_regions, 7);
+	CHECK_INT(i->exposed_bytes, 7 << 20);
+	CHECK_INT(i->settings.present, 0xbf);
+	CHECK_INT(i->settings.on_meta_error, 2);
 	CHECK_INT(i->settings.payload, 2);
 	CHECK_INT(i->settings.on_replica_error, 2);
 	CHECK_INT(i->settings.recovery, 3);
@@ -315,8 +319,9 @@ static void attribute_at_fault(void)
 static void settings_survive(void)
 {
 	const struct replica_settings s = {
-		.present = 0x1f, .payload = 2, .on_replica_error = 2,
+		.present = 0x9f, .payload = 2, .on_replica_error = 2,
 		.recovery = 3, .resync_rate = 9, .replica_timeout_ms = 1000,
+		.on_meta_error = 2,
 	};
 	struct nl_msg *msg = without(info_msg(), DM_REPLICA_A_SETTINGS);
 	struct replica_info *info = NULL;
@@ -328,6 +333,7 @@ static void settings_survive(void)
 		CHECK_INT(info->settings.on_replica_error, 2);
 		CHECK_INT(info->settings.recovery, 3);
 		CHECK_INT(info->settings.resync_rate, 9);
+		CHECK_INT(info->settings.on_meta_error, 2);
 		CHECK_INT(info->settings.replica_timeout_ms, 1000);
 	}
 	replica_info_free(info);

@@ -18,8 +18,9 @@ static void all_keys(void)
 	CHECK_INT(parse("payload=shared,on_replica_error=stop,recovery=manual", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "resync_rate=100,replica_timeout=500ms", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "region_size=1M,discard=passdown", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "on_meta_error=stop,activity=512", &s), 0);
 	CHECK(!replica_last_error(ctx));
-	CHECK_INT(s.present, 0x7f);
+	CHECK_INT(s.present, 0x1ff);
 	CHECK_INT(s.payload, DM_REPLICA_PAYLOAD_SHARED);
 	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_STOP);
 	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_MANUAL);
@@ -27,6 +28,8 @@ static void all_keys(void)
 	CHECK_INT(s.replica_timeout_ms, 500);
 	CHECK_INT(s.region_size, 1 << 20);
 	CHECK_INT(s.discard, REPLICA_DISCARD_PASSDOWN);
+	CHECK_INT(s.on_meta_error, DM_REPLICA_ON_META_STOP);
+	CHECK_INT(s.activity, 512);
 }
 
 static void cim_names(void)
@@ -89,6 +92,9 @@ static void refused(void)
 		{ "region_size=1G", "region_size" },
 		{ "region_size=0", "region_size" },
 		{ "discard=on", "discard" }, { "discard=zero,discard=off", "discard" },
+		{ "on_meta_error=track", "on_meta_error" },
+		{ "activity=511", "activity" }, { "activity=65537", "activity" },
+		{ "activity=4294967808", "activity" }, { "activity=1K", "activity" },
 		{ "CopyPriority=1", "CopyPriority" },
 		{ "MaximumSkew=1", "MaximumSkew" },
 		{ "FailedCopyStopsHostIO=1", "FailedCopyStopsHostIO" },
@@ -147,7 +153,7 @@ static void keys_are_listed(void)
 		CHECK(!strstr(replica_error_description(replica_last_error(ctx)),
 			      "unknown"));
 	}
-	CHECK_INT(n, 11);
+	CHECK_INT(n, 13);
 }
 
 static void too_long(void)
@@ -180,7 +186,7 @@ static void random_text(void)
 		char text[512] = "";
 
 		for (unsigned int n = 1 + random_below(3); n; n--) {
-			strcat(text, replica_settings_key(random_below(11)));
+			strcat(text, replica_settings_key(random_below(13)));
 			strcat(text, "=");
 			for (unsigned int m = 1 + random_below(8) / 6; m; m--)
 				strcat(text, words[random_below(ARRAY_SIZE(words))]);

@@ -31,16 +31,20 @@ static void longest(void)
 
 	t.skip_copy = true;
 	t.settings = (struct replica_settings){
-		.present = 0x7f, .discard = REPLICA_DISCARD_OFF,
+		.present = 0x1ff, .discard = REPLICA_DISCARD_OFF,
 		.payload = DM_REPLICA_PAYLOAD_SHARED,
 		.on_replica_error = DM_REPLICA_ON_ERROR_STOP,
 		.recovery = DM_REPLICA_RECOVERY_MANUAL, .resync_rate = 250,
 		.replica_timeout_ms = 5000, .region_size = 1 << 20,
+		.on_meta_error = DM_REPLICA_ON_META_STOP, .activity = 2000,
 	};
+	strcpy(t.meta, "8:48");
+	t.stale_accept = true;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
-	snprintf(want, sizeof(want), "8:16 8:32 - sync 16 %s %s",
-		 "sync skip region_size 2048 discard off payload shared resync_rate 250",
-		 "recovery manual on_replica_error stop replica_timeout 5000");
+	snprintf(want, sizeof(want), "8:16 8:32 8:48 sync 22 %s %s %s",
+		 "sync skip stale accept region_size 2048 discard off payload shared",
+		 "resync_rate 250 recovery manual on_replica_error stop replica_timeout 5000",
+		 "on_meta_error stop activity 2000");
 	CHECK_STR(line, want);
 	t.settings.resync_rate = 0;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
@@ -128,7 +132,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 18", "number" },
+		{ "a b - sync 24", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -180,7 +184,7 @@ static struct replica_table random_table(void)
 
 	t.mode = DM_REPLICA_MODE_SYNC + random_below(3);
 	t.skip_copy = random_below(2);
-	s->present = random_below(128);
+	s->present = random_below(512);
 	if (s->present & REPLICA_SETTING_DISCARD)
 		s->discard = 1 + random_below(3);
 	if (s->present & REPLICA_SETTING_PAYLOAD)
@@ -196,6 +200,11 @@ static struct replica_table random_table(void)
 					(100 + random_below(3599901));
 	if (s->present & REPLICA_SETTING_REGION_SIZE)
 		s->region_size = 4096ULL << random_below(18);
+	if (s->present & REPLICA_SETTING_ON_META_ERROR)
+		s->on_meta_error = 1 + random_below(2);
+	if (s->present & REPLICA_SETTING_ACTIVITY)
+		s->activity = 512 + random_below(65025);
+	t.stale_accept = random_below(2);
 	return t;
 }
 
@@ -214,6 +223,7 @@ static void round_trip(void)
 		CHECK_STR(back.meta, t.meta);
 		CHECK_INT(back.mode, t.mode);
 		CHECK_INT(back.skip_copy, t.skip_copy);
+		CHECK_INT(back.stale_accept, t.stale_accept);
 		CHECK(memcmp(&back.settings, &t.settings, sizeof(t.settings)) == 0);
 	}
 }

@@ -52,7 +52,8 @@
  *	Each activation of the association draws a random number, its generation.
  *	The superblock remembers this and the ones before.  When the replica has
  *	room behind the mirrored sectors its last whole 4096 byte block is the
- *	label: it repeats the uuid and the generation on that side.  At activation
+ *	label when the log is made: it repeats the uuid and the generation on that
+ *	side, and stays there when the device grows.  At activation
  *	the label tells a replica that has missed something (its generation is in
  *	the history), a meta device that is a copy from earlier (the label's
  *	activation is later than its own), and legs that were swapped (the
@@ -64,6 +65,11 @@
 #define _LINUX_DM_REPLICA_ONDISK_H
 
 #include <linux/types.h>
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#else
+#include <assert.h>
+#endif
 
 /* Bytes of a block, and of a log sector. */
 #define DM_REPLICA_BLOCK_SIZE		4096
@@ -176,6 +182,7 @@ struct dm_replica_sb_job {
  * @origin_path: how the tool opens the origin; empty when it was not the tool
  *	that made the log
  * @replica_path: likewise
+ * @label_sector: of the replica, where the label begins; 0 when there is none
  */
 struct dm_replica_superblock {
 	__le32 crc;
@@ -210,7 +217,8 @@ struct dm_replica_superblock {
 	__le64 written_ms;
 	__u8 origin_path[256];
 	__u8 replica_path[256];
-	__u8 reserved[3104];
+	__le64 label_sector;
+	__u8 reserved[3096];
 };
 
 /**
@@ -276,19 +284,11 @@ struct dm_replica_label {
 	__u8 reserved2[4032];
 };
 
-#ifdef __cplusplus
-#define DM_REPLICA_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
-#else
-#define DM_REPLICA_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
-#endif
-
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_sb_settings, 64);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_sb_job, 64);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_superblock, DM_REPLICA_BLOCK_SIZE);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_log_header, 32);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_log_sector, DM_REPLICA_LOG_SECTOR_SIZE);
-DM_REPLICA_ASSERT_SIZE(struct dm_replica_label, DM_REPLICA_BLOCK_SIZE);
-
-#undef DM_REPLICA_ASSERT_SIZE
+static_assert(sizeof(struct dm_replica_sb_settings) == 64, "settings");
+static_assert(sizeof(struct dm_replica_sb_job) == 64, "job");
+static_assert(sizeof(struct dm_replica_superblock) == DM_REPLICA_BLOCK_SIZE, "superblock");
+static_assert(sizeof(struct dm_replica_log_header) == 32, "log header");
+static_assert(sizeof(struct dm_replica_log_sector) == DM_REPLICA_LOG_SECTOR_SIZE, "log sector");
+static_assert(sizeof(struct dm_replica_label) == DM_REPLICA_BLOCK_SIZE, "label");
 
 #endif /* _LINUX_DM_REPLICA_ONDISK_H */

@@ -60,7 +60,7 @@
  *		  DM_REPLICA_A_COPY_STATE, and by type:
  *		  STATE: DM_REPLICA_A_OLD_COPY_STATE, DM_REPLICA_A_REASON
  *		  JOB: DM_REPLICA_A_JOB { }
- *		  REPLICA_ERROR, ORIGIN_ERROR, READ_FAILOVER:
+ *		  REPLICA_ERROR, ORIGIN_ERROR, READ_FAILOVER, META_ERROR, META_BACK:
  *			DM_REPLICA_A_SECTOR, DM_REPLICA_A_ERRNO, DM_REPLICA_A_REASON
  *	DM_REPLICA_A_EVENT_SEQ counts from 1 for each mapped device without a
  *	gap; a listener that sees a gap has lost events and reads the state anew.
