@@ -135,7 +135,7 @@ bad_replica()
 	busy 200
 	[[ ${3:-} != lose ]] || disks lose 1
 	disks "$2" 1
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 }
 
 cut_off()
@@ -174,7 +174,7 @@ first_life()
 	mkdir -p /mnt/fs
 	mount_fs
 	busy 500
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 	busy 2000
 	bad_replica break heal lose
 	bad_replica hang unhang
@@ -182,7 +182,7 @@ first_life()
 	run message r fracture
 	busy 400
 	run message r resync
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 	busy 400
 	run dmsetup suspend r
 	run dmsetup resume r
@@ -206,7 +206,7 @@ long_record()
 	# Removed in order, and found so.
 	end
 	begin
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 	# Cut off, again and again, also while it comes up.
 	for n in 300 30 800 7 500 20; do
 		cut_off "$n"
@@ -215,7 +215,7 @@ long_record()
 		cut_begin "$n"
 	done
 	begin
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 	mount_fs
 	busy 300
 	stop_writers
@@ -256,13 +256,13 @@ brief_record()
 	begin resync_rate 200
 	writer --workers 4 --hot 20 /dev/mapper/raw
 	busy 500
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 	busy 1500
 	bad_replica break heal lose
 	run message r fracture
 	busy 500
 	run message r resync
-	synced r
+	wait_for 60 "the legs to be in step" in_sync r
 	busy 300
 	stop_writers
 	writer --workers 1 --hot 100 --pause 20 /dev/mapper/raw

@@ -13,7 +13,7 @@ cut. Prints NAME=VALUE lines; exits with 1 when there was one."""
 import argparse
 import sys
 
-from crash_log import MetaLog, SB_PLACES, STATES, bits_of
+from crash_log import MetaLog, SB_SECTORS, STATES, bits_of
 from crash_model import (DONE, FLUSH, FLUSHED, LOST, MARK, META, ORIGIN, REPLICA, WRITE, Disk,
                          apply, records)
 
@@ -101,7 +101,7 @@ class Checker:
     def check(self):
         unseen = self.legs.mask & ~self.log.dirty()
         if unseen & ~self.unseen:
-            for sb in self.log.choices():
+            for sb in self.log.readable():
                 missing = unseen & ~self.unseen & ~self.log.dirty_by(sb)
                 for region in list(bits_of(missing))[:3]:
                     self.tell(f'region {region} may differ and be clean; {sb}, '
@@ -116,14 +116,14 @@ class Checker:
             print(f'#{text}')
 
     def check_superblocks(self):
-        for sb in self.log.choices():
+        for sb in self.log.readable():
             if sb:
                 self.states.add(STATES.get(sb.state, str(sb.state)))
 
     def check_labels(self):
         kinships = self.log.kinships()
         for word in kinships - self.kinships:
-            self.tell(f'the label says "{word}": '
+            self.tell(f'an activation finds "{word}": '
                       f'{", ".join(str(sb) for sb in self.log.choices())}')
         self.kinships = kinships | {'same'}
 
@@ -138,7 +138,7 @@ class Checker:
             return
         count = bin(dirty).count('1')
         self.most = max(self.most, count)
-        if all(sb and sb.state == 4 for sb in self.log.choices()):
+        if all(sb and sb.state == 4 for sb in self.log.readable()):
             self.synced_most = max(self.synced_most, count)
 
     def one(self, event):
@@ -158,7 +158,7 @@ class Checker:
             self.log.changed(sectors)
         self.note(event, sectors)
         self.check()
-        if disk == META and not set(SB_PLACES).isdisjoint(sectors):
+        if disk == META and not set(SB_SECTORS).isdisjoint(sectors):
             self.check_superblocks()
             self.check_labels()
         elif disk == REPLICA and any(sector >= self.args.sectors for sector in sectors):

@@ -1,21 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the meta device says about regions, read by the words of dm-replica-ondisk.h and
 without any code of the module. Sets of regions are integers, bit n for region n."""
+import itertools
 import struct
 
 from crash_model import META, REPLICA, SECTOR
 
 SB_PLACES = (0, 16 * 8)
+SB_SECTORS = {place + sector for place in SB_PLACES for sector in range(8)}
+DAMAGED = 'damaged'
 SB_MAGIC = b'dmRepSB1'
 LABEL_MAGIC = b'dmRepLb1'
 CLEAN, LOST, JOB, LABEL, PENDING = (1 << n for n in range(5))
 INTENTS, BITMAP = 0x746e4952, 0x616d4252
-INITIALIZED = 2
 INTENT_NONE = 0xffffffff
 INTENTS_PER_SECTOR, BITS_PER_SECTOR = 120, 3840
 HISTORY = 8
 STATES = {2: 'Initialized', 3: 'Unsynchronized', 4: 'Synchronized', 5: 'Broken', 6: 'Fractured',
           7: 'Split', 8: 'Inactive', 9: 'Suspended', 12: 'Aborted'}
+
+
+CRC_TABLE = []
+for _byte in range(256):
+    for _ in range(8):
+        _byte = _byte >> 1 ^ (0x82f63b78 if _byte & 1 else 0)
+    CRC_TABLE.append(_byte)
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 0xff]
+    return crc ^ 0xffffffff
 
 
 def bits_of(mask):
@@ -26,10 +42,9 @@ def bits_of(mask):
 
 
 class Superblock:
-    """The first sector of a copy has all that counts here."""
-
     def __init__(self, data):
         self.data = data
+        self.label_sector, = struct.unpack_from('<Q', data, 992)
         self.flags, = struct.unpack_from('<H', data, 6)
         self.seq, = struct.unpack_from('<Q', data, 16)
         self.uuid = data[48:64]
@@ -61,34 +76,42 @@ class MetaLog:
         self.certain = None
 
     def superblock(self, data):
-        """None when there is none. A torn one cannot be: all that counts is in one sector."""
-        if data[8:16] != SB_MAGIC:
-            return None
+        """A Superblock, None where there never was one, or DAMAGED."""
         if data not in self.superblocks:
             if len(self.superblocks) > 1000:
                 self.superblocks.clear()
-            self.superblocks[data] = Superblock(data)
+            if not any(data):
+                found = None
+            elif struct.unpack_from('<I', data)[0] != crc32c(data[4:]):
+                found = DAMAGED
+            else:
+                found = Superblock(data)
+            self.superblocks[data] = found
         return self.superblocks[data]
+
+    def copies(self, place):
+        """What a copy may be; each of its sectors by itself may be an old one."""
+        parts = [set(self.disks[META].contents(sector)) for sector in range(place, place + 8)]
+        return {self.superblock(b''.join(block)) for block in itertools.product(*parts)}
 
     def changed(self, sectors):
         if sectors:
             self.certain = None
         for sector in sectors:
             self.units.pop(sector, None)
-            if sector in SB_PLACES:
+            if sector in SB_SECTORS:
                 self.chosen = None
 
     def choices(self):
-        """Superblocks that an activation may find; None is no log."""
+        """Superblocks that an activation may find; None is no log, and DAMAGED no start."""
         if self.chosen is None:
-            found = {}
-            for first in self.disks[META].contents(SB_PLACES[0]):
-                for second in self.disks[META].contents(SB_PLACES[1]):
-                    a, b = self.superblock(first), self.superblock(second)
-                    best = b if b and (not a or b.seq > a.seq) else a
-                    found[best and best.data] = best
-            self.chosen = list(found.values())
+            self.chosen = list({choose(first, second)
+                                for first in self.copies(SB_PLACES[0])
+                                for second in self.copies(SB_PLACES[1])})
         return self.chosen
+
+    def readable(self):
+        return [sb for sb in self.choices() if sb != DAMAGED]
 
     def unit(self, sector, kind, sb, first):
         """Regions that the log sector names, whichever of its contents is found."""
@@ -140,8 +163,6 @@ class MetaLog:
         """Regions that an activation which finds this superblock copies for sure."""
         if sb is None:
             return 0 if self.sync_skip else -1
-        if sb.state == INITIALIZED:
-            return 0 if self.sync_skip else sb.all
         if sb.flags & LOST:
             return sb.all
         mask = self.bitmap(sb)
@@ -152,29 +173,34 @@ class MetaLog:
     def dirty(self):
         if self.certain is None:
             self.certain = -1
-            for sb in self.choices():
+            for sb in self.readable():
                 self.certain &= self.dirty_by(sb)
         return self.certain
 
-    def label_place(self, sb):
-        last = len(self.disks[REPLICA].durable) // SECTOR // 8 * 8 - 8
-        return last if last >= sb.sectors else 0
-
     def kinships(self):
-        """What the label may make of an activation: a set of words, 'same' is well."""
+        """What an activation may make of the superblocks and the label: 'same' is well."""
         found = set()
         for sb in self.choices():
-            place = sb and self.label_place(sb)
-            if not place or not sb.activation:
-                continue
-            for label in self.disks[REPLICA].contents(place):
-                found.add(kinship(sb, label))
+            if sb == DAMAGED:
+                found.add('damaged')
+            elif sb and sb.label_sector:
+                for label in self.disks[REPLICA].contents(sb.label_sector):
+                    found.add(kinship(sb, label))
         return found
 
 
+def choose(first, second):
+    good = [sb for sb in (first, second) if isinstance(sb, Superblock)]
+    if good:
+        return max(good, key=lambda sb: sb.seq)
+    return None if first is second is None else DAMAGED
+
+
 def kinship(sb, label):
+    if sb.flags & PENDING and not sb.history[0]:
+        return 'same'
     if label[8:16] != LABEL_MAGIC:
-        return 'lost label' if sb.flags & LABEL else 'same'
+        return 'lost label'
     uuid = label[16:32]
     activation, generation = struct.unpack_from('<QQ', label, 40)
     if uuid != sb.uuid:

@@ -20,7 +20,7 @@ import struct
 import sys
 import time
 
-from crash_log import STATES, MetaLog, bits_of
+from crash_log import STATES, MetaLog, Superblock, bits_of
 from crash_model import (DONE, FLUSHED, FUA, MARK, META, ORIGIN, REPLICA, SECTOR, Disk, apply,
                          records)
 
@@ -166,7 +166,7 @@ class Replay:
         if differing & ~dirty:
             self.tell(f'{where}: differ and are clean: {list(bits_of(differing & ~dirty))[:9]}')
         self.differed += differing != 0
-        name = STATES.get(sb.state) if sb else 'none'
+        name = STATES.get(sb.state) if isinstance(sb, Superblock) else str(sb)
         self.states[name] = self.states.get(name, 0) + 1
         began = time.monotonic()
         copied = self.activate(where, bin(dirty).count('1'))
