@@ -52,7 +52,7 @@ disks_ready()
 {
 	local n
 	for n in 0 1 2; do
-		(($(cat /sys/block/nbd$n/size) > 0)) || return 1
+		(($(cat /sys/block/nbd"$n"/size) > 0)) || return 1
 	done
 	dd if=/dev/nbd2 of=/dev/null bs=4096 count=1 iflag=direct status=none
 }
@@ -138,6 +138,12 @@ bad_replica()
 	wait_for 60 "the legs to be in step" in_sync r
 }
 
+resync()
+{
+	disks mark resync
+	run message r resync
+}
+
 cut_off()
 {
 	disks mark "$*"
@@ -181,7 +187,7 @@ first_life()
 	say "the replica was missed twice"
 	run message r fracture
 	busy 400
-	run message r resync
+	resync
 	wait_for 60 "the legs to be in step" in_sync r
 	busy 400
 	run dmsetup suspend r
@@ -215,6 +221,16 @@ long_record()
 		cut_begin "$n"
 	done
 	begin
+	wait_for 60 "the legs to be in step" in_sync r
+	# Taken aside, it stays so whenever the power goes.
+	run message r fracture
+	put /dev/mapper/raw 0 1
+	for n in 3 5 30; do
+		cut_begin "$n"
+	done
+	begin
+	same "state" "$(status r state)" Fractured
+	resync
 	wait_for 60 "the legs to be in step" in_sync r
 	mount_fs
 	busy 300
@@ -261,7 +277,7 @@ brief_record()
 	bad_replica break heal lose
 	run message r fracture
 	busy 500
-	run message r resync
+	resync
 	wait_for 60 "the legs to be in step" in_sync r
 	busy 300
 	stop_writers

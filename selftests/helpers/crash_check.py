@@ -13,7 +13,7 @@ cut. Prints NAME=VALUE lines; exits with 1 when there was one."""
 import argparse
 import sys
 
-from crash_log import MetaLog, SB_SECTORS, STATES, bits_of
+from crash_log import HELD, MetaLog, SB_SECTORS, STATES, bits_of
 from crash_model import (DONE, FLUSH, FLUSHED, LOST, MARK, META, ORIGIN, REPLICA, WRITE, Disk,
                          apply, records)
 
@@ -76,6 +76,8 @@ class Checker:
         self.synced_most = 0
         self.kinds = dict.fromkeys(NAMES, 0)
         self.states = set()
+        self.held = None
+        self.ordered = False
         self.history = {}
 
     def start(self, sizes):
@@ -117,8 +119,18 @@ class Checker:
 
     def check_superblocks(self):
         for sb in self.log.readable():
-            if sb:
-                self.states.add(STATES.get(sb.state, str(sb.state)))
+            if not sb:
+                continue
+            name = STATES.get(sb.state, str(sb.state))
+            self.states.add(name)
+            # The admin has taken the replica aside: no job by itself.
+            if self.held and name in ('Initialized', 'Unsynchronized') and not self.ordered:
+                self.tell(f'{self.held} is forgotten: {sb}')
+                self.held = None
+            if name in HELD:
+                self.held, self.ordered = name, False
+            elif name == 'Synchronized':
+                self.held = None
 
     def check_labels(self):
         kinships = self.log.kinships()
@@ -149,6 +161,7 @@ class Checker:
             if words.startswith('sizes '):
                 self.start([int(word) for word in words.split()[1:]])
             self.mark = words
+            self.ordered |= words == 'mark resync'
             return
         self.kinds[kind] += 1
         disk, sectors = apply(self.disks, event)

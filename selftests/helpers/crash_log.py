@@ -18,6 +18,7 @@ INTENTS_PER_SECTOR, BITS_PER_SECTOR = 120, 3840
 HISTORY = 8
 STATES = {2: 'Initialized', 3: 'Unsynchronized', 4: 'Synchronized', 5: 'Broken', 6: 'Fractured',
           7: 'Split', 8: 'Inactive', 9: 'Suspended', 12: 'Aborted'}
+HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Aborted')
 
 
 CRC_TABLE = []

@@ -20,12 +20,11 @@ import struct
 import sys
 import time
 
-from crash_log import STATES, MetaLog, Superblock, bits_of
+from crash_log import HELD, STATES, MetaLog, Superblock, bits_of
 from crash_model import (DONE, FLUSHED, FUA, MARK, META, ORIGIN, REPLICA, SECTOR, Disk, apply,
                          records)
 
 LIBC = ctypes.CDLL(None)
-HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Aborted')
 CREATE, REMOVE, SUSPEND, LOAD, STATUS, MESSAGE = 3, 4, 6, 9, 12, 14
 HEAD = struct.Struct('<3IIIIiIIIQ128s129s7x')
 SPEC = struct.Struct('<QQiI16s')
