@@ -127,7 +127,7 @@ class Checker:
             if self.held and name in ('Initialized', 'Unsynchronized') and not self.ordered:
                 self.tell(f'{self.held} is forgotten: {sb}')
                 self.held = None
-            if name in HELD:
+            if name in HELD and name != self.held:
                 self.held, self.ordered = name, False
             elif name == 'Synchronized':
                 self.held = None
