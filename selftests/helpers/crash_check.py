@@ -14,7 +14,7 @@ import argparse
 import sys
 
 from crash_log import HELD, MetaLog, SB_SECTORS, STATES, bits_of
-from crash_model import (DONE, FLUSH, FLUSHED, LOST, MARK, META, ORIGIN, REPLICA, WRITE, Disk,
+from crash_model import (DONE, FLUSH, FLUSHED, LOST, MARK, META, REPLICA, WRITE, Disk,
                          apply, records)
 
 NAMES = {WRITE: 'write', DONE: 'done', FLUSH: 'flush', FLUSHED: 'flushed', LOST: 'power lost'}

@@ -4,14 +4,14 @@ without any code of the module. Sets of regions are integers, bit n for region n
 import itertools
 import struct
 
-from crash_model import META, REPLICA, SECTOR
+from crash_model import META, REPLICA
 
 SB_PLACES = (0, 16 * 8)
 SB_SECTORS = {place + sector for place in SB_PLACES for sector in range(8)}
 DAMAGED = 'damaged'
 SB_MAGIC = b'dmRepSB1'
 LABEL_MAGIC = b'dmRepLb1'
-CLEAN, LOST, JOB, LABEL, PENDING = (1 << n for n in range(5))
+CLEAN, LOST, _, LABEL, PENDING = (1 << n for n in range(5))
 INTENTS, BITMAP = 0x746e4952, 0x616d4252
 INTENT_NONE = 0xffffffff
 INTENTS_PER_SECTOR, BITS_PER_SECTOR = 120, 3840

@@ -35,7 +35,8 @@ MUTATIONS = {
     'in-flight': (INTENT, 'if (!region_in_flight(replica, region) && !test_bit(',
                   'if (!test_bit('),
     # A region is given up with writes to it in the legs' caches.
-    'unsettled': (INTENT, 'return replica->legs_volatile &&', 'return 0 && replica->legs_volatile &&'),
+    'unsettled': (INTENT, 'return replica->legs_volatile &&',
+                  'return 0 && replica->legs_volatile &&'),
     # Writes are called durable without a flush of either leg.
     'no-settle': (INTENT, """\
 	if (bdev_write_cache(replica->origin_bdev))
