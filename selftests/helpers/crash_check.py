@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""crash_check.py [--sync-skip] [--limit N] LOG SECTORS REGION_SECTORS
+
+Takes a power cut after each event of a log of crash_disks.py, with all outcomes at once:
+a region in which the legs may differ must be one that the log calls dirty for sure.
+
+For each sector of the legs all contents that it may have are known, so the regions that
+may differ are known exactly; likewise the sectors of the meta device, so the regions that
+may be clean. The disks lose what they lose independently, so one region in both sets is a
+cut after which a difference stays unseen, and none is the proof that there is no such
+cut. Prints NAME=VALUE lines; exits with 1 when there was one."""
+import argparse
+import sys
+
+from crash_log import HELD, MetaLog, SB_SECTORS, STATES, bits_of
+from crash_model import (DONE, FLUSH, FLUSHED, LOST, MARK, META, REPLICA, WRITE, Disk,
+                         apply, records)
+
+NAMES = {WRITE: 'write', DONE: 'done', FLUSH: 'flush', FLUSHED: 'flushed', LOST: 'power lost'}
+DISKS = ('origin', 'replica', 'meta')
+
+
+class Legs:
+    """Regions in which origin and replica may differ."""
+
+    def __init__(self, disks, sectors, region_sectors):
+        self.legs = disks[:2]
+        self.sectors = sectors
+        self.region_sectors = region_sectors
+        self.differing = set()
+        self.counts = {}
+        self.mask = 0
+
+    def may_differ(self, sector):
+        a, b = self.legs
+        if sector not in a.cached and sector not in b.cached:
+            return a.sector(sector) != b.sector(sector)
+        return len(set(a.contents(sector) + b.contents(sector))) > 1
+
+    def changed(self, sectors):
+        for sector in sectors:
+            if sector >= self.sectors:
+                continue
+            now = self.may_differ(sector)
+            if now == (sector in self.differing):
+                continue
+            region = sector // self.region_sectors
+            count = self.counts.get(region, 0)
+            if now:
+                self.differing.add(sector)
+                self.mask |= 1 << region
+                self.counts[region] = count + 1
+            else:
+                self.differing.discard(sector)
+                self.counts[region] = count - 1
+                if count == 1:
+                    self.mask &= ~(1 << region)
+
+
+class Checker:
+    def __init__(self, args):
+        self.args = args
+        self.disks = [None] * 3
+        self.legs = self.log = None
+        self.event = 0
+        self.bad = 0
+        self.unseen = 0
+        self.unkind = 0
+        self.kinships = {'same'}
+        self.mark = ''
+        self.points = 0
+        self.last = None
+        self.differing = 0
+        self.most = 0
+        self.synced_most = 0
+        self.kinds = dict.fromkeys(NAMES, 0)
+        self.states = set()
+        self.held = None
+        self.ordered = False
+        self.history = {}
+
+    def start(self, sizes):
+        self.disks = [Disk(size) for size in sizes]
+        self.legs = Legs(self.disks, self.args.sectors, self.args.region_sectors)
+        self.log = MetaLog(self.disks, self.args.sync_skip)
+
+    def tell(self, text):
+        self.bad += 1
+        if self.bad <= self.args.limit:
+            print(f'# event {self.event} ({self.mark}): {text}')
+
+    def note(self, event, sectors):
+        """The latest events of each region, for the report."""
+        kind, disk, flags, number, _, ms, _ = event
+        if disk == META:
+            return
+        for region in {sector // self.args.region_sectors for sector in sectors}:
+            self.history.setdefault(region, []).append(
+                f'{self.event}@{ms} {DISKS[disk]} {NAMES[kind]} {number}{" FUA" * flags}')
+            del self.history[region][:-self.args.history]
+
+    def check(self):
+        unseen = self.legs.mask & ~self.log.dirty()
+        if unseen & ~self.unseen:
+            for sb in self.log.readable():
+                missing = unseen & ~self.unseen & ~self.log.dirty_by(sb)
+                for region in list(bits_of(missing))[:3]:
+                    self.tell(f'region {region} may differ and be clean; {sb}, '
+                              f'intent {sb and self.log.intents(sb) >> region & 1}, '
+                              f'bit {sb and self.log.bitmap(sb) >> region & 1}')
+                    for line in self.history.get(region, ()):
+                        self.show(f'    {line}')
+        self.unseen = unseen
+
+    def show(self, text):
+        if self.bad <= self.args.limit:
+            print(f'#{text}')
+
+    def check_superblocks(self):
+        for sb in self.log.readable():
+            if not sb:
+                continue
+            name = STATES.get(sb.state, str(sb.state))
+            self.states.add(name)
+            # The admin has taken the replica aside: no job by itself.
+            if self.held and name in ('Initialized', 'Unsynchronized') and not self.ordered:
+                self.tell(f'{self.held} is forgotten: {sb}')
+                self.held = None
+            if name in HELD and name != self.held:
+                self.held, self.ordered = name, False
+            elif name == 'Synchronized':
+                self.held = None
+
+    def check_labels(self):
+        kinships = self.log.kinships()
+        for word in kinships - self.kinships:
+            self.tell(f'an activation finds "{word}": '
+                      f'{", ".join(str(sb) for sb in self.log.choices())}')
+        self.kinships = kinships | {'same'}
+
+    def account(self):
+        self.points += 1
+        dirty = self.log.dirty()
+        if (dirty, self.legs.mask) == self.last:
+            return
+        self.last = dirty, self.legs.mask
+        self.differing = max(self.differing, bin(self.legs.mask).count('1'))
+        if dirty < 0:
+            return
+        count = bin(dirty).count('1')
+        self.most = max(self.most, count)
+        if all(sb and sb.state == 4 for sb in self.log.readable()):
+            self.synced_most = max(self.synced_most, count)
+
+    def one(self, event):
+        kind, disk = event[:2]
+        self.event += 1
+        if kind == MARK:
+            words = event[6].decode()
+            if words.startswith('sizes '):
+                self.start([int(word) for word in words.split()[1:]])
+            self.mark = words
+            self.ordered |= words == 'mark resync'
+            return
+        self.kinds[kind] += 1
+        disk, sectors = apply(self.disks, event)
+        if disk != META:
+            self.legs.changed(sectors)
+        else:
+            self.log.changed(sectors)
+        self.note(event, sectors)
+        self.check()
+        if disk == META and not set(SB_SECTORS).isdisjoint(sectors):
+            self.check_superblocks()
+            self.check_labels()
+        elif disk == REPLICA and any(sector >= self.args.sectors for sector in sectors):
+            self.check_labels()
+        self.account()
+
+    def report(self):
+        for kind, name in NAMES.items():
+            print(f'{name.replace(" ", "_")}={self.kinds[kind]}')
+        print(f'points={self.points}')
+        print(f'bad={self.bad}')
+        print(f'most_differing={self.differing}')
+        print(f'most_dirty={self.most}')
+        print(f'most_dirty_synchronized={self.synced_most}')
+        print(f'states={",".join(sorted(self.states))}')
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--sync-skip', action='store_true')
+    parser.add_argument('--limit', type=int, default=20)
+    parser.add_argument('--history', type=int, default=12)
+    parser.add_argument('log')
+    parser.add_argument('sectors', type=int)
+    parser.add_argument('region_sectors', type=int)
+    args = parser.parse_args()
+    checker = Checker(args)
+    for event in records(args.log):
+        checker.one(event)
+    checker.report()
+    sys.exit(checker.bad > 0 or not checker.points)
+
+
+main()

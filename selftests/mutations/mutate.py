@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""mutate.py --list | mutate.py NAME KMOD: breaks one rule of the durable log in a copy of
+the module's sources. Fails when the text that it looks for is not there exactly once."""
+import os
+import sys
+
+INTENT, ACTIVATE, META, LOG = (f'dm-replica-{name}.c'
+                               for name in ('intent', 'activate', 'meta', 'log'))
+IO, RESYNC = 'dm-replica-io.c', 'dm-replica-resync.c'
+
+MUTATIONS = {
+    # Writes go before their intents are durable.
+    'write-first': (INTENT, """\
+		if (!r)
+			r = replica_meta_write_log(intents->meta, false);
+		if (!r && bio_list_empty(&batch)) {
+			r = -EAGAIN;
+		} else if (!r) {
+			activate_batch(intents, &batch);
+			let_go(intents, &batch);
+		}
+""", """\
+		if (!r) {
+			bool none = bio_list_empty(&batch);
+
+			activate_batch(intents, &batch);
+			let_go(intents, &batch);
+			r = replica_meta_write_log(intents->meta, false);
+			if (!r && none)
+				r = -EAGAIN;
+		}
+"""),
+    # A region is given up with writes to it under way.
+    'in-flight': (INTENT, 'if (!region_in_flight(replica, region) && !test_bit(',
+                  'if (!test_bit('),
+    # A region is given up with writes to it in the legs' caches.
+    'unsettled': (INTENT, 'return replica->legs_volatile &&',
+                  'return 0 && replica->legs_volatile &&'),
+    # Writes are called durable without a flush of either leg.
+    'no-settle': (INTENT, """\
+	if (bdev_write_cache(replica->origin_bdev))
+		r = blkdev_issue_flush(replica->origin_bdev);
+	if (!r && replica->replica_volatile)
+""", '	if (0)\n'),
+    'no-origin-flush': (INTENT, 'r = blkdev_issue_flush(replica->origin_bdev);', 'r = 0;'),
+    'no-replica-flush': (INTENT, 'replica_leg_flush_wait(replica);', '0;'),
+    # A flush counts for writes that ended after it began.
+    'late-generation': (INTENT, 's64 generation = atomic64_inc_return(&replica->flush_gen) - 1;',
+                        's64 generation = atomic64_inc_return(&replica->flush_gen) + 1;'),
+    # A slot is reused before the bit that stands in for it is durable.
+    'no-save': (INTENT, """\
+			replica_intents_set_bit(intents, region, true);
+	}
+	return replica_meta_write_log(intents->meta, false);
+""", """\
+			replica_intents_set_bit(intents, region, false);
+	}
+	return 0;
+"""),
+    # The dirty ones are given up like the others.
+    'forget-dirty': (INTENT,
+                     'if (!region_in_flight(replica, region) && !test_bit(region, log->dirty) &&',
+                     'if (!region_in_flight(replica, region) &&'),
+    # The log goes into the meta device's cache and stays there.
+    'no-fua': (META, 'REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);\n	}', """\
+REQ_OP_WRITE | REQ_META | REQ_SYNC);
+	}"""),
+    # Recovery empties the intents together with writing the bitmap, not after it.
+    'recover-at-once': (ACTIVATE, """\
+		replica_intents_set_bit(intents, region, true);
+	r = replica_meta_write_log(intents->meta, false);
+	if (r)
+		return r;
+	for (slot""", """\
+		replica_intents_set_bit(intents, region, true);
+	for (slot"""),
+    # Recovery looks at the bitmap alone.
+    'no-intents': (ACTIVATE, '!(flags & DM_REPLICA_SB_CLEAN) && !read_intents(intents)',
+                   '!(flags & DM_REPLICA_SB_CLEAN) && 0'),
+    # The end in order does not wait for the caches.
+    'clean-early': (ACTIVATE, 'r = replica_intents_empty(intents);', """\
+r = replica_meta_write_log(intents->meta, true);
+		if (!r && intents->nr_used)
+			r = replica_intents_write_sb(intents, DM_REPLICA_SB_CLEAN);"""),
+    # A resync calls clean what was written to while it copied.
+    'lost-mark': (LOG, 'clean = !test_bit(region, log->marked);', 'clean = true;'),
+    # What a resync has copied is thought to be durable.
+    'copy-durable': (RESYNC, 'if (replica->replica_volatile)\n			replica_log_note_cached(',
+                     'if (0)\n			replica_log_note_cached('),
+    # Writes that do not go to the replica leave no mark.
+    'no-mark': (IO, """\
+	if (unlikely(!io->ship))
+		replica_log_mark(""", """\
+	if (0)
+		replica_log_mark("""),
+    # What was in the cache of a replica that failed is thought to be there.
+    'no-cached-mark': (LOG, 'if ((u64)atomic64_read(&log->cached[region]) > flushed)', 'if (0)'),
+}
+
+
+def main():
+    if sys.argv[1] == '--list':
+        print('\n'.join(MUTATIONS))
+        return
+    name, kmod = sys.argv[1:]
+    file, old, new = MUTATIONS[name]
+    path = os.path.join(kmod, file)
+    with open(path, encoding='utf-8') as source:
+        text = source.read()
+    if text.count(old) != 1:
+        raise SystemExit(f'mutation {name}: {file} has the text {text.count(old)} times')
+    with open(path, 'w', encoding='utf-8') as source:
+        source.write(text.replace(old, new))
+
+
+main()
