@@ -70,7 +70,7 @@ matrix:
 clean:
 	rm -rf build
 	@find kmod \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
-		-o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
+		-o -name '*.gcno' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
 	[ ! -e userspace/Makefile ] || $(MAKE) -C userspace clean
 
 help:
