@@ -47,6 +47,10 @@ test-long:
 	@$(packages) build vm
 	@scripts/test long
 
+debug-kernel:
+	@$(packages) build vm
+	@selftests/vm/run --kernel debug --prepare
+
 bench:
 	@$(packages) build vm
 	@selftests/bench/run
@@ -70,14 +74,14 @@ matrix:
 clean:
 	rm -rf build
 	@find kmod \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
-		-o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
+		-o -name '*.gcno' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
 	[ ! -e userspace/Makefile ] || $(MAKE) -C userspace clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
 
-.PHONY: all modules tools install install-module install-tools demo test test-long bench \
-	shell style sparse matrix clean help
+.PHONY: all modules tools install install-module install-tools demo test test-long \
+	debug-kernel bench shell style sparse matrix clean help
 
 # The text of `make help`:
 #: make               module and tools
@@ -86,7 +90,8 @@ help:
 #: make install       module, tools, udev rules and man pages (DESTDIR=, PREFIX=/usr)
 #: make demo          a short tour in a virtual machine
 #: make test          unit tests, and the selftests in virtual machines on 6.1, 6.12 and 7.2
-#: make test-long     the same with the long tests
+#: make test-long     the same with the long tests, and on the debug kernel
+#: make debug-kernel  compiles 6.1 with KASAN, lockdep, kmemleak and more, once
 #: make bench         figures that repeat exactly, against other mirrors
 #: make shell         a console in a virtual machine
 #: make style         checkpatch, shellcheck, sizes, licences, man pages
@@ -98,7 +103,7 @@ help:
 #:                    Debian's 6.1 when the running one has no headers); 6.1, 6.12 and
 #:                    7.2 stand for Debian's newest kernels of these series
 #: KDIR=DIR           build against this kernel tree
-#: KERNEL=6.12        the kernel of demo and shell
+#: KERNEL=6.12        the kernel of demo and shell; KERNEL=debug is the debug kernel
 #:
-#: demo, test, bench, shell, style, sparse and matrix install Debian packages they lack,
-#: which needs root.
+#: demo, test, debug-kernel, bench, shell, style, sparse and matrix install Debian packages
+#: they lack, which needs root.

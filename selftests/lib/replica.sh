@@ -17,7 +17,8 @@
 #	put DEVICE FIRST_MIB COUNT_MIB	random bytes, direct, not flushed
 #	spray DEVICE [FIO OPTION]...	random writes, the data read back and verified
 #	start_load DEVICE [FIO OPTION]..., stop_load	the same in the background
-#	timed MAX CMD...	fails when CMD takes longer than MAX seconds
+#	timed MAX CMD...	fails when CMD takes longer than MAX seconds,
+#				four times as many on a debug kernel
 #	holed DEVICE FIRST COUNT	table of a linear mapping in which sectors fail
 
 # mirror_table ORIGIN REPLICA [FEATURE VALUE]...: as long as the origin, or $mirror_sectors;
@@ -186,7 +187,7 @@ stop_load()
 # timed MAX CMD...
 timed()
 {
-	local max=$1 begin took
+	local max=$(($1 * ktap_factor)) begin took
 	shift
 	begin=$(date +%s%N)
 	run "$@"

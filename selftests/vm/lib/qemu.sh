@@ -93,6 +93,7 @@ assemble()
 	port vm.out "file,path=$work/out"
 	port vm.status "file,path=$work/status"
 	port vm.log "file,path=$work/log"
+	[[ -z $opt_coverage ]] || port vm.coverage "file,path=$work/coverage"
 	if [[ -n $opt_share ]]; then
 		qemu_args+=(-virtfs "local,path=$opt_share,mount_tag=share,security_model=passthrough,multidevs=remap")
 	fi

@@ -10,10 +10,16 @@ build_copy()
 {
 	local copy=$tree/build/$1
 	mkdir -p "$copy"
-	rsync -a --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
+	rsync -a --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' --exclude='*.gcno' \
 		--exclude='.*.cmd' --exclude='.*.d' --exclude=modules.order --exclude=Module.symvers \
 		"$tree/kmod" "$tree/include" "$copy/"
 	echo "$copy"
+}
+
+# has_option WHICH NAME: does a kernel of one's own have CONFIG_NAME=y?
+has_option()
+{
+	[[ -r $1/build/.config ]] && grep -qx "CONFIG_$2=y" "$1/build/.config"
 }
 
 # kbuild WHICH RELEASE COPY ARG...: runs the build system of a kernel on a build copy.
@@ -32,7 +38,10 @@ kbuild()
 			exec chroot "$1" make -s -C "$3" M=/build/kmod "${@:4}"' \
 			kbuild "$root" "$copy" "$headers" "$@"
 		;;
-	*) make -s -C "$headers" M="$copy/kmod" "$@" ;;
+	*)
+		! has_option "$which" GCOV_KERNEL || set -- REPLICA_GCOV=y "$@"
+		make -s -C "$headers" M="$copy/kmod" "$@"
+		;;
 	esac
 }
 
@@ -64,6 +73,18 @@ stage_module()
 	depmod -b "$stage" "$release"
 	find "$dir" -maxdepth 1 -type l -delete
 	rm -r "${stage:?}/lib"
+}
+
+# keep_coverage FILE RELEASE: adds what a machine counted to build/coverage/KEY, where KEY
+# stands for one build of the module. scripts/coverage reads it there.
+keep_coverage()
+{
+	local kmod=$tree/build/$2/kmod dir
+	dir=$tree/build/coverage/$(hash_files "$kmod/dm-replica.ko")
+	mkdir -p "$dir"
+	cp "$kmod"/*.gcno "$dir/"
+	cp "$1" "$(mktemp "$dir/XXXXXXXX.tar")"
+	touch "$dir"
 }
 
 # stage_tools STAGE: builds the tools and installs them.
