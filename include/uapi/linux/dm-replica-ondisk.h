@@ -179,10 +179,12 @@ struct dm_replica_sb_job {
  * @synced_ms: the legs were last equal
  * @suspended_ms: it was last suspended
  * @written_ms: this version of the superblock was made
+ * @label_sector: of the replica, where the label begins; 0 when there is none.
+ *	This and all that is before it lies in the first 512 bytes, so that what
+ *	changes while the association runs cannot be torn
  * @origin_path: how the tool opens the origin; empty when it was not the tool
  *	that made the log
  * @replica_path: likewise
- * @label_sector: of the replica, where the label begins; 0 when there is none
  */
 struct dm_replica_superblock {
 	__le32 crc;
@@ -215,9 +217,9 @@ struct dm_replica_superblock {
 	__le64 synced_ms;
 	__le64 suspended_ms;
 	__le64 written_ms;
+	__le64 label_sector;
 	__u8 origin_path[256];
 	__u8 replica_path[256];
-	__le64 label_sector;
 	__u8 reserved[3096];
 };
 
