@@ -45,7 +45,7 @@ def bits_of(mask):
 class Superblock:
     def __init__(self, data):
         self.data = data
-        self.label_sector, = struct.unpack_from('<Q', data, 992)
+        self.label_sector, = struct.unpack_from('<Q', data, 480)
         self.flags, = struct.unpack_from('<H', data, 6)
         self.seq, = struct.unpack_from('<Q', data, 16)
         self.uuid = data[48:64]
