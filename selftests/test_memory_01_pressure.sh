@@ -39,7 +39,7 @@ swapping()
 	in_group 16 timeout 100 stress-ng --vm 2 --vm-bytes 20M --vm-method incdec --verify \
 		--timeout 12 --quiet
 	say "swapped: $(grep -E 'pswp(in|out)' /proc/vmstat | xargs)"
-	at_least "pages swapped out" "$(sed -n 's/^pswpout //p' /proc/vmstat)" 500
+	at_least "pages swapped out" "$(swapped_out)" 500
 	run swapoff /dev/mapper/r
 	message r set resync_rate auto
 	synced r
@@ -69,7 +69,7 @@ writeback()
 # The whole machine short of memory, the replica breaking and returning under it.
 whole_machine()
 {
-	local disk
+	local disk kib before
 	new_disk origin 0
 	new_disk disk 1
 	new_linear replica "$disk"
@@ -77,22 +77,33 @@ whole_machine()
 	run mkswap -q /dev/mapper/r
 	run swapon /dev/mapper/r
 	defer unswapped /dev/mapper/r
-	timeout 100 stress-ng --vm 2 --vm-bytes 85% --vm-method write64 --timeout 15 --quiet &
-	defer end_load $!
-	wait_for 30 "something to be swapped" swapped
+	before=$(swapped_out)
+	# Half of the swap is needed, whatever the machine has: two workers share it.
+	kib=$(($(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo) + 32768))
+	timeout 200 stress-ng --vm 2 --vm-bytes "${kib}K" --vm-method write64 --vm-keep --quiet &
+	load_pid=$!
+	defer end_load "$load_pid"
+	wait_for 60 "something to be swapped" swapped_more "$before"
 	break_dev "$replica"
-	wait_for 30 "r to break" is r Broken
+	wait_for 60 "r to break" is r Broken
 	heal_dev "$replica"
-	wait "$!" || say "stress-ng ended with $?"
+	wait_for 60 "r to be whole again" is r Synchronized
+	kill -0 "$load_pid" || fail "the load has ended by itself"
+	say "pages swapped out: $(($(swapped_out) - before))"
+	end_load "$load_pid"
 	run swapoff /dev/mapper/r
-	synced r
 	idle r
 	compare_legs "$origin" "$replica"
 }
 
-swapped()
+swapped_out()
 {
-	(($(awk 'NR > 1 { print $4 }' /proc/swaps) > 1000))
+	sed -n 's/^pswpout //p' /proc/vmstat
+}
+
+swapped_more()
+{
+	(($(swapped_out) - $1 > 1000))
 }
 
 ktap_header
