@@ -25,7 +25,9 @@
  *	reply:    none but the acknowledgment.  All settings change, or none.
  *
  * DM_REPLICA_CMD_OPERATE
- *	request:  SELECT, DM_REPLICA_A_OPERATION (u16), [DM_REPLICA_A_FORCE]
+ *	request:  SELECT, DM_REPLICA_A_OPERATION (u16), [DM_REPLICA_A_FORCE],
+ *		  [DM_REPLICA_A_COMPARE] (resync only: both legs are read, and
+ *		  only what differs is written)
  *	reply:    DM_REPLICA_A_COPY_STATE (u16), and DM_REPLICA_A_JOB { } when
  *		  the operation started a job.
  *	errno:    EBUSY when the present state does not allow the operation,
@@ -53,6 +55,22 @@
  *	reply:    DM_REPLICA_A_REPLICATION_TYPES, DM_REPLICA_A_MODULE_VERSION and,
  *		  with SELECT, DM_REPLICA_A_NAME, DM_REPLICA_A_COPY_STATE,
  *		  DM_REPLICA_A_OPERATIONS, DM_REPLICA_A_OPERATIONS_FORCE.
+ *
+ * DM_REPLICA_CMD_VERIFY
+ *	request:  SELECT
+ *	reply:    DM_REPLICA_A_JOB { }: a job that compares the legs, while they
+ *		  are in use.  It ends with the state Synchronized, or Skewed when
+ *		  anything differs; a resync in that state copies just that.
+ *	errno:    EBUSY when the present state does not allow it.
+ *
+ * DM_REPLICA_CMD_DIFF_GET (dump only)
+ *	request:  SELECT
+ *	reply:    for each range that the last verify found different, in order:
+ *		  DM_REPLICA_A_NAME, _MAJOR, _MINOR, DM_REPLICA_A_JOB_ID,
+ *		  DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS.  At most
+ *		  DM_REPLICA_DIFFS_KEPT of them; what lies behind the last is in
+ *		  DM_REPLICA_J_DIFFERS only.
+ *	errno:    ENOENT when there was no verify.
  *
  * DM_REPLICA_CMD_EVENT (only ever sent by the kernel, multicast group "events")
  *	message:  DM_REPLICA_A_EVENT_SEQ, DM_REPLICA_A_EVENT_TYPE,
@@ -82,6 +100,8 @@
 #define DM_REPLICA_REASON_LEN		128
 /* Finished jobs that a mapped device remembers. */
 #define DM_REPLICA_JOBS_KEPT		16
+/* Ranges that a verify remembers. */
+#define DM_REPLICA_DIFFS_KEPT		4096
 
 enum dm_replica_cmd {
 	DM_REPLICA_CMD_UNSPEC,
@@ -93,6 +113,8 @@ enum dm_replica_cmd {
 	DM_REPLICA_CMD_CONFIRM,
 	DM_REPLICA_CMD_CAPS_GET,
 	DM_REPLICA_CMD_EVENT,
+	DM_REPLICA_CMD_VERIFY,
+	DM_REPLICA_CMD_DIFF_GET,
 
 	__DM_REPLICA_CMD_LAST
 };
@@ -149,6 +171,8 @@ enum dm_replica_attr {
 	DM_REPLICA_A_META_FAILED,	/* (R) u8, with A_META: 1 while it cannot be written */
 	DM_REPLICA_A_ACTIVE_REGIONS,	/* (R) u64, with A_META: durably dirty in the log */
 	DM_REPLICA_A_EXPOSED_BYTES,	/* (R) u64, what a crash now costs to copy at most */
+	DM_REPLICA_A_COMPARE,		/* flag */
+	DM_REPLICA_A_SECTORS,		/* u64, 512 byte sectors from A_SECTOR on */
 
 	__DM_REPLICA_A_LAST
 };
@@ -231,6 +255,7 @@ enum dm_replica_counter_attr {
 	DM_REPLICA_C_LOG_WAITS,		/* writes that waited for the log on the meta device */
 	DM_REPLICA_C_META_WRITES,	/* requests to the meta device */
 	DM_REPLICA_C_META_BYTES,	/* bytes of them */
+	DM_REPLICA_C_COMPARED_BYTES,	/* bytes of a leg that jobs compared with the other */
 
 	__DM_REPLICA_C_LAST
 };
@@ -252,6 +277,7 @@ enum dm_replica_job_attr {
 	DM_REPLICA_J_ETA,		/* u64, ms; absent if unknown or over */
 	DM_REPLICA_J_ERROR_CODE,	/* u32, a CreateReplica return value, 0: none */
 	DM_REPLICA_J_ERROR_TEXT,	/* string; absent if none */
+	DM_REPLICA_J_DIFFERS,		/* u64, bytes that a verify found different */
 
 	__DM_REPLICA_J_LAST
 };
@@ -261,6 +287,7 @@ enum dm_replica_job_attr {
 enum dm_replica_job_type {
 	DM_REPLICA_JOB_INITIAL_COPY = 1,
 	DM_REPLICA_JOB_RESYNC,
+	DM_REPLICA_JOB_VERIFY,
 };
 
 /* CIM_ConcreteJob.JobState */
@@ -294,6 +321,7 @@ enum dm_replica_copy_state {
 	DM_REPLICA_STATE_INACTIVE = 8,
 	DM_REPLICA_STATE_SUSPENDED = 9,
 	DM_REPLICA_STATE_ABORTED = 12,
+	DM_REPLICA_STATE_SKEWED = 13,
 	DM_REPLICA_STATE_NOT_APPLICABLE = 15,
 };
 
