@@ -40,7 +40,7 @@ static u16 fill_job(struct replica *replica, struct dm_replica_sb_job *to)
 	const struct replica_job *job = __replica_job_current(replica);
 
 	memset(to, 0, sizeof(*to));
-	if (!job)
+	if (!job || job->type == DM_REPLICA_JOB_VERIFY)
 		return 0;
 	to->id = cpu_to_le32(job->id);
 	to->type = cpu_to_le16(job->type);
@@ -65,6 +65,8 @@ static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 	sb->suspended_ms = cpu_to_le64(replica->when_suspended_ms);
 	sb->next_job_id = cpu_to_le32(replica->next_job_id);
 	flags = fill_job(replica, &sb->job);
+	if (replica->skewed_bytes)
+		flags |= DM_REPLICA_SB_SKEWED;
 	spin_unlock_irq(&replica->lock);
 	return flags;
 }
@@ -495,9 +497,12 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 {
 	/* Whatever the table line says about equal legs: there is a log now. */
 	replica->restored = le16_to_cpu(sb->state);
-	if (replica->restored > DM_REPLICA_STATE_ABORTED ||
+	if (replica->restored > DM_REPLICA_STATE_SKEWED ||
 	    (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED))
 		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
+	/* Which regions is not remembered: a resync that is ordered copies all of them. */
+	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED)
+		replica->skewed_bytes = (u64)replica->sectors << SECTOR_SHIFT;
 	replica->next_job_id = max(le32_to_cpu(sb->next_job_id), replica->next_job_id);
 	if (le64_to_cpu(sb->established_ms))
 		replica->when_established_ms = le64_to_cpu(sb->established_ms);

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-compare.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -30,6 +31,8 @@ static void unmake(struct replica *replica)
 		destroy_workqueue(replica->log_wq);
 	replica_request_pool_exit(replica);
 	replica_payload_pool_destroy(replica->payload);
+	replica_diffs_free(replica->diffs);
+	replica_diffs_free(replica->verify);
 	replica_log_destroy(replica->log);
 	replica_range_lock_destroy(replica->ranges);
 	free_percpu(replica->counters);

@@ -451,10 +451,13 @@ static void clear_bits(struct replica_intents *intents)
 
 static bool job_runs(struct replica *replica)
 {
+	const struct replica_job *job;
 	bool runs;
 
 	spin_lock_irq(&replica->lock);
-	runs = __replica_job_current(replica);
+	job = __replica_job_current(replica);
+	/* A verify ends with its activation. */
+	runs = job && job->type != DM_REPLICA_JOB_VERIFY;
 	spin_unlock_irq(&replica->lock);
 	return runs;
 }

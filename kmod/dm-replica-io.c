@@ -559,6 +559,7 @@ static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t s
 
 	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
 	       status != BLK_STS_AGAIN && READ_ONCE(replica->ship) &&
+	       !READ_ONCE(replica->skewed_bytes) &&
 	       !replica_log_dirty(replica->log, io->unranged.iter.bi_sector,
 				  io->unranged.iter.bi_size >> SECTOR_SHIFT);
 }

@@ -258,10 +258,19 @@ bool replica_payload_unstable(struct bio *bio);
 
 /* operate.c APIs: */
 
+/* Can anything be asked of it now?  op_mutex held.  0 or a negative errno with *error. */
+int replica_operable(struct replica *replica, const char **error);
 /* Range lock callback for a drain.  Bucket lock held. */
 void replica_drain_granted(struct replica_range *range);
 
 /* resync.c APIs: */
+
+/* What a job does with a window. */
+enum replica_walk {
+	REPLICA_WALK_COPY,
+	REPLICA_WALK_COMPARE,	/* read both legs, copy when they differ */
+	REPLICA_WALK_VERIFY,	/* of all regions; read both legs, tell what differs */
+};
 
 struct replica_resync *replica_resync_create(struct replica *replica);
 void replica_resync_destroy(struct replica_resync *resync);
@@ -269,9 +278,10 @@ void replica_resync_destroy(struct replica_resync *resync);
  * Start a job that copies what is dirty, when the state is one of @from.
  * May sleep.  Return: its number, 0 when the state was another one.
  */
-u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, const char *reason);
+u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
+			 const char *reason);
 /* Let the worker walk: shipping is on, a job is under way.  replica->lock held. */
-void replica_resync_run(struct replica *replica);
+void replica_resync_run(struct replica *replica, enum replica_walk how);
 /* Stop issuing windows; those under way go on.  replica->lock held. */
 void replica_resync_stop(struct replica *replica);
 /* Stop, and wait for the windows under way.  May sleep. */

@@ -50,7 +50,7 @@ u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total)
 {
 	struct replica_job *job = __replica_job_current(replica);
 
-	if (job) {
+	if (job && type != DM_REPLICA_JOB_VERIFY) {
 		/* The job that was suspended; new dirty regions add to its work. */
 		job->bytes_total = job->bytes_done + bytes_total;
 	} else {

@@ -700,7 +700,8 @@ static void probe_good(struct replica *replica)
 
 	if (ordered || READ_ONCE(replica->settings.recovery) != DM_REPLICA_RECOVERY_MANUAL)
 		replica_resync_start(replica, BIT(DM_REPLICA_STATE_BROKEN),
-				     DM_REPLICA_JOB_RESYNC, "replica is back");
+				     DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY,
+				     "replica is back");
 	else if (READ_ONCE(replica->settings.on_replica_error) == DM_REPLICA_ON_ERROR_STOP)
 		DMINFO("%s: replica is back; writes are held until it is resumed",
 		       replica->name);
@@ -730,7 +731,7 @@ static void retry_failed_job(struct replica *replica)
 				      PROBE_DELAY_MAX_MS);
 	probe_again(replica, replica->probe_delay_ms);
 	replica_resync_start(replica, BIT(DM_REPLICA_STATE_UNSYNCHRONIZED),
-			     DM_REPLICA_JOB_RESYNC, "trying again");
+			     DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY, "trying again");
 }
 
 void replica_leg_probe_work(struct work_struct *work)

@@ -16,6 +16,7 @@
  */
 #include <linux/kernel.h>
 
+#include "dm-replica-compare.h"
 #include "dm-replica.h"
 
 /* How long "confirm" without a number waits, ms. */
@@ -120,6 +121,31 @@ static int message_jobs(struct message_call *call)
 	return 1;
 }
 
+static int message_verify(struct message_call *call)
+{
+	u32 job_id;
+
+	return replica_verify(call->replica, &job_id, &call->error);
+}
+
+/* A line for each range, its first sector and the number of sectors; as many as fit. */
+static int message_differences(struct message_call *call)
+{
+	unsigned int sz = 0, maxlen = call->maxlen, i;
+	char *result = call->result;
+	struct replica_diff diff;
+	u32 job_id;
+	int r;
+
+	for (i = 0; !(r = replica_verify_read(call->replica, i, &job_id, &diff)); i++)
+		DMEMIT("%llu %llu\n", diff.sector, diff.sectors);
+	if (r == -ENOENT) {
+		call->error = "no verify of this replica has ended since it was activated";
+		return r;
+	}
+	return 1;
+}
+
 static int message_help(struct message_call *call);
 
 static const struct message_type messages[] = {
@@ -128,6 +154,8 @@ static const struct message_type messages[] = {
 	{ "confirm", " [<ms>]", 0, 1, message_confirm },
 	{ "cancel", " <job id>", 1, 1, message_cancel },
 	{ "jobs", "", 0, 0, message_jobs },
+	{ "verify", "", 0, 0, message_verify },
+	{ "differences", "", 0, 0, message_differences },
 	{ "help", "", 0, 0, message_help },
 };
 
@@ -138,7 +166,7 @@ static int message_help(struct message_call *call)
 	const char *operation;
 
 	for (i = 0; (operation = replica_operation_name(i)); i++)
-		DMEMIT("%s [force]\n", operation);
+		DMEMIT("%s [force] [compare]\n", operation);
 	for (i = 0; i < ARRAY_SIZE(messages); i++)
 		DMEMIT("%s%s\n", messages[i].name, messages[i].usage);
 	return 1;
@@ -146,14 +174,20 @@ static int message_help(struct message_call *call)
 
 static int call_operation(struct message_call *call, u16 operation)
 {
-	bool force = call->argc == 1 && !strcmp(call->argv[0], "force");
+	unsigned int i, flags = 0;
 	u32 job_id;
 
-	if (call->argc && !force) {
-		call->error = "an operation takes nothing but the word force";
-		return -EINVAL;
+	for (i = 0; i < call->argc; i++) {
+		if (!strcmp(call->argv[i], "force")) {
+			flags |= REPLICA_OPERATE_FORCE;
+		} else if (!strcmp(call->argv[i], "compare")) {
+			flags |= REPLICA_OPERATE_COMPARE;
+		} else {
+			call->error = "an operation takes nothing but the words force and compare";
+			return -EINVAL;
+		}
 	}
-	return replica_operate(call->replica, operation, force, &job_id, &call->error);
+	return replica_operate(call->replica, operation, flags, &job_id, &call->error);
 }
 
 static int call_message(struct message_call *call, const char *name)

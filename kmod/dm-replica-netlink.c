@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 
 #include "dm-replica.h"
+#include "dm-replica-compare.h"
 #include "dm-replica-event.h"
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
@@ -174,7 +175,8 @@ static int reply(struct genl_info *info, const struct replica_nl_message *conten
  * @dev: the last replica that is done, 0 at the beginning
  * @only: the one replica whose jobs are asked for, 0 for all
  * @job_dev: the replica whose jobs are being dumped
- * @job: the last job of it that is done
+ * @job: the last job of it that is done; of a dump of differences: the verify
+ * @index: ranges of it that are done
  * @started: the request has been checked
  *
  * It holds no reference: whoever opens a dump and never reads it pins nothing.
@@ -184,6 +186,7 @@ struct dump_cursor {
 	dev_t only;
 	dev_t job_dev;
 	u32 job;
+	u32 index;
 	bool started;
 };
 
@@ -339,6 +342,75 @@ int replica_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	return dump_step(skb, cb, err);
 }
 
+static int diff_dump_begin(struct netlink_callback *cb, struct dump_cursor *cursor)
+{
+	struct nlattr **attrs = replica_dump_attrs(cb);
+	struct replica *replica;
+	struct replica_nl_diff found;
+	int err;
+
+	if (!selects(attrs)) {
+		NL_SET_ERR_MSG(cb->extack,
+			       "name, or major and minor, is missing: which replica?");
+		return -EINVAL;
+	}
+	replica = find_replica(attrs, cb->extack);
+	if (IS_ERR(replica))
+		return PTR_ERR(replica);
+	cursor->only = replica->dev;
+	err = replica_verify_read(replica, 0, &found.job_id, &found.range);
+	cursor->job = err ? 0 : found.job_id;
+	replica_put(replica);
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(cb->extack, "no verify of this replica has ended since it was activated");
+	return err == -ERANGE ? 0 : err;
+}
+
+static int dump_diffs(struct sk_buff *skb, struct netlink_callback *cb, struct replica *replica,
+		      struct dump_cursor *cursor)
+{
+	struct replica_nl_diff found;
+	const struct replica_nl_message message = {
+		.cmd = DM_REPLICA_CMD_DIFF_GET,
+		.fill = replica_nl_fill_diff,
+		.data = &found,
+	};
+	int err = 0;
+
+	while (!err && !replica_verify_read(replica, cursor->index, &found.job_id, &found.range)) {
+		/* Another verify ended meanwhile: half of each would be of none. */
+		if (found.job_id != cursor->job)
+			return -EINTR;
+		err = dump_message(skb, cb, replica, &message);
+		if (!err)
+			cursor->index++;
+	}
+	return err;
+}
+
+/**
+ * replica_nl_diff_get_dumpit - DM_REPLICA_CMD_DIFF_GET, one step
+ * @skb: the message to fill
+ * @cb: the dump
+ *
+ * Return: bytes filled, 0 at the end, or a negative errno.
+ */
+int replica_nl_diff_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct dump_cursor *cursor = dump_cursor(cb);
+	struct replica *replica;
+	int err = cursor->started ? 0 : diff_dump_begin(cb, cursor);
+
+	cursor->started = true;
+	cb->seq = replica_registry_generation();
+	replica = err ? NULL : replica_registry_find_dev(cursor->only);
+	if (replica) {
+		err = dump_diffs(skb, cb, replica, cursor);
+		replica_put(replica);
+	}
+	return dump_step(skb, cb, err);
+}
+
 /*--------------------------------------------------------------------------
  * Commands
  *--------------------------------------------------------------------------
@@ -416,6 +488,12 @@ int replica_nl_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static unsigned int operate_flags(struct genl_info *info)
+{
+	return (nla_get_flag(info->attrs[DM_REPLICA_A_FORCE]) ? REPLICA_OPERATE_FORCE : 0) |
+	       (nla_get_flag(info->attrs[DM_REPLICA_A_COMPARE]) ? REPLICA_OPERATE_COMPARE : 0);
+}
+
 /**
  * replica_nl_operate_doit - DM_REPLICA_CMD_OPERATE
  * @skb: the request
@@ -448,7 +526,7 @@ int replica_nl_operate_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!answer)
 		return -ENOMEM;
 	err = replica_operate(replica, nla_get_u16(info->attrs[DM_REPLICA_A_OPERATION]),
-			      nla_get_flag(info->attrs[DM_REPLICA_A_FORCE]), &job_id, &sentence);
+			      operate_flags(info), &job_id, &sentence);
 	if (err)
 		explain(info->extack, info->attrs[DM_REPLICA_A_OPERATION], sentence);
 	else
@@ -460,6 +538,30 @@ int replica_nl_operate_doit(struct sk_buff *skb, struct genl_info *info)
 	/* The operation took place, whether there is room for the reply or not. */
 	genlmsg_reply(answer, info);
 	return 0;
+}
+
+/**
+ * replica_nl_verify_doit - DM_REPLICA_CMD_VERIFY
+ * @skb: the request
+ * @info: the request
+ *
+ * Return: 0 or a negative errno.
+ */
+int replica_nl_verify_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	u32 job_id;
+	const struct replica_nl_message message = {
+		.fill = replica_nl_fill_operated,
+		.data = &job_id,
+	};
+	const char *sentence = NULL;
+	int err = replica_verify(info->user_ptr[0], &job_id, &sentence);
+
+	if (!err)
+		return reply(info, &message, info->user_ptr[0]);
+	explain(info->extack, info->attrs[DM_REPLICA_A_NAME] ?: info->attrs[DM_REPLICA_A_MINOR],
+		sentence);
+	return err;
 }
 
 static int need_job_id(struct genl_info *info)

@@ -3,6 +3,7 @@
  * Messages of the netlink family: attributes first, then whole messages.
  */
 #include "dm-replica.h"
+#include "dm-replica-compare.h"
 #include "dm-replica-event.h"
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
@@ -106,6 +107,8 @@ static int put_job_outcome(struct sk_buff *skb, const struct replica_job *job)
 	err = err ?: nla_put_u32(skb, DM_REPLICA_J_ERROR_CODE, job->error_code);
 	if (!err && *job->error_text)
 		err = nla_put_string(skb, DM_REPLICA_J_ERROR_TEXT, job->error_text);
+	if (!err && job->type == DM_REPLICA_JOB_VERIFY)
+		err = put_job_u64(skb, DM_REPLICA_J_DIFFERS, job->differs);
 	return err;
 }
 
@@ -272,6 +275,26 @@ int replica_nl_fill_status(struct sk_buff *skb, struct replica *replica, const v
 int replica_nl_fill_job(struct sk_buff *skb, struct replica *replica, const void *data)
 {
 	return put_identity(skb, replica, false) ?: put_job(skb, data);
+}
+
+/**
+ * replica_nl_fill_diff - one range that a verify found different
+ * @skb: the message
+ * @replica: whose
+ * @data: struct replica_nl_diff
+ *
+ * May sleep.
+ *
+ * Return: 0 or a negative errno.
+ */
+int replica_nl_fill_diff(struct sk_buff *skb, struct replica *replica, const void *data)
+{
+	const struct replica_nl_diff *found = data;
+
+	return put_identity(skb, replica, false) ?:
+	       nla_put_u32(skb, DM_REPLICA_A_JOB_ID, found->job_id) ?:
+	       put_u64(skb, DM_REPLICA_A_SECTOR, found->range.sector) ?:
+	       put_u64(skb, DM_REPLICA_A_SECTORS, found->range.sectors);
 }
 
 /**

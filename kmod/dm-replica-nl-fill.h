@@ -6,6 +6,7 @@
 #ifndef DM_REPLICA_NL_FILL_H
 #define DM_REPLICA_NL_FILL_H
 
+#include "dm-replica-compare.h"
 #include "dm-replica.h"
 
 struct netlink_callback;
@@ -40,6 +41,17 @@ int replica_nl_fill_status(struct sk_buff *skb, struct replica *replica, const v
 /* JOB_GET.  @data: struct replica_job. */
 int replica_nl_fill_job(struct sk_buff *skb, struct replica *replica, const void *data);
 /* OPERATE.  @data: u32, the job that was started, 0 if none. */
+/**
+ * struct replica_nl_diff - what replica_nl_fill_diff() puts
+ * @job_id: the verify
+ * @range: sectors that it found different
+ */
+struct replica_nl_diff {
+	u32 job_id;
+	struct replica_diff range;
+};
+
+int replica_nl_fill_diff(struct sk_buff *skb, struct replica *replica, const void *data);
 int replica_nl_fill_operated(struct sk_buff *skb, struct replica *replica, const void *data);
 /* CAPS_GET.  @replica: NULL when the request named none; @data is not used. */
 int replica_nl_fill_caps(struct sk_buff *skb, struct replica *replica, const void *data);

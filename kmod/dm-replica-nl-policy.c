@@ -59,10 +59,11 @@ static const struct nla_policy replica_set_nl_policy[DM_REPLICA_A_SETTINGS + 1] 
 };
 
 /* DM_REPLICA_CMD_OPERATE */
-static const struct nla_policy replica_operate_nl_policy[DM_REPLICA_A_FORCE + 1] = {
+static const struct nla_policy replica_operate_nl_policy[DM_REPLICA_A_COMPARE + 1] = {
 	REPLICA_NL_POLICY_SELECT,
 	[DM_REPLICA_A_OPERATION] = { .type = NLA_U16, },
 	[DM_REPLICA_A_FORCE] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_COMPARE] = { .type = NLA_FLAG, },
 };
 
 /* DM_REPLICA_CMD_JOB_GET */
@@ -85,6 +86,16 @@ static const struct nla_policy replica_confirm_nl_policy[DM_REPLICA_A_TIMEOUT + 
 
 /* DM_REPLICA_CMD_CAPS_GET */
 static const struct nla_policy replica_caps_get_nl_policy[DM_REPLICA_A_MINOR + 1] = {
+	REPLICA_NL_POLICY_SELECT,
+};
+
+/* DM_REPLICA_CMD_VERIFY */
+static const struct nla_policy replica_verify_nl_policy[DM_REPLICA_A_MINOR + 1] = {
+	REPLICA_NL_POLICY_SELECT,
+};
+
+/* DM_REPLICA_CMD_DIFF_GET */
+static const struct nla_policy replica_diff_get_nl_policy[DM_REPLICA_A_MINOR + 1] = {
 	REPLICA_NL_POLICY_SELECT,
 };
 
@@ -113,7 +124,7 @@ static const struct genl_ops replica_nl_ops[] = {
 		.cmd		= DM_REPLICA_CMD_OPERATE,
 		.doit		= replica_nl_operate_doit,
 		.policy		= replica_operate_nl_policy,
-		.maxattr	= DM_REPLICA_A_FORCE,
+		.maxattr	= DM_REPLICA_A_COMPARE,
 		.internal_flags	= REPLICA_NL_ADMIN | REPLICA_NL_SELECT,
 	},
 	{
@@ -144,6 +155,20 @@ static const struct genl_ops replica_nl_ops[] = {
 		.policy		= replica_caps_get_nl_policy,
 		.maxattr	= DM_REPLICA_A_MINOR,
 		.internal_flags	= REPLICA_NL_MAY_SELECT,
+	},
+	{
+		.cmd		= DM_REPLICA_CMD_VERIFY,
+		.doit		= replica_nl_verify_doit,
+		.policy		= replica_verify_nl_policy,
+		.maxattr	= DM_REPLICA_A_MINOR,
+		.internal_flags	= REPLICA_NL_ADMIN | REPLICA_NL_SELECT,
+	},
+	{
+		.cmd		= DM_REPLICA_CMD_DIFF_GET,
+		.dumpit		= replica_nl_diff_get_dumpit,
+		.policy		= replica_diff_get_nl_policy,
+		.maxattr	= DM_REPLICA_A_MINOR,
+		.internal_flags	= REPLICA_NL_SELECT,
 	},
 };
 

@@ -6,6 +6,7 @@
  */
 #include <linux/slab.h>
 
+#include "dm-replica-compare.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
@@ -18,15 +19,20 @@
 
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 #define ALL_STATES	(S(INITIALIZED) | S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | \
-			 S(FRACTURED) | S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED))
+			 S(FRACTURED) | S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | \
+			 S(SKEWED))
+
+struct operation;
+typedef int (*operation_fn)(struct replica *replica, const struct operation *op, u32 *job_id,
+			    const char **error);
 
 struct operation {
 	u16 number;
 	const char *name;
 	u32 from;		/* states, bits */
 	u32 from_forced;	/* more of them with force */
-	int (*run)(struct replica *replica, const struct operation *op, u32 *job_id,
-		   const char **error);
+	operation_fn run;
+	operation_fn compare;	/* the same, reading both legs first; NULL: cannot */
 	u16 to;			/* for those that are but a change of state */
 	const char *reason;
 };
@@ -46,19 +52,33 @@ static int run_nothing(struct replica *replica, const struct operation *op, u32 
 	return 0;
 }
 
-static int run_start(struct replica *replica, const struct operation *op, u32 *job_id,
-		     const char **error)
+static int start_resync(struct replica *replica, const struct operation *op, u32 *job_id,
+			enum replica_walk how, const char **error)
 {
 	u32 from = op->from | op->from_forced;
 
 	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_SYNCHRONIZED)
 		replica_log_mark_all(replica->log);
-	*job_id = replica_resync_start(replica, from, DM_REPLICA_JOB_RESYNC, op->reason);
+	/* The marks take the place of the state, and of what it stands for elsewhere. */
+	replica_verify_mark(replica);
+	*job_id = replica_resync_start(replica, from, DM_REPLICA_JOB_RESYNC, how, op->reason);
 	/* Without a job it is Broken: the probe starts one when the replica answers. */
 	if (*job_id || READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN)
 		return 0;
 	*error = "the state changed meanwhile";
 	return -EBUSY;
+}
+
+static int run_start(struct replica *replica, const struct operation *op, u32 *job_id,
+		     const char **error)
+{
+	return start_resync(replica, op, job_id, REPLICA_WALK_COPY, error);
+}
+
+static int run_compare(struct replica *replica, const struct operation *op, u32 *job_id,
+		       const char **error)
+{
+	return start_resync(replica, op, job_id, REPLICA_WALK_COMPARE, error);
 }
 
 static int run_resume(struct replica *replica, const struct operation *op, u32 *job_id,
@@ -188,7 +208,7 @@ static const struct operation operations[] = {
 		.number = DM_REPLICA_OP_DEACTIVATE,
 		.name = "deactivate",
 		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
-			S(SPLIT) | S(SUSPENDED) | S(ABORTED),
+			S(SPLIT) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
 		.run = run_move,
 		.to = DM_REPLICA_STATE_INACTIVE,
 		.reason = "deactivated by the administrator",
@@ -196,7 +216,7 @@ static const struct operation operations[] = {
 	{
 		.number = DM_REPLICA_OP_FRACTURE,
 		.name = "fracture",
-		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN),
+		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | S(SKEWED),
 		.run = run_move,
 		.to = DM_REPLICA_STATE_FRACTURED,
 		.reason = "fractured by the administrator",
@@ -204,9 +224,11 @@ static const struct operation operations[] = {
 	{
 		.number = DM_REPLICA_OP_RESYNC,
 		.name = "resync",
-		.from = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) | S(SPLIT) | S(ABORTED),
+		.from = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) | S(SPLIT) | S(ABORTED) |
+			S(SKEWED),
 		.from_forced = S(SYNCHRONIZED),
 		.run = run_start,
+		.compare = run_compare,
 		.reason = "resync ordered by the administrator",
 	},
 	{
@@ -233,7 +255,7 @@ static const struct operation operations[] = {
 	{
 		.number = DM_REPLICA_OP_SUSPEND,
 		.name = "suspend",
-		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED),
+		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(SKEWED),
 		.run = run_move,
 		.to = DM_REPLICA_STATE_SUSPENDED,
 		.reason = "suspended by the administrator",
@@ -280,11 +302,9 @@ void replica_operations_possible(struct replica *replica, u64 *plain, u64 *force
 	}
 }
 
-static int check_state(struct replica *replica, const struct operation *op, bool force,
-		       const char **error)
+int replica_operable(struct replica *replica, const char **error)
 {
-	u32 state = BIT(READ_ONCE(replica->state));
-
+	lockdep_assert_held(&replica->op_mutex);
 	if (!replica->md) {
 		*error = "the mapped device is gone";
 		return -ENODEV;
@@ -293,6 +313,14 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 		*error = "the mapped device is suspended; resume it first (dmsetup resume)";
 		return -EBUSY;
 	}
+	return 0;
+}
+
+static int check_state(struct replica *replica, const struct operation *op, bool force,
+		       const char **error)
+{
+	u32 state = BIT(READ_ONCE(replica->state));
+
 	if (op->from & state || (force && op->from_forced & state))
 		return 0;
 	*error = op->from_forced & state ?
@@ -301,7 +329,7 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 	return -EBUSY;
 }
 
-int replica_operate(struct replica *replica, u16 operation, bool force, u32 *job_id,
+int replica_operate(struct replica *replica, u16 operation, unsigned int flags, u32 *job_id,
 		    const char **error)
 {
 	const struct operation *op = find_operation(operation);
@@ -312,10 +340,16 @@ int replica_operate(struct replica *replica, u16 operation, bool force, u32 *job
 		*error = "this module does not have the operation";
 		return -EOPNOTSUPP;
 	}
+	if (flags & REPLICA_OPERATE_COMPARE && !op->compare) {
+		*error = "compare goes with the operation resync only";
+		return -EINVAL;
+	}
 	mutex_lock(&replica->op_mutex);
-	r = check_state(replica, op, force, error);
+	r = replica_operable(replica, error) ?:
+	    check_state(replica, op, flags & REPLICA_OPERATE_FORCE, error);
 	if (!r)
-		r = op->run(replica, op, job_id, error);
+		r = (flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run)(replica, op, job_id,
+									      error);
 	/* What an administrator was told is done stays done after a crash. */
 	if (!r)
 		replica_intents_sync(replica);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Jobs: the initial copy and the resync, which are the same walk over the dirty
- * regions with dm-kcopyd.
+ * regions with dm-kcopyd; and the verify, a walk over all of them that reads.
  *
  * A window of up to REPLICA_WINDOW sectors is locked like a write, copied, and
  * released, so that a write of the application waits for at most the windows
@@ -9,6 +9,9 @@
  * windows, or the several small regions of one window.  Before the first window
  * of a batch is locked the marks of its regions are taken back; a region that
  * gets a new mark before the batch is over stays dirty.
+ *
+ * Where both legs are read first, a window that is equal is over, and one that
+ * differs is copied, or read once more and reported.
  *
  * All decisions are made by one work item.  Completions only queue it.
  */
@@ -18,12 +21,11 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-compare.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-trace.h"
 
-/* Sectors of a window: 512 KiB, what dm-kcopyd moves in one piece. */
-#define REPLICA_WINDOW		1024
 /* Windows under way: enough to keep both legs busy at once. */
 #define WINDOWS			4
 /* Longest pause that "auto" makes for the application, ms. */
@@ -33,9 +35,15 @@ enum window_state {
 	WINDOW_FREE,
 	WINDOW_WAITS,		/* for its range */
 	WINDOW_GRANTED,
-	WINDOW_COPYING,
-	WINDOW_OVER,		/* copied, to be reaped by the worker */
-	WINDOW_DETACHED,	/* given up; dm-kcopyd still has it */
+	WINDOW_BUSY,		/* being copied or read */
+	WINDOW_OVER,		/* to be reaped by the worker */
+	WINDOW_DETACHED,	/* given up; dm-kcopyd or a leg still has it */
+};
+
+enum window_stage {
+	STAGE_COPY,
+	STAGE_READ,
+	STAGE_READ_AGAIN,	/* it differed: what differs twice counts */
 };
 
 struct batch {
@@ -50,6 +58,9 @@ struct window {
 	struct replica_range range;
 	struct replica_resync *resync;
 	struct batch *batch;
+	enum replica_walk how;
+	enum window_stage stage;
+	struct replica_compare *compare;	/* room to read both legs */
 	atomic_t state;
 	ktime_t started;
 	int read_error;
@@ -74,6 +85,9 @@ struct question {
 /*
  * struct replica_resync - the walk
  * @running: a job is under way; under replica->lock
+ * @how: what it does; under replica->lock
+ * @restart: it is another walk than the one before; under replica->lock
+ * @walk: @how as the worker knows it
  * @quiesced: the device is suspended; under replica->lock
  * @flushing: the final flush of the replica is out
  * @cursor: next region to look at
@@ -91,8 +105,11 @@ struct replica_resync {
 	struct delayed_work work;
 	wait_queue_head_t idle;
 	bool running;
+	bool restart;
 	bool quiesced;
 	bool flushing;
+	enum replica_walk how;
+	enum replica_walk walk;
 	blk_status_t flush_status;
 	u64 cursor;
 	sector_t offset;
@@ -126,16 +143,12 @@ static void release_window(struct window *window)
 	spin_unlock_irq(&bucket->lock);
 }
 
-/* Called by dm-kcopyd's worker. */
-static void window_copied(int read_error, unsigned long write_error, void *context)
+static void window_over(struct window *window)
 {
-	struct window *window = context;
 	struct replica_resync *resync = window->resync;
 	struct replica *replica = resync->replica;
 
-	window->read_error = read_error;
-	window->write_error = write_error;
-	if (atomic_cmpxchg(&window->state, WINDOW_COPYING, WINDOW_OVER) == WINDOW_COPYING) {
+	if (atomic_cmpxchg(&window->state, WINDOW_BUSY, WINDOW_OVER) == WINDOW_BUSY) {
 		kick(resync);
 		return;
 	}
@@ -144,6 +157,26 @@ static void window_copied(int read_error, unsigned long write_error, void *conte
 	wake_up_all(&resync->idle);
 	atomic_dec(&replica->detached);
 	replica_put(replica);
+}
+
+/* Called by dm-kcopyd's worker. */
+static void window_copied(int read_error, unsigned long write_error, void *context)
+{
+	struct window *window = context;
+
+	window->read_error = read_error;
+	window->write_error = write_error;
+	window_over(window);
+}
+
+/* Any context. */
+static void window_read(void *context)
+{
+	struct window *window = context;
+
+	window->read_error = replica_compare_origin_failed(window->compare) ? -EIO : 0;
+	window->write_error = 0;
+	window_over(window);
 }
 
 static void copy_window(struct window *window)
@@ -161,9 +194,27 @@ static void copy_window(struct window *window)
 		.count = count,
 	};
 
-	window->started = ktime_get();
+	window->stage = STAGE_COPY;
 	trace_dm_replica_window(replica, window->range.first, count, "copy");
 	dm_kcopyd_copy(window->resync->kcopyd, &from, 1, &to, 0, window_copied, window);
+}
+
+static void read_window(struct window *window, enum window_stage stage)
+{
+	sector_t count = window->range.last - window->range.first + 1;
+
+	window->stage = stage;
+	trace_dm_replica_window(window->resync->replica, window->range.first, count, "read");
+	replica_compare_read(window->compare, window->range.first, count, window_read, window);
+}
+
+static void start_window(struct window *window)
+{
+	window->started = ktime_get();
+	if (window->how == REPLICA_WALK_COPY || !window->compare)
+		copy_window(window);
+	else
+		read_window(window, STAGE_READ);
 }
 
 void replica_resync_granted(struct replica_range *range)
@@ -181,7 +232,7 @@ bool replica_resync_detach(struct replica_range *range)
 
 	replica_get(replica);
 	atomic_inc(&replica->detached);
-	if (atomic_cmpxchg(&window->state, WINDOW_COPYING, WINDOW_DETACHED) != WINDOW_COPYING) {
+	if (atomic_cmpxchg(&window->state, WINDOW_BUSY, WINDOW_DETACHED) != WINDOW_BUSY) {
 		atomic_dec(&replica->detached);
 		replica_put(replica);
 		return false;
@@ -277,6 +328,8 @@ static void window_failed(struct window *window)
 					     "replica write error during the copy");
 		return;
 	}
+	if (window->how != resync->walk)
+		return;
 	resync->read_errors++;
 	resync->bad_sector = window->range.first;
 }
@@ -321,17 +374,96 @@ static void pace(struct replica_resync *resync, struct window *window, u64 bytes
 					  div64_u64(bytes * NSEC_PER_SEC, (u64)rate << 20));
 }
 
+static u64 window_bytes(const struct window *window)
+{
+	return (window->range.last - window->range.first + 1) << SECTOR_SHIFT;
+}
+
+/* Whatever a leg does not deliver is not equal. */
+static bool window_differs(struct window *window)
+{
+	sector_t sector = window->range.first;
+
+	if (window->read_error || replica_compare_replica_failed(window->compare))
+		return true;
+	replica_count(window->resync->replica, DM_REPLICA_C_COMPARED_BYTES, window_bytes(window));
+	return replica_compare_next(window->compare, &sector);
+}
+
+/* No write was under way, and it differed twice. */
+static void report_window(struct window *window)
+{
+	struct replica *replica = window->resync->replica;
+	sector_t sector = window->range.first, count;
+
+	if (replica_compare_replica_failed(window->compare)) {
+		DMWARN_LIMIT("%s: replica cannot be read near sector %llu", replica->name,
+			     (u64)sector);
+		replica_count(replica, DM_REPLICA_C_REPLICA_ERRORS, 1);
+		replica_verify_found(replica, sector, window->range.last - sector + 1);
+		return;
+	}
+	for (; (count = replica_compare_next(window->compare, &sector)); sector += count)
+		/* What is marked will be copied anyway, and said so. */
+		if (!replica_log_dirty(replica->log, sector, count))
+			replica_verify_found(replica, sector, count);
+}
+
+/* Is the job that the window belongs to still the one under way? */
+static bool is_wanted(struct window *window)
+{
+	struct replica_resync *resync = window->resync;
+	bool wanted;
+
+	spin_lock_irq(&resync->replica->lock);
+	wanted = resync->running && !resync->restart && resync->how == window->how;
+	spin_unlock_irq(&resync->replica->lock);
+	return wanted;
+}
+
+/* Return: true when the window is in use again. */
+static bool goes_on(struct window *window)
+{
+	if (window->stage == STAGE_COPY)
+		return false;
+	/* Nothing is written for a job that has been stopped. */
+	if (!is_wanted(window)) {
+		window->batch->failed = true;
+		return false;
+	}
+	if (window->how == REPLICA_WALK_COMPARE) {
+		/* Reading it was in vain: dm-kcopyd tells which leg fails. */
+		if (!window_differs(window))
+			return false;
+		atomic_set(&window->state, WINDOW_BUSY);
+		copy_window(window);
+		return true;
+	}
+	if (window->stage == STAGE_READ && window_differs(window)) {
+		atomic_set(&window->state, WINDOW_BUSY);
+		read_window(window, STAGE_READ_AGAIN);
+		return true;
+	}
+	return false;
+}
+
 static void reap_window(struct window *window)
 {
 	struct replica *replica = window->resync->replica;
 	sector_t count = window->range.last - window->range.first + 1;
-	u64 bytes = (u64)count << SECTOR_SHIFT;
+	u64 bytes = window_bytes(window);
 
+	if (goes_on(window))
+		return;
 	if (window->read_error || window->write_error) {
 		window_failed(window);
 	} else {
-		replica_count(replica, DM_REPLICA_C_RESYNC_BYTES, bytes);
-		replica_job_progress(replica, bytes);
+		if (window->stage == STAGE_COPY)
+			replica_count(replica, DM_REPLICA_C_RESYNC_BYTES, bytes);
+		else if (window->stage == STAGE_READ_AGAIN)
+			report_window(window);
+		if (window->how == window->resync->walk)
+			replica_job_progress(replica, bytes);
 	}
 	trace_dm_replica_window(replica, window->range.first, count, "done");
 	pace(window->resync, window, bytes);
@@ -352,8 +484,8 @@ static void reap(struct replica_resync *resync)
 			reap_window(window);
 			break;
 		case WINDOW_GRANTED:
-			atomic_set(&window->state, WINDOW_COPYING);
-			copy_window(window);
+			atomic_set(&window->state, WINDOW_BUSY);
+			start_window(window);
 			break;
 		case WINDOW_DETACHED:
 		case WINDOW_FREE:
@@ -418,18 +550,47 @@ static u64 regions_in_a_row(struct replica *replica, u64 region)
 	return n;
 }
 
-/* Return: NULL when nothing is dirty at or behind the cursor. */
+/* The regions of one window, or one of several windows, dirty or not. */
+static u64 regions_of_window(struct replica *replica, u64 region)
+{
+	unsigned int shift = replica->region_shift;
+	u64 end;
+
+	if (1U << shift >= REPLICA_WINDOW)
+		return 1;
+	end = round_up((region + 1) << shift, REPLICA_WINDOW) >> shift;
+	return min(end, replica_log_regions(replica->log)) - region;
+}
+
+/* A batch that leaves the log alone. */
+static void open_verify_batch(struct replica_resync *resync, struct batch *batch)
+{
+	batch->first = resync->cursor;
+	batch->regions = regions_of_window(resync->replica, batch->first);
+	batch->issued = false;
+	batch->failed = true;
+	resync->cursor = batch->first + batch->regions;
+	resync->offset = batch->first << resync->replica->region_shift;
+}
+
+/* Return: NULL when there is nothing to do at or behind the cursor. */
 static struct batch *open_batch(struct replica_resync *resync)
 {
 	struct replica *replica = resync->replica;
-	u64 i, region = replica_log_next_dirty(replica->log, resync->cursor);
+	u64 i, region = resync->cursor;
 	struct batch *batch;
 
+	if (resync->walk != REPLICA_WALK_VERIFY)
+		region = replica_log_next_dirty(replica->log, region);
 	if (region >= replica_log_regions(replica->log))
 		return NULL;
 	batch = free_batch(resync);
 	if (WARN_ON_ONCE(!batch))
 		return NULL;
+	if (resync->walk == REPLICA_WALK_VERIFY) {
+		open_verify_batch(resync, batch);
+		return batch;
+	}
 
 	/* What is copied from here on is not covered by an earlier flush. */
 	resync->flush_status = BLK_STS_AGAIN;
@@ -457,6 +618,7 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	window->range.first = resync->offset;
 	window->range.last = min(end, round_down(resync->offset, REPLICA_WINDOW) +
 				      (sector_t)REPLICA_WINDOW) - 1;
+	window->how = resync->walk;
 	window->batch = batch;
 	batch->windows++;
 	resync->offset = window->range.last + 1;
@@ -470,10 +632,10 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	spin_lock_irq(&bucket->lock);
 	granted = replica_range_add(bucket, &window->range);
 	if (granted)
-		atomic_set(&window->state, WINDOW_COPYING);
+		atomic_set(&window->state, WINDOW_BUSY);
 	spin_unlock_irq(&bucket->lock);
 	if (granted)
-		copy_window(window);
+		start_window(window);
 }
 
 static bool paused(struct replica_resync *resync)
@@ -486,7 +648,17 @@ static bool paused(struct replica_resync *resync)
 	return true;
 }
 
-/* Return: false when all that was dirty has been issued. */
+/* Return: false when a verify has no memory to go on with.  A copy needs none. */
+static bool make_room(struct replica_resync *resync, struct window *window)
+{
+	if (resync->walk == REPLICA_WALK_COPY)
+		return true;
+	if (!window->compare)
+		window->compare = replica_compare_create(resync->replica);
+	return window->compare || resync->walk != REPLICA_WALK_VERIFY;
+}
+
+/* Return: false when all that was to do has been issued. */
 static bool issue(struct replica_resync *resync)
 {
 	bool limited = READ_ONCE(resync->replica->settings.resync_rate) ||
@@ -500,6 +672,10 @@ static bool issue(struct replica_resync *resync)
 			resync->open = open_batch(resync);
 		if (!resync->open)
 			return false;
+		if (!make_room(resync, window)) {
+			queue_delayed_work(resync->replica->wq, &resync->work, HZ / 10);
+			return true;
+		}
 		issue_window(resync, window);
 	}
 	return true;
@@ -520,14 +696,44 @@ static void flushed(void *context, blk_status_t status)
 	wake_up_all(&resync->idle);
 }
 
-static bool flag_is_set(struct replica_resync *resync, const bool *flag)
+/* What the worker is to do.  Return: true when the walk goes on. */
+static bool look(struct replica_resync *resync, bool *restart, bool *quiesced)
 {
-	bool set;
+	bool running;
 
 	spin_lock_irq(&resync->replica->lock);
-	set = *flag;
+	running = resync->running;
+	*quiesced = resync->quiesced;
+	*restart = resync->restart;
+	resync->restart = false;
+	resync->walk = resync->how;
 	spin_unlock_irq(&resync->replica->lock);
-	return set;
+	return running;
+}
+
+/* The windows that were given up keep theirs until the end. */
+static void free_room(struct replica_resync *resync)
+{
+	unsigned int i;
+
+	for (i = 0; i < WINDOWS; i++) {
+		struct window *window = &resync->windows[i];
+
+		if (atomic_read(&window->state) != WINDOW_FREE || window->batch)
+			continue;
+		replica_compare_destroy(window->compare);
+		window->compare = NULL;
+	}
+}
+
+static void end_verify(struct replica_resync *resync)
+{
+	char text[DM_REPLICA_REASON_LEN];
+
+	if (resync->read_errors)
+		scnprintf(text, sizeof(text), "origin read error near sector %llu",
+			  (u64)resync->bad_sector);
+	replica_verify_over(resync->replica, resync->read_errors ? text : NULL);
 }
 
 /* A stop came: what is open stays dirty. */
@@ -539,6 +745,7 @@ static void abandon(struct replica_resync *resync)
 	/* The next job may open a region again that a batch of this one still has. */
 	for (i = 0; i < ARRAY_SIZE(resync->batches); i++)
 		resync->batches[i].failed = true;
+	free_room(resync);
 	resync->open = NULL;
 	if (open) {
 		open->issued = true;
@@ -554,6 +761,10 @@ static void end_pass(struct replica_resync *resync)
 	struct replica *replica = resync->replica;
 	char text[DM_REPLICA_REASON_LEN];
 
+	if (resync->walk == REPLICA_WALK_VERIFY) {
+		end_verify(resync);
+		return;
+	}
 	if (resync->read_errors) {
 		scnprintf(text, sizeof(text), "origin read error near sector %llu",
 			  (u64)resync->bad_sector);
@@ -583,17 +794,19 @@ static void resync_work(struct work_struct *work)
 {
 	struct replica_resync *resync = container_of(to_delayed_work(work),
 						     struct replica_resync, work);
+	bool running, restart, quiesced;
 
 	reap(resync);
 	/* Pairs with flushed(). */
 	if (smp_load_acquire(&resync->flushing))
 		return;
-	if (!flag_is_set(resync, &resync->running)) {
+	running = look(resync, &restart, &quiesced);
+	if (!running || restart)
 		abandon(resync);
+	if (!running)
 		return;
-	}
 	/* Suspended: the job goes on later where it is now. */
-	if (flag_is_set(resync, &resync->quiesced)) {
+	if (quiesced) {
 		wake_up_all(&resync->idle);
 		return;
 	}
@@ -605,7 +818,8 @@ static void resync_work(struct work_struct *work)
  * Control.
  */
 
-u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, const char *reason)
+u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
+			 const char *reason)
 {
 	u64 durable = replica_leg_durable(replica);
 	u32 id = 0;
@@ -632,19 +846,24 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, const 
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
 		id = __replica_job_start(replica, job_type,
 					 replica_log_dirty_bytes(replica->log));
-		replica_resync_run(replica);
+		replica_resync_run(replica, how);
 	}
 	spin_unlock_irq(&replica->lock);
 	return id;
 }
 
-void replica_resync_run(struct replica *replica)
+void replica_resync_run(struct replica *replica, enum replica_walk how)
 {
+	struct replica_resync *resync = replica->resync;
+
 	lockdep_assert_held(&replica->lock);
-	replica->resync->running = true;
-	replica->resync->read_errors = 0;
-	replica->resync->not_before = 0;
-	kick(replica->resync);
+	/* The worker may have slept through the end of another walk. */
+	resync->restart |= !resync->running || resync->how != how;
+	resync->how = how;
+	resync->running = true;
+	resync->read_errors = 0;
+	resync->not_before = 0;
+	kick(resync);
 }
 
 void replica_resync_stop(struct replica *replica)
@@ -713,6 +932,7 @@ void replica_resync_destroy(struct replica_resync *resync)
 {
 	if (!resync)
 		return;
+	free_room(resync);
 	dm_kcopyd_client_destroy(resync->kcopyd);
 	/* Last: a callback of dm-kcopyd that was under way may have queued it. */
 	cancel_delayed_work_sync(&resync->work);

@@ -14,22 +14,24 @@
 static const u32 transitions[] = {
 	/* The rest is what a meta device may remember. */
 	[DM_REPLICA_STATE_INITIALIZED] = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(FRACTURED) |
-		S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED),
+		S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
 	[DM_REPLICA_STATE_UNSYNCHRONIZED] = S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
-		S(INACTIVE) | S(SUSPENDED) | S(ABORTED),
+		S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
 	[DM_REPLICA_STATE_SYNCHRONIZED] = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
-		S(SPLIT) | S(INACTIVE) | S(SUSPENDED),
+		S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(SKEWED),
 	[DM_REPLICA_STATE_BROKEN] = S(UNSYNCHRONIZED) | S(FRACTURED) | S(INACTIVE) | S(SUSPENDED),
 	[DM_REPLICA_STATE_FRACTURED] = S(UNSYNCHRONIZED) | S(INACTIVE),
 	[DM_REPLICA_STATE_SPLIT] = S(UNSYNCHRONIZED) | S(INACTIVE),
 	[DM_REPLICA_STATE_INACTIVE] = S(UNSYNCHRONIZED),
 	[DM_REPLICA_STATE_SUSPENDED] = S(UNSYNCHRONIZED) | S(INACTIVE) | S(ABORTED),
 	[DM_REPLICA_STATE_ABORTED] = S(UNSYNCHRONIZED) | S(INACTIVE),
+	[DM_REPLICA_STATE_SKEWED] = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) |
+		S(FRACTURED) | S(INACTIVE) | S(SUSPENDED),
 };
 
 static bool ships(u16 state)
 {
-	return BIT(state) & (S(UNSYNCHRONIZED) | S(SYNCHRONIZED));
+	return BIT(state) & (S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(SKEWED));
 }
 
 /* The legs' equality is not known to be lost, and writes do not reach the copy. */
@@ -43,11 +45,21 @@ static u64 now_ms(void)
 	return ktime_to_ms(ktime_get_real());
 }
 
+static bool is_verify(const struct replica_job *job)
+{
+	return job && job->type == DM_REPLICA_JOB_VERIFY;
+}
+
 /* What the states say about the job that was under way. */
 static void settle_job(struct replica *replica, u16 state, const char *reason)
 {
+	/* A verify is of no other state than the one that it began in. */
+	if (is_verify(__replica_job_current(replica)))
+		__replica_job_end(replica, DM_REPLICA_JOB_TERMINATED, 0,
+				  "the copy state changed meanwhile");
 	switch (state) {
 	case DM_REPLICA_STATE_SYNCHRONIZED:
+	case DM_REPLICA_STATE_SKEWED:
 		__replica_job_end(replica, DM_REPLICA_JOB_COMPLETED, 0, "");
 		break;
 	case DM_REPLICA_STATE_BROKEN:
@@ -111,7 +123,8 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	decide_routes(replica);
 	if (state != DM_REPLICA_STATE_BROKEN)
 		replica->resume_ordered = false;
-	if (!ships(state) || state == DM_REPLICA_STATE_SYNCHRONIZED)
+	if (state != DM_REPLICA_STATE_UNSYNCHRONIZED ||
+	    is_verify(__replica_job_current(replica)))
 		replica_resync_stop(replica);
 	settle_job(replica, state, reason);
 	strscpy(event.reason, reason, sizeof(event.reason));
@@ -142,6 +155,13 @@ bool replica_state_move(struct replica *replica, u32 from, u16 state, const char
 	return moved;
 }
 
+static void end_verify(struct replica *replica, const char *text)
+{
+	lockdep_assert_held(&replica->lock);
+	replica_resync_stop(replica);
+	__replica_job_end(replica, DM_REPLICA_JOB_TERMINATED, 0, text);
+}
+
 bool replica_state_cancel(struct replica *replica, u32 job_id)
 {
 	struct replica_job *job;
@@ -150,11 +170,34 @@ bool replica_state_cancel(struct replica *replica, u32 job_id)
 
 	spin_lock_irqsave(&replica->lock, flags);
 	job = __replica_job_current(replica);
-	cancelled = job && job->id == job_id && may_enter(replica, DM_REPLICA_STATE_ABORTED);
-	if (cancelled)
+	cancelled = job && job->id == job_id &&
+		    (is_verify(job) || may_enter(replica, DM_REPLICA_STATE_ABORTED));
+	if (cancelled && is_verify(job))
+		end_verify(replica, "cancelled");
+	else if (cancelled)
 		enter(replica, DM_REPLICA_STATE_ABORTED, "job cancelled");
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return cancelled;
+}
+
+void replica_state_end_verify(struct replica *replica, const char *text)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (is_verify(__replica_job_current(replica)))
+		end_verify(replica, text);
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void __replica_state_skew(struct replica *replica, u64 bytes)
+{
+	lockdep_assert_held(&replica->lock);
+	replica->skewed_bytes = bytes;
+	if (bytes && replica->state == DM_REPLICA_STATE_SYNCHRONIZED)
+		enter(replica, DM_REPLICA_STATE_SKEWED, "verify found differences");
+	else if (!bytes && replica->state == DM_REPLICA_STATE_SKEWED)
+		enter(replica, DM_REPLICA_STATE_SYNCHRONIZED, "verify found no difference");
 }
 
 bool replica_state_set(struct replica *replica, u16 state, const char *reason)
@@ -170,7 +213,9 @@ bool replica_state_synced(struct replica *replica)
 	spin_lock_irqsave(&replica->lock, flags);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
 		done = !replica_log_dirty_regions(replica->log);
-		if (done)
+		if (done && replica->skewed_bytes)
+			enter(replica, DM_REPLICA_STATE_SKEWED, "what a verify found still differs");
+		else if (done)
 			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED, "legs are equal");
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
@@ -182,11 +227,11 @@ void replica_state_unsynced(struct replica *replica, const char *reason)
 	unsigned long flags;
 
 	spin_lock_irqsave(&replica->lock, flags);
-	if (replica->state == DM_REPLICA_STATE_SYNCHRONIZED) {
+	if (BIT(replica->state) & REPLICA_VERIFY_STATES) {
 		enter(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, reason);
 		__replica_job_start(replica, DM_REPLICA_JOB_RESYNC,
 				    replica_log_dirty_bytes(replica->log));
-		replica_resync_run(replica);
+		replica_resync_run(replica, REPLICA_WALK_COPY);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 }

@@ -19,6 +19,7 @@ static const char * const state_names[] = {
 	[DM_REPLICA_STATE_INACTIVE] = "Inactive",
 	[DM_REPLICA_STATE_SUSPENDED] = "Suspended",
 	[DM_REPLICA_STATE_ABORTED] = "Aborted",
+	[DM_REPLICA_STATE_SKEWED] = "Skewed",
 };
 
 static const char * const counter_names[] = {
@@ -48,6 +49,7 @@ static const char * const counter_names[] = {
 	[DM_REPLICA_C_LOG_WAITS] = "log_waits",
 	[DM_REPLICA_C_META_WRITES] = "meta_writes",
 	[DM_REPLICA_C_META_BYTES] = "meta_bytes",
+	[DM_REPLICA_C_COMPARED_BYTES] = "compared_bytes",
 };
 
 static_assert(ARRAY_SIZE(counter_names) == DM_REPLICA_C_MAX + 1);
@@ -55,6 +57,7 @@ static_assert(ARRAY_SIZE(counter_names) == DM_REPLICA_C_MAX + 1);
 static const char * const job_type_names[] = {
 	[DM_REPLICA_JOB_INITIAL_COPY] = "initial_copy",
 	[DM_REPLICA_JOB_RESYNC] = "resync",
+	[DM_REPLICA_JOB_VERIFY] = "verify",
 };
 
 static const char * const job_state_names[] = {
@@ -166,7 +169,9 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	spin_lock_irqsave(&replica->lock, flags);
 	status->state = replica->state;
 	status->dirty_regions = replica_log_dirty_regions(replica->log);
-	status->dirty_bytes = replica_log_dirty_bytes(replica->log);
+	status->dirty_bytes = min((u64)replica->sectors << SECTOR_SHIFT,
+				  replica_log_dirty_bytes(replica->log) +
+				  replica->skewed_bytes);
 	/* A mark is made before the state follows it: never show the gap. */
 	if (status->state == DM_REPLICA_STATE_SYNCHRONIZED && status->dirty_regions)
 		status->state = DM_REPLICA_STATE_UNSYNCHRONIZED;
@@ -203,8 +208,8 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	fill_state(replica, status);
 	fill_counters(replica, status);
 	fill_meta(replica, status);
-	status->requested = status->has_job ? DM_REPLICA_STATE_SYNCHRONIZED :
-					      DM_REPLICA_STATE_NOT_APPLICABLE;
+	status->requested = status->has_job && status->job.type != DM_REPLICA_JOB_VERIFY ?
+			    DM_REPLICA_STATE_SYNCHRONIZED : DM_REPLICA_STATE_NOT_APPLICABLE;
 	status->progress = progress_of(status);
 	status->percent = percent_of(status);
 }

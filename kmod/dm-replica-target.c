@@ -629,7 +629,11 @@ static void start_logged(struct replica *replica, u16 job_type, const char *reas
 			 const char *equal)
 {
 	if (replica_log_dirty_regions(replica->log))
-		replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED), job_type, reason);
+		replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED), job_type,
+				     REPLICA_WALK_COPY, reason);
+	else if (replica->skewed_bytes)
+		replica_state_set(replica, DM_REPLICA_STATE_SKEWED,
+				  "what a verify found still differs");
 	else
 		replica_state_set(replica, DM_REPLICA_STATE_SYNCHRONIZED, equal);
 }
@@ -671,7 +675,7 @@ static void start(struct replica *replica)
 	}
 	replica_log_mark_all(replica->log);
 	replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED),
-			     DM_REPLICA_JOB_INITIAL_COPY, "initial copy");
+			     DM_REPLICA_JOB_INITIAL_COPY, REPLICA_WALK_COPY, "initial copy");
 }
 
 static void replica_resume(struct dm_target *ti)

@@ -61,6 +61,7 @@ struct replica_payload_pool;
 struct replica_stash;
 struct replica_resync;
 struct replica_intents;
+struct replica_diffs;
 
 /**
  * struct replica_settings - what an administrator may change at run time
@@ -79,6 +80,9 @@ struct replica_settings {
 	u32 resync_rate;
 	u32 replica_timeout;
 };
+
+/* States in which no byte is known to be on its way: the legs can be compared. */
+#define REPLICA_VERIFY_STATES	(BIT(DM_REPLICA_STATE_SYNCHRONIZED) | BIT(DM_REPLICA_STATE_SKEWED))
 
 /* Bits of the mask that says which members of struct replica_settings count. */
 #define REPLICA_SET_PAYLOAD		BIT(DM_REPLICA_S_PAYLOAD)
@@ -123,7 +127,7 @@ struct replica_counters {
 };
 
 /**
- * struct replica_job - one initial copy or resync
+ * struct replica_job - one initial copy, resync or verify
  * @id: from 1; 0 is an empty slot
  * @type: enum dm_replica_job_type
  * @state: enum dm_replica_job_state
@@ -132,6 +136,7 @@ struct replica_counters {
  * @started_ms: milliseconds since the epoch
  * @started: ktime of the start, for elapsed time
  * @ended: ktime of the end, 0 while it runs
+ * @differs: bytes that a verify found different
  * @error_code: a CreateReplica return value
  * @error_text: sentence, or empty
  */
@@ -144,6 +149,7 @@ struct replica_job {
 	u64 started_ms;
 	ktime_t started;
 	ktime_t ended;
+	u64 differs;
 	u32 error_code;
 	char error_text[DM_REPLICA_REASON_LEN];
 };
@@ -214,6 +220,10 @@ struct replica {
 	u64 when_synced_ms;
 	u64 when_suspended_ms;
 	ktime_t last_consistent;	/* 0: never was */
+	u64 skewed_bytes;		/* upper bound of what a verify found and is not copied yet */
+	u32 skewed_by;			/* the verify, 0: before a restart */
+	struct replica_diffs *diffs;	/* of the last verify that ended */
+	struct replica_diffs *verify;	/* of the one under way */
 	u32 next_job_id;
 	struct replica_job jobs[DM_REPLICA_JOBS_KEPT + 1];
 	unsigned int current_job;	/* slot of the job under way, or -1U */
@@ -407,13 +417,17 @@ bool replica_state_set(struct replica *replica, u16 state, const char *reason);
 bool replica_state_move(struct replica *replica, u32 from, u16 state, const char *reason);
 /* Abort the job of this number, if it is the one under way.  Any context. */
 bool replica_state_cancel(struct replica *replica, u32 job_id);
+/* End the verify under way, if there is one.  Any context. */
+void replica_state_end_verify(struct replica *replica, const char *text);
+/* A verify found this much, an upper bound in bytes.  replica->lock held. */
+void __replica_state_skew(struct replica *replica, u64 bytes);
 /* Worker of replica->state_work: what a change of state entails in process context. */
 void replica_state_work(struct work_struct *work);
 /* A setting changed that decides about replica->hold.  Any context. */
 void replica_state_refresh(struct replica *replica);
-/* The legs differ while both are well: Synchronized becomes Unsynchronized, a job. */
+/* The legs differ while both are well: Synchronized (or Skewed) becomes Unsynchronized, a job. */
 void replica_state_unsynced(struct replica *replica, const char *reason);
-/* A job is through: Synchronized, if nothing is dirty (checked under the lock). */
+/* A copy is through: Synchronized or Skewed, if nothing is dirty (checked under the lock). */
 bool replica_state_synced(struct replica *replica);
 /* A job cannot go on though the replica is well. */
 void replica_state_job_failed(struct replica *replica, const char *text);
@@ -423,17 +437,22 @@ void replica_state_replica_failed(struct replica *replica, sector_t sector, int 
 
 /* operate.c APIs: may sleep, take op_mutex. */
 
+/* The caller accepts that data is copied anew or consistency is lost. */
+#define REPLICA_OPERATE_FORCE	BIT(0)
+/* A resync reads both legs and writes only what differs. */
+#define REPLICA_OPERATE_COMPARE	BIT(1)
+
 /**
  * replica_operate - carry out one operation of enum dm_replica_operation
  * @operation: its number
- * @force: the caller accepts that data is copied anew or consistency is lost
+ * @flags: REPLICA_OPERATE_*
  * @job_id: set to the job that was started, 0 if none
  * @error: set to a sentence when the return value is negative
  *
  * Return: 0, -EOPNOTSUPP (never possible), -EBUSY (not in this state), -EIO,
  * -ENODEV (the device is gone or suspended).
  */
-int replica_operate(struct replica *replica, u16 operation, bool force, u32 *job_id,
+int replica_operate(struct replica *replica, u16 operation, unsigned int flags, u32 *job_id,
 		    const char **error);
 /* Which operations the present state allows: bits by number, without and with force. */
 void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced);

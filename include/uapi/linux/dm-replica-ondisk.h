@@ -96,6 +96,7 @@
 #define DM_REPLICA_SB_JOB		(1 << 2)	/* the job fields count */
 #define DM_REPLICA_SB_LABEL		(1 << 3)	/* the replica has a label */
 #define DM_REPLICA_SB_PENDING		(1 << 4)	/* the label is about to be written */
+#define DM_REPLICA_SB_SKEWED		(1 << 5)	/* a verify found differences */
 
 /*
  * Features.  An unknown bit in compat is of no concern.  With one in ro_compat
