@@ -211,7 +211,7 @@ compares()
 	run message r resync compare
 	synced r
 	# Whole windows are written where anything differs.
-	same "resync_bytes" "$(status r resync_bytes)" 65536
+	same "resync_bytes" "$(status r resync_bytes)" $((512 << 10))
 	same "compared_bytes" "$(status r compared_bytes)" $((8 << 20))
 	idle r
 	compare_legs "$origin" "$replica"
