@@ -178,14 +178,16 @@ enum replica_verdict replica_sb_judge(const struct dm_replica_superblock *sb)
 }
 
 /*
- * Does what is in the place of one copy forbid to use the other?  One of a newer
- * format was written after it, and something foreign means that the device has
- * another use now.
+ * Does what is in the place of one copy forbid to use the other, which is good?  One of
+ * a newer format was written after it, and something foreign means that the device has
+ * another use now; but not if nothing but the magic has rotted.
  */
-static bool outweighs(enum replica_verdict verdict)
+static bool outweighs(enum replica_verdict verdict, const struct dm_replica_superblock *bad,
+		      const struct dm_replica_superblock *good)
 {
-	return verdict == REPLICA_BLOCK_VERSION || verdict == REPLICA_BLOCK_FEATURE ||
-	       verdict == REPLICA_BLOCK_FOREIGN;
+	if (verdict == REPLICA_BLOCK_FOREIGN)
+		return memcmp(bad->uuid, good->uuid, sizeof(good->uuid));
+	return verdict == REPLICA_BLOCK_VERSION || verdict == REPLICA_BLOCK_FEATURE;
 }
 
 int replica_sb_choose(const struct dm_replica_superblock *first,
@@ -196,9 +198,9 @@ int replica_sb_choose(const struct dm_replica_superblock *first,
 	*verdict = REPLICA_BLOCK_GOOD;
 	if (a == REPLICA_BLOCK_GOOD && b == REPLICA_BLOCK_GOOD)
 		return le64_to_cpu(second->seq) > le64_to_cpu(first->seq);
-	if (a == REPLICA_BLOCK_GOOD && !outweighs(b))
+	if (a == REPLICA_BLOCK_GOOD && !outweighs(b, second, first))
 		return 0;
-	if (b == REPLICA_BLOCK_GOOD && !outweighs(a))
+	if (b == REPLICA_BLOCK_GOOD && !outweighs(a, first, second))
 		return 1;
 	*verdict = a == REPLICA_BLOCK_GOOD ? b : b == REPLICA_BLOCK_GOOD ? a : max(a, b);
 	return -1;
