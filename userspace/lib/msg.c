@@ -110,6 +110,7 @@ static const struct field job_fields[] = {
 	HAS(struct replica_job, DM_REPLICA_J_ETA, KIND_U64, eta_ms, has_eta),
 	JOB_OPT(ERROR_CODE, KIND_U32, error_code),
 	JOB_OPT(ERROR_TEXT, KIND_STRING, error_text),
+	JOB_OPT(DIFFERS, KIND_U64, differs),
 	{ .attr = 0 },
 };
 

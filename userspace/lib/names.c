@@ -28,10 +28,11 @@ static const struct name copy_states[] = {
 	{ DM_REPLICA_STATE_INACTIVE, "Inactive", NULL },
 	{ DM_REPLICA_STATE_SUSPENDED, "Suspended", NULL },
 	{ DM_REPLICA_STATE_ABORTED, "Aborted", NULL },
+	{ DM_REPLICA_STATE_SKEWED, "Skewed", NULL },
 	{ DM_REPLICA_STATE_NOT_APPLICABLE, "Not Applicable", NULL },
 };
 
-static_assert(ARRAY_SIZE(copy_states) == 10, "enum dm_replica_copy_state");
+static_assert(ARRAY_SIZE(copy_states) == 11, "enum dm_replica_copy_state");
 
 static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_COMPLETED, "Completed", NULL },
@@ -82,9 +83,10 @@ static_assert(ARRAY_SIZE(operations) == 9, "enum dm_replica_operation");
 static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
 	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
+	{ DM_REPLICA_JOB_VERIFY, "Verify", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_RESYNC,
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_VERIFY,
 	      "enum dm_replica_job_type");
 
 static const struct name job_states[] = {

@@ -123,6 +123,7 @@ static const struct {
 	{ DM_REPLICA_A_SETTINGS, "ReplicationSettings" },
 	{ DM_REPLICA_A_OPERATION, "Operation" },
 	{ DM_REPLICA_A_FORCE, "Force" },
+	{ DM_REPLICA_A_COMPARE, "Compare" },
 	{ DM_REPLICA_A_JOB_ID, "JobID" },
 	{ DM_REPLICA_A_TIMEOUT, "WaitTime" },
 }, setting_names[] = {

@@ -30,6 +30,7 @@ static bool hopeless(uint32_t wanted, uint32_t now)
 	case DM_REPLICA_STATE_INACTIVE:
 	case DM_REPLICA_STATE_SUSPENDED:
 	case DM_REPLICA_STATE_ABORTED:
+	case DM_REPLICA_STATE_SKEWED:
 		return true;
 	default:
 		return false;

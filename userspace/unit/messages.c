@@ -32,6 +32,7 @@ static void put_job(struct nl_msg *msg)
 	nla_put_u64(msg, DM_REPLICA_J_ETA, 4321);
 	nla_put_u32(msg, DM_REPLICA_J_ERROR_CODE, 4);
 	nla_put_string(msg, DM_REPLICA_J_ERROR_TEXT, "read error");
+	nla_put_u64(msg, DM_REPLICA_J_DIFFERS, 8192);
 	nla_nest_end(msg, nest);
 }
 
