@@ -121,6 +121,13 @@ static const struct replica_field operate_fields[] = {
 	{ .attr = 0 },
 };
 
+static const struct replica_field diff_fields[] = {
+	REQ(struct replica_diff_reply, DM_REPLICA_A_JOB_ID, KIND_U32, job_id),
+	REQ(struct replica_diff_reply, DM_REPLICA_A_SECTOR, KIND_U64, sector),
+	REQ(struct replica_diff_reply, DM_REPLICA_A_SECTORS, KIND_U64, sectors),
+	{ .attr = 0 },
+};
+
 static const struct replica_field operate_job_fields[] = {
 	REQ(struct replica_operate_reply, DM_REPLICA_J_ID, KIND_U32, job_id),
 	{ .attr = 0 },
@@ -340,6 +347,38 @@ int replica_msg_parse_operate(const struct nlmsghdr *nlh,
 		r = replica_fields_nest(job, DM_REPLICA_J_MAX, tb[DM_REPLICA_A_JOB]);
 	if (!r && tb[DM_REPLICA_A_JOB])
 		r = replica_fields_get(job, operate_job_fields, reply);
+	return r;
+}
+
+int replica_msg_parse_verify(const struct nlmsghdr *nlh, uint32_t *job_id)
+{
+	struct nlattr *tb[DM_REPLICA_A_MAX + 1], *job[DM_REPLICA_J_MAX + 1];
+	struct replica_operate_reply reply = { .job_id = 0 };
+	int r;
+
+	r = replica_fields_message(tb, nlh);
+	if (!r && !tb[DM_REPLICA_A_JOB])
+		r = -EPROTO;
+	if (!r)
+		r = replica_fields_nest(job, DM_REPLICA_J_MAX, tb[DM_REPLICA_A_JOB]);
+	if (!r)
+		r = replica_fields_get(job, operate_job_fields, &reply);
+	*job_id = reply.job_id;
+	return r;
+}
+
+int replica_msg_parse_diff(const struct nlmsghdr *nlh, struct replica_diff_reply *reply)
+{
+	const uint64_t max = UINT64_MAX >> SECTOR_SHIFT;
+	struct nlattr *tb[DM_REPLICA_A_MAX + 1];
+	int r;
+
+	memset(reply, 0, sizeof(*reply));
+	r = replica_fields_message(tb, nlh);
+	if (!r)
+		r = replica_fields_get(tb, diff_fields, reply);
+	if (!r && (!reply->sectors || reply->sector > max || reply->sectors > max - reply->sector))
+		r = -EPROTO;
 	return r;
 }
 

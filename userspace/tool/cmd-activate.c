@@ -196,7 +196,7 @@ static int activate_run(struct cli *cli)
 	if (opts->all)
 		return activate_all(cli, opts->force);
 	if (wants_operation(cli, cli->args[0]))
-		return operate_show(cli, DM_REPLICA_OP_ACTIVATE, false, false);
+		return operate_show(cli, DM_REPLICA_OP_ACTIVATE);
 	return activate_one(cli, cli->args[0], opts->force);
 }
 
@@ -237,7 +237,7 @@ static int deactivate_one(struct cli *cli, const char *name)
 	char *hint = NULL;
 
 	if (ret == REPLICA_NOT_SUPPORTED)
-		return operate_show(cli, DM_REPLICA_OP_DEACTIVATE, false, false);
+		return operate_show(cli, DM_REPLICA_OP_DEACTIVATE);
 	out = report_new(cli);
 	out_string(out, KEY_JSON("ElementName"), a ? a->element_name : name);
 	show_operation(out, DM_REPLICA_OP_DEACTIVATE);

@@ -23,6 +23,7 @@ const struct command * const commands[] = {
 	&cmd_fracture,
 	&cmd_split,
 	&cmd_resync,
+	&cmd_verify,
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,
