@@ -457,6 +457,7 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 
 #include <replica/events.h>
 #include <replica/meta.h>
+#include <replica/resize.h>
 #include <replica/verify.h>
 
 #endif /* _REPLICA_LIBREPLICA_H */

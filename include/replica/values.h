@@ -124,6 +124,9 @@ enum replica_check_code {
 	REPLICA_CHECK_MODULE,		/* the kernel module is not loaded */
 	REPLICA_CHECK_POOL_IGNORED,	/* pool given beside a target volume */
 	REPLICA_CHECK_HAS_LOG,		/* the meta device is that of an association */
+	REPLICA_CHECK_SHRINK,		/* a replica does not become smaller */
+	REPLICA_CHECK_ALIGNMENT,	/* no multiple of a logical block */
+	REPLICA_CHECK_SUSPENDED,	/* a mapped device holds all I/O */
 };
 
 enum replica_enum {

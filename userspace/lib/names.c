@@ -203,9 +203,12 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_MODULE, "module", NULL },
 	{ REPLICA_CHECK_POOL_IGNORED, "pool-ignored", NULL },
 	{ REPLICA_CHECK_HAS_LOG, "has-log", NULL },
+	{ REPLICA_CHECK_SHRINK, "shrink", NULL },
+	{ REPLICA_CHECK_ALIGNMENT, "alignment", NULL },
+	{ REPLICA_CHECK_SUSPENDED, "suspended", NULL },
 };
 
-static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_HAS_LOG,
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_SUSPENDED,
 	      "enum replica_check_code");
 
 static const struct name discards[] = {

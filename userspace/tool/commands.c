@@ -24,6 +24,7 @@ const struct command * const commands[] = {
 	&cmd_split,
 	&cmd_resync,
 	&cmd_verify,
+	&cmd_resize,
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,

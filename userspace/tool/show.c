@@ -395,3 +395,15 @@ void show_findings(struct out *out, const struct replica_finding *list, const ch
 	}
 	out_end(out);
 }
+
+void show_asides(struct out *out, const struct replica_finding *list, bool refused)
+{
+	const struct replica_finding *finding;
+
+	for (finding = list; finding; finding = finding->next) {
+		if (finding->severity >= REPLICA_SEVERITY_ERROR && refused && finding != list)
+			out_also(out, finding->sentence);
+		else if (finding->severity == REPLICA_SEVERITY_WARNING)
+			out_warning(out, "%s", finding->sentence);
+	}
+}
