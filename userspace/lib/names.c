@@ -252,6 +252,21 @@ static const struct name meta_faults[] = {
 static_assert(ARRAY_SIZE(meta_faults) == REPLICA_META_FAULT_BITMAP,
 	      "enum replica_meta_fault_code");
 
+static const struct name meta_fits[] = {
+	{ REPLICA_FIT_UNKNOWN, "unknown", NULL },
+	{ REPLICA_FIT_SAME, "same", NULL },
+	{ REPLICA_FIT_OLD_REPLICA, "old replica", NULL },
+	{ REPLICA_FIT_DAMAGED, "damaged label", NULL },
+	{ REPLICA_FIT_OLD_META, "old log", NULL },
+	{ REPLICA_FIT_DIVERGED, "diverged", NULL },
+	{ REPLICA_FIT_STRANGER, "stranger", NULL },
+	{ REPLICA_FIT_LOST, "lost label", NULL },
+	{ REPLICA_FIT_SWAPPED, "swapped", NULL },
+};
+
+static_assert(ARRAY_SIZE(meta_fits) == REPLICA_FIT_SWAPPED + 1,
+	      "enum replica_meta_fit");
+
 static const struct {
 	const struct name *names;
 	size_t count;
@@ -274,6 +289,7 @@ static const struct {
 	[REPLICA_ENUM_ON_META_ERROR] = { on_meta_errors, ARRAY_SIZE(on_meta_errors) },
 	[REPLICA_ENUM_META_VERDICT] = { meta_verdicts, ARRAY_SIZE(meta_verdicts) },
 	[REPLICA_ENUM_META_FAULT] = { meta_faults, ARRAY_SIZE(meta_faults) },
+	[REPLICA_ENUM_META_FIT] = { meta_fits, ARRAY_SIZE(meta_fits) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

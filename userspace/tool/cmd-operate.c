@@ -34,6 +34,7 @@ static int refused(struct cli *cli, struct out *out, const struct operated *done
 
 int operate_report(struct cli *cli, const struct operated *done)
 {
+	const char *does = done->does ? done->does : "copies what differs";
 	const char *name = cli->args[0], *state;
 	struct out *out = report_new(cli);
 
@@ -50,7 +51,7 @@ int operate_report(struct cli *cli, const struct operated *done)
 		out_none(out, KEY_JSON("JobID"));
 	if (done->job)
 		out_message(out, "'%s' is %s; job %u %s.\n'replicactl wait %s' waits for it.", name,
-			    state, done->job, done->does ? done->does : "copies what differs", name);
+			    state, done->job, does, name);
 	else
 		out_message(out, "'%s' is %s.", name, state);
 	return report_finish(cli, out, done->ret);

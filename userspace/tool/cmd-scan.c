@@ -10,6 +10,40 @@ static const char *condition(const struct replica_meta_entry *entry)
 	return entry->clean ? "clean" : "unclean";
 }
 
+/* NULL: it can be activated as it is. */
+static const char *misfit(uint32_t fit)
+{
+	switch (fit) {
+	case REPLICA_FIT_OLD_REPLICA:
+		return "its replica missed an activation: 'activate' copies everything";
+	case REPLICA_FIT_DAMAGED:
+		return "the label of its replica is damaged: 'activate' copies everything";
+	case REPLICA_FIT_OLD_META:
+		return "the log is a copy from earlier: 'activate' refuses it without --force";
+	case REPLICA_FIT_DIVERGED:
+		return "its replica and the log went separate ways: 'activate' refuses it without --force";
+	case REPLICA_FIT_STRANGER:
+		return "its replica belongs to another one by now: 'activate' refuses it without --force";
+	case REPLICA_FIT_LOST:
+		return "its replica has lost its label: 'activate' refuses it without --force";
+	case REPLICA_FIT_SWAPPED:
+		return "origin and replica changed places: 'activate' refuses that without --force";
+	default:
+		return NULL;
+	}
+}
+
+static void show_fit(struct out *out, const struct replica_meta_entry *entry)
+{
+	const char *why = misfit(entry->fit);
+
+	out_enum(out, KEY("Fit", NULL, "REPLICA"), entry->fit,
+		 replica_enum_name(REPLICA_ENUM_META_FIT, entry->fit));
+	out_tone(out, why ? OUT_BAD : OUT_PLAIN);
+	if (why)
+		out_warning(out, "'%s' on %s: %s", entry->name, entry->path, why);
+}
+
 static void show_entry(struct out *out, const struct replica_meta_entry *entry)
 {
 	bool known = entry->name;
@@ -33,6 +67,7 @@ static void show_entry(struct out *out, const struct replica_meta_entry *entry)
 	else
 		out_none(out, KEY("DirtyBytes", NULL, "DIRTY"));
 	out_bytes(out, KEY_JSON("Size"), entry->size);
+	show_fit(out, entry);
 	out_bool(out, KEY("Active", NULL, "ACTIVE"), entry->active);
 	out_string(out, KEY_JSON("Device"), entry->device);
 	out_end(out);

@@ -123,16 +123,20 @@ static char *describe_job(const struct replica_differences *d)
 static void say_found(struct out *out, const char *name, const struct replica_differences *d)
 {
 	unsigned int count = count_ranges(d->ranges);
-	char *job = describe_job(d), bytes[TEXT_LEN];
+	char *job = describe_job(d), *repair = NULL, bytes[TEXT_LEN];
 
 	human_bytes(bytes, sizeof(bytes), d->differs);
+	if (d->differs && !*job)
+		repair = mem_format(
+			"\n'replicactl verify %s --repair' copies these from the origin.", name);
 	if (d->differs)
-		out_message(out, "%sThe devices of '%s' differ in %u range%s%s, %s in all.\n"
-			    "'replicactl verify %s --repair' copies these from the origin.", job,
+		out_message(out, "%sThe devices of '%s' differ in %u range%s%s, %s in all.%s", job,
 			    name, count, count == 1 ? "" : "s", d->truncated ? " and more" : "",
-			    bytes, name);
+			    bytes, repair ? repair : "");
 	else
-		out_message(out, "%sNo difference between the devices of '%s' was found.", job, name);
+		out_message(out, "%sNo difference between the devices of '%s' was found.", job,
+			    name);
+	free(repair);
 	free(job);
 }
 
@@ -203,8 +207,9 @@ static int say_unfinished(struct cli *cli, int ret, uint32_t id, const struct re
 	if (progress_interrupted(cli))
 		return report_interrupted(cli, out, "stopped waiting; the verify goes on");
 	if (ret == REPLICA_TIMEOUT)
-		hint = mem_format("the verify goes on; 'replicactl verify %s --show' shows what it finds",
-				  name);
+		hint = mem_format(
+			"the verify goes on; 'replicactl verify %s --show' shows what it finds",
+			name);
 	status = report_failure(cli, out, ret, name, hint);
 	free(hint);
 	return status;

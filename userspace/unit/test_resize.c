@@ -17,8 +17,6 @@ static struct replica_resize_plan plan;
 /* A replica of 64 MiB in two legs of 100 and 96 MiB. */
 static void machine(void)
 {
-	static char name[] = "vol";
-
 	ctx = replica_ctx_new();
 	replica_error_begin(ctx, "Test");
 	check = (struct replica_check){ .ctx = ctx };
@@ -31,7 +29,7 @@ static void machine(void)
 	check.target.size = 96 * MIB;
 	check.source.block_size = 512;
 	check.target.block_size = 512;
-	info = (struct replica_info){ .name = name, .size = 64 * MIB, .region_size = MIB };
+	info = (struct replica_info){ .name = (char *)"vol", .size = 64 * MIB, .region_size = MIB };
 	memset(&plan, 0, sizeof(plan));
 	plan.check = &check;
 	plan.info = &info;
