@@ -10,38 +10,38 @@ static const char *condition(const struct replica_meta_entry *entry)
 	return entry->clean ? "clean" : "unclean";
 }
 
-/* NULL: it can be activated as it is. */
-static const char *misfit(uint32_t fit)
+/* Why it cannot be activated as it is, and what 'activate' does then. */
+static const struct {
+	uint32_t fit;
+	const char *why;
+	bool refused;
+} misfits[] = {
+	{ REPLICA_FIT_OLD_REPLICA, "its replica missed an activation", false },
+	{ REPLICA_FIT_DAMAGED, "the label of its replica is damaged", false },
+	{ REPLICA_FIT_OLD_META, "the log is a copy from earlier", true },
+	{ REPLICA_FIT_DIVERGED, "its replica and the log went separate ways", true },
+	{ REPLICA_FIT_STRANGER, "its replica belongs to another one by now", true },
+	{ REPLICA_FIT_LOST, "its replica has lost its label", true },
+	{ REPLICA_FIT_SWAPPED, "origin and replica changed places", true },
+};
+
+static void warn_of_misfit(struct out *out, const struct replica_meta_entry *entry)
 {
-	switch (fit) {
-	case REPLICA_FIT_OLD_REPLICA:
-		return "its replica missed an activation: 'activate' copies everything";
-	case REPLICA_FIT_DAMAGED:
-		return "the label of its replica is damaged: 'activate' copies everything";
-	case REPLICA_FIT_OLD_META:
-		return "the log is a copy from earlier: 'activate' refuses it without --force";
-	case REPLICA_FIT_DIVERGED:
-		return "its replica and the log went separate ways: 'activate' refuses it without --force";
-	case REPLICA_FIT_STRANGER:
-		return "its replica belongs to another one by now: 'activate' refuses it without --force";
-	case REPLICA_FIT_LOST:
-		return "its replica has lost its label: 'activate' refuses it without --force";
-	case REPLICA_FIT_SWAPPED:
-		return "origin and replica changed places: 'activate' refuses that without --force";
-	default:
-		return NULL;
-	}
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(misfits); i++)
+		if (misfits[i].fit == entry->fit)
+			out_warning(out, "'%s' on %s: %s; 'activate' %s", entry->name, entry->path,
+				    misfits[i].why, misfits[i].refused ?
+				    "refuses it without --force" : "copies everything");
 }
 
 static void show_fit(struct out *out, const struct replica_meta_entry *entry)
 {
-	const char *why = misfit(entry->fit);
-
 	out_enum(out, KEY("Fit", NULL, "REPLICA"), entry->fit,
 		 replica_enum_name(REPLICA_ENUM_META_FIT, entry->fit));
-	out_tone(out, why ? OUT_BAD : OUT_PLAIN);
-	if (why)
-		out_warning(out, "'%s' on %s: %s", entry->name, entry->path, why);
+	out_tone(out, entry->fit > REPLICA_FIT_SAME ? OUT_BAD : OUT_PLAIN);
+	warn_of_misfit(out, entry);
 }
 
 static void show_entry(struct out *out, const struct replica_meta_entry *entry)

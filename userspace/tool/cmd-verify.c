@@ -127,8 +127,7 @@ static void say_found(struct out *out, const char *name, const struct replica_di
 
 	human_bytes(bytes, sizeof(bytes), d->differs);
 	if (d->differs && !*job)
-		repair = mem_format(
-			"\n'replicactl verify %s --repair' copies these from the origin.", name);
+		repair = mem_format("\n'replicactl verify %s --repair' copies just these.", name);
 	if (d->differs)
 		out_message(out, "%sThe devices of '%s' differ in %u range%s%s, %s in all.%s", job,
 			    name, count, count == 1 ? "" : "s", d->truncated ? " and more" : "",
@@ -207,9 +206,8 @@ static int say_unfinished(struct cli *cli, int ret, uint32_t id, const struct re
 	if (progress_interrupted(cli))
 		return report_interrupted(cli, out, "stopped waiting; the verify goes on");
 	if (ret == REPLICA_TIMEOUT)
-		hint = mem_format(
-			"the verify goes on; 'replicactl verify %s --show' shows what it finds",
-			name);
+		hint = mem_format("the verify goes on; 'replicactl verify %s --show' follows it",
+				  name);
 	status = report_failure(cli, out, ret, name, hint);
 	free(hint);
 	return status;

@@ -157,6 +157,17 @@ struct nl_msg *confirm_msg(void)
 	return msg;
 }
 
+struct nl_msg *diff_msg(uint32_t job, uint64_t sector, uint64_t sectors)
+{
+	struct nl_msg *msg = start_msg(DM_REPLICA_CMD_DIFF_GET);
+
+	put_device(msg);
+	nla_put_u32(msg, DM_REPLICA_A_JOB_ID, job);
+	nla_put_u64(msg, DM_REPLICA_A_SECTOR, sector);
+	nla_put_u64(msg, DM_REPLICA_A_SECTORS, sectors);
+	return msg;
+}
+
 struct nl_msg *ack_msg(int error, bool capped)
 {
 	struct nl_msg *request = replica_msg_new(FAMILY, DM_REPLICA_CMD_GET, 0,

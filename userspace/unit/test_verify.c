@@ -28,22 +28,9 @@ static void end(void)
 	reader.result = NULL;
 }
 
-static struct nl_msg *range_msg(uint32_t job, uint64_t sector, uint64_t sectors)
-{
-	struct nl_msg *msg = start_msg(DM_REPLICA_CMD_DIFF_GET);
-
-	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
-	nla_put_u32(msg, DM_REPLICA_A_MAJOR, 253);
-	nla_put_u32(msg, DM_REPLICA_A_MINOR, 7);
-	nla_put_u32(msg, DM_REPLICA_A_JOB_ID, job);
-	nla_put_u64(msg, DM_REPLICA_A_SECTOR, sector);
-	nla_put_u64(msg, DM_REPLICA_A_SECTORS, sectors);
-	return msg;
-}
-
 static int take(uint32_t job, uint64_t sector, uint64_t sectors)
 {
-	struct nl_msg *msg = range_msg(job, sector, sectors);
+	struct nl_msg *msg = diff_msg(job, sector, sectors);
 	int r = replica_diff_take(nlmsg_hdr(msg), &reader);
 
 	nlmsg_free(msg);
