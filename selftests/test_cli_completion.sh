@@ -27,9 +27,10 @@ offers()
 words()
 {
 	offers "replicactl sta" status
-	offers "replicactl re" remove resume resync
+	offers "replicactl re" remove resize resume resync
+	offers "replicactl verify x --no" --no-wait
 	offers "replicactl status --w" --watch
-	offers "replicactl create a b --wait-for s" split suspended synchronized
+	offers "replicactl create a b --wait-for s" skewed split suspended synchronized
 	offers "replicactl create a b --mode=a" async adaptive
 	offers "replicactl wait x --for unsyn" unsynchronized
 	offers "replicactl help conf" confirm

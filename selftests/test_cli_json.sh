@@ -56,6 +56,21 @@ life()
 	valid activate r
 	valid wait r
 	valid cancel r
+	valid verify r --show
+	valid verify r --wait
+	valid verify r --repair
+	run dd if=/dev/urandom of="$target" bs=4k count=1 seek=77 oflag=direct conv=notrunc status=none
+	valid verify r --wait
+	valid verify r --show
+	valid status r
+	valid verify r --repair
+	valid wait r
+	valid resync r --force --compare
+	valid wait r
+	valid verify r
+	valid resize r
+	valid resize r --size 1M
+	valid resize r --size 1G --dry-run
 	valid status r
 	valid jobs r
 	valid events --count 1
@@ -119,7 +134,7 @@ errors()
 	valid create /etc/passwd "$source" --settings payload=none
 	valid create "$source" "$source" --mode async
 	for command in status wait confirm suspend resume fracture split resync abort activate \
-		deactivate detach remove jobs cancel capabilities; do
+		deactivate detach remove jobs cancel capabilities verify resize; do
 		valid "$command" nobody
 	done
 	valid set nobody payload=copy

@@ -116,7 +116,10 @@ has_log()
 	cli_returns 4 4 create "$small" "$meta" --name other
 	complains 'is the meta device of replica "r"'
 	defer dm_gone other
-	run replicactl create "$a" "$b" --name other --meta "$meta" --force
+	cli create "$a" "$b" --name other --meta "$meta" --force
+	same "the exit status" "$status" 0
+	[[ $(get '.warnings | join("; ")') == *'is the meta device of replica "r" ('*', whose log will be lost'* ]] ||
+		fail "no word about what was overwritten: $json"
 	same "the name in the log" "$(found .ElementName)" other
 }
 
@@ -132,6 +135,35 @@ taken_back()
 	same "SMErrorSource" "$(get .error.SMErrorSource)" 2
 	refuse dmsetup info r
 	no_log
+}
+
+# Somebody wrote to the tail of the replica, where its label was: it may be another one.
+without_label()
+{
+	new_loop source 8M
+	new_loop target 9M
+	new_loop meta 1M
+	defer dm_gone r
+	run replicactl create "$source" "$target" --name r --meta "$meta" --wait-for synchronized
+	run replicactl deactivate r
+	run dd if=/dev/zero of="$target" bs=1M seek=8 count=1 oflag=direct conv=notrunc status=none
+	run dd if=/dev/urandom of="$target" bs=64k seek=9 count=1 oflag=direct conv=notrunc status=none
+	same "what scan finds" "$(found .FitDescription)" "lost label"
+	cli_text scan "$meta"
+	[[ $complaint == *"'r' on $meta: its replica has lost its label"*"refuses it without --force"* ]] ||
+		fail "scan does not say so"
+	cli_returns 4 4 activate r
+	complains "replica has lost its label"
+	same "SMErrorCode" "$(get .error.SMErrorCode)" 116
+	[[ $complaint == *"--force accepts it and copies everything"* ]] || fail "no word about --force"
+	refuse dmsetup info r
+	cli activate r --force
+	same "return_value" "$(get .return_value)" 4096
+	run replicactl wait r --timeout 60
+	compare_legs "$source" "$target" 16384
+	run replicactl deactivate r
+	same "what scan finds" "$(found .FitDescription)" same
+	run replicactl activate r
 }
 
 # Only what differed is copied: of a replica that was cut off.
@@ -325,6 +357,7 @@ ktap_case "check tells how large it must be" size_told
 ktap_case "devices that cannot be one are refused" wrong_devices
 ktap_case "the log of a replica is not overwritten" has_log
 ktap_case "a creation that fails leaves no log" taken_back
+ktap_case "a replica without its label is refused, or copied in full" without_label
 ktap_case "a replica comes back with what differed" comes_back
 ktap_case "a replica comes back with its settings" same_settings
 ktap_case "one that is active is a success" twice

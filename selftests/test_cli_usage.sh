@@ -50,6 +50,8 @@ mistyped()
 	wrong sync-type "'--sync-type' is '6x', expected" create a b --sync-type 6x
 	wrong count "'--count' is '-1', expected a number" events --count -1
 	wrong JOB "the job is 'one', expected a number" cancel x one
+	wrong size "'--size' is 'large', expected a size" resize x --size large
+	wrong size "'--size' is '0', expected a size" resize x --size 0
 }
 
 # An option that would have no effect is not swallowed.
@@ -58,6 +60,10 @@ without_effect()
 	wrong timeout "limits the wait of '--wait-for'" create a b --timeout 5
 	wrong wait-for "'--dry-run' creates nothing" create a b --dry-run --wait-for synchronized
 	wrong counters "'--counters' needs the NAME" status --counters
+	wrong timeout "limits the wait of '--wait'" verify x --timeout 5
+	wrong repair "'--show' and '--repair' exclude each other" verify x --show --repair
+	wrong no-wait "'--wait' and '--no-wait' exclude each other" verify x --wait --no-wait
+	wrong show "'--show' starts no verify" verify x --show --wait
 }
 
 # Words that begin with a dash can be arguments.
@@ -75,7 +81,7 @@ complete_help()
 	cli help
 	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
 		.HelpCommands[] | .Command')
-	same "the number of commands" "$(wc -w <<<"$commands")" 25
+	same "the number of commands" "$(wc -w <<<"$commands")" 27
 	for command in $commands; do
 		text=$(replicactl "$command" --help)
 		[[ $text == "Usage: replicactl $command"* ]] || fail "no usage of $command"
@@ -88,8 +94,8 @@ documented_options()
 {
 	local command option
 	man replicactl | col -b >"$dev_dir/page"
-	for command in create check activate deactivate fsck status wait events resync detach \
-		confirm; do
+	for command in create check activate deactivate fsck status wait events resync verify resize \
+		detach confirm; do
 		for option in $(replicactl help "$command" --json | jq -r '.Options[].Option' | cut -d' ' -f1); do
 			grep -q -- "$option" "$dev_dir/page" || fail "$command $option is not in the man page"
 		done

@@ -166,6 +166,7 @@ struct replica_job {
 	bool has_eta;
 	uint32_t error_code;		/* a CreateReplica return value */
 	char *error_text;		/* NULL: none */
+	uint64_t differs;		/* bytes that a verify found different */
 };
 
 void replica_job_free(struct replica_job *list);
@@ -208,6 +209,7 @@ struct replica_counters {
 	uint64_t log_waits;
 	uint64_t meta_writes;
 	uint64_t meta_bytes;
+	uint64_t compared_bytes;
 };
 
 /* Name of a counter ("read_bytes") and its value: 0, or -ENOENT after the last. */
@@ -455,5 +457,7 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 
 #include <replica/events.h>
 #include <replica/meta.h>
+#include <replica/resize.h>
+#include <replica/verify.h>
 
 #endif /* _REPLICA_LIBREPLICA_H */

@@ -165,6 +165,7 @@ struct replica_meta_entry {
 	char *device;			/* that mapped device; NULL: none */
 	uint64_t size;			/* bytes of a leg */
 	uint64_t dirty_bytes;		/* that may differ; while active, as last written */
+	uint32_t fit;			/* enum replica_meta_fit; unknown while active */
 };
 
 void replica_meta_entry_free(struct replica_meta_entry *list);
@@ -197,7 +198,8 @@ void replica_activation_free(struct replica_activation *activation);
  * Makes the mapped device of an association again, from what its meta device says.
  * what is the path of the meta device, or the name of the replica, which is looked
  * for as replica_meta_scan() does.  One that is active already is a success.  force
- * accepts a replica or a meta device that missed something, for a full copy.
+ * accepts a replica and a meta device that do not belong together, for a full copy;
+ * without it that is REPLICA_FAILED with SMErrorCode ESTALE.
  * Returns REPLICA_JOB_STARTED when a copy runs, else REPLICA_SUCCESS; REPLICA_NOT_FOUND
  * when a leg or the log is not there.
  */

@@ -101,6 +101,19 @@ enum replica_meta_fault_code {
 	REPLICA_META_FAULT_BITMAP,	/* sectors of the bitmap are damaged */
 };
 
+/* Whether the replica that a meta device names is the one that its log is about. */
+enum replica_meta_fit {
+	REPLICA_FIT_UNKNOWN,		/* there is no label to tell by */
+	REPLICA_FIT_SAME,
+	REPLICA_FIT_OLD_REPLICA,	/* it missed an activation: a full copy */
+	REPLICA_FIT_DAMAGED,		/* its label is damaged: a full copy */
+	REPLICA_FIT_OLD_META,		/* the log is a copy from earlier: refused, as all below */
+	REPLICA_FIT_DIVERGED,		/* they went separate ways */
+	REPLICA_FIT_STRANGER,		/* it belongs to another association */
+	REPLICA_FIT_LOST,		/* it has no label any more */
+	REPLICA_FIT_SWAPPED,		/* the origin has it: they changed places */
+};
+
 /* What a preflight finds. */
 enum replica_check_code {
 	REPLICA_CHECK_NOT_FOUND = 1,	/* there is no such device */
@@ -124,6 +137,9 @@ enum replica_check_code {
 	REPLICA_CHECK_MODULE,		/* the kernel module is not loaded */
 	REPLICA_CHECK_POOL_IGNORED,	/* pool given beside a target volume */
 	REPLICA_CHECK_HAS_LOG,		/* the meta device is that of an association */
+	REPLICA_CHECK_SHRINK,		/* a replica does not become smaller */
+	REPLICA_CHECK_ALIGNMENT,	/* no multiple of a logical block */
+	REPLICA_CHECK_SUSPENDED,	/* a mapped device holds all I/O */
 };
 
 enum replica_enum {
@@ -145,6 +161,7 @@ enum replica_enum {
 	REPLICA_ENUM_ON_META_ERROR,	/* enum dm_replica_on_meta_error */
 	REPLICA_ENUM_META_VERDICT,	/* enum replica_meta_verdict */
 	REPLICA_ENUM_META_FAULT,	/* enum replica_meta_fault_code */
+	REPLICA_ENUM_META_FIT,		/* enum replica_meta_fit */
 
 	REPLICA_ENUM_COUNT
 };

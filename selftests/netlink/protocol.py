@@ -171,7 +171,7 @@ def check_policy():
             if mode not in op:
                 continue
             # One policy serves both modes of a command; the dump itself refuses the rest.
-            names = op['do'].get('request', {}).get('attributes', [])
+            names = op.get('do', op.get('dump')).get('request', {}).get('attributes', [])
             same(f'{mode} of {name} in the policy dump', mode in ops[client.protocol.cmds[name]],
                  True)
             compare_table(client, tables, ops[client.protocol.cmds[name]][mode], 'replica',
@@ -186,7 +186,7 @@ def check_replies(name):
     client = Client()
     listed = client.protocol.ops['get']['do']['reply']['attributes']
     # Absent by the header's word when there is nothing to tell.
-    optional = {'uuid', 'meta', 'consistent-age', 'job'}
+    optional = {'uuid', 'meta', 'meta-failed', 'active-regions', 'consistent-age', 'job'}
     replies = [client.get(name)] + [got for got in client.dump('get') if got['name'] == name]
     same('the number of answers to get', len(replies), 2)
     for reply in replies:

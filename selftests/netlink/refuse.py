@@ -86,7 +86,7 @@ def check_select(name):
     client = Client()
     before = watched(client, name)
     count = 0
-    for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get'):
+    for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get', 'verify'):
         for label, payload, code, at, missing in select_cases(client, name):
             if label == 'nothing named' and op == 'caps-get':
                 continue

@@ -21,9 +21,11 @@ static void add_log(struct replica_check *c, const struct replica_blockdev *dev,
 
 	if (!sb) {
 		replica_finding_add(c, REPLICA_CHECK_HAS_LOG, param,
-				    "%s is the meta device of a replica, with a superblock that cannot be used (%s); use force to overwrite it",
-				    dev->path, replica_enum_name(REPLICA_ENUM_META_VERDICT,
-								 meta->why));
+				    "%s is the meta device of a replica, with a superblock that cannot be used (%s)%s",
+				    dev->path,
+				    replica_enum_name(REPLICA_ENUM_META_VERDICT, meta->why),
+				    c->force ? " and will be lost" :
+				    "; use force to overwrite it");
 		return;
 	}
 	replica_uuid_text(sb->uuid, uuid);

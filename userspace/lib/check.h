@@ -81,5 +81,6 @@ void replica_check_use(struct replica_check *check,
 #define REPLICA_PARAM_TARGET	"TargetStorageVolume"
 #define REPLICA_PARAM_META	"MetaDevice"
 #define REPLICA_PARAM_NAME	"ElementName"
+#define REPLICA_PARAM_SIZE	"Size"
 
 #endif /* _REPLICA_CHECK_H */

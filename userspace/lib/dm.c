@@ -218,14 +218,19 @@ static int run_with_udev(struct replica_ctx *ctx, struct dm_task *task,
 	return wait_udev(ctx, cookie, name);
 }
 
+/* Devices that do not belong together are no list that is out of date. */
+static int return_of(int err)
+{
+	return err == -ESTALE ? REPLICA_FAILED : replica_return_from_errno(err);
+}
+
 static int fail_create(struct replica_ctx *ctx, int err, const char *name,
 		       const char *sentence)
 {
 	int ret;
 
 	if (sentence[0]) {
-		ret = replica_fail(ctx, replica_return_from_errno(err),
-				   replica_sm_code(err), NULL,
+		ret = replica_fail(ctx, return_of(err), replica_sm_code(err), NULL,
 				   "the kernel refused the mapping \"%s\": %s",
 				   name, sentence);
 		replica_error_kernel(ctx, sentence);
@@ -267,7 +272,7 @@ static int load_table(struct replica_ctx *ctx, const char *name,
 	kmsg = replica_kmsg_open();
 	r = dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params) ?
 	    run_task(task) : -ENOMEM;
-	replica_kmsg_close(kmsg, devno, sentence, sizeof(sentence));
+	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	dm_task_destroy(task);
 	if (!r)
 		return REPLICA_SUCCESS;
@@ -279,16 +284,19 @@ static int load_table(struct replica_ctx *ctx, const char *name,
 }
 
 /* REPLICA_TIMEOUT: it runs, and udev is late. */
-static int start_device(struct replica_ctx *ctx, const char *name)
+static int start_device(struct replica_ctx *ctx, const char *name, const char *devno)
 {
 	struct dm_task *task = new_task(DM_DEVICE_RESUME, name);
-	int err, ret;
+	int kmsg, err, ret;
+	char sentence[256];
 
 	if (!task)
 		return fail_task(ctx);
+	kmsg = replica_kmsg_open();
 	ret = run_with_udev(ctx, task, name, &err);
+	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	if (err)
-		ret = fail_create(ctx, err, name, "");
+		ret = fail_create(ctx, err, name, sentence);
 	dm_task_destroy(task);
 	return ret;
 }
@@ -318,9 +326,88 @@ int replica_dm_create(struct replica_ctx *ctx, const char *name,
 		return ret;
 	ret = load_table(ctx, name, devno, sectors, params);
 	if (!ret)
-		ret = start_device(ctx, name);
+		ret = start_device(ctx, name, devno);
 	if (ret && ret != REPLICA_TIMEOUT)
 		undo_create(ctx, name);
+	return ret;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Another length */
+
+static int take_table(struct replica_ctx *ctx, struct dm_task *task, const char *name,
+		      struct replica_dm_table *table)
+{
+	char *type = NULL, *params = NULL;
+	struct dm_info info = { .exists = 0 };
+	uint64_t start = 0;
+
+	if (!dm_task_get_info(task, &info) || !info.exists)
+		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+				    "there is no replica \"%s\"", name);
+	if (dm_get_next_target(task, NULL, &start, &table->sectors, &type, &params) || start ||
+	    !type || strcmp(type, REPLICA_TARGET_NAME) || !params ||
+	    strlen(params) >= sizeof(table->params))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Name",
+				    "mapped device \"%s\" is not a replica", name);
+	strcpy(table->params, params);
+	snprintf(table->devno, sizeof(table->devno), "%u:%u", info.major, info.minor);
+	return REPLICA_SUCCESS;
+}
+
+int replica_dm_table(struct replica_ctx *ctx, const char *name, struct replica_dm_table *table)
+{
+	QUIET;
+	struct dm_task *task = new_task(DM_DEVICE_TABLE, name);
+	int r, ret;
+
+	if (!task)
+		return fail_task(ctx);
+	dm_task_no_flush(task);
+	r = run_task(task);
+	if (r)
+		ret = replica_fail_errno(ctx, r, "Name",
+					 "device-mapper does not tell about \"%s\"", name);
+	else
+		ret = take_table(ctx, task, name, table);
+	dm_task_destroy(task);
+	return ret;
+}
+
+/* The new table may be live already and not running; the error stays. */
+static void restore_table(struct replica_ctx *ctx, const char *name,
+			  const struct replica_dm_table *table)
+{
+	struct replica_error err = ctx->err;
+	int ret;
+
+	ret = load_table(ctx, name, table->devno, table->sectors, table->params);
+	if (!ret)
+		ret = start_device(ctx, name, table->devno);
+	ctx->err = err;
+	if (!ret || ret == REPLICA_TIMEOUT)
+		return;
+	replica_error_details(ctx,
+			      "mapped device \"%s\" is left suspended; its table was: 0 %llu %s %s",
+			      name, (unsigned long long)table->sectors, REPLICA_TARGET_NAME,
+			      table->params);
+}
+
+/*
+ * Without a suspend of our own: the kernel suspends, exchanges and resumes in one
+ * call, so that nobody who is killed on the way leaves a device that holds all I/O.
+ */
+int replica_dm_set_length(struct replica_ctx *ctx, const char *name,
+			  const struct replica_dm_table *table, uint64_t sectors)
+{
+	QUIET;
+	int ret = load_table(ctx, name, table->devno, sectors, table->params);
+
+	if (ret)
+		return ret;		/* the live one was not touched */
+	ret = start_device(ctx, name, table->devno);
+	if (ret && ret != REPLICA_TIMEOUT)
+		restore_table(ctx, name, table);
 	return ret;
 }
 

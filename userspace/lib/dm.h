@@ -33,6 +33,23 @@ int replica_dm_load_target(struct replica_ctx *ctx);
 int replica_dm_info(struct replica_ctx *ctx, const char *name,
 		    struct replica_dm_info *info);
 
+/* The live table, which has one target: ours. */
+struct replica_dm_table {
+	char devno[32];			/* of the mapped device, "253:4" */
+	uint64_t sectors;
+	char params[1024];
+};
+
+int replica_dm_table(struct replica_ctx *ctx, const char *name, struct replica_dm_table *table);
+
+/*
+ * Loads the table with another length, and nothing else of it changed.  On failure
+ * the table that was given is live again, or the error says that it is not.
+ * REPLICA_TIMEOUT: it is done, and udev is late.
+ */
+int replica_dm_set_length(struct replica_ctx *ctx, const char *name,
+			  const struct replica_dm_table *table, uint64_t sectors);
+
 /*
  * create and remove wait until udev has done its part.  REPLICA_TIMEOUT: the
  * device was made or removed, and udev did not get ready in time.
@@ -43,13 +60,14 @@ int replica_dm_remove(struct replica_ctx *ctx, const char *name);
 
 /*
  * kmsg.c: what a kernel log record says about the table of the mapped device with
- * this number, or NULL; pure.
+ * this number, or about an error of the replica with this name, or NULL; pure.
  */
-char *replica_kmsg_sentence(char *record, const char *devno);
+char *replica_kmsg_sentence(char *record, const char *devno, const char *name);
 
 /* Reads the kernel log from now on. */
 int replica_kmsg_open(void);
 /* The last sentence about the device since then, "" if none; closes. */
-void replica_kmsg_close(int fd, const char *devno, char *text, size_t size);
+void replica_kmsg_close(int fd, const char *devno, const char *name, char *text,
+			size_t size);
 
 #endif /* _REPLICA_DM_H */

@@ -201,6 +201,7 @@ EXPORT int replica_counter_entry(const struct replica_counters *counters,
 		"replica_timeouts", "origin_errors", "read_failovers",
 		"resync_bytes", "probes", "events_dropped", "inflight",
 		"detached", "log_waits", "meta_writes", "meta_bytes",
+		"compared_bytes",
 	};
 
 	static_assert(ARRAY_SIZE(names) == sizeof(*counters) / sizeof(uint64_t),

@@ -17,14 +17,23 @@ int replica_info_list(struct replica_ctx *ctx, struct replica_genl *g,
 int replica_confirm_name(struct replica_ctx *ctx, struct replica_genl *g,
 			 const char *name, uint32_t timeout_ms);
 
+/* verify.c: SUCCESS in the state in which there is something to repair. */
+int replica_repair_fault(struct replica_ctx *ctx, const struct replica_info *info);
+
+/* jobs.c: one, or all for id 0; of all replicas for name NULL. */
+int replica_jobs_read(struct replica_ctx *ctx, const char *name, uint32_t id,
+		      struct replica_job **jobs);
+
 /* wait.c */
 struct replica_wait {
 	const char *name;		/* dm name */
-	uint32_t state;
+	uint32_t state;			/* of the copy; 0: the job is waited for */
+	uint32_t job_id;
 	uint64_t timeout_ms;		/* 0: no limit */
 	replica_progress_fn progress;
 	void *progress_data;
 	struct replica_info **info;	/* the last state seen; never NULL */
+	struct replica_job **job;	/* as it ended */
 };
 
 int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *wait);

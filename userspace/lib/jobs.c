@@ -7,6 +7,7 @@
 #include <netlink/attr.h>
 
 #include "genl.h"
+#include "info.h"
 #include "msg.h"
 
 #define LIST_TRIES	10
@@ -45,9 +46,8 @@ static int read_job(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
-/* id 0: all jobs. */
-static int read_jobs(struct replica_ctx *ctx, const char *name, uint32_t id,
-		     struct replica_job **jobs)
+int replica_jobs_read(struct replica_ctx *ctx, const char *name, uint32_t id,
+		      struct replica_job **jobs)
 {
 	struct replica_genl *g;
 	struct nl_msg *msg;
@@ -83,7 +83,7 @@ EXPORT int replica_jobs(struct replica_ctx *ctx, const char *name,
 	for (int i = 0; i < LIST_TRIES; i++) {
 		if (ret && ret != REPLICA_CACHE_OUT_OF_DATE)
 			break;
-		ret = read_jobs(ctx, name ? dm_name : NULL, 0, jobs);
+		ret = replica_jobs_read(ctx, name ? dm_name : NULL, 0, jobs);
 		if (!ret) {
 			replica_error_clear(ctx);
 			break;
@@ -111,7 +111,7 @@ EXPORT int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t i
 	replica_error_begin(ctx, "GetJob");
 	ret = job_name(ctx, name, id, dm_name);
 	if (!ret)
-		ret = read_jobs(ctx, dm_name, id, job);
+		ret = replica_jobs_read(ctx, dm_name, id, job);
 	if (!ret && !*job)
 		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, "JobID",
 				   "the kernel answered without job %u", id);

@@ -5,11 +5,16 @@
  *
  *	3,812,9931,-;device-mapper: table: 253:0: replica: Mode is ... (-EINVAL)
  *
+ * and why one that was loaded could not be resumed:
+ *
+ *	3,813,9932,-;device-mapper: replica: data: replica has lost its ... (-116)
+ *
  * Best effort: who may create a mapped device may as a rule read the log.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +23,7 @@
 
 #define TABLE_PREFIX	";device-mapper: table: "
 #define TARGET_PREFIX	REPLICA_TARGET_NAME ": "
+#define REPLICA_PREFIX	";device-mapper: " TARGET_PREFIX
 
 /* What follows a prefix, or NULL. */
 static char *behind(char *text, const char *prefix)
@@ -27,15 +33,33 @@ static char *behind(char *text, const char *prefix)
 	return strncmp(text, prefix, len) ? NULL : text + len;
 }
 
-char *replica_kmsg_sentence(char *record, const char *devno)
+static char *behind_both(char *text, const char *prefix, const char *what)
 {
-	char *text, *end;
+	text = behind(text, prefix);
+	text = text ? behind(text, what) : NULL;
+	return text ? behind(text, ": ") : NULL;
+}
+
+/* Warnings come before the error, or without one. */
+static bool is_error(const char *record)
+{
+	return (strtoul(record, NULL, 10) & 7) <= 3;
+}
+
+char *replica_kmsg_sentence(char *record, const char *devno, const char *name)
+{
+	char *text, *found, *end;
 
 	record[strcspn(record, "\n")] = '\0';
 	text = strchr(record, ';');
-	text = text ? behind(text, TABLE_PREFIX) : NULL;
-	text = text ? behind(text, devno) : NULL;
-	text = text ? behind(text, ": ") : NULL;
+	if (!text)
+		return NULL;
+	found = behind_both(text, TABLE_PREFIX, devno);
+	if (!found && is_error(record))
+		found = behind_both(text, REPLICA_PREFIX, name);
+	if (!found && is_error(record))
+		found = behind_both(text, REPLICA_PREFIX, devno);
+	text = found;
 	if (!text)
 		return NULL;
 	if (behind(text, TARGET_PREFIX))
@@ -55,7 +79,8 @@ int replica_kmsg_open(void)
 	return fd;
 }
 
-void replica_kmsg_close(int fd, const char *devno, char *text, size_t size)
+void replica_kmsg_close(int fd, const char *devno, const char *name, char *text,
+			size_t size)
 {
 	char record[8192], *sentence;
 	ssize_t len;
@@ -70,7 +95,7 @@ void replica_kmsg_close(int fd, const char *devno, char *text, size_t size)
 		if (len <= 0)
 			break;
 		record[len] = '\0';
-		sentence = replica_kmsg_sentence(record, devno);
+		sentence = replica_kmsg_sentence(record, devno, name);
 		if (sentence)
 			snprintf(text, size, "%s", sentence);
 	}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Netlink messages to structures: one row of a table for each attribute, so
- * that length, presence and meaning are checked in one place.
+ * Netlink messages to structures, one row of a table for each attribute.
  */
 #include <assert.h>
 #include <errno.h>
@@ -11,43 +10,13 @@
 #include <linux/genetlink.h>
 #include <netlink/attr.h>
 
+#include "fields.h"
 #include "msg.h"
-
-enum kind {
-	KIND_STRING,			/* to char * */
-	KIND_BOOL,			/* u8 to bool */
-	KIND_U8,			/* u8 to uint32_t */
-	KIND_U16,			/* u16 to uint32_t */
-	KIND_U32,			/* u32 to uint32_t */
-	KIND_U32_WIDE,			/* u32 to uint64_t */
-	KIND_U64,			/* u64 to uint64_t */
-};
-
-/* Payload length; 0 for those that vary. */
-static const uint8_t kind_len[] = {
-	[KIND_STRING] = 0, [KIND_BOOL] = 1, [KIND_U8] = 1, [KIND_U16] = 2,
-	[KIND_U32] = 4, [KIND_U32_WIDE] = 4, [KIND_U64] = 8,
-};
-
-/* Rows end with one of attribute 0. */
-struct field {
-	uint16_t attr;
-	uint8_t kind;
-	bool required;
-	uint16_t offset;		/* of the member */
-	uint16_t has;			/* offset of a bool set when present; 0: none */
-	uint32_t bit;			/* set in the uint32_t at offset 0; 0: none */
-};
-
-#define REQ(type, a, k, m)	{ a, k, true, offsetof(type, m), 0, 0 }
-#define OPT(type, a, k, m)	{ a, k, false, offsetof(type, m), 0, 0 }
-#define HAS(type, a, k, m, h)	{ a, k, false, offsetof(type, m), \
-				  offsetof(type, h), 0 }
 
 #define INFO_REQ(a, k, m)	REQ(struct replica_info, DM_REPLICA_A_##a, k, m)
 #define INFO_OPT(a, k, m)	OPT(struct replica_info, DM_REPLICA_A_##a, k, m)
 
-static const struct field info_fields[] = {
+static const struct replica_field info_fields[] = {
 	INFO_REQ(NAME, KIND_STRING, name),
 	INFO_REQ(MAJOR, KIND_U32, major),
 	INFO_REQ(MINOR, KIND_U32, minor),
@@ -85,7 +54,7 @@ static const struct field info_fields[] = {
 	{ DM_REPLICA_S_##a, k, false, offsetof(struct replica_settings, m), 0, \
 	  REPLICA_SETTING_##a }
 
-static const struct field settings_fields[] = {
+static const struct replica_field settings_fields[] = {
 	SETTING(PAYLOAD, KIND_U8, payload),
 	SETTING(ON_REPLICA_ERROR, KIND_U8, on_replica_error),
 	SETTING(RECOVERY, KIND_U8, recovery),
@@ -98,7 +67,7 @@ static const struct field settings_fields[] = {
 #define JOB_REQ(a, k, m)	REQ(struct replica_job, DM_REPLICA_J_##a, k, m)
 #define JOB_OPT(a, k, m)	OPT(struct replica_job, DM_REPLICA_J_##a, k, m)
 
-static const struct field job_fields[] = {
+static const struct replica_field job_fields[] = {
 	JOB_REQ(ID, KIND_U32, id),
 	JOB_REQ(TYPE, KIND_U16, type),
 	JOB_REQ(STATE, KIND_U16, state),
@@ -110,10 +79,11 @@ static const struct field job_fields[] = {
 	HAS(struct replica_job, DM_REPLICA_J_ETA, KIND_U64, eta_ms, has_eta),
 	JOB_OPT(ERROR_CODE, KIND_U32, error_code),
 	JOB_OPT(ERROR_TEXT, KIND_STRING, error_text),
+	JOB_OPT(DIFFERS, KIND_U64, differs),
 	{ .attr = 0 },
 };
 
-static const struct field job_owner_fields[] = {
+static const struct replica_field job_owner_fields[] = {
 	REQ(struct replica_job, DM_REPLICA_A_NAME, KIND_STRING, name),
 	{ .attr = 0 },
 };
@@ -121,7 +91,7 @@ static const struct field job_owner_fields[] = {
 #define EVENT_REQ(a, k, m)	REQ(struct replica_event, DM_REPLICA_A_##a, k, m)
 #define EVENT_OPT(a, k, m)	OPT(struct replica_event, DM_REPLICA_A_##a, k, m)
 
-static const struct field event_fields[] = {
+static const struct replica_field event_fields[] = {
 	EVENT_REQ(EVENT_TYPE, KIND_U16, type),
 	EVENT_REQ(EVENT_SEQ, KIND_U64, seq),
 	EVENT_OPT(EVENT_TIME, KIND_U64, time),
@@ -136,7 +106,7 @@ static const struct field event_fields[] = {
 	{ .attr = 0 },
 };
 
-static const struct field caps_fields[] = {
+static const struct replica_field caps_fields[] = {
 	OPT(struct replica_capabilities, DM_REPLICA_A_MODULE_VERSION, KIND_STRING,
 	    module_version),
 	OPT(struct replica_capabilities, DM_REPLICA_A_NAME, KIND_STRING, name),
@@ -145,109 +115,30 @@ static const struct field caps_fields[] = {
 	{ .attr = 0 },
 };
 
-static const struct field operate_fields[] = {
+static const struct replica_field operate_fields[] = {
 	REQ(struct replica_operate_reply, DM_REPLICA_A_COPY_STATE, KIND_U16,
 	    copy_state),
 	{ .attr = 0 },
 };
 
-static const struct field operate_job_fields[] = {
+static const struct replica_field diff_fields[] = {
+	REQ(struct replica_diff_reply, DM_REPLICA_A_JOB_ID, KIND_U32, job_id),
+	REQ(struct replica_diff_reply, DM_REPLICA_A_SECTOR, KIND_U64, sector),
+	REQ(struct replica_diff_reply, DM_REPLICA_A_SECTORS, KIND_U64, sectors),
+	{ .attr = 0 },
+};
+
+static const struct replica_field operate_job_fields[] = {
 	REQ(struct replica_operate_reply, DM_REPLICA_J_ID, KIND_U32, job_id),
 	{ .attr = 0 },
 };
 
-static const struct field confirm_fields[] = {
+static const struct replica_field confirm_fields[] = {
 	REQ(struct replica_confirm_reply, DM_REPLICA_A_RESULT, KIND_U32, result),
 	{ .attr = 0 },
 };
 
 /* ------------------------------------------------------------------------ */
-
-static uint64_t get_number(const struct nlattr *attr, enum kind kind)
-{
-	uint8_t v8;
-	uint16_t v16;
-	uint32_t v32;
-	uint64_t v64;
-
-	switch (kind_len[kind]) {
-	case 1:
-		memcpy(&v8, nla_data(attr), sizeof(v8));
-		return v8;
-	case 2:
-		memcpy(&v16, nla_data(attr), sizeof(v16));
-		return v16;
-	case 4:
-		memcpy(&v32, nla_data(attr), sizeof(v32));
-		return v32;
-	default:
-		memcpy(&v64, nla_data(attr), sizeof(v64));
-		return v64;
-	}
-}
-
-/* A string ends with a zero inside its attribute. */
-static int get_string(const struct nlattr *attr, char **to)
-{
-	if (nla_len(attr) < 1 || !memchr(nla_data(attr), 0, nla_len(attr)))
-		return -EPROTO;
-	*to = strdup(nla_data(attr));
-	return *to ? 0 : -ENOMEM;
-}
-
-static int get_field(const struct nlattr *attr, const struct field *f, char *base)
-{
-	void *to = base + f->offset;
-
-	if (f->kind == KIND_STRING)
-		return get_string(attr, to);
-	if (nla_len(attr) != kind_len[f->kind])
-		return -EPROTO;
-	if (f->kind == KIND_BOOL)
-		*(bool *)to = get_number(attr, f->kind) != 0;
-	else if (f->kind == KIND_U64 || f->kind == KIND_U32_WIDE)
-		*(uint64_t *)to = get_number(attr, f->kind);
-	else
-		*(uint32_t *)to = get_number(attr, f->kind);
-	if (f->has)
-		*(bool *)(base + f->has) = true;
-	if (f->bit)
-		*(uint32_t *)base |= f->bit;
-	return 0;
-}
-
-static int get_fields(struct nlattr **tb, const struct field *f, void *base)
-{
-	int r;
-
-	for (; f->attr; f++) {
-		if (!tb[f->attr] && f->required)
-			return -EPROTO;
-		if (!tb[f->attr])
-			continue;
-		r = get_field(tb[f->attr], f, base);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-/* All attributes of one level, the first of each kind; others are not ours. */
-static int get_attrs(struct nlattr **tb, int max, const void *head, int len)
-{
-	struct nlattr *attr = (struct nlattr *)head;
-
-	memset(tb, 0, (max + 1) * sizeof(*tb));
-	for (; nla_ok(attr, len); attr = nla_next(attr, &len))
-		if (nla_type(attr) <= max && !tb[nla_type(attr)])
-			tb[nla_type(attr)] = attr;
-	return len >= NLA_HDRLEN ? -EPROTO : 0;
-}
-
-static int get_nest(struct nlattr **tb, int max, const struct nlattr *nest)
-{
-	return get_attrs(tb, max, nla_data(nest), nla_len(nest));
-}
 
 uint8_t replica_msg_cmd(const struct nlmsghdr *nlh)
 {
@@ -256,29 +147,19 @@ uint8_t replica_msg_cmd(const struct nlmsghdr *nlh)
 	return nlh->nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN ? 0 : genl->cmd;
 }
 
-static int get_message(struct nlattr **tb, const struct nlmsghdr *nlh)
-{
-	char *data = nlmsg_data(nlh);
-
-	if (nlh->nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN)
-		return -EPROTO;
-	return get_attrs(tb, DM_REPLICA_A_MAX, data + GENL_HDRLEN,
-			 nlh->nlmsg_len - NLMSG_HDRLEN - GENL_HDRLEN);
-}
-
 static int get_job(const struct nlattr *nest, struct replica_job **out)
 {
 	struct nlattr *tb[DM_REPLICA_J_MAX + 1];
 	struct replica_job *job;
 	int r;
 
-	r = get_nest(tb, DM_REPLICA_J_MAX, nest);
+	r = replica_fields_nest(tb, DM_REPLICA_J_MAX, nest);
 	if (r)
 		return r;
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	r = get_fields(tb, job_fields, job);
+	r = replica_fields_get(tb, job_fields, job);
 	if (r) {
 		replica_job_free(job);
 		return r;
@@ -297,13 +178,13 @@ static int get_counters(const struct nlattr *nest, struct replica_counters *c)
 	static_assert(sizeof(*c) == sizeof(uint64_t) *
 		      (DM_REPLICA_C_MAX - DM_REPLICA_C_READS + 1),
 		      "struct replica_counters mirrors the enumeration");
-	r = get_nest(tb, DM_REPLICA_C_MAX, nest);
+	r = replica_fields_nest(tb, DM_REPLICA_C_MAX, nest);
 	for (int i = DM_REPLICA_C_READS; !r && i <= DM_REPLICA_C_MAX; i++) {
 		if (!tb[i])
 			continue;
 		if (nla_len(tb[i]) != sizeof(uint64_t))
 			return -EPROTO;
-		values[i - DM_REPLICA_C_READS] = get_number(tb[i], KIND_U64);
+		values[i - DM_REPLICA_C_READS] = replica_fields_number(tb[i], KIND_U64);
 	}
 	return r;
 }
@@ -311,14 +192,14 @@ static int get_counters(const struct nlattr *nest, struct replica_counters *c)
 static int get_settings(const struct nlattr *nest, struct replica_settings *s)
 {
 	struct nlattr *tb[DM_REPLICA_S_MAX + 1];
-	int r = get_nest(tb, DM_REPLICA_S_MAX, nest);
+	int r = replica_fields_nest(tb, DM_REPLICA_S_MAX, nest);
 
-	return r ? r : get_fields(tb, settings_fields, s);
+	return r ? r : replica_fields_get(tb, settings_fields, s);
 }
 
 static int get_info(struct nlattr **tb, struct replica_info *info)
 {
-	int r = get_fields(tb, info_fields, info);
+	int r = replica_fields_get(tb, info_fields, info);
 
 	if (!r && tb[DM_REPLICA_A_SETTINGS])
 		r = get_settings(tb[DM_REPLICA_A_SETTINGS], &info->settings);
@@ -339,7 +220,7 @@ int replica_msg_parse_info(const struct nlmsghdr *nlh, struct replica_info **out
 	struct replica_info *info;
 	int r;
 
-	r = get_message(tb, nlh);
+	r = replica_fields_message(tb, nlh);
 	if (r)
 		return r;
 	info = calloc(1, sizeof(*info));
@@ -360,14 +241,14 @@ int replica_msg_parse_job(const struct nlmsghdr *nlh, struct replica_job **out)
 	struct replica_job *job;
 	int r;
 
-	r = get_message(tb, nlh);
+	r = replica_fields_message(tb, nlh);
 	if (!r && !tb[DM_REPLICA_A_JOB])
 		r = -EPROTO;
 	if (!r)
 		r = get_job(tb[DM_REPLICA_A_JOB], &job);
 	if (r)
 		return r;
-	r = get_fields(tb, job_owner_fields, job);
+	r = replica_fields_get(tb, job_owner_fields, job);
 	if (r) {
 		replica_job_free(job);
 		return r;
@@ -383,13 +264,13 @@ int replica_msg_parse_event(const struct nlmsghdr *nlh,
 	struct replica_event *event;
 	int r;
 
-	r = get_message(tb, nlh);
+	r = replica_fields_message(tb, nlh);
 	if (r)
 		return r;
 	event = calloc(1, sizeof(*event));
 	if (!event)
 		return -ENOMEM;
-	r = get_fields(tb, event_fields, event);
+	r = replica_fields_get(tb, event_fields, event);
 	if (!r && tb[DM_REPLICA_A_JOB])
 		r = get_job(tb[DM_REPLICA_A_JOB], &event->job);
 	if (r) {
@@ -416,7 +297,7 @@ static int get_u16s(const struct nlattr *attr, uint16_t *values, size_t *count)
 
 static int get_caps(struct nlattr **tb, struct replica_capabilities *c)
 {
-	int r = get_fields(tb, caps_fields, c);
+	int r = replica_fields_get(tb, caps_fields, c);
 
 	if (!r)
 		r = get_u16s(tb[DM_REPLICA_A_REPLICATION_TYPES],
@@ -437,7 +318,7 @@ int replica_msg_parse_caps(const struct nlmsghdr *nlh,
 	struct replica_capabilities *caps;
 	int r;
 
-	r = get_message(tb, nlh);
+	r = replica_fields_message(tb, nlh);
 	if (r)
 		return r;
 	caps = calloc(1, sizeof(*caps));
@@ -459,13 +340,45 @@ int replica_msg_parse_operate(const struct nlmsghdr *nlh,
 	int r;
 
 	memset(reply, 0, sizeof(*reply));
-	r = get_message(tb, nlh);
+	r = replica_fields_message(tb, nlh);
 	if (!r)
-		r = get_fields(tb, operate_fields, reply);
+		r = replica_fields_get(tb, operate_fields, reply);
 	if (!r && tb[DM_REPLICA_A_JOB])
-		r = get_nest(job, DM_REPLICA_J_MAX, tb[DM_REPLICA_A_JOB]);
+		r = replica_fields_nest(job, DM_REPLICA_J_MAX, tb[DM_REPLICA_A_JOB]);
 	if (!r && tb[DM_REPLICA_A_JOB])
-		r = get_fields(job, operate_job_fields, reply);
+		r = replica_fields_get(job, operate_job_fields, reply);
+	return r;
+}
+
+int replica_msg_parse_verify(const struct nlmsghdr *nlh, uint32_t *job_id)
+{
+	struct nlattr *tb[DM_REPLICA_A_MAX + 1], *job[DM_REPLICA_J_MAX + 1];
+	struct replica_operate_reply reply = { .job_id = 0 };
+	int r;
+
+	r = replica_fields_message(tb, nlh);
+	if (!r && !tb[DM_REPLICA_A_JOB])
+		r = -EPROTO;
+	if (!r)
+		r = replica_fields_nest(job, DM_REPLICA_J_MAX, tb[DM_REPLICA_A_JOB]);
+	if (!r)
+		r = replica_fields_get(job, operate_job_fields, &reply);
+	*job_id = reply.job_id;
+	return r;
+}
+
+int replica_msg_parse_diff(const struct nlmsghdr *nlh, struct replica_diff_reply *reply)
+{
+	const uint64_t max = UINT64_MAX >> SECTOR_SHIFT;
+	struct nlattr *tb[DM_REPLICA_A_MAX + 1];
+	int r;
+
+	memset(reply, 0, sizeof(*reply));
+	r = replica_fields_message(tb, nlh);
+	if (!r)
+		r = replica_fields_get(tb, diff_fields, reply);
+	if (!r && (!reply->sectors || reply->sector > max || reply->sectors > max - reply->sector))
+		r = -EPROTO;
 	return r;
 }
 
@@ -476,8 +389,8 @@ int replica_msg_parse_confirm(const struct nlmsghdr *nlh,
 	int r;
 
 	memset(reply, 0, sizeof(*reply));
-	r = get_message(tb, nlh);
+	r = replica_fields_message(tb, nlh);
 	if (!r)
-		r = get_fields(tb, confirm_fields, reply);
+		r = replica_fields_get(tb, confirm_fields, reply);
 	return r;
 }

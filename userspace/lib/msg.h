@@ -43,6 +43,18 @@ struct replica_operate_reply {
 int replica_msg_parse_operate(const struct nlmsghdr *nlh,
 			      struct replica_operate_reply *reply);
 
+/* The job that a verify is. */
+int replica_msg_parse_verify(const struct nlmsghdr *nlh, uint32_t *job_id);
+
+/* One range, in sectors; its bytes are a number of 64 bits. */
+struct replica_diff_reply {
+	uint32_t job_id;
+	uint64_t sector;
+	uint64_t sectors;		/* not 0 */
+};
+
+int replica_msg_parse_diff(const struct nlmsghdr *nlh, struct replica_diff_reply *reply);
+
 struct replica_confirm_reply {
 	uint32_t result;
 };
@@ -58,6 +70,8 @@ struct nl_msg *replica_msg_new(int family, uint8_t cmd, int flags,
 			       const char *name);
 
 /* 0 or -ENOMEM. */
+int replica_msg_put_operation(struct nl_msg *msg, unsigned int operation,
+			      unsigned int flags);	/* enum replica_resync_flags */
 int replica_msg_put_settings(struct nl_msg *msg,
 			     const struct replica_settings *settings);
 

@@ -28,10 +28,11 @@ static const struct name copy_states[] = {
 	{ DM_REPLICA_STATE_INACTIVE, "Inactive", NULL },
 	{ DM_REPLICA_STATE_SUSPENDED, "Suspended", NULL },
 	{ DM_REPLICA_STATE_ABORTED, "Aborted", NULL },
+	{ DM_REPLICA_STATE_SKEWED, "Skewed", NULL },
 	{ DM_REPLICA_STATE_NOT_APPLICABLE, "Not Applicable", NULL },
 };
 
-static_assert(ARRAY_SIZE(copy_states) == 10, "enum dm_replica_copy_state");
+static_assert(ARRAY_SIZE(copy_states) == 11, "enum dm_replica_copy_state");
 
 static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_COMPLETED, "Completed", NULL },
@@ -82,9 +83,10 @@ static_assert(ARRAY_SIZE(operations) == 9, "enum dm_replica_operation");
 static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
 	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
+	{ DM_REPLICA_JOB_VERIFY, "Verify", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_RESYNC,
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_VERIFY,
 	      "enum dm_replica_job_type");
 
 static const struct name job_states[] = {
@@ -201,9 +203,12 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_MODULE, "module", NULL },
 	{ REPLICA_CHECK_POOL_IGNORED, "pool-ignored", NULL },
 	{ REPLICA_CHECK_HAS_LOG, "has-log", NULL },
+	{ REPLICA_CHECK_SHRINK, "shrink", NULL },
+	{ REPLICA_CHECK_ALIGNMENT, "alignment", NULL },
+	{ REPLICA_CHECK_SUSPENDED, "suspended", NULL },
 };
 
-static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_HAS_LOG,
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_SUSPENDED,
 	      "enum replica_check_code");
 
 static const struct name discards[] = {
@@ -247,6 +252,21 @@ static const struct name meta_faults[] = {
 static_assert(ARRAY_SIZE(meta_faults) == REPLICA_META_FAULT_BITMAP,
 	      "enum replica_meta_fault_code");
 
+static const struct name meta_fits[] = {
+	{ REPLICA_FIT_UNKNOWN, "unknown", NULL },
+	{ REPLICA_FIT_SAME, "same", NULL },
+	{ REPLICA_FIT_OLD_REPLICA, "old replica", NULL },
+	{ REPLICA_FIT_DAMAGED, "damaged label", NULL },
+	{ REPLICA_FIT_OLD_META, "old log", NULL },
+	{ REPLICA_FIT_DIVERGED, "diverged", NULL },
+	{ REPLICA_FIT_STRANGER, "stranger", NULL },
+	{ REPLICA_FIT_LOST, "lost label", NULL },
+	{ REPLICA_FIT_SWAPPED, "swapped", NULL },
+};
+
+static_assert(ARRAY_SIZE(meta_fits) == REPLICA_FIT_SWAPPED + 1,
+	      "enum replica_meta_fit");
+
 static const struct {
 	const struct name *names;
 	size_t count;
@@ -269,6 +289,7 @@ static const struct {
 	[REPLICA_ENUM_ON_META_ERROR] = { on_meta_errors, ARRAY_SIZE(on_meta_errors) },
 	[REPLICA_ENUM_META_VERDICT] = { meta_verdicts, ARRAY_SIZE(meta_verdicts) },
 	[REPLICA_ENUM_META_FAULT] = { meta_faults, ARRAY_SIZE(meta_faults) },
+	[REPLICA_ENUM_META_FIT] = { meta_fits, ARRAY_SIZE(meta_fits) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

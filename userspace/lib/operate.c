@@ -23,34 +23,17 @@ static int read_operate(const struct nlmsghdr *nlh, void *data)
 	return replica_msg_parse_operate(nlh, data);
 }
 
-static int put_operation(struct nl_msg *msg, unsigned int operation, bool force)
-{
-	int r = nla_put_u16(msg, DM_REPLICA_A_OPERATION, operation);
-
-	return !r && force ? nla_put_flag(msg, DM_REPLICA_A_FORCE) : r;
-}
-
-EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
-			   enum dm_replica_operation operation, bool force,
-			   uint32_t *job_id, uint32_t *copy_state)
+/* name is a dm name; flags are of enum replica_resync_flags. */
+static int operate(struct replica_ctx *ctx, struct replica_genl *g, const char *name,
+		   enum dm_replica_operation operation, unsigned int flags,
+		   uint32_t *job_id, uint32_t *copy_state)
 {
 	struct replica_operate_reply reply = { .job_id = 0 };
-	char dm_name[DM_REPLICA_NAME_LEN], title[64];
-	struct replica_genl *g;
 	struct nl_msg *msg;
 	int ret;
 
-	snprintf(title, sizeof(title), "SetReplicationRelationship:%s",
-		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
-	replica_error_begin(ctx, title);
-	ret = replica_name_resolve(ctx, name, dm_name);
-	if (!ret)
-		ret = replica_genl_get(ctx, &g);
-	if (ret)
-		return ret;
-	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_OPERATE, 0,
-			      dm_name);
-	if (!msg || put_operation(msg, operation, force)) {
+	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_OPERATE, 0, name);
+	if (!msg || replica_msg_put_operation(msg, operation, flags)) {
 		nlmsg_free(msg);
 		return replica_fail_memory(ctx);
 	}
@@ -62,6 +45,70 @@ EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 	if (copy_state)
 		*copy_state = reply.copy_state;
 	return reply.job_id ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
+}
+
+/* Begins the call. */
+static int begin(struct replica_ctx *ctx, const char *name, enum dm_replica_operation operation,
+		 char dm_name[DM_REPLICA_NAME_LEN], struct replica_genl **g)
+{
+	char title[64];
+	int ret;
+
+	snprintf(title, sizeof(title), "SetReplicationRelationship:%s",
+		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
+	replica_error_begin(ctx, title);
+	ret = replica_name_resolve(ctx, name, dm_name);
+	return ret ? ret : replica_genl_get(ctx, g);
+}
+
+EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
+			   enum dm_replica_operation operation, bool force,
+			   uint32_t *job_id, uint32_t *copy_state)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_genl *g;
+	int ret = begin(ctx, name, operation, dm_name, &g);
+
+	return ret ? ret : operate(ctx, g, dm_name, operation, force ? REPLICA_RESYNC_FORCE : 0,
+				   job_id, copy_state);
+}
+
+EXPORT int replica_resync(struct replica_ctx *ctx, const char *name, unsigned int flags,
+			  uint32_t *job_id, uint32_t *copy_state)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_genl *g;
+	int ret = begin(ctx, name, DM_REPLICA_OP_RESYNC, dm_name, &g);
+
+	return ret ? ret : operate(ctx, g, dm_name, DM_REPLICA_OP_RESYNC, flags, job_id,
+				   copy_state);
+}
+
+/* In any other state a resync would copy something else. */
+static int check_skewed(struct replica_ctx *ctx, struct replica_genl *g, const char *name,
+			uint32_t *copy_state)
+{
+	struct replica_info *info;
+	int ret = replica_info_read(ctx, g, name, &info);
+
+	if (!ret && copy_state)
+		*copy_state = info->copy_state;
+	if (!ret)
+		ret = replica_repair_fault(ctx, info);
+	replica_info_free(info);
+	return ret;
+}
+
+EXPORT int replica_repair(struct replica_ctx *ctx, const char *name, uint32_t *job_id,
+			  uint32_t *copy_state)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_genl *g;
+	int ret = begin(ctx, name, DM_REPLICA_OP_RESYNC, dm_name, &g);
+
+	if (!ret)
+		ret = check_skewed(ctx, g, dm_name, copy_state);
+	return ret ? ret : operate(ctx, g, dm_name, DM_REPLICA_OP_RESYNC, 0, job_id, copy_state);
 }
 
 /* ------------------------------------------------------------------------ */

@@ -59,6 +59,18 @@ int replica_msg_put_settings(struct nl_msg *msg,
 	return 0;
 }
 
+int replica_msg_put_operation(struct nl_msg *msg, unsigned int operation,
+			      unsigned int flags)
+{
+	int r = nla_put_u16(msg, DM_REPLICA_A_OPERATION, operation);
+
+	if (flags & REPLICA_RESYNC_FORCE)
+		r |= nla_put_flag(msg, DM_REPLICA_A_FORCE);
+	if (flags & REPLICA_RESYNC_COMPARE)
+		r |= nla_put_flag(msg, DM_REPLICA_A_COMPARE);
+	return r ? -ENOMEM : 0;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Refusals */
 
@@ -123,6 +135,7 @@ static const struct {
 	{ DM_REPLICA_A_SETTINGS, "ReplicationSettings" },
 	{ DM_REPLICA_A_OPERATION, "Operation" },
 	{ DM_REPLICA_A_FORCE, "Force" },
+	{ DM_REPLICA_A_COMPARE, "Compare" },
 	{ DM_REPLICA_A_JOB_ID, "JobID" },
 	{ DM_REPLICA_A_TIMEOUT, "WaitTime" },
 }, setting_names[] = {

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fit.h"
 #include "genl.h"
 #include "info.h"
 #include "ondisk.h"
@@ -111,6 +112,8 @@ static void add_entry(struct scan *s, const char *path, dev_t devno, struct repl
 		replica_meta_entry_free(e);
 		return;
 	}
+	if (!e->active)
+		e->fit = replica_fit_look(s->ctx, meta);
 	insert(s, e);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Waiting for a copy state, woken by events. */
+/* Waiting for a copy state or for the end of a job, woken by events. */
 #include <errno.h>
 #include <limits.h>
 #include <time.h>
@@ -30,6 +30,7 @@ static bool hopeless(uint32_t wanted, uint32_t now)
 	case DM_REPLICA_STATE_INACTIVE:
 	case DM_REPLICA_STATE_SUSPENDED:
 	case DM_REPLICA_STATE_ABORTED:
+	case DM_REPLICA_STATE_SKEWED:
 		return true;
 	default:
 		return false;
@@ -52,6 +53,38 @@ static int fail_hopeless(struct replica_ctx *ctx, const struct replica_wait *w,
 	return ret;
 }
 
+/* A job that ended otherwise than it should. */
+static int fail_job(struct replica_ctx *ctx, const struct replica_wait *w,
+		    const struct replica_job *job)
+{
+	int ret = job->error_code && job->error_code != REPLICA_JOB_STARTED ?
+		  (int)job->error_code : REPLICA_FAILED;
+
+	return replica_fail(ctx, ret, 0, "JobID", "job %u of replica \"%s\" ended as %s%s%s",
+			    job->id, w->name,
+			    replica_enum_name(REPLICA_ENUM_JOB_STATE, job->state),
+			    job->error_text ? ": " : "", job->error_text ? job->error_text : "");
+}
+
+/* *over is set when the job is over, whatever became of it. */
+static int look_at_job(struct replica_ctx *ctx, const struct replica_wait *w,
+		       const struct replica_info *info, bool *over)
+{
+	struct replica_job *job = NULL;
+	int ret;
+
+	if (info->job && info->job->id == w->job_id)
+		return REPLICA_SUCCESS;
+	ret = replica_jobs_read(ctx, w->name, w->job_id, &job);
+	if (ret || !job || job->state < DM_REPLICA_JOB_COMPLETED) {
+		replica_job_free(job);
+		return ret;
+	}
+	*over = true;
+	*w->job = job;
+	return job->state == DM_REPLICA_JOB_COMPLETED ? REPLICA_SUCCESS : fail_job(ctx, w, job);
+}
+
 /* Reads the state.  *over is set when it is the one; it may have been before. */
 static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		struct replica_monitor *m, bool *over)
@@ -68,6 +101,8 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		return replica_fail(ctx, REPLICA_FAILED, ECANCELED, NULL,
 				    "the wait for \"%s\" was ended by the caller",
 				    w->name);
+	if (!w->state)
+		return look_at_job(ctx, w, info, over);
 	if (info->copy_state == w->state)
 		*over = true;
 	if (!*over && hopeless(w->state, info->copy_state))
@@ -103,10 +138,23 @@ static int sleep_for_event(struct replica_ctx *ctx, const struct replica_wait *w
 	}
 	if (ret)
 		return ret;
-	*hit = event->type == DM_REPLICA_EVENT_STATE &&
+	*hit = w->state && event->type == DM_REPLICA_EVENT_STATE &&
 	       event->copy_state == w->state;
 	replica_event_free(event);
 	return REPLICA_SUCCESS;
+}
+
+static int fail_timeout(struct replica_ctx *ctx, const struct replica_wait *w)
+{
+	unsigned long long ms = w->timeout_ms;
+
+	if (!w->state)
+		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "JobID",
+				    "job %u of replica \"%s\" is not over after %llu ms",
+				    w->job_id, w->name, ms);
+	return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "WaitForCopyState",
+			    "replica \"%s\" is not %s after %llu ms", w->name,
+			    replica_enum_name(REPLICA_ENUM_COPY_STATE, w->state), ms);
 }
 
 int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *w)
@@ -125,13 +173,7 @@ int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *w)
 			break;
 		ms = nap(w, start);
 		if (!ms) {
-			ret = replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT,
-					   "WaitForCopyState",
-					   "replica \"%s\" is not %s after %llu ms",
-					   w->name,
-					   replica_enum_name(REPLICA_ENUM_COPY_STATE,
-							     w->state),
-					   (unsigned long long)w->timeout_ms);
+			ret = fail_timeout(ctx, w);
 			break;
 		}
 		ret = sleep_for_event(ctx, w, m, ms, &over);
@@ -165,5 +207,40 @@ EXPORT int replica_wait_state(struct replica_ctx *ctx, const char *name,
 	if (!ret)
 		ret = replica_wait_run(ctx, &wait);
 	replica_info_free(last);
+	return ret;
+}
+
+EXPORT int replica_wait_job(struct replica_ctx *ctx, const char *name, uint32_t id,
+			    uint32_t timeout_ms, replica_progress_fn progress,
+			    void *progress_data, struct replica_job **job)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_info *info = NULL;
+	struct replica_job *ended = NULL;
+	const struct replica_wait wait = {
+		.name = dm_name,
+		.job_id = id,
+		.timeout_ms = timeout_ms,
+		.progress = progress,
+		.progress_data = progress_data,
+		.info = &info,
+		.job = &ended,
+	};
+	int ret;
+
+	if (job)
+		*job = NULL;
+	replica_error_begin(ctx, "WaitForJob");
+	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && !id)
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "JobID",
+				   "jobs are counted from 1");
+	if (!ret)
+		ret = replica_wait_run(ctx, &wait);
+	replica_info_free(info);
+	if (job)
+		*job = ended;
+	else
+		replica_job_free(ended);
 	return ret;
 }

@@ -4,6 +4,7 @@
  * and remove the mapped device; of a replica without one, which would lose what
  * may differ with its mapped device, they are the operations of CIM.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ static const struct option activate_table[] = {
 	OPTION_FLAG(struct activate_options, all, "all",
 		    "All that 'scan' finds and that are not active"),
 	OPTION_FLAG(struct activate_options, force, "force",
-		    "Accept a replica or log that missed something, for a full copy"),
+		    "Accept devices that do not belong together, for a full copy"),
 };
 
 static void say_activated(struct out *out, const struct replica_activation *a)
@@ -107,8 +108,8 @@ static char *activate_hint(struct cli *cli, bool force)
 
 	if (!err)
 		return NULL;
-	if (replica_error_sm_source(err) == REPLICA_SOURCE_KERNEL && !force)
-		return mem_text("--force accepts a replica or log that missed something");
+	if (replica_error_sm_code(err) == ESTALE && !force)
+		return mem_text("if it is the right one, --force accepts it and copies everything");
 	if (replica_error_status_code(err) == REPLICA_NOT_FOUND)
 		return mem_text("'replicactl scan' lists the meta devices");
 	return NULL;
@@ -196,7 +197,7 @@ static int activate_run(struct cli *cli)
 	if (opts->all)
 		return activate_all(cli, opts->force);
 	if (wants_operation(cli, cli->args[0]))
-		return operate_show(cli, DM_REPLICA_OP_ACTIVATE, false, false);
+		return operate_show(cli, DM_REPLICA_OP_ACTIVATE);
 	return activate_one(cli, cli->args[0], opts->force);
 }
 
@@ -237,7 +238,7 @@ static int deactivate_one(struct cli *cli, const char *name)
 	char *hint = NULL;
 
 	if (ret == REPLICA_NOT_SUPPORTED)
-		return operate_show(cli, DM_REPLICA_OP_DEACTIVATE, false, false);
+		return operate_show(cli, DM_REPLICA_OP_DEACTIVATE);
 	out = report_new(cli);
 	out_string(out, KEY_JSON("ElementName"), a ? a->element_name : name);
 	show_operation(out, DM_REPLICA_OP_DEACTIVATE);

@@ -88,19 +88,6 @@ static void show_created(struct out *out, const struct replica_create_result *re
 	show_findings(out, result->findings, NULL);
 }
 
-/* What was found beside what the error is about. */
-static void show_asides(struct out *out, const struct replica_finding *list, bool refused)
-{
-	const struct replica_finding *finding;
-
-	for (finding = list; finding; finding = finding->next) {
-		if (finding->severity >= REPLICA_SEVERITY_ERROR && refused && finding != list)
-			out_also(out, finding->sentence);
-		else if (finding->severity == REPLICA_SEVERITY_WARNING)
-			out_warning(out, "%s", finding->sentence);
-	}
-}
-
 static const char *state_name(const struct replica_info *info)
 {
 	return info ? replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state) : "new";

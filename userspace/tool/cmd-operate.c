@@ -7,59 +7,69 @@
 #include "report.h"
 #include "show.h"
 
-struct operate_options {
+struct resync_options {
 	bool force;
+	bool compare;
 };
 
-static const struct option force_table[] = {
-	OPTION_FLAG(struct operate_options, force, "force",
+static const struct option resync_table[] = {
+	OPTION_FLAG(struct resync_options, force, "force",
 		    "Copy everything anew, though the replica is synchronized"),
+	OPTION_FLAG(struct resync_options, compare, "compare",
+		    "Read both devices, and write only what differs"),
 };
 
-static int refused(struct cli *cli, struct out *out, int ret, enum dm_replica_operation operation,
-		   bool may_force)
+static int refused(struct cli *cli, struct out *out, const struct operated *done)
 {
 	const struct replica_error *err = replica_last_error(cli->ctx);
 	char *hint = NULL;
 	int status;
 
-	if (may_force && err && replica_error_sm_code(err) == REPLICA_SM_IN_USE)
-		hint = hint_force(cli->args[0], operation);
-	status = report_failure(cli, out, ret, cli->args[0], hint);
+	if (done->may_force && err && replica_error_sm_code(err) == REPLICA_SM_IN_USE)
+		hint = hint_force(cli->args[0], done->operation);
+	status = report_failure(cli, out, done->ret, cli->args[0], hint ? hint : done->hint);
 	free(hint);
 	return status;
 }
 
-int operate_show(struct cli *cli, enum dm_replica_operation operation, bool may_force, bool force)
+int operate_report(struct cli *cli, const struct operated *done)
 {
-	uint32_t job = 0, state = 0;
-	const char *name = cli->args[0], *state_name;
-	int ret = replica_operate(cli->ctx, name, operation, force, &job, &state);
+	const char *does = done->does ? done->does : "copies what differs";
+	const char *name = cli->args[0], *state;
 	struct out *out = report_new(cli);
 
 	out_string(out, KEY_JSON("ElementName"), name);
-	out_enum(out, KEY_JSON("Operation"), operation,
-		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
-	if (ret && ret != REPLICA_JOB_STARTED)
-		return refused(cli, out, ret, operation, may_force);
-	state_name = replica_enum_name(REPLICA_ENUM_COPY_STATE, state);
-	out_enum(out, KEY_JSON("CopyState"), state, state_name);
-	if (job)
-		out_number(out, KEY_JSON("JobID"), job);
+	out_enum(out, KEY_JSON("Operation"), done->operation,
+		 replica_enum_name(REPLICA_ENUM_OPERATION, done->operation));
+	if (done->ret && done->ret != REPLICA_JOB_STARTED)
+		return refused(cli, out, done);
+	state = replica_enum_name(REPLICA_ENUM_COPY_STATE, done->state);
+	out_enum(out, KEY_JSON("CopyState"), done->state, state);
+	if (done->job)
+		out_number(out, KEY_JSON("JobID"), done->job);
 	else
 		out_none(out, KEY_JSON("JobID"));
-	if (job)
-		out_message(out, "'%s' is %s; job %u copies what differs.\n"
-			    "'replicactl wait %s' waits for it.", name, state_name, job, name);
+	if (done->job)
+		out_message(out, "'%s' is %s; job %u %s.\n'replicactl wait %s' waits for it.", name,
+			    state, done->job, does, name);
 	else
-		out_message(out, "'%s' is %s.", name, state_name);
-	return report_finish(cli, out, ret);
+		out_message(out, "'%s' is %s.", name, state);
+	return report_finish(cli, out, done->ret);
+}
+
+int operate_show(struct cli *cli, enum dm_replica_operation operation)
+{
+	struct operated done = { .operation = operation };
+
+	done.ret = replica_operate(cli->ctx, cli->args[0], operation, false, &done.job,
+				   &done.state);
+	return operate_report(cli, &done);
 }
 
 #define OPERATE_RUN(verb, operation) \
 static int verb##_run(struct cli *cli) \
 { \
-	return operate_show(cli, operation, false, false); \
+	return operate_show(cli, operation); \
 }
 
 OPERATE_RUN(suspend, DM_REPLICA_OP_SUSPEND)
@@ -70,9 +80,18 @@ OPERATE_RUN(abort, DM_REPLICA_OP_ABORT)
 
 static int resync_run(struct cli *cli)
 {
-	const struct operate_options *opts = cli->options;
+	const struct resync_options *opts = cli->options;
+	struct operated done = { .operation = DM_REPLICA_OP_RESYNC, .may_force = true };
+	unsigned int flags = 0;
 
-	return operate_show(cli, DM_REPLICA_OP_RESYNC, true, opts->force);
+	if (opts->force)
+		flags |= REPLICA_RESYNC_FORCE;
+	if (opts->compare)
+		flags |= REPLICA_RESYNC_COMPARE;
+	if (opts->compare)
+		done.does = "reads both devices and copies what differs";
+	done.ret = replica_resync(cli->ctx, cli->args[0], flags, &done.job, &done.state);
+	return operate_report(cli, &done);
 }
 
 #define OPERATE_COMMAND(verb) \
@@ -112,13 +131,14 @@ const struct command cmd_resync = {
 	OPERATE_COMMAND(resync),
 	.help = "Bring a replica that fell behind up to date",
 	.details =
-		"The replica may be Fractured, Split, Broken or Aborted.\n"
+		"The replica may be Fractured, Split, Broken, Aborted or Skewed.\n"
 		"Copies the regions that changed, as a job. What was written to the replica itself\n"
 		"since the cut is overwritten only in regions that changed at the origin too: after\n"
-		"using the replica, make it Synchronized and use --force, which copies everything.",
-	.options = force_table,
-	.nr_options = ARRAY_SIZE(force_table),
-	.options_size = sizeof(struct operate_options),
+		"using the replica, make it Synchronized and use --force, which copies everything;\n"
+		"with --compare too, it reads everything and writes only what differs.",
+	.options = resync_table,
+	.nr_options = ARRAY_SIZE(resync_table),
+	.options_size = sizeof(struct resync_options),
 };
 
 const struct command cmd_abort = {

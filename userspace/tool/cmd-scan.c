@@ -10,6 +10,40 @@ static const char *condition(const struct replica_meta_entry *entry)
 	return entry->clean ? "clean" : "unclean";
 }
 
+/* Why it cannot be activated as it is, and what 'activate' does then. */
+static const struct {
+	uint32_t fit;
+	const char *why;
+	bool refused;
+} misfits[] = {
+	{ REPLICA_FIT_OLD_REPLICA, "its replica missed an activation", false },
+	{ REPLICA_FIT_DAMAGED, "the label of its replica is damaged", false },
+	{ REPLICA_FIT_OLD_META, "the log is a copy from earlier", true },
+	{ REPLICA_FIT_DIVERGED, "its replica and the log went separate ways", true },
+	{ REPLICA_FIT_STRANGER, "its replica belongs to another one by now", true },
+	{ REPLICA_FIT_LOST, "its replica has lost its label", true },
+	{ REPLICA_FIT_SWAPPED, "origin and replica changed places", true },
+};
+
+static void warn_of_misfit(struct out *out, const struct replica_meta_entry *entry)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(misfits); i++)
+		if (misfits[i].fit == entry->fit)
+			out_warning(out, "'%s' on %s: %s; 'activate' %s", entry->name, entry->path,
+				    misfits[i].why, misfits[i].refused ?
+				    "refuses it without --force" : "copies everything");
+}
+
+static void show_fit(struct out *out, const struct replica_meta_entry *entry)
+{
+	out_enum(out, KEY("Fit", NULL, "REPLICA"), entry->fit,
+		 replica_enum_name(REPLICA_ENUM_META_FIT, entry->fit));
+	out_tone(out, entry->fit > REPLICA_FIT_SAME ? OUT_BAD : OUT_PLAIN);
+	warn_of_misfit(out, entry);
+}
+
 static void show_entry(struct out *out, const struct replica_meta_entry *entry)
 {
 	bool known = entry->name;
@@ -33,6 +67,7 @@ static void show_entry(struct out *out, const struct replica_meta_entry *entry)
 	else
 		out_none(out, KEY("DirtyBytes", NULL, "DIRTY"));
 	out_bytes(out, KEY_JSON("Size"), entry->size);
+	show_fit(out, entry);
 	out_bool(out, KEY("Active", NULL, "ACTIVE"), entry->active);
 	out_string(out, KEY_JSON("Device"), entry->device);
 	out_end(out);

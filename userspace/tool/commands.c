@@ -23,6 +23,8 @@ const struct command * const commands[] = {
 	&cmd_fracture,
 	&cmd_split,
 	&cmd_resync,
+	&cmd_verify,
+	&cmd_resize,
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,

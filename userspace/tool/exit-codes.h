@@ -9,6 +9,7 @@
 enum {
 	EXIT_RESOURCES = 12,	/* no memory even to say so, as 40002 */
 	EXIT_USAGE = 64,	/* the command line makes no sense */
+	EXIT_DIFFERS = 65,	/* a verify found the devices different */
 	EXIT_OUTPUT = 74,	/* the output could not be written */
 	EXIT_INTERRUPTED = 130,	/* a wait was ended by SIGINT or SIGTERM */
 };

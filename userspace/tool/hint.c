@@ -39,6 +39,7 @@ static const struct check_hint check_hints[] = {
 	{ REPLICA_CHECK_NAME_BAD, "choose another name with --name" },
 	{ REPLICA_CHECK_BLOCK_SIZE, "'lsblk -o NAME,LOG-SEC' shows the block sizes" },
 	{ REPLICA_CHECK_PERMISSION, "run the command as root" },
+	{ REPLICA_CHECK_SUSPENDED, "'dmsetup resume DEVICE' lets it go on" },
 	{ REPLICA_CHECK_HAS_LOG, "'replicactl activate DEVICE' brings that replica back" },
 };
 

@@ -58,6 +58,16 @@ const char *read_seconds(const char *value, void *field)
 	return NULL;
 }
 
+const char *read_size(const char *value, void *field)
+{
+	uint64_t bytes;
+
+	if (replica_parse_size(value, &bytes) || !bytes)
+		return "a size, such as 500G, 8MiB or a number of bytes";
+	*(uint64_t *)field = bytes;
+	return NULL;
+}
+
 /*
  * CIM reserves numbers for later and for vendors.  They are no mistake of the
  * command line: what they mean is the library's to say.

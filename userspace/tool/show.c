@@ -28,6 +28,7 @@ enum out_tone show_state_tone(unsigned int copy_state)
 		return OUT_GOOD;
 	case DM_REPLICA_STATE_BROKEN:
 	case DM_REPLICA_STATE_ABORTED:
+	case DM_REPLICA_STATE_SKEWED:
 		return OUT_BAD;
 	default:
 		return OUT_BUSY;
@@ -75,7 +76,8 @@ char *show_job_text(const struct replica_job *job, uint64_t rate)
 	char done[TEXT_LEN], total[TEXT_LEN], speed[TEXT_LEN], left[TEXT_LEN];
 
 	if (!job->bytes_total)
-		return mem_text("nothing to copy");
+		return mem_text(job->type == DM_REPLICA_JOB_VERIFY ? "nothing to compare" :
+				"nothing to copy");
 	human_bytes(done, sizeof(done), job->bytes_done);
 	human_bytes(total, sizeof(total), job->bytes_total);
 	human_bytes(speed, sizeof(speed), rate);
@@ -94,6 +96,8 @@ static enum out_tone job_tone(const struct replica_job *job)
 
 void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
 {
+	bool verify = job->type == DM_REPLICA_JOB_VERIFY;
+
 	if (job->name)
 		out_string(out, KEY("ElementName", "Name", "NAME"), job->name);
 	out_number(out, KEY("JobID", NULL, "JOB"), job->id);
@@ -101,8 +105,12 @@ void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
 	show_enum(out, KEY("JobState", "State", "STATE"), REPLICA_ENUM_JOB_STATE, job->state);
 	out_tone(out, job_tone(job));
 	out_percent(out, KEY("PercentComplete", NULL, "DONE"), job->percent);
-	out_bytes(out, KEY("BytesDone", "Copied", "COPIED"), job->bytes_done);
-	out_bytes(out, KEY("BytesTotal", "To copy", NULL), job->bytes_total);
+	out_bytes(out, KEY("BytesDone", verify ? "Compared" : "Copied", "COPIED"),
+		  job->bytes_done);
+	out_bytes(out, KEY("BytesTotal", verify ? "To compare" : "To copy", NULL),
+		  job->bytes_total);
+	if (verify)
+		out_bytes(out, KEY("Differs", "Different", NULL), job->differs);
 	out_rate(out, KEY("BytesPerSecond", "Rate", "RATE"), rate);
 	out_time(out, KEY("StartTime", "Started", NULL), job->start_time);
 	out_duration(out, KEY("ElapsedTime", "Running for", "ELAPSED"), job->elapsed_ms);
@@ -128,7 +136,7 @@ static void show_running_job(struct out *out, const struct replica_info *info,
 	}
 	speed = rate_update(style->rate, job);
 	text = show_job_text(job, speed);
-	out_bar(out, "Copy", job->percent, text);
+	out_bar(out, job->type == DM_REPLICA_JOB_VERIFY ? "Verify" : "Copy", job->percent, text);
 	free(text);
 	text = mem_format("Job %u", job->id);
 	out_object(out, KEY("Job", style->brief ? NULL : text, NULL));
@@ -386,4 +394,16 @@ void show_findings(struct out *out, const struct replica_finding *list, const ch
 		out_end(out);
 	}
 	out_end(out);
+}
+
+void show_asides(struct out *out, const struct replica_finding *list, bool refused)
+{
+	const struct replica_finding *finding;
+
+	for (finding = list; finding; finding = finding->next) {
+		if (finding->severity >= REPLICA_SEVERITY_ERROR && refused && finding != list)
+			out_also(out, finding->sentence);
+		else if (finding->severity == REPLICA_SEVERITY_WARNING)
+			out_warning(out, "%s", finding->sentence);
+	}
 }

@@ -34,6 +34,9 @@ void show_settings(struct out *out, const struct replica_settings *set, const ch
 /* Findings of a preflight, as a list "Findings" with that label or none. */
 void show_findings(struct out *out, const struct replica_finding *list, const char *label);
 
+/* What was found beside what the error is about, for stderr; refused: there is an error. */
+void show_asides(struct out *out, const struct replica_finding *list, bool refused);
+
 /* Is value among the numbers that a capability lists? */
 bool show_contains(const uint16_t *values, size_t count, unsigned int value);
 

@@ -32,6 +32,7 @@ static void put_job(struct nl_msg *msg)
 	nla_put_u64(msg, DM_REPLICA_J_ETA, 4321);
 	nla_put_u32(msg, DM_REPLICA_J_ERROR_CODE, 4);
 	nla_put_string(msg, DM_REPLICA_J_ERROR_TEXT, "read error");
+	nla_put_u64(msg, DM_REPLICA_J_DIFFERS, 8192);
 	nla_nest_end(msg, nest);
 }
 
@@ -153,6 +154,17 @@ struct nl_msg *confirm_msg(void)
 
 	nla_put_string(msg, DM_REPLICA_A_NAME, "vol");
 	nla_put_u32(msg, DM_REPLICA_A_RESULT, 7);
+	return msg;
+}
+
+struct nl_msg *diff_msg(uint32_t job, uint64_t sector, uint64_t sectors)
+{
+	struct nl_msg *msg = start_msg(DM_REPLICA_CMD_DIFF_GET);
+
+	put_device(msg);
+	nla_put_u32(msg, DM_REPLICA_A_JOB_ID, job);
+	nla_put_u64(msg, DM_REPLICA_A_SECTOR, sector);
+	nla_put_u64(msg, DM_REPLICA_A_SECTORS, sectors);
 	return msg;
 }
 

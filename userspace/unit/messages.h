@@ -16,6 +16,8 @@ struct nl_msg *event_msg(void);
 struct nl_msg *caps_msg(void);
 struct nl_msg *operate_msg(void);
 struct nl_msg *confirm_msg(void);
+/* One range that a verify found, in sectors. */
+struct nl_msg *diff_msg(uint32_t job, uint64_t sector, uint64_t sectors);
 
 /* An error with a sentence and an offset, as with and without NETLINK_CAP_ACK. */
 struct nl_msg *ack_msg(int error, bool capped);

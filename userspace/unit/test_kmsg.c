@@ -23,6 +23,11 @@ static void sentences(void)
 		{ "3,1,1,-;device-mapper: table: 253:01: replica: no (-EINVAL)", NULL },
 		{ "3,1,1,-;device-mapper: ioctl: 253:0: replica: no (-EINVAL)", NULL },
 		{ "3,1,1,-;device-mapper: replica: no (-EINVAL)", NULL },
+		{ "3,1,1,-;device-mapper: replica: vol: lost its label (-116)\n",
+		  "lost its label" },
+		{ "27,1,1,-;device-mapper: replica: 253:0: a leg was taken", "a leg was taken" },
+		{ "4,1,1,-;device-mapper: replica: vol: the replica is an old one", NULL },
+		{ "3,1,1,-;device-mapper: replica: volume: lost its label (-116)", NULL },
 		{ "3,1,1,-;text ;device-mapper: table: 253:0: replica: no", NULL },
 		{ "3,1,1,-", NULL },
 		{ "", NULL },
@@ -30,7 +35,7 @@ static void sentences(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char *record = strdup(cases[i].record);
-		char *sentence = replica_kmsg_sentence(record, "253:0");
+		char *sentence = replica_kmsg_sentence(record, "253:0", "vol");
 
 		ktap_case = cases[i].record;
 		if (cases[i].sentence)

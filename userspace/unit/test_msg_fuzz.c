@@ -17,7 +17,9 @@ static unsigned int parse_all(const struct nlmsghdr *nlh)
 	struct replica_info *info;
 	struct replica_job *job;
 	struct replica_ack ack;
+	struct replica_diff_reply diff;
 	unsigned int taken = 0;
+	uint32_t id;
 
 	if (!replica_msg_parse_info(nlh, &info)) {
 		CHECK(info->name && info->origin && info->replica);
@@ -41,6 +43,11 @@ static unsigned int parse_all(const struct nlmsghdr *nlh)
 	}
 	taken += !replica_msg_parse_operate(nlh, &operate);
 	taken += !replica_msg_parse_confirm(nlh, &confirm);
+	taken += !replica_msg_parse_verify(nlh, &id);
+	if (!replica_msg_parse_diff(nlh, &diff)) {
+		CHECK(diff.sectors && diff.sector + diff.sectors <= UINT64_MAX >> 9);
+		taken++;
+	}
 	if (!replica_msg_parse_ack(nlh, &ack)) {
 		CHECK(memchr(ack.message, 0, sizeof(ack.message)));
 		CHECK(ack.err >= 0 && ack.err < 4096);
@@ -84,7 +91,8 @@ static void damaged_messages(void)
 {
 	struct nl_msg *msgs[] = {
 		info_msg(), job_msg(), event_msg(), caps_msg(), operate_msg(),
-		confirm_msg(), ack_msg(-EINVAL, true), ack_msg(-EINVAL, false),
+		confirm_msg(), diff_msg(3, 8, 16), ack_msg(-EINVAL, true),
+		ack_msg(-EINVAL, false),
 	};
 	unsigned long taken = 0;
 

@@ -40,6 +40,8 @@ static void known_names(void)
 {
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_COPY_STATE, 4), "Synchronized");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_COPY_STATE, 12), "Aborted");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_COPY_STATE, 13), "Skewed");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_TYPE, 3), "Verify");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_PROGRESS, 18), "Requires Resync");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 21), "Split");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_STATE, 7), "Completed");
