@@ -288,7 +288,7 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 	if (!intents->meta->label_sector)
 		return NULL;
 	if (origin_has_label(intents, label))
-		return "origin and replica are swapped: the origin carries the label of the replica";
+		return "origin and replica are swapped: the origin has the replica's label";
 	r = replica_meta_read_label(intents->meta, replica->replica_bdev,
 				    intents->meta->label_sector, label);
 	if (r && r != -ENOSPC) {
@@ -311,7 +311,7 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 		replica_log_mark_all(replica->log);
 		return NULL;
 	default:
-		return "replica has lost its label: it is another device, or was written to elsewhere";
+		return "replica has lost its label: another device, or it was written to elsewhere";
 	}
 }
 

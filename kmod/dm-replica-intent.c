@@ -380,8 +380,8 @@ static int fill_batch(struct replica_intents *intents, struct bio_list *batch,
 }
 
 /*
- * One turn: who comes meanwhile has queued the worker for another one.  Return: 0, the error of the meta device, or -EAGAIN when all slots
- * are in use by writes under way.
+ * One turn: who comes meanwhile has queued the worker for another one.  Return: 0, the
+ * error of the meta device, or -EAGAIN when all slots are in use by writes under way.
  */
 static int serve_waiting(struct replica_intents *intents)
 {
@@ -462,10 +462,15 @@ static bool job_runs(struct replica *replica)
 	return runs;
 }
 
-/* The regions that the bits of one word of a bitmap stand for. */
-#define for_each_set_bit_in(bits, region, word)						\
-	for (; (bits) && ((region) = (word) * BITS_PER_LONG + __ffs(bits), true);	\
-	     (bits) &= (bits) - 1)
+/* Take a bit from those of one word of a bitmap.  Return: false when none is left. */
+static bool next_in_word(unsigned long *bits, u64 word, u64 *region)
+{
+	if (!*bits)
+		return false;
+	*region = word * BITS_PER_LONG + __ffs(*bits);
+	*bits &= *bits - 1;
+	return true;
+}
 
 /*
  * Marks that no write left: of a forced resync, of a replica that lost its cache.
@@ -480,7 +485,7 @@ static int save_marks(struct replica_intents *intents)
 	for (word = 0; word < BITS_TO_LONGS(log->nr_regions); word++) {
 		unsigned long fresh = READ_ONCE(log->dirty[word]) & ~intents->on_disk[word];
 
-		for_each_set_bit_in(fresh, region, word)
+		while (next_in_word(&fresh, word, &region))
 			replica_intents_set_bit(intents, region, true);
 		cond_resched();
 	}
@@ -488,7 +493,7 @@ static int save_marks(struct replica_intents *intents)
 	for (word = 0; !r && word < BITS_TO_LONGS(log->nr_regions); word++) {
 		unsigned long fresh = intents->on_disk[word] & ~READ_ONCE(log->active[word]);
 
-		for_each_set_bit_in(fresh, region, word)
+		while (next_in_word(&fresh, word, &region))
 			set_bit(region, log->active);
 	}
 	return r;

@@ -140,7 +140,7 @@ static int message_differences(struct message_call *call)
 	for (i = 0; !(r = replica_verify_read(call->replica, i, &job_id, &diff)); i++)
 		DMEMIT("%llu %llu\n", diff.sector, diff.sectors);
 	if (r == -ENOENT) {
-		call->error = "no verify of this replica has ended since it was activated";
+		call->error = "no verify has ended since the replica was activated";
 		return r;
 	}
 	return 1;

@@ -362,7 +362,7 @@ static int diff_dump_begin(struct netlink_callback *cb, struct dump_cursor *curs
 	cursor->job = err ? 0 : found.job_id;
 	replica_put(replica);
 	if (err == -ENOENT)
-		NL_SET_ERR_MSG(cb->extack, "no verify of this replica has ended since it was activated");
+		NL_SET_ERR_MSG(cb->extack, "no verify has ended since the replica was activated");
 	return err == -ERANGE ? 0 : err;
 }
 

@@ -135,7 +135,7 @@ bool replica_geometry_grow(struct replica_geometry *to, const struct replica_geo
 	*to = *from;
 	to->sectors = sectors;
 	to->regions = div_up(sectors, to->region_sectors);
-	to->bitmap_blocks = max((u64)from->bitmap_blocks, div_up(to->regions, BLOCK_BITS));
+	to->bitmap_blocks = max_t(u64, from->bitmap_blocks, div_up(to->regions, BLOCK_BITS));
 	to->blocks = end_of(to);
 	return sizes_good(to) && places_good(to);
 }

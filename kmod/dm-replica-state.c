@@ -214,7 +214,8 @@ bool replica_state_synced(struct replica *replica)
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
 		done = !replica_log_dirty_regions(replica->log);
 		if (done && replica->skewed_bytes)
-			enter(replica, DM_REPLICA_STATE_SKEWED, "what a verify found still differs");
+			enter(replica, DM_REPLICA_STATE_SKEWED,
+			      "what a verify found still differs");
 		else if (done)
 			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED, "legs are equal");
 	}

@@ -103,7 +103,8 @@ static unsigned int place_of(const struct replica_diffs *diffs, sector_t sector)
 }
 
 /* Grow the range before a place, the one at it, or both together. */
-static bool join_diff(struct replica_diffs *diffs, unsigned int at, sector_t sector, sector_t sectors)
+static bool join_diff(struct replica_diffs *diffs, unsigned int at, sector_t sector,
+		      sector_t sectors)
 {
 	struct replica_diff *before = at ? &diffs->ranges[at - 1] : NULL;
 	struct replica_diff *next = at < diffs->nr ? &diffs->ranges[at] : NULL;

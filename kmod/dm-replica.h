@@ -220,7 +220,7 @@ struct replica {
 	u64 when_synced_ms;
 	u64 when_suspended_ms;
 	ktime_t last_consistent;	/* 0: never was */
-	u64 skewed_bytes;		/* upper bound of what a verify found and is not copied yet */
+	u64 skewed_bytes;		/* at most so much of what a verify found is not copied */
 	u32 skewed_by;			/* the verify, 0: before a restart */
 	struct replica_diffs *diffs;	/* of the last verify that ended */
 	struct replica_diffs *verify;	/* of the one under way */

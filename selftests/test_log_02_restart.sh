@@ -24,7 +24,7 @@ start()
 restart()
 {
 	run dmsetup remove r
-	start "$@"
+	start
 }
 
 in_order()
@@ -158,7 +158,7 @@ burst()
 
 grows()
 {
-	local small large
+	local small
 	new_loop small 32M
 	new_loop replica 32M
 	new_loop mirror_meta 1M

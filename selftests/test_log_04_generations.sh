@@ -128,7 +128,7 @@ flip()
 	local offset byte
 	for offset in "$@"; do
 		byte=$(dd if="$mirror_meta" bs=1 skip="$offset" count=1 status=none | od -An -tu1)
-		printf "\\x$(printf %02x $((byte ^ 1)))" |
+		printf '%b' "\\x$(printf %02x $((byte ^ 1)))" |
 			dd of="$mirror_meta" bs=1 seek="$offset" conv=notrunc,fsync status=none
 	done
 }

@@ -29,7 +29,7 @@ verify_over()
 verified()
 {
 	run message r verify
-	wait_for "${1:-60}" "the verify to end" verify_over
+	wait_for 60 "the verify to end" verify_over
 	same "job" "$(job_field r 3)" Completed
 }
 
