@@ -30,6 +30,7 @@ typedef uint64_t u64;
 	__typeof__(b) _d = (b);		\
 	_c > _d ? _c : _d;		\
 })
+#define max_t(type, a, b)	max((type)(a), (type)(b))
 #define clamp_t(type, value, low, high) \
 	max(min((type)(value), (type)(high)), (type)(low))
 
