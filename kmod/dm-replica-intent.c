@@ -145,10 +145,6 @@ static int settle(struct replica_intents *intents)
 	s64 generation;
 	int r = 0;
 
-	/* One that does not get our writes may hang as long as it likes. */
-	if (replica->replica_volatile &&
-	    (!READ_ONCE(replica->ship) || atomic_read(&replica->detached)))
-		return -EIO;
 	generation = atomic64_inc_return(&replica->flush_gen) - 1;
 	if (bdev_write_cache(replica->origin_bdev))
 		r = blkdev_issue_flush(replica->origin_bdev);
@@ -156,10 +152,12 @@ static int settle(struct replica_intents *intents)
 		replica_intents_origin_lost(replica);
 		return r;
 	}
+	/* One that does not get our writes may hang as long as it likes. */
 	if (replica->replica_volatile)
-		r = replica_leg_flush_wait(replica);
-	if (!r)
-		replica_intents_settled(replica, generation);
+		r = !READ_ONCE(replica->ship) || atomic_read(&replica->detached) ?
+		    -EIO : replica_leg_flush_wait(replica);
+	/* What earlier flushes made durable there is settled, whatever became of this. */
+	replica_intents_settled(replica, generation);
 	return r;
 }
 

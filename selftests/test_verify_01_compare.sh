@@ -12,7 +12,7 @@
 setup()
 {
 	twins "$1"
-	new_mirror r "$origin" "$replica" sync skip region_size 64k "${@:2}"
+	new_mirror r "$origin" "$replica" sync skip region_size 128 "${@:2}"
 }
 
 # spoil DEVICE SECTOR COUNT: other bytes there, behind the mirror's back.
@@ -150,7 +150,7 @@ unreadable()
 	local leg
 	twins 4
 	new_linear leg "$replica"
-	new_mirror r "$origin" "$leg" sync skip region_size 64k
+	new_mirror r "$origin" "$leg" sync skip region_size 128
 	break_dev "$leg"
 	run message r verify
 	wait_for 20 "the verify to end" verify_over
@@ -181,7 +181,7 @@ no_failover()
 	local leg
 	twins 4
 	new_linear leg "$origin"
-	new_mirror r "$leg" "$replica" sync skip region_size 64k
+	new_mirror r "$leg" "$replica" sync skip region_size 128
 	spoil "$replica" 0 1
 	verified
 	break_dev "$leg"
