@@ -500,8 +500,14 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	if (replica->restored > DM_REPLICA_STATE_SKEWED ||
 	    (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED))
 		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
-	/* Which regions is not remembered: a resync that is ordered copies all of them. */
-	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED)
+	/*
+	 * Which regions is not remembered: a resync that is ordered copies all of them.
+	 * One that does so now leaves nothing of what was found.
+	 */
+	replica->skewed_bytes = 0;
+	if ((le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED ||
+	     replica->restored == DM_REPLICA_STATE_SKEWED) &&
+	    replica_log_dirty_regions(replica->log) < replica_log_regions(replica->log))
 		replica->skewed_bytes = (u64)replica->sectors << SECTOR_SHIFT;
 	replica->next_job_id = max(le32_to_cpu(sb->next_job_id), replica->next_job_id);
 	if (le64_to_cpu(sb->established_ms))

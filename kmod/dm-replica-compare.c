@@ -17,6 +17,7 @@ static void end_read(struct bio *bio)
 	struct replica_compare *compare = leg->compare;
 
 	leg->status = bio->bi_status;
+	WRITE_ONCE(leg->out, false);
 	bio_uninit(bio);
 	if (atomic_dec_and_test(&compare->pending))
 		compare->done(compare->context);
@@ -47,6 +48,12 @@ static void read_work(struct work_struct *work)
 	/* The second submission may find it all over, and the device gone after it. */
 	submit_read(compare, &compare->legs[0], compare->replica->origin_bdev);
 	submit_read(compare, &compare->legs[1], replica_bdev);
+}
+
+void replica_compare_prepare(struct replica_compare *compare)
+{
+	WRITE_ONCE(compare->legs[0].out, true);
+	WRITE_ONCE(compare->legs[1].out, true);
 }
 
 void replica_compare_read(struct replica_compare *compare, sector_t sector, sector_t sectors,

@@ -19,11 +19,13 @@ typedef void (*replica_compare_fn)(void *context);
 
 /*
  * struct compare_leg - one leg's data
+ * @out: it has not answered
  * @status: of the read
  */
 struct compare_leg {
 	struct replica_compare *compare;
 	struct bio bio;
+	bool out;
 	blk_status_t status;
 	struct bio_vec vecs[REPLICA_WINDOW_PAGES];
 	struct page *pages[REPLICA_WINDOW_PAGES];
@@ -53,9 +55,21 @@ struct replica_compare {
 /* Does not wait for I/O.  Return: NULL when there is no memory now. */
 struct replica_compare *replica_compare_create(struct replica *replica);
 void replica_compare_destroy(struct replica_compare *compare);
-/* Read at most REPLICA_WINDOW sectors of both legs; @done is called in any context. */
+/* Call before the clock may look at replica_compare_waits_for(). */
+void replica_compare_prepare(struct replica_compare *compare);
+/*
+ * Read at most REPLICA_WINDOW sectors of both legs, after replica_compare_prepare();
+ * @done is called in any context.
+ */
 void replica_compare_read(struct replica_compare *compare, sector_t sector, sector_t sectors,
 			  replica_compare_fn done, void *context);
+/* Is one leg alone to blame for what takes so long?  *replica: it is the replica. */
+static inline bool replica_compare_waits_for(const struct replica_compare *compare, bool *replica)
+{
+	*replica = READ_ONCE(compare->legs[1].out);
+	return READ_ONCE(compare->legs[0].out) != *replica;
+}
+
 static inline bool replica_compare_origin_failed(const struct replica_compare *compare)
 {
 	return compare->legs[0].status;
@@ -76,17 +90,27 @@ sector_t replica_compare_next(const struct replica_compare *compare, sector_t *s
 /*
  * struct replica_diffs - what a verify found, under replica->lock
  * @job_id: the verify
+ * @full: a range was left out, for want of room
+ * @carries: @carried counts as well
+ * @unknown: earlier ones found something before a restart, somewhere
  * @bytes: that differ
  * @nr: used of @ranges, which are in order and do not touch
  * @nr_regions: bits of @regions
+ * @found_regions: of them that are set
  * @regions: that something differs in
+ * @carried: that earlier verifies found, and this one has not looked at to its end
  */
 struct replica_diffs {
 	u32 job_id;
+	bool full;
+	bool carries;
+	bool unknown;
 	u64 bytes;
 	unsigned int nr;
 	u64 nr_regions;
+	u64 found_regions;
 	unsigned long *regions;
+	unsigned long *carried;
 	struct replica_diff {
 		u64 sector;
 		u64 sectors;
@@ -101,9 +125,10 @@ struct replica_diffs {
  */
 int replica_verify(struct replica *replica, u32 *job_id, const char **error);
 /* The job found a run of sectors that differ.  Process context. */
-void replica_verify_found(struct replica *replica, sector_t sector, sector_t sectors);
+void replica_verify_found(struct replica *replica, u32 job_id, sector_t sector,
+			  sector_t sectors);
 /* The job has seen it all.  @trouble: what it could not compare, or NULL. */
-void replica_verify_over(struct replica *replica, const char *trouble);
+void replica_verify_over(struct replica *replica, u32 job_id, const char *trouble);
 /*
  * A copy is ordered: mark what the verifies found that was not copied since, or
  * everything when that is not known any more.  May sleep; op_mutex held.

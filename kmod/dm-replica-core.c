@@ -32,7 +32,6 @@ static void unmake(struct replica *replica)
 	replica_request_pool_exit(replica);
 	replica_payload_pool_destroy(replica->payload);
 	replica_diffs_free(replica->diffs);
-	replica_diffs_free(replica->verify);
 	replica_log_destroy(replica->log);
 	replica_range_lock_destroy(replica->ranges);
 	free_percpu(replica->counters);

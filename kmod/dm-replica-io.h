@@ -282,6 +282,8 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 			 const char *reason);
 /* Let the worker walk: shipping is on, a job is under way.  replica->lock held. */
 void replica_resync_run(struct replica *replica, enum replica_walk how);
+/* The device has another size: the walk begins anew.  replica->lock held. */
+void replica_resync_resized(struct replica *replica);
 /* Stop issuing windows; those under way go on.  replica->lock held. */
 void replica_resync_stop(struct replica *replica);
 /* Stop, and wait for the windows under way.  May sleep. */

@@ -166,7 +166,8 @@ static int message_help(struct message_call *call)
 	const char *operation;
 
 	for (i = 0; (operation = replica_operation_name(i)); i++)
-		DMEMIT("%s [force] [compare]\n", operation);
+		DMEMIT("%s [force]%s\n", operation,
+		       replica_operation_compares(i) ? " [compare]" : "");
 	for (i = 0; i < ARRAY_SIZE(messages); i++)
 		DMEMIT("%s%s\n", messages[i].name, messages[i].usage);
 	return 1;

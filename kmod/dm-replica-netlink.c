@@ -494,50 +494,71 @@ static unsigned int operate_flags(struct genl_info *info)
 	       (nla_get_flag(info->attrs[DM_REPLICA_A_COMPARE]) ? REPLICA_OPERATE_COMPARE : 0);
 }
 
+/*
+ * struct order - something that may start a job, and the answer to whoever wants it
+ * @cmd: enum dm_replica_cmd
+ * @job_id: the job, 0 if there is none
+ * @answer: allocated first: what was done has to be told
+ */
+struct order {
+	u8 cmd;
+	u32 job_id;
+	struct sk_buff *answer;
+};
+
+static int order_begin(struct genl_info *info, struct order *order)
+{
+	order->answer = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	return order->answer ? 0 : -ENOMEM;
+}
+
+static int order_end(struct genl_info *info, struct order *order, struct replica *replica, int err)
+{
+	const struct replica_nl_message message = {
+		.portid = info->snd_portid,
+		.seq = info->snd_seq,
+		.cmd = order->cmd,
+		.fill = replica_nl_fill_operated,
+		.data = &order->job_id,
+	};
+
+	err = err ?: replica_nl_fill(order->answer, &message, replica, NULL);
+	if (err) {
+		nlmsg_free(order->answer);
+		return err;
+	}
+	/* It took place, whether there is room for the answer at the other end or not. */
+	genlmsg_reply(order->answer, info);
+	return 0;
+}
+
 /**
  * replica_nl_operate_doit - DM_REPLICA_CMD_OPERATE
  * @skb: the request
  * @info: the request
  *
- * The reply is allocated first: what was done has to be told.
- *
  * Return: 0 or a negative errno.
  */
 int replica_nl_operate_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	struct nlattr *operation = info->attrs[DM_REPLICA_A_OPERATION];
+	struct order order = { .cmd = DM_REPLICA_CMD_OPERATE };
 	struct replica *replica = info->user_ptr[0];
-	u32 job_id = 0;
-	const struct replica_nl_message message = {
-		.portid = info->snd_portid,
-		.seq = info->snd_seq,
-		.cmd = DM_REPLICA_CMD_OPERATE,
-		.fill = replica_nl_fill_operated,
-		.data = &job_id,
-	};
 	const char *sentence = NULL;
-	struct sk_buff *answer;
 	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, DM_REPLICA_A_OPERATION)) {
 		GENL_SET_ERR_MSG(info, "operation is missing: what shall be done?");
 		return -EINVAL;
 	}
-	answer = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!answer)
-		return -ENOMEM;
-	err = replica_operate(replica, nla_get_u16(info->attrs[DM_REPLICA_A_OPERATION]),
-			      operate_flags(info), &job_id, &sentence);
+	err = order_begin(info, &order);
 	if (err)
-		explain(info->extack, info->attrs[DM_REPLICA_A_OPERATION], sentence);
-	else
-		err = replica_nl_fill(answer, &message, replica, NULL);
-	if (err) {
-		nlmsg_free(answer);
 		return err;
-	}
-	/* The operation took place, whether there is room for the reply or not. */
-	genlmsg_reply(answer, info);
-	return 0;
+	err = replica_operate(replica, nla_get_u16(operation), operate_flags(info),
+			      &order.job_id, &sentence);
+	if (err)
+		explain(info->extack, operation, sentence);
+	return order_end(info, &order, replica, err);
 }
 
 /**
@@ -549,19 +570,18 @@ int replica_nl_operate_doit(struct sk_buff *skb, struct genl_info *info)
  */
 int replica_nl_verify_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	u32 job_id;
-	const struct replica_nl_message message = {
-		.fill = replica_nl_fill_operated,
-		.data = &job_id,
-	};
+	struct nlattr *which = info->attrs[DM_REPLICA_A_NAME] ?: info->attrs[DM_REPLICA_A_MINOR];
+	struct replica *replica = info->user_ptr[0];
+	struct order order = { .cmd = DM_REPLICA_CMD_VERIFY };
 	const char *sentence = NULL;
-	int err = replica_verify(info->user_ptr[0], &job_id, &sentence);
+	int err = order_begin(info, &order);
 
-	if (!err)
-		return reply(info, &message, info->user_ptr[0]);
-	explain(info->extack, info->attrs[DM_REPLICA_A_NAME] ?: info->attrs[DM_REPLICA_A_MINOR],
-		sentence);
-	return err;
+	if (err)
+		return err;
+	err = replica_verify(replica, &order.job_id, &sentence);
+	if (err)
+		explain(info->extack, which, sentence);
+	return order_end(info, &order, replica, err);
 }
 
 static int need_job_id(struct genl_info *info)

@@ -282,6 +282,11 @@ u16 replica_operation_by_name(const char *name)
 	return 0;
 }
 
+bool replica_operation_compares(unsigned int index)
+{
+	return index < ARRAY_SIZE(operations) && operations[index].compare;
+}
+
 const char *replica_operation_name(unsigned int index)
 {
 	return index < ARRAY_SIZE(operations) ? operations[index].name : NULL;

@@ -28,6 +28,11 @@
 
 /* Windows under way: enough to keep both legs busy at once. */
 #define WINDOWS			4
+/* Times, 100 ms apart, that a verify waits for memory. */
+#define ROOM_TRIES		300
+/* Sectors: unit of what a resync that compares writes, and gaps that it writes as well. */
+#define PART_ALIGN		8
+#define PART_GAP		64
 /* Longest pause that "auto" makes for the application, ms. */
 #define YIELD_MAX_MS		100
 
@@ -58,9 +63,12 @@ struct window {
 	struct replica_range range;
 	struct replica_resync *resync;
 	struct batch *batch;
+	u32 job;		/* that it was made for */
 	enum replica_walk how;
 	enum window_stage stage;
 	struct replica_compare *compare;	/* room to read both legs */
+	sector_t copy;		/* the part that is being copied */
+	sector_t copy_sectors;
 	atomic_t state;
 	ktime_t started;
 	int read_error;
@@ -88,6 +96,9 @@ struct question {
  * @how: what it does; under replica->lock
  * @restart: it is another walk than the one before; under replica->lock
  * @walk: @how as the worker knows it
+ * @walk_job: the job as the worker knows it
+ * @given_up: windows of a verify were given up by the clock
+ * @no_room: times in a row that there was no memory for a window of a verify
  * @quiesced: the device is suspended; under replica->lock
  * @flushing: the final flush of the replica is out
  * @cursor: next region to look at
@@ -110,6 +121,9 @@ struct replica_resync {
 	bool flushing;
 	enum replica_walk how;
 	enum replica_walk walk;
+	u32 walk_job;
+	bool given_up;
+	unsigned int no_room;
 	blk_status_t flush_status;
 	u64 cursor;
 	sector_t offset;
@@ -148,14 +162,18 @@ static void window_over(struct window *window)
 	struct replica_resync *resync = window->resync;
 	struct replica *replica = resync->replica;
 
+	/* Once it is over no suspend waits for us, nor whoever comes after it. */
+	replica_get(replica);
 	if (atomic_cmpxchg(&window->state, WINDOW_BUSY, WINDOW_OVER) == WINDOW_BUSY) {
 		kick(resync);
+		replica_put(replica);
 		return;
 	}
 	atomic_set(&window->state, WINDOW_FREE);
 	kick(resync);
 	wake_up_all(&resync->idle);
 	atomic_dec(&replica->detached);
+	replica_put(replica);
 	replica_put(replica);
 }
 
@@ -182,39 +200,62 @@ static void window_read(void *context)
 static void copy_window(struct window *window)
 {
 	struct replica *replica = window->resync->replica;
-	sector_t count = window->range.last - window->range.first + 1;
 	struct dm_io_region from = {
 		.bdev = replica->origin_bdev,
-		.sector = window->range.first,
-		.count = count,
+		.sector = window->copy,
+		.count = window->copy_sectors,
 	};
 	struct dm_io_region to = {
 		.bdev = replica->replica_bdev,
-		.sector = window->range.first,
-		.count = count,
+		.sector = window->copy,
+		.count = window->copy_sectors,
 	};
 
-	window->stage = STAGE_COPY;
-	trace_dm_replica_window(replica, window->range.first, count, "copy");
+	trace_dm_replica_window(replica, window->copy, window->copy_sectors, "copy");
 	dm_kcopyd_copy(window->resync->kcopyd, &from, 1, &to, 0, window_copied, window);
 }
 
-static void read_window(struct window *window, enum window_stage stage)
+static void read_window(struct window *window)
 {
 	sector_t count = window->range.last - window->range.first + 1;
 
-	window->stage = stage;
 	trace_dm_replica_window(window->resync->replica, window->range.first, count, "read");
 	replica_compare_read(window->compare, window->range.first, count, window_read, window);
 }
 
-static void start_window(struct window *window)
+static enum window_stage first_stage(const struct window *window)
 {
-	window->started = ktime_get();
-	if (window->how == REPLICA_WALK_COPY || !window->compare)
+	return window->how == REPLICA_WALK_COPY || !window->compare ? STAGE_COPY : STAGE_READ;
+}
+
+/* From here on the clock may give it up.  Bucket lock held, or the range is not in a tree. */
+static void set_busy(struct window *window, enum window_stage stage)
+{
+	window->stage = stage;
+	if (stage != STAGE_COPY)
+		replica_compare_prepare(window->compare);
+	atomic_set(&window->state, WINDOW_BUSY);
+}
+
+static void run_stage(struct window *window)
+{
+	if (window->stage == STAGE_COPY)
 		copy_window(window);
 	else
-		read_window(window, STAGE_READ);
+		read_window(window);
+}
+
+/* A stage of a window that has its range; each one has its own time. */
+static void begin_stage(struct window *window, enum window_stage stage)
+{
+	struct replica_range_bucket *bucket;
+
+	bucket = replica_range_bucket(window->resync->replica->ranges, window->range.first);
+	spin_lock_irq(&bucket->lock);
+	window->range.since = (u32)jiffies;
+	set_busy(window, stage);
+	spin_unlock_irq(&bucket->lock);
+	run_stage(window);
 }
 
 void replica_resync_granted(struct replica_range *range)
@@ -247,7 +288,13 @@ bool replica_resync_detach(struct replica_range *range)
 bool replica_resync_origin_answered(const struct replica_range *range, unsigned int age_ms)
 {
 	struct replica_resync *resync = container_of(range, struct window, range)->resync;
+	const struct window *window = container_of(range, struct window, range);
 	u32 overdue = range->since + (u32)msecs_to_jiffies(age_ms);
+	bool waits_for_replica;
+
+	if (atomic_read(&window->state) == WINDOW_BUSY && window->stage != STAGE_COPY &&
+	    replica_compare_waits_for(window->compare, &waits_for_replica))
+		return waits_for_replica;
 
 	/* Pairs with origin_answered(). */
 	return !atomic_read_acquire(&resync->replica->asked_origin) &&
@@ -328,8 +375,6 @@ static void window_failed(struct window *window)
 					     "replica write error during the copy");
 		return;
 	}
-	if (window->how != resync->walk)
-		return;
 	resync->read_errors++;
 	resync->bad_sector = window->range.first;
 }
@@ -400,76 +445,130 @@ static void report_window(struct window *window)
 		DMWARN_LIMIT("%s: replica cannot be read near sector %llu", replica->name,
 			     (u64)sector);
 		replica_count(replica, DM_REPLICA_C_REPLICA_ERRORS, 1);
-		replica_verify_found(replica, sector, window->range.last - sector + 1);
+		replica_verify_found(replica, window->job, sector,
+				     window->range.last - sector + 1);
 		return;
 	}
 	for (; (count = replica_compare_next(window->compare, &sector)); sector += count)
 		/* What is marked will be copied anyway, and said so. */
 		if (!replica_log_dirty(replica->log, sector, count))
-			replica_verify_found(replica, sector, count);
+			replica_verify_found(replica, window->job, sector, count);
 }
 
 /* Is the job that the window belongs to still the one under way? */
 static bool is_wanted(struct window *window)
 {
 	struct replica_resync *resync = window->resync;
+	const struct replica_job *job;
 	bool wanted;
 
 	spin_lock_irq(&resync->replica->lock);
-	wanted = resync->running && !resync->restart && resync->how == window->how;
+	job = __replica_job_current(resync->replica);
+	wanted = resync->running && !resync->restart && job && job->id == window->job;
 	spin_unlock_irq(&resync->replica->lock);
 	return wanted;
+}
+
+/*
+ * The next part to copy, at or behind @sector: in blocks, as the legs may have, and what is
+ * near it at once.  Return: false when the rest is equal.
+ */
+static bool next_part(struct window *window, sector_t sector)
+{
+	sector_t first = sector, end = 0, count;
+
+	while (sector <= window->range.last &&
+	       (count = replica_compare_next(window->compare, &sector))) {
+		if (end && sector > end + PART_GAP)
+			break;
+		if (!end)
+			first = round_down(sector, PART_ALIGN);
+		end = round_up(sector + count, PART_ALIGN);
+		sector = end;
+	}
+	if (!end)
+		return false;
+	window->copy = max_t(sector_t, first, window->range.first);
+	window->copy_sectors = min_t(sector_t, end, window->range.last + 1) - window->copy;
+	return true;
+}
+
+/* A window of a resync that compares: what differs in it, part by part. */
+static bool copies_more(struct window *window)
+{
+	if (window->read_error || window->write_error)
+		/* Reading it was in vain: dm-kcopyd tells which leg fails. */
+		return window->stage == STAGE_READ;
+	if (window->stage == STAGE_COPY)
+		return next_part(window, window->copy + window->copy_sectors);
+	replica_count(window->resync->replica, DM_REPLICA_C_COMPARED_BYTES, window_bytes(window));
+	return replica_compare_replica_failed(window->compare) ||
+	       next_part(window, window->range.first);
 }
 
 /* Return: true when the window is in use again. */
 static bool goes_on(struct window *window)
 {
-	if (window->stage == STAGE_COPY)
+	if (first_stage(window) == STAGE_COPY || window->stage == STAGE_READ_AGAIN)
 		return false;
-	/* Nothing is written for a job that has been stopped. */
-	if (!is_wanted(window)) {
-		window->batch->failed = true;
-		return false;
-	}
 	if (window->how == REPLICA_WALK_COMPARE) {
-		/* Reading it was in vain: dm-kcopyd tells which leg fails. */
-		if (!window_differs(window))
+		if (!copies_more(window))
 			return false;
-		atomic_set(&window->state, WINDOW_BUSY);
-		copy_window(window);
+		begin_stage(window, STAGE_COPY);
 		return true;
 	}
-	if (window->stage == STAGE_READ && window_differs(window)) {
-		atomic_set(&window->state, WINDOW_BUSY);
-		read_window(window, STAGE_READ_AGAIN);
-		return true;
-	}
-	return false;
+	if (!window_differs(window))
+		return false;
+	begin_stage(window, STAGE_READ_AGAIN);
+	return true;
+}
+
+static void window_done(struct window *window)
+{
+	if (window->stage == STAGE_READ_AGAIN)
+		report_window(window);
+	replica_job_progress(window->resync->replica, window_bytes(window));
+}
+
+static void free_range(struct window *window)
+{
+	release_window(window);
+	leave_batch(window);
+	atomic_set(&window->state, WINDOW_FREE);
 }
 
 static void reap_window(struct window *window)
 {
 	struct replica *replica = window->resync->replica;
 	sector_t count = window->range.last - window->range.first + 1;
-	u64 bytes = window_bytes(window);
+	bool wanted = is_wanted(window);
 
-	if (goes_on(window))
+	if (window->stage == STAGE_COPY && !window->read_error && !window->write_error)
+		replica_count(replica, DM_REPLICA_C_RESYNC_BYTES,
+			      (u64)window->copy_sectors << SECTOR_SHIFT);
+	/* Nothing more is written, or found, for a job that has ended. */
+	if (wanted && goes_on(window))
 		return;
-	if (window->read_error || window->write_error) {
+	if (window->write_error || (wanted && window->read_error))
 		window_failed(window);
-	} else {
-		if (window->stage == STAGE_COPY)
-			replica_count(replica, DM_REPLICA_C_RESYNC_BYTES, bytes);
-		else if (window->stage == STAGE_READ_AGAIN)
-			report_window(window);
-		if (window->how == window->resync->walk)
-			replica_job_progress(replica, bytes);
-	}
+	else if (wanted)
+		window_done(window);
+	else
+		window->batch->failed = true;
 	trace_dm_replica_window(replica, window->range.first, count, "done");
-	pace(window->resync, window, bytes);
-	release_window(window);
-	leave_batch(window);
-	atomic_set(&window->state, WINDOW_FREE);
+	pace(window->resync, window, window_bytes(window));
+	free_range(window);
+}
+
+/* It waited for writes of the application, and has its range now. */
+static void start_granted(struct window *window)
+{
+	if (is_wanted(window)) {
+		begin_stage(window, first_stage(window));
+		return;
+	}
+	window->batch->failed = true;
+	free_range(window);
 }
 
 static void reap(struct replica_resync *resync)
@@ -479,18 +578,20 @@ static void reap(struct replica_resync *resync)
 	for (i = 0; i < WINDOWS; i++) {
 		struct window *window = &resync->windows[i];
 
-		switch (atomic_read(&window->state)) {
+		/* Pairs with window_over(): what was read is there. */
+		switch (atomic_read_acquire(&window->state)) {
 		case WINDOW_OVER:
 			reap_window(window);
 			break;
 		case WINDOW_GRANTED:
-			atomic_set(&window->state, WINDOW_BUSY);
-			start_window(window);
+			start_granted(window);
 			break;
 		case WINDOW_DETACHED:
 		case WINDOW_FREE:
 			/* Given up by the clock, whether it has come back or not. */
 			if (window->batch) {
+				resync->given_up |= window->how == REPLICA_WALK_VERIFY &&
+						    window->job == resync->walk_job;
 				window->batch->failed = true;
 				leave_batch(window);
 			}
@@ -619,6 +720,10 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	window->range.last = min(end, round_down(resync->offset, REPLICA_WINDOW) +
 				      (sector_t)REPLICA_WINDOW) - 1;
 	window->how = resync->walk;
+	window->job = resync->walk_job;
+	window->started = ktime_get();
+	window->copy = window->range.first;
+	window->copy_sectors = window->range.last - window->range.first + 1;
 	window->batch = batch;
 	batch->windows++;
 	resync->offset = window->range.last + 1;
@@ -632,10 +737,10 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	spin_lock_irq(&bucket->lock);
 	granted = replica_range_add(bucket, &window->range);
 	if (granted)
-		atomic_set(&window->state, WINDOW_BUSY);
+		set_busy(window, first_stage(window));
 	spin_unlock_irq(&bucket->lock);
 	if (granted)
-		start_window(window);
+		run_stage(window);
 }
 
 static bool paused(struct replica_resync *resync)
@@ -655,7 +760,16 @@ static bool make_room(struct replica_resync *resync, struct window *window)
 		return true;
 	if (!window->compare)
 		window->compare = replica_compare_create(resync->replica);
-	return window->compare || resync->walk != REPLICA_WALK_VERIFY;
+	if (window->compare || resync->walk != REPLICA_WALK_VERIFY) {
+		resync->no_room = 0;
+		return true;
+	}
+	if (++resync->no_room >= ROOM_TRIES && !windows_out(resync))
+		replica_verify_over(resync->replica, resync->walk_job,
+				    "not enough memory to read both legs");
+	else
+		queue_delayed_work(resync->replica->wq, &resync->work, HZ / 10);
+	return false;
 }
 
 /* Return: false when all that was to do has been issued. */
@@ -672,10 +786,8 @@ static bool issue(struct replica_resync *resync)
 			resync->open = open_batch(resync);
 		if (!resync->open)
 			return false;
-		if (!make_room(resync, window)) {
-			queue_delayed_work(resync->replica->wq, &resync->work, HZ / 10);
+		if (!make_room(resync, window))
 			return true;
-		}
 		issue_window(resync, window);
 	}
 	return true;
@@ -699,9 +811,12 @@ static void flushed(void *context, blk_status_t status)
 /* What the worker is to do.  Return: true when the walk goes on. */
 static bool look(struct replica_resync *resync, bool *restart, bool *quiesced)
 {
+	const struct replica_job *job;
 	bool running;
 
 	spin_lock_irq(&resync->replica->lock);
+	job = __replica_job_current(resync->replica);
+	resync->walk_job = job ? job->id : 0;
 	running = resync->running;
 	*quiesced = resync->quiesced;
 	*restart = resync->restart;
@@ -729,11 +844,16 @@ static void free_room(struct replica_resync *resync)
 static void end_verify(struct replica_resync *resync)
 {
 	char text[DM_REPLICA_REASON_LEN];
+	const char *trouble = NULL;
 
-	if (resync->read_errors)
+	if (resync->read_errors) {
 		scnprintf(text, sizeof(text), "origin read error near sector %llu",
 			  (u64)resync->bad_sector);
-	replica_verify_over(resync->replica, resync->read_errors ? text : NULL);
+		trouble = text;
+	} else if (resync->given_up) {
+		trouble = "a leg did not answer in time";
+	}
+	replica_verify_over(resync->replica, resync->walk_job, trouble);
 }
 
 /* A stop came: what is open stays dirty. */
@@ -844,6 +964,10 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 
 	spin_lock_irq(&replica->lock);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
+		/* A job that was suspended goes on as it was ordered. */
+		if (__replica_job_current(replica) &&
+		    replica->resync->how == REPLICA_WALK_COMPARE)
+			how = REPLICA_WALK_COMPARE;
 		id = __replica_job_start(replica, job_type,
 					 replica_log_dirty_bytes(replica->log));
 		replica_resync_run(replica, how);
@@ -861,9 +985,17 @@ void replica_resync_run(struct replica *replica, enum replica_walk how)
 	resync->restart |= !resync->running || resync->how != how;
 	resync->how = how;
 	resync->running = true;
+	resync->given_up = false;
+	resync->no_room = 0;
 	resync->read_errors = 0;
 	resync->not_before = 0;
 	kick(resync);
+}
+
+void replica_resync_resized(struct replica *replica)
+{
+	lockdep_assert_held(&replica->lock);
+	replica->resync->restart = true;
 }
 
 void replica_resync_stop(struct replica *replica)
@@ -932,10 +1064,10 @@ void replica_resync_destroy(struct replica_resync *resync)
 {
 	if (!resync)
 		return;
-	free_room(resync);
 	dm_kcopyd_client_destroy(resync->kcopyd);
-	/* Last: a callback of dm-kcopyd that was under way may have queued it. */
+	/* Last: a callback that was under way may have queued it. */
 	cancel_delayed_work_sync(&resync->work);
+	free_room(resync);
 	__free_page(resync->question.page);
 	kfree(resync);
 }

@@ -53,7 +53,6 @@ static bool is_verify(const struct replica_job *job)
 /* What the states say about the job that was under way. */
 static void settle_job(struct replica *replica, u16 state, const char *reason)
 {
-	/* A verify is of no other state than the one that it began in. */
 	if (is_verify(__replica_job_current(replica)))
 		__replica_job_end(replica, DM_REPLICA_JOB_TERMINATED, 0,
 				  "the copy state changed meanwhile");
@@ -78,7 +77,8 @@ static void settle_job(struct replica *replica, u16 state, const char *reason)
 
 static void stamp_times(struct replica *replica, u16 old, u16 state)
 {
-	if (is_consistent(old) || is_consistent(state))
+	/* What a verify finds may have been there since it was last in step. */
+	if ((is_consistent(old) && state != DM_REPLICA_STATE_SKEWED) || is_consistent(state))
 		replica->last_consistent = ktime_get();
 	replica->consistent = is_consistent(state);
 	if (state == DM_REPLICA_STATE_SYNCHRONIZED) {
@@ -106,6 +106,13 @@ static void decide_routes(struct replica *replica)
 		   !(replica->suspending && !replica->noflush));
 }
 
+/* A verify goes on when it finds a difference, and ends with every other change. */
+static bool verify_goes_on(struct replica *replica, u16 state)
+{
+	return is_verify(__replica_job_current(replica)) &&
+	       BIT(replica->state) & REPLICA_VERIFY_STATES && BIT(state) & REPLICA_VERIFY_STATES;
+}
+
 static void enter(struct replica *replica, u16 state, const char *reason)
 {
 	struct replica_event event = {
@@ -113,6 +120,8 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 		.state = state,
 		.old_state = replica->state,
 	};
+
+	bool verify = verify_goes_on(replica, state);
 
 	lockdep_assert_held(&replica->lock);
 
@@ -123,10 +132,12 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	decide_routes(replica);
 	if (state != DM_REPLICA_STATE_BROKEN)
 		replica->resume_ordered = false;
-	if (state != DM_REPLICA_STATE_UNSYNCHRONIZED ||
-	    is_verify(__replica_job_current(replica)))
-		replica_resync_stop(replica);
-	settle_job(replica, state, reason);
+	if (!verify) {
+		if (state != DM_REPLICA_STATE_UNSYNCHRONIZED ||
+		    is_verify(__replica_job_current(replica)))
+			replica_resync_stop(replica);
+		settle_job(replica, state, reason);
+	}
 	strscpy(event.reason, reason, sizeof(event.reason));
 	replica_event_raise(replica, &event);
 	replica_intents_note(replica);

@@ -453,9 +453,11 @@ static int adopt_size(struct replica *old, struct replica *fresh)
 			return r;
 		}
 	}
+	replica_state_end_verify(old, "the device has another size now");
 	spin_lock_irq(&old->lock);
 	swap(old->log, fresh->log);
 	old->sectors = fresh->sectors;
+	replica_resync_resized(old);
 	spin_unlock_irq(&old->lock);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "dm-replica-compare.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 
@@ -20,8 +21,9 @@ static struct replica_diffs *make_diffs(u64 nr_regions)
 		return NULL;
 	diffs->nr_regions = nr_regions;
 	diffs->regions = kvcalloc(BITS_TO_LONGS(nr_regions), sizeof(long), GFP_KERNEL);
-	if (!diffs->regions) {
-		kvfree(diffs);
+	diffs->carried = kvcalloc(BITS_TO_LONGS(nr_regions), sizeof(long), GFP_KERNEL);
+	if (!diffs->regions || !diffs->carried) {
+		replica_diffs_free(diffs);
 		return NULL;
 	}
 	return diffs;
@@ -31,8 +33,31 @@ void replica_diffs_free(struct replica_diffs *diffs)
 {
 	if (!diffs)
 		return;
+	kvfree(diffs->carried);
 	kvfree(diffs->regions);
 	kvfree(diffs);
+}
+
+/*
+ * What earlier verifies found and nobody has copied counts until this one has seen it
+ * all.  op_mutex held and no verify under way: nobody changes the old one.
+ */
+static void carry_over(struct replica *replica, struct replica_diffs *diffs)
+{
+	const struct replica_diffs *old = replica->diffs;
+	u64 nr;
+
+	if (!READ_ONCE(replica->skewed_bytes))
+		return;
+	diffs->carries = true;
+	diffs->unknown = !old || old->unknown;
+	if (!old)
+		return;
+	nr = min(old->nr_regions, diffs->nr_regions);
+	if (old->carries)
+		bitmap_or(diffs->carried, old->regions, old->carried, nr);
+	else
+		bitmap_copy(diffs->carried, old->regions, nr);
 }
 
 /* Return: the number of the job, 0 when the state changed meanwhile. */
@@ -45,7 +70,7 @@ static u32 start_job(struct replica *replica, struct replica_diffs **diffs)
 		id = __replica_job_start(replica, DM_REPLICA_JOB_VERIFY,
 					 (u64)replica->sectors << SECTOR_SHIFT);
 		(*diffs)->job_id = id;
-		swap(replica->verify, *diffs);
+		swap(replica->diffs, *diffs);
 		replica_resync_run(replica, REPLICA_WALK_VERIFY);
 	}
 	spin_unlock_irq(&replica->lock);
@@ -69,6 +94,7 @@ static int verify_locked(struct replica *replica, u32 *job_id, const char **erro
 		*error = "not enough memory to note what differs";
 		return -ENOMEM;
 	}
+	carry_over(replica, diffs);
 	*job_id = start_job(replica, &diffs);
 	replica_diffs_free(diffs);
 	if (*job_id)
@@ -130,10 +156,17 @@ static void add_diff(struct replica_diffs *diffs, sector_t sector, sector_t sect
 {
 	unsigned int at = place_of(diffs, sector);
 
-	if (join_diff(diffs, at, sector, sectors) || at == ARRAY_SIZE(diffs->ranges))
+	if (join_diff(diffs, at, sector, sectors))
 		return;
-	if (diffs->nr == ARRAY_SIZE(diffs->ranges))
+	/* Once a range was left out, none behind the last one is told. */
+	if (diffs->full && at == diffs->nr)
+		return;
+	if (diffs->nr == ARRAY_SIZE(diffs->ranges)) {
+		diffs->full = true;
+		if (at == diffs->nr)
+			return;
 		diffs->nr--;
+	}
 	memmove(&diffs->ranges[at + 1], &diffs->ranges[at],
 		(diffs->nr - at) * sizeof(diffs->ranges[0]));
 	diffs->ranges[at].sector = sector;
@@ -141,93 +174,104 @@ static void add_diff(struct replica_diffs *diffs, sector_t sector, sector_t sect
 	diffs->nr++;
 }
 
-/* The job under way and what it found so far, or NULL.  replica->lock held. */
-static struct replica_job *verify_job(struct replica *replica)
+/* Return: bytes of the regions that were not known to differ. */
+static u64 add_regions(struct replica *replica, struct replica_diffs *diffs, sector_t sector,
+		       sector_t sectors)
+{
+	u64 region, last = (sector + sectors - 1) >> replica->region_shift, new = 0;
+
+	for (region = sector >> replica->region_shift; region <= last; region++) {
+		if (region >= diffs->nr_regions || __test_and_set_bit(region, diffs->regions))
+			continue;
+		diffs->found_regions++;
+		if (!diffs->carries || !test_bit(region, diffs->carried))
+			new++;
+	}
+	return new << (replica->region_shift + SECTOR_SHIFT);
+}
+
+/* The verify under way, if it is this one.  replica->lock held. */
+static struct replica_job *verify_job(struct replica *replica, u32 job_id)
 {
 	struct replica_job *job = __replica_job_current(replica);
 
-	if (!job || job->type != DM_REPLICA_JOB_VERIFY || !replica->verify ||
-	    replica->verify->job_id != job->id)
+	if (!job || job->type != DM_REPLICA_JOB_VERIFY || job->id != job_id ||
+	    WARN_ON_ONCE(!replica->diffs || replica->diffs->job_id != job_id))
 		return NULL;
 	return job;
 }
 
-void replica_verify_found(struct replica *replica, sector_t sector, sector_t sectors)
+void replica_verify_found(struct replica *replica, u32 job_id, sector_t sector,
+			  sector_t sectors)
 {
-	struct replica_diffs *diffs;
+	u64 bytes, size = (u64)replica->sectors << SECTOR_SHIFT;
 	struct replica_job *job;
-	u64 region, last;
 
 	spin_lock_irq(&replica->lock);
-	job = verify_job(replica);
+	job = verify_job(replica, job_id);
 	if (job) {
-		diffs = replica->verify;
-		add_diff(diffs, sector, sectors);
-		diffs->bytes += (u64)sectors << SECTOR_SHIFT;
-		job->differs = diffs->bytes;
-		last = (sector + sectors - 1) >> replica->region_shift;
-		for (region = sector >> replica->region_shift; region <= last; region++)
-			if (region < diffs->nr_regions)
-				__set_bit(region, diffs->regions);
+		add_diff(replica->diffs, sector, sectors);
+		replica->diffs->bytes += (u64)sectors << SECTOR_SHIFT;
+		job->differs = replica->diffs->bytes;
+		bytes = add_regions(replica, replica->diffs, sector, sectors);
+		/* At once: whoever asks now must not hear that all is well. */
+		__replica_state_skew(replica, min(size, replica->skewed_bytes + bytes));
 	}
 	spin_unlock_irq(&replica->lock);
 }
 
-/*
- * What is found counts from here on.  A verify that could not see everything takes
- * nothing back that an earlier one found.  Return: upper bound of what differs, bytes.
- */
-static u64 take_over(struct replica *replica, bool whole)
+/* All was seen: nothing of what was found earlier counts any more. */
+static u64 forget_earlier(struct replica *replica)
 {
-	struct replica_diffs *new = replica->verify, *old = replica->diffs;
-	u64 size = (u64)replica->sectors << SECTOR_SHIFT;
-	bool skewed = replica->skewed_bytes;
-	bool known = !skewed || (old && old->nr_regions == new->nr_regions &&
-					  old->job_id == replica->skewed_by);
+	struct replica_diffs *diffs = replica->diffs;
 
-	swap(replica->verify, replica->diffs);
-	if (!whole && skewed && known)
-		bitmap_or(new->regions, new->regions, old->regions, new->nr_regions);
-	/* Found before a restart: which ones is not known any more. */
-	if (!whole && !known) {
-		replica->skewed_by = 0;
-		return size;
-	}
-	replica->skewed_by = new->job_id;
-	return min(size, (u64)bitmap_weight(new->regions, new->nr_regions) <<
-		   (replica->region_shift + SECTOR_SHIFT));
+	diffs->carries = false;
+	diffs->unknown = false;
+	return min((u64)replica->sectors << SECTOR_SHIFT,
+		   diffs->found_regions << (replica->region_shift + SECTOR_SHIFT));
 }
 
-void replica_verify_over(struct replica *replica, const char *trouble)
+void replica_verify_over(struct replica *replica, u32 job_id, const char *trouble)
 {
 	spin_lock_irq(&replica->lock);
-	if (verify_job(replica)) {
-		u64 bytes = take_over(replica, !trouble);
-
+	if (verify_job(replica, job_id)) {
 		replica_resync_stop(replica);
-		if (trouble)
+		if (trouble) {
 			__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION,
 					  REPLICA_RETURN_FAILED, trouble);
-		else
+		} else {
 			__replica_job_end(replica, DM_REPLICA_JOB_COMPLETED, 0, "");
-		__replica_state_skew(replica, bytes);
+			__replica_state_skew(replica, forget_earlier(replica));
+		}
 	}
 	spin_unlock_irq(&replica->lock);
+}
+
+static void mark_bits(struct replica *replica, const unsigned long *bits, u64 nr)
+{
+	u64 region;
+
+	for (region = find_first_bit(bits, nr); region < nr;
+	     region = find_next_bit(bits, nr, region + 1)) {
+		replica_log_mark(replica->log, region << replica->region_shift, 1);
+		cond_resched();
+	}
 }
 
 static void mark_found(struct replica *replica)
 {
 	struct replica_diffs *diffs = replica->diffs;
-	u64 region, nr;
+	u64 nr;
 
-	if (!diffs || diffs->job_id != replica->skewed_by) {
+	/* Found before a restart: which ones is not known any more. */
+	if (!diffs || diffs->unknown) {
 		replica_log_mark_all(replica->log);
 		return;
 	}
 	nr = min(diffs->nr_regions, replica_log_regions(replica->log));
-	for (region = find_first_bit(diffs->regions, nr); region < nr;
-	     region = find_next_bit(diffs->regions, nr, region + 1))
-		replica_log_mark(replica->log, region << replica->region_shift, 1);
+	mark_bits(replica, diffs->regions, nr);
+	if (diffs->carries)
+		mark_bits(replica, diffs->carried, nr);
 }
 
 void replica_verify_mark(struct replica *replica)
@@ -238,6 +282,8 @@ void replica_verify_mark(struct replica *replica)
 	if (!READ_ONCE(replica->skewed_bytes))
 		return;
 	mark_found(replica);
+	/* Durable before the flag goes: no crash may find neither of them. */
+	replica_intents_sync(replica);
 	spin_lock_irq(&replica->lock);
 	replica->skewed_bytes = 0;
 	spin_unlock_irq(&replica->lock);

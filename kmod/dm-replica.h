@@ -221,9 +221,7 @@ struct replica {
 	u64 when_suspended_ms;
 	ktime_t last_consistent;	/* 0: never was */
 	u64 skewed_bytes;		/* at most so much of what a verify found is not copied */
-	u32 skewed_by;			/* the verify, 0: before a restart */
-	struct replica_diffs *diffs;	/* of the last verify that ended */
-	struct replica_diffs *verify;	/* of the one under way */
+	struct replica_diffs *diffs;	/* of the last verify; changed under op_mutex too */
 	u32 next_job_id;
 	struct replica_job jobs[DM_REPLICA_JOBS_KEPT + 1];
 	unsigned int current_job;	/* slot of the job under way, or -1U */
@@ -460,6 +458,8 @@ void replica_operations_possible(struct replica *replica, u64 *plain, u64 *force
 u16 replica_operation_by_name(const char *name);
 /* Words of all operations, in a row: for messages' help.  NULL behind the last. */
 const char *replica_operation_name(unsigned int index);
+/* Does it take REPLICA_OPERATE_COMPARE? */
+bool replica_operation_compares(unsigned int index);
 /**
  * replica_settings_apply - change the settings in @mask, all or none
  * @attr: set to the DM_REPLICA_S_* number of the refused one

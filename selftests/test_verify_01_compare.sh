@@ -109,12 +109,15 @@ cancelled()
 	run message r cancel "$(job_field r 1)"
 	wait_for 10 "the verify to end" verify_over
 	same "job" "$(job_field r 3)" Terminated
-	same "state" "$(status r state)" Synchronized
+	# What was found counts all the same.
+	same "state" "$(status r state)" Skewed
+	same "differences" "$(differences)" "0 1;"
 	refuse message r cancel "$(job_field r 1)"
 	# The next one begins at the beginning.
 	run message r set resync_rate 1000
 	verified
 	same "differences" "$(differences)" "0 1;"
+	same "dirty_bytes" "$(status r dirty_bytes)" 65536
 }
 
 progressed()
@@ -142,6 +145,67 @@ breaks()
 	same "job" "$(job_field r 2)" resync
 	idle r
 	compare_legs "$origin" "$replica"
+}
+
+# It goes on being known, whatever comes in between, until it is copied.
+found_and_cut()
+{
+	local leg
+	twins 8
+	new_linear leg "$replica"
+	new_mirror r "$origin" "$leg" sync skip region_size 128 resync_rate 1
+	spoil "$replica" 0 1
+	spoil "$replica" 16000 1
+	run message r verify
+	wait_for 20 "r to be skewed" is r Skewed
+	refuse message r split
+	break_dev "$leg"
+	run dd if=/dev/zero of=/dev/mapper/r bs=64k seek=3 count=1 oflag=direct conv=notrunc \
+		status=none
+	wait_for 20 "r to break" is r Broken
+	heal_dev "$leg"
+	run message r set resync_rate auto
+	wait_for 60 "r to be skewed again" is r Skewed
+	same "consistent_now" "$(status r consistent_now)" 0
+	same "reason" "$(status r reason)" what_a_verify_found_still_differs
+	same "dirty_bytes" "$(status r dirty_bytes)" 65536
+	# One that finds only the other keeps the first one in mind, should it be cut.
+	run message r set resync_rate 4
+	run message r verify
+	wait_for 20 "some progress" progressed
+	run message r cancel "$(job_field r 1)"
+	same "dirty_bytes" "$(status r dirty_bytes)" 65536
+	run message r set resync_rate auto
+	verified
+	same "dirty_bytes" "$(status r dirty_bytes)" 131072
+	run message r resync
+	synced r
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
+# The log remembers that there is something, but not where.
+restarted()
+{
+	local mirror_meta
+	new_loop mirror_meta 1M
+	setup 8
+	spoil "$replica" 5000 1
+	verified
+	same "state" "$(status r state)" Skewed
+	run dmsetup remove r
+	new_mirror r "$origin" "$replica"
+	same "state" "$(status r state)" Skewed
+	same "dirty_bytes" "$(status r dirty_bytes)" $((8 << 20))
+	refuse message r differences
+	verified
+	same "dirty_bytes" "$(status r dirty_bytes)" 65536
+	run message r resync
+	synced r
+	run dmsetup remove r
+	compare_legs "$origin" "$replica"
+	new_mirror r "$origin" "$replica"
+	same "state" "$(status r state)" Synchronized
 }
 
 # What cannot be read is not equal, and a resync writes it.
@@ -210,8 +274,7 @@ compares()
 	spoil /dev/mapper/r 4096 16
 	run message r resync compare
 	synced r
-	# Whole windows are written where anything differs.
-	same "resync_bytes" "$(status r resync_bytes)" $((512 << 10))
+	same "resync_bytes" "$(status r resync_bytes)" 8192
 	same "compared_bytes" "$(status r compared_bytes)" $((8 << 20))
 	idle r
 	compare_legs "$origin" "$replica"
@@ -236,6 +299,8 @@ ktap_case "exactly what differs, and a resync of just that" exact
 ktap_case "what is written anew is equal" heals
 ktap_case "a verify that is cancelled" cancelled
 ktap_case "a replica that breaks meanwhile" breaks
+ktap_case "what was found stays known when the verify is cut" found_and_cut
+ktap_case "what was found stays known after a restart" restarted
 ktap_case "a replica that cannot be read" unreadable
 ktap_case "a suspend meanwhile" suspended
 ktap_case "a skewed replica serves no failed read" no_failover

@@ -46,7 +46,7 @@ new_loop()
 
 loop_gone()
 {
-	losetup -d "$1" 2>/dev/null || [[ -z $(losetup -n -O NAME "$1" 2>/dev/null) ]]
+	losetup -d "$1" 2>/dev/null || [[ -z $(losetup -n -O BACK-FILE "$1" 2>/dev/null) ]]
 }
 
 # new_brd VAR SIZE: a RAM disk. All of one test have the size of the first.

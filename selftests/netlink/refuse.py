@@ -231,7 +231,8 @@ def check_headers(name):
         change(request)
         client.send_raw(bytes(request))
         refused(client, label, errno.EINVAL, True)
-    for number in (0, client.protocol.cmds['event'], 9, 255):
+    beyond = max(client.protocol.cmds.values()) + 1
+    for number in (0, client.protocol.cmds['event'], beyond, 255):
         client.send(client.family.id, number, payload, genl.NLM_F_ACK)
         refused(client, f'command {number}', errno.EOPNOTSUPP, False)
     for op in ('set', 'operate', 'job-cancel', 'confirm', 'caps-get'):

@@ -64,6 +64,9 @@ char *replica_kmsg_sentence(char *record, const char *devno, const char *name)
 		return NULL;
 	if (behind(text, TARGET_PREFIX))
 		text = behind(text, TARGET_PREFIX);
+	/* device-mapper says that it failed; why, the target has said before. */
+	if (behind(text, "preresume failed"))
+		return NULL;
 	end = strrchr(text, '(');
 	if (end && end > text && end[-1] == ' ' && end[1] == '-')
 		end[-1] = '\0';

@@ -58,14 +58,15 @@
  *
  * DM_REPLICA_CMD_VERIFY
  *	request:  SELECT
- *	reply:    DM_REPLICA_A_JOB { }: a job that compares the legs, while they
- *		  are in use.  It ends with the state Synchronized, or Skewed when
- *		  anything differs; a resync in that state copies just that.
+ *	reply:    as that of OPERATE.  The job compares the legs while they are in
+ *		  use.  The state becomes Skewed when anything differs, and a resync
+ *		  in that state copies just that.
  *	errno:    EBUSY when the present state does not allow it.
  *
  * DM_REPLICA_CMD_DIFF_GET (dump only)
  *	request:  SELECT
- *	reply:    for each range that the last verify found different, in order:
+ *	reply:    for each range that the last verify found different, so far if
+ *		  it still runs, in order:
  *		  DM_REPLICA_A_NAME, _MAJOR, _MINOR, DM_REPLICA_A_JOB_ID,
  *		  DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS.  At most
  *		  DM_REPLICA_DIFFS_KEPT of them; what lies behind the last is in
