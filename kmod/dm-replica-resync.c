@@ -442,11 +442,10 @@ static void report_window(struct window *window)
 	sector_t sector = window->range.first, count;
 
 	if (replica_compare_replica_failed(window->compare)) {
-		DMWARN_LIMIT("%s: replica cannot be read near sector %llu", replica->name,
-			     (u64)sector);
-		replica_count(replica, DM_REPLICA_C_REPLICA_ERRORS, 1);
-		replica_verify_found(replica, window->job, sector,
-				     window->range.last - sector + 1);
+		/* As for any request that it fails; copying may make it readable. */
+		replica_log_mark(replica->log, sector, window->range.last - sector + 1);
+		replica_state_replica_failed(replica, sector, -EIO,
+					     "replica read error during a verify");
 		return;
 	}
 	for (; (count = replica_compare_next(window->compare, &sector)); sector += count)

@@ -53,7 +53,7 @@ static bool is_verify(const struct replica_job *job)
 /* What the states say about the job that was under way. */
 static void settle_job(struct replica *replica, u16 state, const char *reason)
 {
-	if (is_verify(__replica_job_current(replica)))
+	if (is_verify(__replica_job_current(replica)) && state != DM_REPLICA_STATE_BROKEN)
 		__replica_job_end(replica, DM_REPLICA_JOB_TERMINATED, 0,
 				  "the copy state changed meanwhile");
 	switch (state) {

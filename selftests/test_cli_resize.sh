@@ -198,7 +198,8 @@ log_without_room()
 	new_replica r "$source" "$target" --meta "$meta" --settings region_size=4K,resync_rate=1
 	grow "$source" 128M
 	grow "$target" 128M
-	more=$(replicactl --json resize r --dry-run | jq .MetaDeviceBytes)
+	cli resize r --dry-run
+	more=$(get .MetaDeviceBytes)
 	((more > need)) || fail "$more bytes for a larger log, $need before"
 	refuses 5 too-small MetaDevice "$need" "at least $more" \
 		"$meta has $need bytes, and $more are needed for the log of the new size"

@@ -138,7 +138,7 @@ breaks()
 	run dd if=/dev/zero of=/dev/mapper/r bs=4k count=1 oflag=direct conv=notrunc status=none
 	wait_for 20 "r to break" is r Broken
 	wait_for 20 "the verify to end" verify_over
-	same "job" "$(job_field r 3)" Terminated
+	same "job" "$(job_field r 3)" Exception
 	heal_dev "$leg"
 	run message r set resync_rate auto
 	synced r
@@ -208,7 +208,7 @@ restarted()
 	same "state" "$(status r state)" Synchronized
 }
 
-# What cannot be read is not equal, and a resync writes it.
+# What cannot be read is a failure like any other: it is copied when the replica is back.
 unreadable()
 {
 	local leg
@@ -218,10 +218,15 @@ unreadable()
 	break_dev "$leg"
 	run message r verify
 	wait_for 20 "the verify to end" verify_over
-	same "differences" "$(differences)" "0 $(dev_sectors "$origin");"
-	same "state" "$(status r state)" Skewed
+	same "job" "$(job_field r 3)" Exception
+	same "state" "$(status r state)" Broken
+	same "reason" "$(status r reason)" replica_read_error_during_a_verify
 	heal_dev "$leg"
+	synced r
+	# The window that failed first, at least.
+	at_least "resync_bytes" "$(status r resync_bytes)" $((512 << 10))
 	verified
+	same "differences" "$(differences)" ""
 	same "state" "$(status r state)" Synchronized
 }
 
