@@ -74,4 +74,21 @@ void replica_intents_disown(struct replica_intents *intents);
 /* The superblock as things are now, with these flags besides. */
 int replica_intents_write_sb(struct replica_intents *intents, u16 flags);
 
+/* Take all that wait, and let them go. */
+void replica_intents_take_waiting(struct replica_intents *intents, struct bio_list *batch);
+void replica_intents_let_go(struct replica_intents *intents, struct bio_list *batch);
+/* The meta device has failed: see to those that wait. */
+void replica_intents_go_on_without(struct replica_intents *intents);
+/* Write everything to it anew; if that works the log is one again. */
+void replica_intents_try_again(struct replica_intents *intents);
+
+/* label.c APIs, with the mutex as above: */
+
+/* Return: NULL, or why the legs and the log do not belong together. */
+const char *replica_label_check(struct replica_intents *intents, bool first);
+/* Another replica was accepted, or the device has grown over the label. */
+void replica_label_replace(struct replica_intents *intents);
+/* Write superblock and label of a new activation.  0 or an error of the meta device. */
+int replica_label_begin(struct replica_intents *intents);
+
 #endif /* DM_REPLICA_INTENT_PRIV_H */

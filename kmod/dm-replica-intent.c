@@ -299,7 +299,7 @@ void replica_intents_wait(struct replica_io *io)
 	mod_delayed_work(intents->wq, &intents->work, 0);
 }
 
-static void take_waiting(struct replica_intents *intents, struct bio_list *batch)
+void replica_intents_take_waiting(struct replica_intents *intents, struct bio_list *batch)
 {
 	spin_lock_irq(&intents->replica->lock);
 	bio_list_merge(batch, &intents->waiting);
@@ -319,7 +319,7 @@ static void put_back(struct replica_intents *intents, struct bio_list *batch)
 	bio_list_init(batch);
 }
 
-static void let_go(struct replica_intents *intents, struct bio_list *batch)
+void replica_intents_let_go(struct replica_intents *intents, struct bio_list *batch)
 {
 	struct bio *bio;
 
@@ -388,7 +388,7 @@ static int serve_waiting(struct replica_intents *intents)
 
 	bio_list_init(&batch);
 	bio_list_init(&rest);
-	take_waiting(intents, &batch);
+	replica_intents_take_waiting(intents, &batch);
 	while (!r && !bio_list_empty(&batch)) {
 		r = fill_batch(intents, &batch, &rest);
 		if (!r)
@@ -397,7 +397,7 @@ static int serve_waiting(struct replica_intents *intents)
 			r = -EAGAIN;
 		} else if (!r) {
 			activate_batch(intents, &batch);
-			let_go(intents, &batch);
+			replica_intents_let_go(intents, &batch);
 		}
 		bio_list_merge(&batch, &rest);
 		bio_list_init(&rest);
@@ -520,92 +520,6 @@ static int tick(struct replica_intents *intents)
 	return r;
 }
 
-/*
- * A meta device that fails.
- */
-
-static void raise_meta(struct replica_intents *intents, u16 type, int error, const char *reason)
-{
-	struct replica *replica = intents->replica;
-	struct replica_event event = {
-		.type = type,
-		.state = READ_ONCE(replica->state),
-		.error = -error,
-	};
-
-	strscpy(event.reason, reason, sizeof(event.reason));
-	replica_event_raise(replica, &event);
-}
-
-/* From here on the log is in memory only, and after a crash all regions count. */
-void replica_intents_fail(struct replica_intents *intents, int error)
-{
-	struct replica *replica = intents->replica;
-
-	if (intents->failed)
-		return;
-	DMERR("%s: meta device failed (%d)", replica->name, error);
-	WRITE_ONCE(intents->failed, true);
-	/* Writes are held now, if that is what on_meta_error says. */
-	replica_state_refresh(replica);
-	raise_meta(intents, DM_REPLICA_EVENT_META_ERROR, error,
-		   "meta device failed: after a crash everything is copied");
-	/* Nothing passes before it is said, wherever it can be, that the log is dead. */
-	replica_intents_disown(intents);
-	replica_intents_write_sb(intents, DM_REPLICA_SB_LOST);
-	if (!intents->stopped)
-		mod_delayed_work(intents->wq, &intents->work, 0);
-}
-
-/* May those that wait go on without a log? */
-static bool may_go_on(struct replica *replica)
-{
-	return !READ_ONCE(replica->hold);
-}
-
-/* A suspend that does not wait for what is held gives those that wait back. */
-static bool gives_back(struct replica *replica)
-{
-	bool back;
-
-	spin_lock_irq(&replica->lock);
-	back = replica->suspending && replica->noflush;
-	spin_unlock_irq(&replica->lock);
-	return back;
-}
-
-static void give_back(struct replica_intents *intents)
-{
-	struct bio_list batch;
-	struct bio *bio;
-
-	/* Each that goes may let another one in that was behind it. */
-	do {
-		bio_list_init(&batch);
-		take_waiting(intents, &batch);
-		bio_list_for_each(bio, &batch)
-			replica_io_of(bio)->log_waits = false;
-		replica_io_requeue(intents->replica, &batch);
-	} while (!bio_list_empty(&intents->waiting));
-}
-
-static void go_on_without(struct replica_intents *intents)
-{
-	struct replica *replica = intents->replica;
-	struct bio_list batch;
-
-	if (!may_go_on(replica)) {
-		if (gives_back(replica))
-			give_back(intents);
-		return;
-	}
-	/* Only now: under "stop" whoever is granted later has to wait as well. */
-	bitmap_fill(replica->log->active, replica->log->nr_regions);
-	bio_list_init(&batch);
-	take_waiting(intents, &batch);
-	let_go(intents, &batch);
-}
-
 /* All bits set, no intents: true whatever happened meanwhile. */
 int replica_intents_write_anew(struct replica_intents *intents)
 {
@@ -623,24 +537,6 @@ int replica_intents_write_anew(struct replica_intents *intents)
 	intents->nr_used = 0;
 	r = replica_meta_write_log(intents->meta, true);
 	return r;
-}
-
-static void try_again(struct replica_intents *intents)
-{
-	struct replica *replica = intents->replica;
-
-	/* The label may be all that can say that the log is dead. */
-	if (intents->label_pending && READ_ONCE(replica->ship) &&
-	    !replica_meta_write_label(intents->meta))
-		intents->label_pending = false;
-	if (replica_meta_busy(intents->meta) ||
-	    replica_intents_write_sb(intents, DM_REPLICA_SB_LOST) ||
-	    replica_intents_write_anew(intents) || replica_intents_write_sb(intents, 0))
-		return;
-	WRITE_ONCE(intents->failed, false);
-	DMINFO("%s: meta device works again", replica->name);
-	raise_meta(intents, DM_REPLICA_EVENT_META_BACK, 0, "meta device works again");
-	replica_state_refresh(replica);
 }
 
 /*
@@ -707,7 +603,7 @@ void replica_intents_work(struct work_struct *work)
 		return;
 	}
 	if (intents->failed && is_due(intents, RETRY_MS)) {
-		try_again(intents);
+		replica_intents_try_again(intents);
 		intents->last_tick = jiffies;
 	}
 	if (!intents->failed) {
@@ -716,7 +612,7 @@ void replica_intents_work(struct work_struct *work)
 			replica_intents_fail(intents, r);
 	}
 	if (intents->failed)
-		go_on_without(intents);
+		replica_intents_go_on_without(intents);
 	if (r == -EAGAIN)
 		delay = 1;
 	if (!intents->stopped && (r == -EAGAIN || has_work_later(intents)))

@@ -173,20 +173,26 @@ static int message_help(struct message_call *call)
 	return 1;
 }
 
+static unsigned int operation_flag(const char *word)
+{
+	if (!strcmp(word, "force"))
+		return REPLICA_OPERATE_FORCE;
+	return strcmp(word, "compare") ? 0 : REPLICA_OPERATE_COMPARE;
+}
+
 static int call_operation(struct message_call *call, u16 operation)
 {
 	unsigned int i, flags = 0;
 	u32 job_id;
 
 	for (i = 0; i < call->argc; i++) {
-		if (!strcmp(call->argv[i], "force")) {
-			flags |= REPLICA_OPERATE_FORCE;
-		} else if (!strcmp(call->argv[i], "compare")) {
-			flags |= REPLICA_OPERATE_COMPARE;
-		} else {
+		unsigned int flag = operation_flag(call->argv[i]);
+
+		if (!flag || flags & flag) {
 			call->error = "an operation takes nothing but the words force and compare";
 			return -EINVAL;
 		}
+		flags |= flag;
 	}
 	return replica_operate(call->replica, operation, flags, &job_id, &call->error);
 }

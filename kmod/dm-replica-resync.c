@@ -15,600 +15,16 @@
  *
  * All decisions are made by one work item.  Completions only queue it.
  */
-#include <linux/dm-io.h>
 #include <linux/dm-kcopyd.h>
 #include <linux/math64.h>
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "dm-replica-compare.h"
-#include "dm-replica-io.h"
 #include "dm-replica-log.h"
-#include "dm-replica-trace.h"
+#include "dm-replica-resync-priv.h"
 
-/* Windows under way: enough to keep both legs busy at once. */
-#define WINDOWS			4
 /* Times, 100 ms apart, that a verify waits for memory. */
 #define ROOM_TRIES		300
-/* Sectors: unit of what a resync that compares writes, and gaps that it writes as well. */
-#define PART_ALIGN		8
-#define PART_GAP		64
-/* Longest pause that "auto" makes for the application, ms. */
-#define YIELD_MAX_MS		100
-
-enum window_state {
-	WINDOW_FREE,
-	WINDOW_WAITS,		/* for its range */
-	WINDOW_GRANTED,
-	WINDOW_BUSY,		/* being copied or read */
-	WINDOW_OVER,		/* to be reaped by the worker */
-	WINDOW_DETACHED,	/* given up; dm-kcopyd or a leg still has it */
-};
-
-enum window_stage {
-	STAGE_COPY,
-	STAGE_READ,
-	STAGE_READ_AGAIN,	/* it differed: what differs twice counts */
-};
-
-struct batch {
-	u64 first;		/* region */
-	u64 regions;		/* 0: free */
-	unsigned int windows;	/* under way */
-	bool issued;		/* all of its windows were made */
-	bool failed;
-};
-
-struct window {
-	struct replica_range range;
-	struct replica_resync *resync;
-	struct batch *batch;
-	u32 job;		/* that it was made for */
-	enum replica_walk how;
-	enum window_stage stage;
-	struct replica_compare *compare;	/* room to read both legs */
-	sector_t copy;		/* the part that is being copied */
-	sector_t copy_sectors;
-	atomic_t state;
-	ktime_t started;
-	int read_error;
-	unsigned long write_error;
-};
-
-/*
- * struct question - a read of the origin's first block, to see whether it answers
- * @work: sends it; that may take as long as the answer
- * @sent: jiffies of the last one, cut to 32 bits
- * @answered: there was one
- */
-struct question {
-	struct work_struct work;
-	struct bio bio;
-	struct bio_vec vec;
-	struct page *page;
-	u32 sent;
-	bool answered;
-};
-
-/*
- * struct replica_resync - the walk
- * @running: a job is under way; under replica->lock
- * @how: what it does; under replica->lock
- * @restart: it is another walk than the one before; under replica->lock
- * @walk: @how as the worker knows it
- * @walk_job: the job as the worker knows it
- * @given_up: windows of a verify were given up by the clock
- * @no_room: times in a row that there was no memory for a window of a verify
- * @quiesced: the device is suspended; under replica->lock
- * @flushing: the final flush of the replica is out
- * @cursor: next region to look at
- * @offset: next sector in @open, the batch whose windows are not all made
- * @read_errors: windows that the origin could not deliver in this job
- * @bad_sector: one of them
- * @not_before: the rate limit's time of the next window
- * @ios: application's requests when a window was last made
- * @question: the clock's alone, apart from its completion
- */
-struct replica_resync {
-	struct replica *replica;
-	struct dm_kcopyd_client *kcopyd;
-	struct dm_kcopyd_throttle throttle;
-	struct delayed_work work;
-	wait_queue_head_t idle;
-	bool running;
-	bool restart;
-	bool quiesced;
-	bool flushing;
-	enum replica_walk how;
-	enum replica_walk walk;
-	u32 walk_job;
-	bool given_up;
-	unsigned int no_room;
-	blk_status_t flush_status;
-	u64 cursor;
-	sector_t offset;
-	struct batch *open;
-	unsigned int read_errors;
-	sector_t bad_sector;
-	ktime_t not_before;
-	u64 ios;
-	struct question question;
-	struct window windows[WINDOWS];
-	struct batch batches[WINDOWS + 1];
-};
-
-static void kick(struct replica_resync *resync)
-{
-	mod_delayed_work(resync->replica->wq, &resync->work, 0);
-}
-
-/*
- * Windows under way.
- */
-
-static void release_window(struct window *window)
-{
-	struct replica *replica = window->resync->replica;
-	struct replica_range_bucket *bucket;
-
-	bucket = replica_range_bucket(replica->ranges, window->range.first);
-	spin_lock_irq(&bucket->lock);
-	replica_range_del(replica->ranges, bucket, &window->range);
-	spin_unlock_irq(&bucket->lock);
-}
-
-static void window_over(struct window *window)
-{
-	struct replica_resync *resync = window->resync;
-	struct replica *replica = resync->replica;
-
-	/* Once it is over no suspend waits for us, nor whoever comes after it. */
-	replica_get(replica);
-	if (atomic_cmpxchg(&window->state, WINDOW_BUSY, WINDOW_OVER) == WINDOW_BUSY) {
-		kick(resync);
-		replica_put(replica);
-		return;
-	}
-	atomic_set(&window->state, WINDOW_FREE);
-	kick(resync);
-	wake_up_all(&resync->idle);
-	atomic_dec(&replica->detached);
-	replica_put(replica);
-	replica_put(replica);
-}
-
-/* Called by dm-kcopyd's worker. */
-static void window_copied(int read_error, unsigned long write_error, void *context)
-{
-	struct window *window = context;
-
-	window->read_error = read_error;
-	window->write_error = write_error;
-	window_over(window);
-}
-
-/* Any context. */
-static void window_read(void *context)
-{
-	struct window *window = context;
-
-	window->read_error = replica_compare_origin_failed(window->compare) ? -EIO : 0;
-	window->write_error = 0;
-	window_over(window);
-}
-
-static void copy_window(struct window *window)
-{
-	struct replica *replica = window->resync->replica;
-	struct dm_io_region from = {
-		.bdev = replica->origin_bdev,
-		.sector = window->copy,
-		.count = window->copy_sectors,
-	};
-	struct dm_io_region to = {
-		.bdev = replica->replica_bdev,
-		.sector = window->copy,
-		.count = window->copy_sectors,
-	};
-
-	trace_dm_replica_window(replica, window->copy, window->copy_sectors, "copy");
-	dm_kcopyd_copy(window->resync->kcopyd, &from, 1, &to, 0, window_copied, window);
-}
-
-static void read_window(struct window *window)
-{
-	sector_t count = window->range.last - window->range.first + 1;
-
-	trace_dm_replica_window(window->resync->replica, window->range.first, count, "read");
-	replica_compare_read(window->compare, window->range.first, count, window_read, window);
-}
-
-static enum window_stage first_stage(const struct window *window)
-{
-	return window->how == REPLICA_WALK_COPY || !window->compare ? STAGE_COPY : STAGE_READ;
-}
-
-/* From here on the clock may give it up.  Bucket lock held, or the range is not in a tree. */
-static void set_busy(struct window *window, enum window_stage stage)
-{
-	window->stage = stage;
-	if (stage != STAGE_COPY)
-		replica_compare_prepare(window->compare);
-	atomic_set(&window->state, WINDOW_BUSY);
-}
-
-static void run_stage(struct window *window)
-{
-	if (window->stage == STAGE_COPY)
-		copy_window(window);
-	else
-		read_window(window);
-}
-
-/* A stage of a window that has its range; each one has its own time. */
-static void begin_stage(struct window *window, enum window_stage stage)
-{
-	struct replica_range_bucket *bucket;
-
-	bucket = replica_range_bucket(window->resync->replica->ranges, window->range.first);
-	spin_lock_irq(&bucket->lock);
-	window->range.since = (u32)jiffies;
-	set_busy(window, stage);
-	spin_unlock_irq(&bucket->lock);
-	run_stage(window);
-}
-
-void replica_resync_granted(struct replica_range *range)
-{
-	struct window *window = container_of(range, struct window, range);
-
-	atomic_set(&window->state, WINDOW_GRANTED);
-	kick(window->resync);
-}
-
-bool replica_resync_detach(struct replica_range *range)
-{
-	struct window *window = container_of(range, struct window, range);
-	struct replica *replica = window->resync->replica;
-
-	replica_get(replica);
-	atomic_inc(&replica->detached);
-	if (atomic_cmpxchg(&window->state, WINDOW_BUSY, WINDOW_DETACHED) != WINDOW_BUSY) {
-		atomic_dec(&replica->detached);
-		replica_put(replica);
-		return false;
-	}
-	/* The writes that wait for the window may go; the worker sees to the batch. */
-	replica_range_del(replica->ranges, replica_range_bucket(replica->ranges, range->first),
-			  range);
-	kick(window->resync);
-	return true;
-}
-
-bool replica_resync_origin_answered(const struct replica_range *range, unsigned int age_ms)
-{
-	struct replica_resync *resync = container_of(range, struct window, range)->resync;
-	const struct window *window = container_of(range, struct window, range);
-	u32 overdue = range->since + (u32)msecs_to_jiffies(age_ms);
-	bool waits_for_replica;
-
-	if (atomic_read(&window->state) == WINDOW_BUSY && window->stage != STAGE_COPY &&
-	    replica_compare_waits_for(window->compare, &waits_for_replica))
-		return waits_for_replica;
-
-	/* Pairs with origin_answered(). */
-	return !atomic_read_acquire(&resync->replica->asked_origin) &&
-	       resync->question.answered && (s32)(resync->question.sent - overdue) > 0;
-}
-
-static void origin_answered(struct bio *bio)
-{
-	struct replica_resync *resync = container_of(bio, struct replica_resync, question.bio);
-	struct replica *replica = resync->replica;
-	unsigned long flags;
-
-	/* Even an error is an answer. */
-	resync->question.answered = true;
-	bio_uninit(bio);
-	/* Pairs with replica_resync_origin_answered(). */
-	atomic_set_release(&replica->asked_origin, 0);
-	spin_lock_irqsave(&replica->lock, flags);
-	if (replica->ticking)
-		mod_delayed_work(replica->wq, &replica->timeout_work, 0);
-	spin_unlock_irqrestore(&replica->lock, flags);
-	replica_put(replica);
-}
-
-static void ask_work(struct work_struct *work)
-{
-	struct question *question = container_of(work, struct question, work);
-	struct replica *replica = container_of(question, struct replica_resync,
-					       question)->replica;
-
-	bio_init(&question->bio, replica->origin_bdev, &question->vec, 1, REQ_OP_READ);
-	__bio_add_page(&question->bio, question->page,
-		       min_t(unsigned int, PAGE_SIZE,
-			     bdev_logical_block_size(replica->origin_bdev)), 0);
-	question->bio.bi_end_io = origin_answered;
-	submit_bio(&question->bio);
-}
-
-void replica_resync_ask_origin(struct replica_resync *resync)
-{
-	if (atomic_xchg(&resync->replica->asked_origin, 1))
-		return;
-	replica_get(resync->replica);
-	resync->question.sent = jiffies;
-	/* The clock must not wait for the origin: it is there to end waiting. */
-	queue_work(replica_send_wq, &resync->question.work);
-}
-
-/* The batch has seen the last of its windows. */
-static void end_batch(struct replica *replica, struct batch *batch)
-{
-	u64 region, generation = atomic64_read(&replica->flush_gen);
-
-	for (region = batch->first; !batch->failed && region < batch->first + batch->regions;
-	     region++) {
-		/* The copy may sit in the replica's cache until the next flush. */
-		if (replica->replica_volatile)
-			replica_log_note_cached(replica->log, region << replica->region_shift,
-						1, generation);
-		replica_log_copy_end(replica->log, region);
-	}
-	batch->regions = 0;
-}
-
-static void put_batch(struct replica *replica, struct batch *batch)
-{
-	if (!batch->windows && batch->issued)
-		end_batch(replica, batch);
-}
-
-static void window_failed(struct window *window)
-{
-	struct replica_resync *resync = window->resync;
-
-	window->batch->failed = true;
-	if (window->write_error) {
-		replica_state_replica_failed(resync->replica, window->range.first, -EIO,
-					     "replica write error during the copy");
-		return;
-	}
-	resync->read_errors++;
-	resync->bad_sector = window->range.first;
-}
-
-static void leave_batch(struct window *window)
-{
-	struct batch *batch = window->batch;
-
-	window->batch = NULL;
-	batch->windows--;
-	put_batch(window->resync->replica, batch);
-}
-
-static void yield_to_application(struct replica_resync *resync, ktime_t took)
-{
-	u64 ios = replica_counter_sum(resync->replica, DM_REPLICA_C_READS) +
-		  replica_counter_sum(resync->replica, DM_REPLICA_C_WRITES);
-	bool busy = ios != resync->ios ||
-		    replica_counter_sum(resync->replica, DM_REPLICA_C_INFLIGHT);
-
-	resync->ios = ios;
-	resync->not_before = 0;
-	if (busy)
-		resync->not_before = ktime_add_ns(ktime_get(),
-						  min_t(u64, 3 * ktime_to_ns(took),
-							YIELD_MAX_MS * NSEC_PER_MSEC));
-}
-
-static void pace(struct replica_resync *resync, struct window *window, u64 bytes)
-{
-	u32 rate = READ_ONCE(resync->replica->settings.resync_rate);
-	ktime_t now = ktime_get();
-
-	if (!rate) {
-		yield_to_application(resync, ktime_sub(now, window->started));
-		return;
-	}
-	/* A late start is not made good by a burst. */
-	if (ktime_before(resync->not_before, window->started))
-		resync->not_before = window->started;
-	resync->not_before = ktime_add_ns(resync->not_before,
-					  div64_u64(bytes * NSEC_PER_SEC, (u64)rate << 20));
-}
-
-static u64 window_bytes(const struct window *window)
-{
-	return (window->range.last - window->range.first + 1) << SECTOR_SHIFT;
-}
-
-/* Whatever a leg does not deliver is not equal. */
-static bool window_differs(struct window *window)
-{
-	sector_t sector = window->range.first;
-
-	if (window->read_error || replica_compare_replica_failed(window->compare))
-		return true;
-	replica_count(window->resync->replica, DM_REPLICA_C_COMPARED_BYTES, window_bytes(window));
-	return replica_compare_next(window->compare, &sector);
-}
-
-/* No write was under way, and it differed twice. */
-static void report_window(struct window *window)
-{
-	struct replica *replica = window->resync->replica;
-	sector_t sector = window->range.first, count;
-
-	if (replica_compare_replica_failed(window->compare)) {
-		/* As for any request that it fails; copying may make it readable. */
-		replica_log_mark(replica->log, sector, window->range.last - sector + 1);
-		replica_state_replica_failed(replica, sector, -EIO,
-					     "replica read error during a verify");
-		return;
-	}
-	for (; (count = replica_compare_next(window->compare, &sector)); sector += count)
-		/* What is marked will be copied anyway, and said so. */
-		if (!replica_log_dirty(replica->log, sector, count))
-			replica_verify_found(replica, window->job, sector, count);
-}
-
-/* Is the job that the window belongs to still the one under way? */
-static bool is_wanted(struct window *window)
-{
-	struct replica_resync *resync = window->resync;
-	const struct replica_job *job;
-	bool wanted;
-
-	spin_lock_irq(&resync->replica->lock);
-	job = __replica_job_current(resync->replica);
-	wanted = resync->running && !resync->restart && job && job->id == window->job;
-	spin_unlock_irq(&resync->replica->lock);
-	return wanted;
-}
-
-/*
- * The next part to copy, at or behind @sector: in blocks, as the legs may have, and what is
- * near it at once.  Return: false when the rest is equal.
- */
-static bool next_part(struct window *window, sector_t sector)
-{
-	sector_t first = sector, end = 0, count;
-
-	while (sector <= window->range.last &&
-	       (count = replica_compare_next(window->compare, &sector))) {
-		if (end && sector > end + PART_GAP)
-			break;
-		if (!end)
-			first = round_down(sector, PART_ALIGN);
-		end = round_up(sector + count, PART_ALIGN);
-		sector = end;
-	}
-	if (!end)
-		return false;
-	window->copy = max_t(sector_t, first, window->range.first);
-	window->copy_sectors = min_t(sector_t, end, window->range.last + 1) - window->copy;
-	return true;
-}
-
-/* A window of a resync that compares: what differs in it, part by part. */
-static bool copies_more(struct window *window)
-{
-	if (window->read_error || window->write_error)
-		/* Reading it was in vain: dm-kcopyd tells which leg fails. */
-		return window->stage == STAGE_READ;
-	if (window->stage == STAGE_COPY)
-		return next_part(window, window->copy + window->copy_sectors);
-	replica_count(window->resync->replica, DM_REPLICA_C_COMPARED_BYTES, window_bytes(window));
-	return replica_compare_replica_failed(window->compare) ||
-	       next_part(window, window->range.first);
-}
-
-/* Return: true when the window is in use again. */
-static bool goes_on(struct window *window)
-{
-	if (first_stage(window) == STAGE_COPY || window->stage == STAGE_READ_AGAIN)
-		return false;
-	if (window->how == REPLICA_WALK_COMPARE) {
-		if (!copies_more(window))
-			return false;
-		begin_stage(window, STAGE_COPY);
-		return true;
-	}
-	if (!window_differs(window))
-		return false;
-	begin_stage(window, STAGE_READ_AGAIN);
-	return true;
-}
-
-static void window_done(struct window *window)
-{
-	if (window->stage == STAGE_READ_AGAIN)
-		report_window(window);
-	replica_job_progress(window->resync->replica, window_bytes(window));
-}
-
-static void free_range(struct window *window)
-{
-	release_window(window);
-	leave_batch(window);
-	atomic_set(&window->state, WINDOW_FREE);
-}
-
-static void reap_window(struct window *window)
-{
-	struct replica *replica = window->resync->replica;
-	sector_t count = window->range.last - window->range.first + 1;
-	bool wanted = is_wanted(window);
-
-	if (window->stage == STAGE_COPY && !window->read_error && !window->write_error)
-		replica_count(replica, DM_REPLICA_C_RESYNC_BYTES,
-			      (u64)window->copy_sectors << SECTOR_SHIFT);
-	/* Nothing more is written, or found, for a job that has ended. */
-	if (wanted && goes_on(window))
-		return;
-	if (window->write_error || (wanted && window->read_error))
-		window_failed(window);
-	else if (wanted)
-		window_done(window);
-	else
-		window->batch->failed = true;
-	trace_dm_replica_window(replica, window->range.first, count, "done");
-	pace(window->resync, window, window_bytes(window));
-	free_range(window);
-}
-
-/* It waited for writes of the application, and has its range now. */
-static void start_granted(struct window *window)
-{
-	if (is_wanted(window)) {
-		begin_stage(window, first_stage(window));
-		return;
-	}
-	window->batch->failed = true;
-	free_range(window);
-}
-
-static void reap(struct replica_resync *resync)
-{
-	unsigned int i;
-
-	for (i = 0; i < WINDOWS; i++) {
-		struct window *window = &resync->windows[i];
-
-		/* Pairs with window_over(): what was read is there. */
-		switch (atomic_read_acquire(&window->state)) {
-		case WINDOW_OVER:
-			reap_window(window);
-			break;
-		case WINDOW_GRANTED:
-			start_granted(window);
-			break;
-		case WINDOW_DETACHED:
-		case WINDOW_FREE:
-			/* Given up by the clock, whether it has come back or not. */
-			if (window->batch) {
-				resync->given_up |= window->how == REPLICA_WALK_VERIFY &&
-						    window->job == resync->walk_job;
-				window->batch->failed = true;
-				leave_batch(window);
-			}
-			break;
-		default:
-			break;
-		}
-	}
-}
-
-static unsigned int windows_out(struct replica_resync *resync)
-{
-	unsigned int i, n = 0;
-
-	for (i = 0; i < WINDOWS; i++)
-		n += !!resync->windows[i].batch;
-	return n;
-}
 
 /*
  * New windows.
@@ -736,10 +152,10 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	spin_lock_irq(&bucket->lock);
 	granted = replica_range_add(bucket, &window->range);
 	if (granted)
-		set_busy(window, first_stage(window));
+		replica_window_set_busy(window, replica_window_first_stage(window));
 	spin_unlock_irq(&bucket->lock);
 	if (granted)
-		run_stage(window);
+		replica_window_run(window);
 }
 
 static bool paused(struct replica_resync *resync)
@@ -763,7 +179,7 @@ static bool make_room(struct replica_resync *resync, struct window *window)
 		resync->no_room = 0;
 		return true;
 	}
-	if (++resync->no_room >= ROOM_TRIES && !windows_out(resync))
+	if (++resync->no_room >= ROOM_TRIES && !replica_resync_windows_out(resync))
 		replica_verify_over(resync->replica, resync->walk_job,
 				    "not enough memory to read both legs");
 	else
@@ -779,7 +195,7 @@ static bool issue(struct replica_resync *resync)
 	struct window *window;
 
 	while ((window = free_window(resync))) {
-		if (paused(resync) || (limited && windows_out(resync)))
+		if (paused(resync) || (limited && replica_resync_windows_out(resync)))
 			return true;
 		if (!resync->open)
 			resync->open = open_batch(resync);
@@ -803,7 +219,7 @@ static void flushed(void *context, blk_status_t status)
 	resync->flush_status = status;
 	/* Pairs with resync_work(): the status is there when the flag is down. */
 	smp_store_release(&resync->flushing, false);
-	kick(resync);
+	replica_resync_kick(resync);
 	wake_up_all(&resync->idle);
 }
 
@@ -868,7 +284,7 @@ static void abandon(struct replica_resync *resync)
 	resync->open = NULL;
 	if (open) {
 		open->issued = true;
-		put_batch(resync->replica, open);
+		replica_resync_put_batch(resync->replica, open);
 	}
 	resync->cursor = 0;
 	resync->flush_status = BLK_STS_AGAIN;
@@ -892,13 +308,13 @@ static void end_pass(struct replica_resync *resync)
 	}
 	resync->cursor = 0;
 	if (replica_log_dirty_regions(replica->log)) {
-		kick(resync);
+		replica_resync_kick(resync);
 		return;
 	}
 	/* Synchronized means durable: one flush, then look again. */
 	if (resync->flush_status == BLK_STS_OK) {
 		if (!replica_state_synced(replica))
-			kick(resync);
+			replica_resync_kick(resync);
 		resync->flush_status = BLK_STS_AGAIN;
 		return;
 	}
@@ -915,7 +331,7 @@ static void resync_work(struct work_struct *work)
 						     struct replica_resync, work);
 	bool running, restart, quiesced;
 
-	reap(resync);
+	replica_resync_reap(resync);
 	/* Pairs with flushed(). */
 	if (smp_load_acquire(&resync->flushing))
 		return;
@@ -929,7 +345,7 @@ static void resync_work(struct work_struct *work)
 		wake_up_all(&resync->idle);
 		return;
 	}
-	if (!issue(resync) && !windows_out(resync))
+	if (!issue(resync) && !replica_resync_windows_out(resync))
 		end_pass(resync);
 }
 
@@ -988,7 +404,7 @@ void replica_resync_run(struct replica *replica, enum replica_walk how)
 	resync->no_room = 0;
 	resync->read_errors = 0;
 	resync->not_before = 0;
-	kick(resync);
+	replica_resync_kick(resync);
 }
 
 void replica_resync_resized(struct replica *replica)
@@ -1001,7 +417,7 @@ void replica_resync_stop(struct replica *replica)
 {
 	lockdep_assert_held(&replica->lock);
 	replica->resync->running = false;
-	kick(replica->resync);
+	replica_resync_kick(replica->resync);
 }
 
 void replica_resync_quiesce(struct replica *replica)
@@ -1011,8 +427,9 @@ void replica_resync_quiesce(struct replica *replica)
 	spin_lock_irq(&replica->lock);
 	resync->quiesced = true;
 	spin_unlock_irq(&replica->lock);
-	kick(resync);
-	wait_event(resync->idle, !windows_out(resync) && !READ_ONCE(resync->flushing));
+	replica_resync_kick(resync);
+	wait_event(resync->idle,
+		   !replica_resync_windows_out(resync) && !READ_ONCE(resync->flushing));
 	cancel_delayed_work_sync(&resync->work);
 }
 
@@ -1021,7 +438,7 @@ void replica_resync_continue(struct replica *replica)
 	spin_lock_irq(&replica->lock);
 	replica->resync->quiesced = false;
 	spin_unlock_irq(&replica->lock);
-	kick(replica->resync);
+	replica_resync_kick(replica->resync);
 }
 
 struct replica_resync *replica_resync_create(struct replica *replica)
@@ -1044,7 +461,7 @@ struct replica_resync *replica_resync_create(struct replica *replica)
 	resync->flush_status = BLK_STS_AGAIN;
 	resync->quiesced = true;
 	INIT_DELAYED_WORK(&resync->work, resync_work);
-	INIT_WORK(&resync->question.work, ask_work);
+	INIT_WORK(&resync->question.work, replica_resync_ask_work);
 	init_waitqueue_head(&resync->idle);
 	for (i = 0; i < WINDOWS; i++) {
 		resync->windows[i].resync = resync;

@@ -205,5 +205,5 @@ done
 ktap_case "resync with force copies all" resync_force
 ktap_case "resync of what is copied already" resync_twice
 ktap_case "resync of a broken replica" resync_broken
-ktap_case "operations are one word, and force" words
+ktap_case "operations are one word, and force or compare" words
 ktap_finish

@@ -20,13 +20,14 @@ def noise(rng):
 
 
 def message(rng):
-    kind = rng.randrange(7)
+    kind = rng.randrange(8)
     if kind == 0:
         return noise(rng)
     if kind == 1:
         return rng.choice(OPERATIONS) + rng.choice('x_%\\') + noise(rng)
     if kind == 2:
-        return f'{rng.choice(OPERATIONS)} {rng.choice(["forced", "0", "force force", "%s%n"])}'
+        words = ['forced', '0', 'force force', 'compare compare', 'force compare force', '%s%n']
+        return f'{rng.choice(OPERATIONS)} {rng.choice(words)}'
     if kind == 3:
         value = rng.choice(['', 'x', '-1', '0x10', '99999999999999999999', '1e3', 'A' * 10000])
         return f'set {rng.choice(SETTINGS)} {value}'
@@ -34,6 +35,8 @@ def message(rng):
         return f'set {noise(rng)} 1'
     if kind == 5:
         return rng.choice(['cancel', 'confirm']) + ' ' + rng.choice(['0', '-1', '4294967296', 'x'])
+    if kind == 6:
+        return rng.choice(['verify', 'differences']) + ' ' + rng.choice(['force', '0', 'x'])
     return 'jobs ' * rng.randrange(2, 2000)
 
 

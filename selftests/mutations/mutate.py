@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""mutate.py --list | mutate.py NAME KMOD: breaks one rule of the durable log in a copy of
-the module's sources. Fails when the text that it looks for is not there exactly once."""
+"""mutate.py --list | --check KMOD | NAME KMOD: breaks one rule of the durable log in a copy
+of the module's sources. Fails when the text that it looks for is not there exactly once;
+--check only tells, of all."""
 import os
 import sys
 
 INTENT, ACTIVATE, META, LOG = (f'dm-replica-{name}.c'
                                for name in ('intent', 'activate', 'meta', 'log'))
-IO, RESYNC = 'dm-replica-io.c', 'dm-replica-resync.c'
+IO, WINDOW = 'dm-replica-io.c', 'dm-replica-window.c'
 
 MUTATIONS = {
     # Writes go before their intents are durable.
@@ -18,14 +19,14 @@ MUTATIONS = {
 			r = -EAGAIN;
 		} else if (!r) {
 			activate_batch(intents, &batch);
-			let_go(intents, &batch);
+			replica_intents_let_go(intents, &batch);
 		}
 """, """\
 		if (!r) {
 			bool none = bio_list_empty(&batch);
 
 			activate_batch(intents, &batch);
-			let_go(intents, &batch);
+			replica_intents_let_go(intents, &batch);
 			r = replica_meta_write_log(intents->meta, false);
 			if (!r && none)
 				r = -EAGAIN;
@@ -41,13 +42,15 @@ MUTATIONS = {
     'no-settle': (INTENT, """\
 	if (bdev_write_cache(replica->origin_bdev))
 		r = blkdev_issue_flush(replica->origin_bdev);
-	if (!r && replica->replica_volatile)
-""", '	if (0)\n'),
+""", """\
+	atomic64_set(&intents->settled, generation);
+	return 0;
+"""),
     'no-origin-flush': (INTENT, 'r = blkdev_issue_flush(replica->origin_bdev);', 'r = 0;'),
     'no-replica-flush': (INTENT, 'replica_leg_flush_wait(replica);', '0;'),
     # A flush counts for writes that ended after it began.
-    'late-generation': (INTENT, 's64 generation = atomic64_inc_return(&replica->flush_gen) - 1;',
-                        's64 generation = atomic64_inc_return(&replica->flush_gen) + 1;'),
+    'late-generation': (INTENT, 'generation = atomic64_inc_return(&replica->flush_gen) - 1;',
+                        'generation = atomic64_inc_return(&replica->flush_gen) + 1;'),
     # A slot is reused before the bit that stands in for it is durable.
     'no-save': (INTENT, """\
 			replica_intents_set_bit(intents, region, true);
@@ -60,8 +63,8 @@ MUTATIONS = {
 """),
     # The dirty ones are given up like the others.
     'forget-dirty': (INTENT,
-                     'if (!region_in_flight(replica, region) && !test_bit(region, log->dirty) &&',
-                     'if (!region_in_flight(replica, region) &&'),
+                     'if (!region_in_flight(replica, region) && !test_bit(region, log->dirty)) {',
+                     'if (!region_in_flight(replica, region)) {'),
     # The log goes into the meta device's cache and stays there.
     'no-fua': (META, 'REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);\n	}', """\
 REQ_OP_WRITE | REQ_META | REQ_SYNC);
@@ -86,7 +89,7 @@ r = replica_meta_write_log(intents->meta, true);
     # A resync calls clean what was written to while it copied.
     'lost-mark': (LOG, 'clean = !test_bit(region, log->marked);', 'clean = true;'),
     # What a resync has copied is thought to be durable.
-    'copy-durable': (RESYNC, 'if (replica->replica_volatile)\n			replica_log_note_cached(',
+    'copy-durable': (WINDOW, 'if (replica->replica_volatile)\n			replica_log_note_cached(',
                      'if (0)\n			replica_log_note_cached('),
     # Writes that do not go to the replica leave no mark.
     'no-mark': (IO, """\
@@ -99,19 +102,30 @@ r = replica_meta_write_log(intents->meta, true);
 }
 
 
+def broken(name, kmod):
+    """The file that a mutation changes, its new text, and why that cannot be, or None."""
+    file, old, new = MUTATIONS[name]
+    path = os.path.join(kmod, file)
+    with open(path, encoding='utf-8') as source:
+        text = source.read()
+    if text.count(old) == 1:
+        return path, text.replace(old, new), None
+    return path, text, f'mutation {name}: {file} has the text {text.count(old)} times'
+
+
 def main():
     if sys.argv[1] == '--list':
         print('\n'.join(MUTATIONS))
         return
     name, kmod = sys.argv[1:]
-    file, old, new = MUTATIONS[name]
-    path = os.path.join(kmod, file)
-    with open(path, encoding='utf-8') as source:
-        text = source.read()
-    if text.count(old) != 1:
-        raise SystemExit(f'mutation {name}: {file} has the text {text.count(old)} times')
+    if name == '--check':
+        stale = [error for error in (broken(other, kmod)[2] for other in MUTATIONS) if error]
+        raise SystemExit('\n'.join(stale))
+    path, text, error = broken(name, kmod)
+    if error:
+        raise SystemExit(error)
     with open(path, 'w', encoding='utf-8') as source:
-        source.write(text.replace(old, new))
+        source.write(text)
 
 
 main()
