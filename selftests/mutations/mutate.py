@@ -120,7 +120,7 @@ def main():
     name, kmod = sys.argv[1:]
     if name == '--check':
         stale = [error for error in (broken(other, kmod)[2] for other in MUTATIONS) if error]
-        raise SystemExit('\n'.join(stale))
+        raise SystemExit('\n'.join(stale) or 0)
     path, text, error = broken(name, kmod)
     if error:
         raise SystemExit(error)
