@@ -27,6 +27,8 @@ static void sentences(void)
 		  "lost its label" },
 		{ "27,1,1,-;device-mapper: replica: 253:0: a leg was taken", "a leg was taken" },
 		{ "4,1,1,-;device-mapper: replica: vol: the replica is an old one", NULL },
+		{ "3,1,1,-;device-mapper: table: 253:0: replica: preresume failed, error = -116",
+		  NULL },
 		{ "3,1,1,-;device-mapper: replica: volume: lost its label (-116)", NULL },
 		{ "3,1,1,-;text ;device-mapper: table: 253:0: replica: no", NULL },
 		{ "3,1,1,-", NULL },
