@@ -123,13 +123,21 @@ class Server:
             if self.off:
                 return
             if key.data is None:
-                sock, _ = self.listener.accept()
-                connection = Connection(sock)
-                self.connections.add(connection)
-                self.selector.register(sock, selectors.EVENT_READ, connection)
-                sock.sendall(GREETING)
+                self.accept()
             elif key.data in self.connections:
                 self.receive(key.data)
+
+    def accept(self):
+        sock, _ = self.listener.accept()
+        try:
+            sock.sendall(GREETING)
+        except OSError:
+            # A machine that was killed while it connected.
+            sock.close()
+            return
+        connection = Connection(sock)
+        self.connections.add(connection)
+        self.selector.register(sock, selectors.EVENT_READ, connection)
 
     def receive(self, connection):
         try:
