@@ -3,19 +3,22 @@
 #
 # Sourced by guest: the legs, and every device under test on top of them.
 #
-#	legs_up MIB HOLD_DATA [PREFIX]	two null_blk disks, $leg_a and $leg_b
+#	legs_up MIB HOLD_DATA [PREFIX]	two null_blk disks, $leg_a and $leg_b, and a small
+#					third one, $leg_meta, for logs
 #	device_up NAME			builds a device on them, prints its path
 #	device_down NAME		takes it away again
 #
 # The legs finish a request in the context of its submitter (queue_mode 2,
 # irqmode 0, no scheduler), so that all that is left to measure is the cost of
 # the code above them. With leg_latency set they finish it that many
-# nanoseconds later.
+# nanoseconds later. Legs that hold data are written to from end to end, unless
+# unfilled is set: then they may be larger than the memory.
 
 device_name=bench
 export MDADM_NO_UDEV=1 DM_DISABLE_UDEV=1
 devices_peer='null_blk dm-linear md-raid1 md-raid1-bitmap dm-mirror drbd-c'
 devices_replica='replica-copy replica-shared'
+devices_log='replica-log'
 
 leg_up()
 {
@@ -57,14 +60,15 @@ legs_up()
 	echo 0 >/sys/module/md_mod/parameters/start_ro
 	leg_a=$(leg_up "${3-}leg0" "$1" "$2")
 	leg_b=$(leg_up "${3-}leg1" "$1" "$2")
+	leg_meta=$(leg_up "${3-}meta" 8 1)
 	sectors=$(blockdev --getsz "$leg_a")
-	((!legs_data)) || { fill "$leg_a" && fill "$leg_b"; }
+	((!legs_data)) || [[ -n ${unfilled-} ]] || { fill "$leg_a" && fill "$leg_b"; }
 }
 
 legs_down()
 {
 	local leg
-	for leg in "${1-}leg0" "${1-}leg1"; do
+	for leg in "${1-}leg0" "${1-}leg1" "${1-}meta"; do
 		echo 0 >"/sys/kernel/config/nullb/$leg/power"
 		rmdir "/sys/kernel/config/nullb/$leg"
 	done
@@ -134,6 +138,23 @@ replica_up()
 	dm_up "$1" "0 $sectors replica $leg_a $leg_b - sync 4 sync skip payload $2"
 }
 
+# log_up NAME [FEATURE VALUE]...: with a new log on the meta device.
+log_up()
+{
+	local name=$1
+	shift
+	fill "$leg_meta"
+	dm_up "$name" "0 $sectors replica $leg_a $leg_b $leg_meta sync $(($# + 2)) sync skip $*"
+}
+
+# A log of dm-mirror, for the same default region size.
+mirror_log_up()
+{
+	local name=$1
+	fill "$leg_meta"
+	dm_up "$name" "0 $sectors mirror disk 3 $leg_meta ${2:-2048} nosync 2 $leg_a 0 $leg_b 0 1 handle_errors"
+}
+
 device_up()
 {
 	case $1 in
@@ -142,7 +163,9 @@ device_up()
 	md-raid1) md_up --bitmap=none ;;
 	md-raid1-bitmap) md_up --bitmap=internal ;;
 	dm-mirror) dm_up "$device_name" "0 $sectors mirror core 2 1024 nosync 2 $leg_a 0 $leg_b 0 1 handle_errors" ;;
+	dm-mirror-log) mirror_log_up "$device_name" ;;
 	drbd-c) drbd_up ;;
+	replica-log) log_up "$device_name" payload copy ;;
 	replica-copy) replica_up "$device_name" copy ;;
 	replica-shared) replica_up "$device_name" shared ;;
 	*)

@@ -116,3 +116,29 @@ stage_selftests()
 	cp "$vm_dir/guest/dm-replica-job.service" "$units/"
 	ln -s ../dm-replica-job.service "$units/multi-user.target.wants/"
 }
+
+# stage WORK KERNELDIR: writes the initramfs of this run.
+stage()
+{
+	local stage=$1/stage job
+	job=$stage/tree/usr/lib/dm-replica/vm
+	mkdir -p "$job"
+	stage_selftests "$stage/tree"
+	[[ ! -e $tree/kmod/Kbuild ]] || stage_module "$stage/tree" "$2" "$opt_kernel"
+	[[ -z $opt_tools || ! -e $tree/userspace/Makefile ]] || stage_tools "$stage/tree"
+	[[ -e $tree/kmod/Kbuild ]] || opt_module=''
+	[[ -z $opt_systemd ]] || touch "$job/systemd"
+	((${#command[@]} == 0)) || printf 'exec %s\n' "${command[*]@Q}" >"$job/command"
+	cat >"$job/env" <<-END
+	VM_SHARE=$opt_share
+	VM_MODULE=$opt_module
+	VM_ICOUNT=$opt_icount
+	VM_COVERAGE=$opt_coverage
+	VM_INTERACTIVE=$opt_interactive
+	VM_TIMEOUT=$opt_timeout
+	VM_HUNG=$((opt_timeout < 90 ? 30 : opt_timeout > 300 ? 100 : opt_timeout / 3))
+	END
+	cp "$vm_dir/guest/init" "$stage/init"
+	(cd "$stage" && find . | cpio --quiet -o -H newc -R 0:0) | cat "$2/initrd" - >"$1/initrd.img"
+	rm -rf "$stage"
+}
