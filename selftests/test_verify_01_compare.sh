@@ -170,7 +170,7 @@ found_and_cut()
 	same "reason" "$(status r reason)" what_a_verify_found_still_differs
 	same "dirty_bytes" "$(status r dirty_bytes)" 65536
 	# One that finds only the other keeps the first one in mind, should it be cut.
-	run message r set resync_rate 4
+	run message r set resync_rate 1
 	run message r verify
 	wait_for 20 "some progress" progressed
 	run message r cancel "$(job_field r 1)"
