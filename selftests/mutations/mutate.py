@@ -47,7 +47,14 @@ MUTATIONS = {
 	return 0;
 """),
     'no-origin-flush': (INTENT, 'r = blkdev_issue_flush(replica->origin_bdev);', 'r = 0;'),
-    'no-replica-flush': (INTENT, 'replica_leg_flush_wait(replica);', '0;'),
+    'no-replica-flush': (INTENT, """\
+		    -EIO : replica_leg_flush_wait(replica);
+	/* What earlier flushes made durable there is settled, whatever became of this. */
+	replica_intents_settled(replica, generation);
+""", """\
+		    -EIO : 0;
+	atomic64_set(&intents->settled, generation);
+"""),
     # A flush counts for writes that ended after it began.
     'late-generation': (INTENT, 'generation = atomic64_inc_return(&replica->flush_gen) - 1;',
                         'generation = atomic64_inc_return(&replica->flush_gen) + 1;'),
