@@ -31,15 +31,17 @@ disks()
 
 swapping()
 {
+	local before
 	disks
 	new_mirror r "$origin" "$replica" resync_rate 10 payload "$1"
 	run mkswap -q /dev/mapper/r
 	run swapon /dev/mapper/r
 	defer unswapped /dev/mapper/r
+	before=$(swapped_out)
 	in_group 16 timeout 100 stress-ng --vm 2 --vm-bytes 20M --vm-method incdec --verify \
 		--timeout 12 --quiet
 	say "swapped: $(grep -E 'pswp(in|out)' /proc/vmstat | xargs)"
-	at_least "pages swapped out" "$(swapped_out)" 500
+	at_least "pages swapped out" "$(swapped_since "$before")" 500
 	run swapoff /dev/mapper/r
 	message r set resync_rate auto
 	synced r
@@ -87,9 +89,9 @@ whole_machine()
 	break_dev "$replica"
 	wait_for 60 "r to break" is r Broken
 	heal_dev "$replica"
-	wait_for 60 "r to be whole again" is r Synchronized
+	synced r
 	kill -0 "$load_pid" || fail "the load has ended by itself"
-	say "pages swapped out: $(($(swapped_out) - before))"
+	say "pages swapped out: $(swapped_since "$before")"
 	end_load "$load_pid"
 	run swapoff /dev/mapper/r
 	idle r
@@ -101,9 +103,15 @@ swapped_out()
 	sed -n 's/^pswpout //p' /proc/vmstat
 }
 
+# swapped_since BEFORE: pages that went out since swapped_out said so.
+swapped_since()
+{
+	echo $(($(swapped_out) - $1))
+}
+
 swapped_more()
 {
-	(($(swapped_out) - $1 > 1000))
+	(($(swapped_since "$1") > 1000))
 }
 
 ktap_header
