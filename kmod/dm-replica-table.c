@@ -5,8 +5,8 @@
  *	<origin> <replica> <meta|-> <mode> <#feature args> [<feature> <value>]...
  *
  * Features, with their defaults first:
- *	region_size <sectors>	power of two, 8 to 1048576 (1 MiB or larger, so that
- *				there are at most 1048576 regions)
+ *	region_size <sectors>	power of two, 8 to 1048576; by default 1 MiB, or larger
+ *				so that there are no more than 1048576 regions
  *	sync full|skip
  *	discard zero|passdown|off
  *	payload copy|shared
@@ -14,6 +14,9 @@
  *	recovery automatic|manual
  *	on_replica_error track|stop
  *	replica_timeout <ms>	30000; 0 for no limit
+ *	on_meta_error continue|stop
+ *	activity <regions>	512 to 65536; by default what covers 4 GiB
+ *	stale refuse|accept
  */
 #include <linux/log2.h>
 
