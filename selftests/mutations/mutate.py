@@ -68,10 +68,14 @@ MUTATIONS = {
 	}
 	return 0;
 """),
-    # The dirty ones are given up like the others.
-    'forget-dirty': (INTENT,
-                     'if (!region_in_flight(replica, region) && !test_bit(region, log->dirty)) {',
-                     'if (!region_in_flight(replica, region)) {'),
+    # The dirty ones are given up like the others, slowly, so that some have become dirty.
+    'forget-dirty': (INTENT, """\
+	clear_bit(region, log->active);
+	/* The bucket locks order this: see the head of dm-replica-intent.h. */
+	if (!region_in_flight(replica, region) && !test_bit(region, log->dirty)) {""", """\
+	msleep(2);
+	clear_bit(region, log->active);
+	if (!region_in_flight(replica, region)) {"""),
     # The log goes into the meta device's cache and stays there.
     'no-fua': (META, 'REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);\n	}', """\
 REQ_OP_WRITE | REQ_META | REQ_SYNC);
