@@ -78,7 +78,7 @@ class Fuzzer:
     def sensible(self):
         """A request that is right but for the values: command and attributes."""
         op = self.random.choice(('get', 'set', 'set', 'set', 'job-get', 'job-cancel',
-                                 'confirm', 'caps-get', 'operate'))
+                                 'confirm', 'caps-get', 'operate', 'verify', 'diff-get'))
         values = dict(self.random.choice(self.selects))
         if op == 'set':
             values['settings'] = self.settings()
@@ -95,7 +95,7 @@ class Fuzzer:
 
     def chaotic(self):
         cmd = self.random.randrange(256) if self.random.random() < 0.1 else \
-            self.random.randrange(1, 9)
+            self.random.randrange(1, len(self.protocol.cmds) + 1)
         payload = self.protocol.encode(self.random.choice(self.selects))
         for _ in range(self.random.randrange(6)):
             payload += self.attribute()
@@ -127,7 +127,9 @@ class Fuzzer:
         if self.random.random() < 0.5:
             payload = self.damage(payload)
         flags = genl.NLM_F_ACK
-        if self.random.random() < 0.1:
+        if cmd == self.protocol.cmds['diff-get'] and self.random.random() < 0.9:
+            flags |= genl.NLM_F_DUMP
+        elif self.random.random() < 0.1:
             flags |= self.random.choice((genl.NLM_F_DUMP, 0x100, 0x200, 0x400, 0x8000))
         data = bytearray(self.client.message(self.client.family.id, cmd, payload, flags))
         chance = self.random.random()
@@ -179,7 +181,7 @@ def quiet(other, name):
 def accepted(other, name, before, data):
     """Only the commands that change something may have changed anything."""
     cmds = other.protocol.cmds
-    if data[16] in (cmds['operate'], cmds['job-cancel']):
+    if data[16] in (cmds['operate'], cmds['job-cancel'], cmds['verify']):
         return quiet(other, name)
     after = watched(other, name)
     if data[16] == cmds['set']:
