@@ -11,15 +11,28 @@ check=$(dirname "$0")/lib/json-check.py
 schema=/usr/share/dm-replica/replicactl.schema.json
 [[ -e $schema ]] || schema=$(dirname "$0")/../Documentation/replicactl.schema.json
 
-# valid ARG...: and alone on both outputs; remembers the command.
+# valid ARG...: one document, alone on both outputs; all_valid looks at it.
 valid()
 {
 	local file=$dev_dir/document
 	say "+ replicactl --json $*"
 	replicactl --json "$@" >"$file" 2>"$file.err" || true
 	[[ ! -s $file.err ]] || fail "also on the error output: $(cat "$file.err")"
-	"$check" "$schema" <"$file" || fail "$(cat "$file")"
-	jq -r '.command // empty' "$file" >>"$dev_dir/commands"
+	[[ -s $file ]] || fail "no document"
+	cat "$file" >>"$dev_dir/documents"
+	asked=$((asked + 1))
+}
+
+# all_valid CASE...: runs a case; the documents of its commands keep to the schema.
+all_valid()
+{
+	local found asked=0
+	: >"$dev_dir/documents"
+	"$@"
+	found=$("$check" "$schema" <"$dev_dir/documents") ||
+		fail "$found"$'\n'"$(cat "$dev_dir/documents")"
+	same "what was found" "$found" "$asked documents"
+	jq -r '.command // empty' "$dev_dir/documents" >>"$dev_dir/commands"
 }
 
 legs()
@@ -202,11 +215,11 @@ complete()
 
 ktap_header
 rm -f "$dev_dir/commands"
-ktap_case "the documents of a life" life
-ktap_case "the documents of meta devices" logs
-ktap_case "while a copy runs" copying
-ktap_case "errors" errors
-ktap_case "help and versions" others
+ktap_case "the documents of a life" all_valid life
+ktap_case "the documents of meta devices" all_valid logs
+ktap_case "while a copy runs" all_valid copying
+ktap_case "errors" all_valid errors
+ktap_case "help and versions" all_valid others
 ktap_case "streams" streams
 ktap_case "the schema is strict" strict
 ktap_case "no command was left out" complete

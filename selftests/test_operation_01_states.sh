@@ -86,12 +86,11 @@ enter()
 # What a refused operation must not change. A broken replica is probed, a job works on.
 picture()
 {
-	status r state
-	status r reason
-	job_field r 1
-	job_field r 3
+	local keys=(state reason)
+	[[ $1 == @(Unsynchronized|Broken) ]] || keys+=(dirty_regions)
+	status r "${keys[@]}"
+	job_field r 1 3
 	dmsetup table r
-	[[ $1 == @(Unsynchronized|Broken) ]] || status r dirty_regions
 }
 
 stretch()

@@ -122,12 +122,12 @@ new_dm()
 # dm_gone NAME: removes a mapping, or fails when it stays in use.
 dm_gone()
 {
-	local tries
-	dmsetup info "$1" >/dev/null 2>&1 || return 0
-	dmsetup resume "$1" >/dev/null 2>&1 || true
+	local tries state
+	state=$(dmsetup info -c --noheadings -o suspended "$1" 2>/dev/null) || return 0
+	[[ $state == Active ]] || dmsetup resume "$1" >/dev/null 2>&1 || true
 	for ((tries = 0; tries < 50; tries++)); do
 		dmsetup remove "$1" 2>/dev/null && return 0
-		sleep 0.1
+		ktap_pause 0.1
 	done
 	dmsetup remove "$1"
 }
@@ -202,31 +202,41 @@ unhang_dev()
 	dmsetup resume "$1"
 }
 
+# from_disk DEVICE: what is on it, past the page cache, and then its name, so that two that
+# cannot be read are not equal.
+from_disk()
+{
+	dd if="$1" bs=1M iflag=direct status=none
+	echo "the end of $1"
+}
+
 # differing_sectors A B [SECTORS]: the number of sectors that differ, read from the
 # devices themselves. Without SECTORS both have to be of one size.
 differing_sectors()
 {
-	local a=$1 b=$2 sectors=${3:-}
+	local a=$1 b=$2 sectors=${3:-} differ
 	if [[ -z $sectors ]]; then
 		sectors=$(dev_sectors "$a")
 		[[ $sectors == "$(dev_sectors "$b")" ]] || fail "$a and $b differ in size"
 	fi
 	sync
+	# For whoever reads them next.
 	blockdev --flushbufs "$a" "$b"
-	echo 1 >/proc/sys/vm/drop_caches
-	if cmp -s -n $((sectors * 512)) "$a" "$b"; then
+	if cmp -s -n $((sectors * 512)) <(from_disk "$a") <(from_disk "$b"); then
 		echo 0
-	else
-		{ cmp -l -n $((sectors * 512)) "$a" "$b" || true; } |
-			awk '{ s = int(($1 - 1) / 512); if (s != last || !n) { n++; last = s } } END { print n + 0 }'
+		return
 	fi
+	differ=$({ cmp -l -n $((sectors * 512)) <(from_disk "$a") <(from_disk "$b") || true; } |
+		awk '{ s = int(($1 - 1) / 512); if (s != last || !n) { n++; last = s } } END { print n + 0 }')
+	((differ)) || fail "one of $a and $b cannot be read"
+	echo "$differ"
 }
 
 # compare_legs A B [SECTORS]: fails unless both legs hold the same, byte by byte.
 compare_legs()
 {
 	local differ
-	differ=$(differing_sectors "$@")
+	differ=$(differing_sectors "$@") || fail "${differ#*FAIL: }"
 	say "$differ sectors differ between $1 and $2"
 	[[ $differ == 0 ]] || fail "$differ sectors differ between $1 and $2"
 }

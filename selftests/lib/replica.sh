@@ -7,7 +7,7 @@
 #	new_mirror NAME ORIGIN REPLICA [FEATURE VALUE]...	removed at the end
 #	mirror_table ORIGIN REPLICA [FEATURE VALUE]...		its table line
 #	reload NAME TABLE	suspend, load, resume
-#	status NAME KEY		a value of the status line
+#	status NAME KEY...	values of the status line
 #	is NAME STATE		for wait_for; in_sync NAME is NAME Synchronized
 #	synced NAME		waits until it is in step
 #	message NAME WORD...	message that has to be refused: refuse message ...
@@ -47,14 +47,16 @@ reload()
 	dmsetup resume "$1"
 }
 
-# status NAME KEY
+# status NAME KEY...: each on a line of its own
 status()
 {
-	local line
+	local line key value
 	line="$(dmsetup status "$1") "
-	[[ $line == *" $2="* ]] || fail "the status of $1 has no $2: $line"
-	line=${line#* "$2"=}
-	echo "${line%% *}"
+	for key in "${@:2}"; do
+		[[ $line == *" $key="* ]] || fail "the status of $1 has no $key: $line"
+		value=${line#* "$key"=}
+		echo "${value%% *}"
+	done
 }
 
 is()
@@ -77,9 +79,8 @@ status_is()
 synced()
 {
 	wait_for "${2:-60}" "$1 to be in step" in_sync "$1"
-	same "dirty_regions" "$(status "$1" dirty_regions)" 0
-	same "percent" "$(status "$1" percent)" 100
-	same "consistent_now" "$(status "$1" consistent_now)" 1
+	same "dirty_regions, percent, consistent_now" \
+		"$(status "$1" dirty_regions percent consistent_now)" $'0\n100\n1'
 }
 
 # idle NAME: nothing is under way; for the end of a scenario.
@@ -107,13 +108,19 @@ queue()
 # last_job NAME: its line in the message jobs.
 last_job()
 {
-	message "$1" jobs | tail -n 1
+	local text
+	text=$(message "$1" jobs)
+	echo "${text##*$'\n'}"
 }
 
-# job_field NAME N: 1 id, 2 type, 3 state, 4 percent, 5 done, 6 total, 9 error
+# job_field NAME N...: 1 id, 2 type, 3 state, 4 percent, 5 done, 6 total, 9 error
 job_field()
 {
-	last_job "$1" | cut -d' ' -f"$2"
+	local words field
+	read -ra words <<<"$(last_job "$1")"
+	for field in "${@:2}"; do
+		echo "${words[field - 1]:-}"
+	done
 }
 
 at_least()
@@ -189,9 +196,9 @@ timed()
 {
 	local max=$(($1 * ktap_factor)) begin took
 	shift
-	begin=$(date +%s%N)
+	begin=${EPOCHREALTIME/[.,]/}
 	run "$@"
-	took=$((($(date +%s%N) - begin) / 1000000))
+	took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
 	say "took $took ms: $*"
 	((took <= max * 1000)) || fail "took $took ms, more than $max s: $*"
 }
