@@ -41,7 +41,7 @@ def check_help(name):
     same('the list', len(listed), len(set(listed)))
     operations = {word.replace('-', '_') for word in client.protocol.enums['operation']}
     same('operations and messages', set(listed),
-         operations | {'set', 'confirm', 'cancel', 'jobs', 'help'})
+         operations | {'set', 'confirm', 'cancel', 'jobs', 'verify', 'differences', 'help'})
 
 
 def check_settings(name, **wanted):
