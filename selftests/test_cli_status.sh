@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=full timeout=300
 #
 # What status shows is what the kernel says: the table, the block and the JSON against
 # "dmsetup status", in several states.

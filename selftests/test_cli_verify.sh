@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=400
+# dm-replica-test: set=full timeout=400
 #
 # verify by replicactl: equal legs are told equal, under load too; what somebody wrote to
 # the replica behind its back is told by its ranges, shown again, repaired when that is
