@@ -46,14 +46,14 @@ static void read_work(struct work_struct *work)
 	struct block_device *replica_bdev = compare->replica->replica_bdev;
 
 	/* The second submission may find it all over, and the device gone after it. */
-	submit_read(compare, &compare->legs[0], compare->replica->origin_bdev);
-	submit_read(compare, &compare->legs[1], replica_bdev);
+	submit_read(compare, &compare->origin_leg, compare->replica->origin_bdev);
+	submit_read(compare, &compare->replica_leg, replica_bdev);
 }
 
 void replica_compare_prepare(struct replica_compare *compare)
 {
-	WRITE_ONCE(compare->legs[0].out, true);
-	WRITE_ONCE(compare->legs[1].out, true);
+	WRITE_ONCE(compare->origin_leg.out, true);
+	WRITE_ONCE(compare->replica_leg.out, true);
 }
 
 void replica_compare_read(struct replica_compare *compare, sector_t sector, sector_t sectors,
@@ -63,7 +63,7 @@ void replica_compare_read(struct replica_compare *compare, sector_t sector, sect
 	compare->sectors = sectors;
 	compare->done = done;
 	compare->context = context;
-	atomic_set(&compare->pending, ARRAY_SIZE(compare->legs));
+	atomic_set(&compare->pending, 2);
 	queue_work(replica_send_wq, &compare->work);
 }
 
@@ -72,8 +72,8 @@ static bool sector_differs(const struct replica_compare *compare, sector_t index
 	unsigned int page = index / PAGE_SECTORS;
 	unsigned int offset = (index % PAGE_SECTORS) << SECTOR_SHIFT;
 
-	return memcmp(page_address(compare->legs[0].pages[page]) + offset,
-		      page_address(compare->legs[1].pages[page]) + offset, SECTOR_SIZE);
+	return memcmp(page_address(compare->origin_leg.pages[page]) + offset,
+		      page_address(compare->replica_leg.pages[page]) + offset, SECTOR_SIZE);
 }
 
 sector_t replica_compare_next(const struct replica_compare *compare, sector_t *sector)
@@ -117,7 +117,7 @@ struct replica_compare *replica_compare_create(struct replica *replica)
 		return NULL;
 	compare->replica = replica;
 	INIT_WORK(&compare->work, read_work);
-	if (!alloc_leg(compare, &compare->legs[0]) || !alloc_leg(compare, &compare->legs[1])) {
+	if (!alloc_leg(compare, &compare->origin_leg) || !alloc_leg(compare, &compare->replica_leg)) {
 		replica_compare_destroy(compare);
 		return NULL;
 	}
@@ -128,7 +128,7 @@ void replica_compare_destroy(struct replica_compare *compare)
 {
 	if (!compare)
 		return;
-	free_leg(&compare->legs[0]);
-	free_leg(&compare->legs[1]);
+	free_leg(&compare->origin_leg);
+	free_leg(&compare->replica_leg);
 	kfree(compare);
 }

@@ -37,7 +37,6 @@ struct compare_leg {
  * @sector: first one read
  * @sectors: number of them
  * @pending: reads that are out
- * @legs: origin and replica
  */
 struct replica_compare {
 	struct work_struct work;
@@ -47,7 +46,8 @@ struct replica_compare {
 	atomic_t pending;
 	replica_compare_fn done;
 	void *context;
-	struct compare_leg legs[2];
+	struct compare_leg origin_leg;
+	struct compare_leg replica_leg;
 };
 
 /* compare.c APIs: */
@@ -66,18 +66,18 @@ void replica_compare_read(struct replica_compare *compare, sector_t sector, sect
 /* Is one leg alone to blame for what takes so long?  *replica: it is the replica. */
 static inline bool replica_compare_waits_for(const struct replica_compare *compare, bool *replica)
 {
-	*replica = READ_ONCE(compare->legs[1].out);
-	return READ_ONCE(compare->legs[0].out) != *replica;
+	*replica = READ_ONCE(compare->replica_leg.out);
+	return READ_ONCE(compare->origin_leg.out) != *replica;
 }
 
 static inline bool replica_compare_origin_failed(const struct replica_compare *compare)
 {
-	return compare->legs[0].status;
+	return compare->origin_leg.status;
 }
 
 static inline bool replica_compare_replica_failed(const struct replica_compare *compare)
 {
-	return compare->legs[1].status;
+	return compare->replica_leg.status;
 }
 
 /**
