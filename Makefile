@@ -103,7 +103,8 @@ help:
 #:                    Debian's 6.1 when the running one has no headers); 6.1, 6.12 and
 #:                    7.2 stand for Debian's newest kernels of these series
 #: KDIR=DIR           build against this kernel tree
-#: KERNEL=6.12        the kernel of demo and shell; KERNEL=debug is the debug kernel
+#: KERNEL=6.12        the kernel of demo and shell; KERNEL=debug is the debug kernel, and
+#:                    for demo KERNEL=uml User Mode Linux with KASAN and lockdep
 #:
 #: demo, test, debug-kernel, bench, shell, style, sparse and matrix install Debian packages
 #: they lack, which needs root.

@@ -165,9 +165,11 @@ need()
 	"$@" >/dev/null 2>&1 || skip "needs: $*"
 }
 
-# A kernel with lockdep is so much slower.
+# A kernel with lockdep is so much slower, but for User Mode Linux, which is not emulated.
 ktap_factor=1
-[[ ! -e /proc/lockdep_stats ]] || ktap_factor=4
+if [[ -e /proc/lockdep_stats ]] && ! grep -q 'User Mode Linux' /proc/cpuinfo; then
+	ktap_factor=4
+fi
 
 # ktap_pause SECONDS: without a process, which under emulation costs as much again.
 exec {ktap_silence}<> <(:)

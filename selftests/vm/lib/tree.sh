@@ -22,6 +22,12 @@ has_option()
 	[[ -r $1/build/.config ]] && grep -qx "CONFIG_$2=y" "$1/build/.config"
 }
 
+# is_uml WHICH: is this kernel User Mode Linux?
+is_uml()
+{
+	[[ $1 == uml ]] || has_option "$1" UML
+}
+
 # kbuild WHICH RELEASE COPY ARG...: runs the build system of a kernel on a build copy.
 kbuild()
 {
@@ -40,6 +46,8 @@ kbuild()
 		;;
 	*)
 		! has_option "$which" GCOV_KERNEL || set -- REPLICA_GCOV=y "$@"
+		# There UBSAN is for those who ask for it.
+		! has_option "$which" UML || set -- ARCH=um UBSAN_SANITIZE=y "$@"
 		make -s -C "$headers" M="$copy/kmod" "$@"
 		;;
 	esac
@@ -134,6 +142,7 @@ stage()
 	VM_MODULE=$opt_module
 	VM_ICOUNT=$opt_icount
 	VM_COVERAGE=$opt_coverage
+	VM_UML=$(! is_uml "$opt_kernel" || echo y)
 	VM_INTERACTIVE=$opt_interactive
 	VM_TIMEOUT=$opt_timeout
 	VM_HUNG=$((opt_timeout < 90 ? 30 : opt_timeout > 300 ? 100 : opt_timeout / 3))
