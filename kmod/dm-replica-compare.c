@@ -63,6 +63,7 @@ void replica_compare_read(struct replica_compare *compare, sector_t sector, sect
 	compare->sectors = sectors;
 	compare->done = done;
 	compare->context = context;
+	/* Both legs. */
 	atomic_set(&compare->pending, 2);
 	queue_work(replica_send_wq, &compare->work);
 }
@@ -117,7 +118,8 @@ struct replica_compare *replica_compare_create(struct replica *replica)
 		return NULL;
 	compare->replica = replica;
 	INIT_WORK(&compare->work, read_work);
-	if (!alloc_leg(compare, &compare->origin_leg) || !alloc_leg(compare, &compare->replica_leg)) {
+	if (!alloc_leg(compare, &compare->origin_leg) ||
+	    !alloc_leg(compare, &compare->replica_leg)) {
 		replica_compare_destroy(compare);
 		return NULL;
 	}
