@@ -59,8 +59,9 @@ uml_assemble()
 {
 	local work=$1 kernel=$2 root=$3 name words
 	uml_args=() uml_disks=0
-	uml_disk vmroot r "$root"
-	uml_disk vmmodules r "$kernel/modules.erofs"
+	# c: other machines have them, too, and they are not locked.
+	uml_disk vmroot rc "$root"
+	uml_disk vmmodules rc "$kernel/modules.erofs"
 	uml_user_disks "$work"
 	mkdir -p "$work/host/ports" "$work/host/share"
 	for name in out status log; do
