@@ -118,19 +118,22 @@ class Checker:
             print(f'#{text}')
 
     def check_superblocks(self):
+        names = set()
         for sb in self.log.readable():
             if not sb:
                 continue
             name = STATES.get(sb.state, str(sb.state))
-            self.states.add(name)
+            names.add(name)
             # The admin has taken the replica aside: no job by itself.
             if self.held and name in ('Initialized', 'Unsynchronized') and not self.ordered:
                 self.tell(f'{self.held} is forgotten: {sb}')
                 self.held = None
-            if name in HELD and name != self.held:
-                self.held, self.ordered = name, False
-            elif name == 'Synchronized':
-                self.held = None
+        self.states |= names
+        if 'Synchronized' in names:
+            self.held = None
+        # Before the write of it has ended nobody was told so.
+        elif len(names) == 1 and names <= set(HELD) and names != {self.held}:
+            self.held, self.ordered = names.pop(), False
 
     def check_labels(self):
         kinships = self.log.kinships()

@@ -73,8 +73,10 @@ MUTATIONS = {
 	clear_bit(region, log->active);
 	/* The bucket locks order this: see the head of dm-replica-intent.h. */
 	if (!region_in_flight(replica, region) && !test_bit(region, log->dirty)) {""", """\
-	msleep(2);
+	schedule_timeout_uninterruptible(1);
 	clear_bit(region, log->active);
+	if (!region_in_flight(replica, region) && test_bit(region, log->dirty))
+		return true;
 	if (!region_in_flight(replica, region)) {"""),
     # The log goes into the meta device's cache and stays there.
     'no-fua': (META, 'REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);\n	}', """\
