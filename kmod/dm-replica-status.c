@@ -167,6 +167,8 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	unsigned long flags;
 
 	spin_lock_irqsave(&replica->lock, flags);
+	/* First, and with what follows: what was told up to this event is in it. */
+	status->event_seq = replica_event_seq(replica);
 	status->state = replica->state;
 	status->dirty_regions = replica_log_dirty_regions(replica->log);
 	status->dirty_bytes = min((u64)replica->sectors << SECTOR_SHIFT,
@@ -202,10 +204,9 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	status->size = (u64)replica->sectors << SECTOR_SHIFT;
 	status->region_size = 1U << (replica->region_shift + SECTOR_SHIFT);
 	status->mode = replica->mode;
-	status->event_seq = replica_event_seq(replica);
+	fill_state(replica, status);
 	status->dm_suspended = READ_ONCE(replica->suspended);
 	status->settings = replica->settings;
-	fill_state(replica, status);
 	fill_counters(replica, status);
 	fill_meta(replica, status);
 	status->requested = status->has_job && status->job.type != DM_REPLICA_JOB_VERIFY ?
