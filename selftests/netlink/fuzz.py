@@ -143,7 +143,10 @@ class Fuzzer:
 
 
 def watched(client, name):
-    state = client.get(name)
+    return picture(client.get(name))
+
+
+def picture(state):
     return {what: state[what] for what in
             ('settings', 'copy-state', 'requested-copy-state', 'mode', 'reason', 'event-seq')}
 
@@ -171,8 +174,9 @@ def quiet(other, name):
     before = watched(other, name)
     while time.monotonic() < end:
         time.sleep(0.02)
-        after = watched(other, name)
-        if after == before and 'job' not in other.get(name):
+        state = other.get(name)
+        after = picture(state)
+        if after == before and 'job' not in state:
             return after
         before = after
     raise AssertionError(f'the replica does not come to rest: {before}')
