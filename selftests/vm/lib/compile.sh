@@ -96,3 +96,14 @@ compiled()
 	key=$(hash_of "$2" "$(grep ^CONFIG_ "$config")" "$(gcc -dumpfullversion)")
 	cached "$name" "$version-$key" compile "$3" "$config" "${@:4}"
 }
+
+# own_kernel WHICH: prints the directory of one that is compiled here, and any other WHICH as
+# it is.
+own_kernel()
+{
+	case $1 in
+	debug) debug_kernel ;;
+	uml) uml_kernel ;;
+	*) echo "$1" ;;
+	esac
+}

@@ -53,10 +53,11 @@ kbuild()
 	esac
 }
 
-# module_build WHICH RELEASE: prints the path of dm-replica.ko for a kernel.
+# module_build WHICH RELEASE: prints the path of dm-replica.ko for a kernel. Its sources are
+# those of module_tree, where that is set.
 module_build()
 {
-	local lock copy
+	local lock copy tree=${module_tree:-$tree}
 	mkdir -p "$tree/build"
 	exec {lock}>"$tree/build/$2.lock"
 	flock "$lock"
