@@ -93,6 +93,7 @@ picture()
 	dmsetup table r
 }
 
+# A job that is under way does not end before unhang_dev.
 stretch()
 {
 	message r set replica_timeout 0
@@ -130,11 +131,14 @@ allowed_in()
 	for operation in $operations; do
 		[[ -n ${leads[$state,$operation]:-} ]] || continue
 		enter "$state"
-		# Otherwise the job it starts may be over before anybody looks.
-		message r set resync_rate 1
-		[[ ${leads[$state,$operation]} != Unsynchronized ]] || put /dev/mapper/r 2 2
+		if [[ ${leads[$state,$operation]} == Unsynchronized ]]; then
+			# The job must not be over before anybody looks.
+			put /dev/mapper/r 2 2
+			stretch
+		fi
 		run message r "$operation"
 		same "the state after $operation" "$(status r state)" "${leads[$state,$operation]}"
+		unhang_dev "$replica"
 	done
 }
 
@@ -165,8 +169,10 @@ resync_twice()
 {
 	setup
 	enter Unsynchronized
+	stretch
 	run message r resync
 	same "the job" "$(job_field r 1) $(job_field r 3)" "2 Running"
+	unhang_dev "$replica"
 	message r set resync_rate auto
 	synced r
 	same "jobs" "$(job_field r 1)" 2
