@@ -49,9 +49,9 @@ keeps_log()
 # A job goes on with its number, and with a rate of the new table.
 keeps_job()
 {
-	new_loop origin 8M
-	new_loop replica 8M
-	put "$origin" 0 8
+	new_loop origin 24M
+	new_loop replica 24M
+	put "$origin" 0 24
 	new_mirror r "$origin" "$replica" resync_rate 1
 	reload r "$(mirror_table "$origin" "$replica" resync_rate 2)"
 	same "the job" "$(job_field r 1) $(job_field r 3)" "1 Running"
@@ -59,7 +59,7 @@ keeps_job()
 	synced r
 	same "jobs" "$(message r jobs | wc -l)" 1
 	say "the region that was half copied when the table changed begins anew"
-	at_most "resync_bytes" "$(status r resync_bytes)" $(((8 + 2) << 20))
+	at_most "resync_bytes" "$(status r resync_bytes)" $(((24 + 2) << 20))
 	compare_legs "$origin" "$replica"
 }
 
