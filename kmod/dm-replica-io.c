@@ -506,6 +506,7 @@ int replica_io_map(struct replica *replica, struct bio *bio)
 
 	io->request = NULL;
 	io->vecs = NULL;
+	io->ship = false;
 	io->missed = false;
 	io->detached = false;
 	io->origin_status = BLK_STS_OK;

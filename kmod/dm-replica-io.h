@@ -52,7 +52,8 @@ struct replica_flush {
  * @log_waits: intent.c has it, until its regions are active
  * @origin_status: of the origin's part
  *
- * Device-mapper allocates it with each bio and clears it, so it is kept small.
+ * Device-mapper allocates it with each bio, and kernels that clear what they allocate clear
+ * it each time, so it is kept small.  Others do not: nothing is read before it is set.
  */
 struct replica_io {
 	union {
