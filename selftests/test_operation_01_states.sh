@@ -36,11 +36,15 @@ declare -A leads=(
 	[Aborted,resync]=Unsynchronized
 )
 
+# A copy at 1 MiB/s lasts longer where looking at it takes longer, MiB.
+slow=$((ktap_factor > ${KTAP_PATIENCE:-1} ? ktap_factor : ${KTAP_PATIENCE:-1}))
+size=$((8 * slow))
+
 setup()
 {
 	local disk
-	new_loop origin 8M
-	new_loop disk 8M
+	new_loop origin "${size}M"
+	new_loop disk "${size}M"
 	new_linear replica "$disk"
 	new_mirror r "$origin" "$replica" region_size 64
 	synced r
@@ -161,7 +165,7 @@ resync_force()
 	run message r resync force
 	synced r
 	same "jobs" "$(job_field r 1)" 2
-	same "the bytes of the job" "$(job_field r 5)" $((8 << 20))
+	same "the bytes of the job" "$(job_field r 5)" $((size << 20))
 }
 
 # Ordered again while it runs, it is the same job.
