@@ -82,7 +82,7 @@ whole_machine()
 	before=$(swapped_out)
 	# Half of the swap is needed, whatever the machine has: two workers share it.
 	kib=$(($(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo) + 32768))
-	timeout 200 stress-ng --vm 2 --vm-bytes "${kib}K" --vm-method write64 --vm-keep --quiet &
+	timeout $((200 * ktap_factor)) stress-ng --vm 2 --vm-bytes "${kib}K" --vm-method write64 --vm-keep --quiet &
 	load_pid=$!
 	defer end_load "$load_pid"
 	wait_for 60 "something to be swapped" swapped_more "$before"
