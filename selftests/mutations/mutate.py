@@ -131,6 +131,8 @@ def main():
         print('\n'.join(MUTATIONS))
         return
     name, kmod = sys.argv[1:]
+    if name != '--check' and name not in MUTATIONS:
+        raise SystemExit(f'there is no mutation {name}; there are {", ".join(MUTATIONS)}')
     if name == '--check':
         stale = [error for error in (broken(other, kmod)[2] for other in MUTATIONS) if error]
         raise SystemExit('\n'.join(stale) or 0)
