@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=300 disks=64M,64M mem=512
+# dm-replica-test: set=full timeout=300 disks=128M,128M mem=512
 #
 # Memory pressure (P7): a replica under swap and under writeback, in a small memory group
 # that does not let go. Nothing may hang, and what was swapped comes back as it was.
@@ -80,7 +80,8 @@ whole_machine()
 	run swapon /dev/mapper/r
 	defer unswapped /dev/mapper/r
 	before=$(swapped_out)
-	# Half of the swap is needed, whatever the machine has: two workers share it.
+	# A quarter of the swap is needed, whatever the machine has: two workers share it. KASAN
+	# takes as much again while they run.
 	kib=$(($(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo) + 32768))
 	timeout $((200 * ktap_factor)) stress-ng --vm 2 --vm-bytes "${kib}K" --vm-method write64 --vm-keep --quiet &
 	load_pid=$!
