@@ -32,6 +32,10 @@ static void fill_settings(struct replica *replica, struct dm_replica_sb_settings
 	to->discard = replica->discard;
 	to->resync_rate = cpu_to_le32(from->resync_rate);
 	to->replica_timeout = cpu_to_le32(from->replica_timeout);
+	to->overflow = from->overflow;
+	to->queue_bytes = cpu_to_le32(from->queue_bytes);
+	to->rpo = cpu_to_le32(from->rpo);
+	to->max_skew = cpu_to_le32(from->max_skew);
 }
 
 /* replica->lock held.  Return: the flag when there is a job. */

@@ -4,23 +4,28 @@
  * acknowledged before his call is durable on the replica.
  *
  * In mode sync an acknowledged write is on both legs as soon as the state is
- * Synchronized; what is left is a flush of the replica.
+ * Synchronized; what is left is a flush of the replica.  In the other modes the queue
+ * has to get beyond what was in it when the barrier came.
  */
 #include <linux/completion.h>
 #include <linux/slab.h>
 
 #include "dm-replica-io.h"
+#include "dm-replica-queue.h"
 
 /* CIM return values of ConfirmTargetData. */
 #define CONFIRMED		0
 #define CONFIRM_TIMEOUT		3
 #define CONFIRM_UNABLE		7
+/* Before it is looked again how far the queue is, jiffies. */
+#define QUEUE_PAUSE		(HZ / 50 + 1)
 
 /*
  * struct confirm - one barrier
  * @refs: of the list, and of a flush that is out
  * @link: in replica->confirms, under replica->lock
  * @deadline: jiffies
+ * @seq: last entry of the queue when it came
  * @flushing: the flush of the replica is out; its end decides
  * @flushed: it has ended well
  * @message: a dm message waits for it, and a suspend for the message
@@ -30,6 +35,7 @@ struct confirm {
 	struct list_head link;
 	struct replica *replica;
 	unsigned long deadline;
+	u64 seq;
 	bool flushing;
 	bool flushed;
 	bool message;
@@ -123,6 +129,10 @@ static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 			continue;
 		if (!confirm->flushing && !replica->suspending &&
 		    replica->state == DM_REPLICA_STATE_SYNCHRONIZED) {
+			if (!replica_queue_passed(replica, confirm->seq)) {
+				*wait = min_t(unsigned long, *wait, QUEUE_PAUSE);
+				continue;
+			}
 			confirm->flushing = true;
 			kref_get(&confirm->refs);
 			found = confirm;
@@ -184,6 +194,7 @@ static int add_confirm(struct replica *replica, unsigned int timeout_ms,
 	kref_init(&confirm->refs);
 	confirm->replica = replica;
 	confirm->deadline = jiffies + msecs_to_jiffies(timeout_ms);
+	confirm->seq = replica_queue_last(replica);
 	confirm->done = done;
 	confirm->context = context;
 	confirm->message = message;

@@ -12,6 +12,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 
 /* The order of this function is the reverse of that of make(). */
 static void unmake(struct replica *replica)
@@ -24,6 +25,7 @@ static void unmake(struct replica *replica)
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
 	replica_resync_destroy(replica->resync);
+	replica_queue_destroy(replica->queue);
 	replica_intents_destroy(replica);
 	if (replica->wq)
 		destroy_workqueue(replica->wq);
@@ -142,6 +144,9 @@ static bool make(struct replica *replica)
 		return false;
 	replica->wq = alloc_workqueue("dm-replica", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!replica->wq)
+		return false;
+	replica->queue = replica_queue_create(replica);
+	if (!replica->queue)
 		return false;
 	replica->resync = replica_resync_create(replica);
 	if (!replica->resync)

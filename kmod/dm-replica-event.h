@@ -24,6 +24,8 @@
  * @sector: where (types of errors), 512 byte sectors
  * @error: positive errno (types of errors)
  * @reason: sentence, or empty
+ * @mode: enum dm_replica_mode (type MODE)
+ * @ack: how writes are acknowledged now, likewise
  * @job: valid when job.id is not 0 (type JOB)
  */
 struct replica_event {
@@ -34,6 +36,8 @@ struct replica_event {
 	u16 old_state;
 	u64 sector;
 	u32 error;
+	u16 mode;
+	u16 ack;
 	char reason[DM_REPLICA_REASON_LEN];
 	struct replica_job job;
 };

@@ -8,6 +8,7 @@
 #include "compat.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent-priv.h"
+#include "dm-replica-queue.h"
 
 /* Between two looks at what has become idle, ms. */
 #define TICK_MS			2000U
@@ -111,7 +112,8 @@ static bool region_in_flight(struct replica *replica, u64 region)
 						   first + (i << REPLICA_ZONE_SHIFT)),
 			      first, last))
 			return true;
-	return false;
+	/* Last: a write is in the queue before its range is released. */
+	return replica_queue_in_region(replica, region);
 }
 
 /*

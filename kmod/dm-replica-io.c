@@ -17,6 +17,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 #include "dm-replica-trace.h"
 
 /* Flags of a write that the replica's part keeps. */
@@ -143,7 +144,7 @@ static void note_settling(struct replica_io *io)
 	if (io->kind == REPLICA_IO_WRITE && !(bio->bi_opf & REQ_FUA))
 		replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
 					atomic64_read(&replica->flush_gen));
-	else if (is_flush(io) && io->ship && !io->missed && !io->origin_status)
+	else if (is_flush(io) && io->ship && !io->missed && !io->queued && !io->origin_status)
 		replica_intents_settled(replica, io->unranged.flush.generation);
 }
 
@@ -169,7 +170,7 @@ static bool finish(struct replica_io *io)
 		unlink_io(io);
 
 	if (request) {
-		if (unlikely(io->detached))
+		if (unlikely(io->detached && !io->queued))
 			replica_request_abandon(request);
 		else
 			replica_request_free(request);
@@ -182,7 +183,7 @@ static bool finish(struct replica_io *io)
 }
 
 /* A leg other than the one that device-mapper completes is done. */
-static void put_pending(struct replica_io *io)
+void replica_io_put_pending(struct replica_io *io)
 {
 	struct bio *bio;
 
@@ -192,6 +193,14 @@ static void put_pending(struct replica_io *io)
 	/* bio_endio() has run for this bio: go on with device-mapper's own part. */
 	if (finish(io))
 		bio->bi_end_io(bio);
+}
+
+/* The end of the write in the queue is not the write's to decide alone. */
+static bool origin_part_done(struct replica_io *io)
+{
+	if (unlikely(io->queued) && replica_queue_origin_done(io))
+		atomic_dec(&io->pending);
+	return atomic_dec_and_test(&io->pending);
 }
 
 static void replica_part_done(struct replica_request *request, blk_status_t status)
@@ -213,7 +222,7 @@ static void replica_part_done(struct replica_request *request, blk_status_t stat
 		request_failed(io, status, is_flush(io) ? "replica flush error" :
 			       "replica write error");
 	}
-	put_pending(io);
+	replica_io_put_pending(io);
 }
 
 void replica_io_detached(struct replica_io *io)
@@ -222,7 +231,7 @@ void replica_io_detached(struct replica_io *io)
 	if (io->kind != REPLICA_IO_FAILOVER)
 		request_failed(io, BLK_STS_TIMEOUT, is_flush(io) ? "replica flush timed out" :
 			       "replica write timed out");
-	put_pending(io);
+	replica_io_put_pending(io);
 }
 
 /*
@@ -286,31 +295,85 @@ static void route_again(struct replica_io *io)
 	spin_unlock_irq(&bucket->lock);
 }
 
-/*
- * Send a granted write on its way, all but the origin's part.  Return: false when
- * there is no memory now; nothing has changed then.
- */
-static bool start_write(struct replica_io *io, struct bio *bio)
+enum start {
+	START_DONE,	/* the origin's part is to be sent */
+	START_MEMORY,	/* there is no memory now; nothing has changed */
+	START_KEPT,	/* the queue has the bio until there is room */
+};
+
+static enum start start_tracked(struct replica_io *io)
+{
+	io->missed = true;
+	atomic_set(&io->pending, 1);
+	replica_count(io->replica, DM_REPLICA_C_TRACKED_WRITES, 1);
+	return START_DONE;
+}
+
+/* To both legs, by way of the queue or not: @queued. */
+static enum start start_shipped(struct replica_io *io, struct bio *bio, bool queued)
 {
 	struct replica *replica = io->replica;
-	struct replica_request *request;
+	struct replica_request *request = make_request(io, bio);
+
+	if (unlikely(!request))
+		return START_MEMORY;
+	/* Who is told that it is done may change the pages. */
+	if (unlikely(!replica_payload_attach(request, bio, queued || wants_copy(replica, bio)))) {
+		replica_request_free(request);
+		return START_MEMORY;
+	}
+	if (unlikely(queued)) {
+		replica_queue_init_request(request);
+		replica_queue_add(io, request);
+	} else {
+		send_to_replica(io, request);
+	}
+	return START_DONE;
+}
+
+/*
+ * Which way?  Return: START_DONE with *queued when there is room for it, START_KEPT, or
+ * START_MEMORY when shipping has ended.
+ */
+static enum start enter_queue(struct replica_io *io, struct bio *bio, bool *queued)
+{
+	*queued = false;
+	if (likely(!replica_queue_active(io->replica)) && likely(!io->charged))
+		return START_DONE;
+	switch (replica_queue_enter(io, bio, replica_queue_cost(bio))) {
+	case REPLICA_ENTER_OK:
+		*queued = true;
+		return START_DONE;
+	case REPLICA_ENTER_WAITS:
+		return START_KEPT;
+	case REPLICA_ENTER_DIRECT:
+		replica_queue_leave(io, replica_queue_cost(bio));
+		return START_DONE;
+	default:
+		replica_queue_leave(io, replica_queue_cost(bio));
+		return START_MEMORY;
+	}
+}
+
+/* Send a granted write on its way, all but the origin's part. */
+static enum start start_write(struct replica_io *io, struct bio *bio)
+{
+	struct replica *replica = io->replica;
+	enum start start;
+	bool queued;
 
 	bio_set_dev(bio, replica->origin_bdev);
 	if (!io->ship) {
-		io->missed = true;
-		atomic_set(&io->pending, 1);
-		replica_count(replica, DM_REPLICA_C_TRACKED_WRITES, 1);
-		return true;
+		replica_queue_leave(io, replica_queue_cost(bio));
+		return start_tracked(io);
 	}
-	request = make_request(io, bio);
-	if (unlikely(!request))
-		return false;
-	if (unlikely(!replica_payload_attach(request, bio, wants_copy(replica, bio)))) {
-		replica_request_free(request);
-		return false;
+	start = enter_queue(io, bio, &queued);
+	if (unlikely(start == START_MEMORY)) {
+		/* Closed meanwhile. */
+		route_again(io);
+		return io->ship ? START_MEMORY : start_tracked(io);
 	}
-	send_to_replica(io, request);
-	return true;
+	return start == START_DONE ? start_shipped(io, bio, queued) : start;
 }
 
 static void queue_deferred(struct replica *replica, struct bio *bio, unsigned long delay)
@@ -329,8 +392,7 @@ static void queue_deferred(struct replica *replica, struct bio *bio, unsigned lo
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
-/* Put a flush or a failed-over read where the clock can find it. */
-static void link_io(struct replica_io *io)
+void replica_io_link(struct replica_io *io)
 {
 	unsigned long flags;
 
@@ -339,28 +401,39 @@ static void link_io(struct replica_io *io)
 	spin_unlock_irqrestore(&io->replica->lock, flags);
 }
 
-static bool start_flush(struct replica_io *io, struct bio *bio)
+static enum start start_flush(struct replica_io *io, struct bio *bio)
 {
 	struct replica *replica = io->replica;
 	struct replica_request *request = NULL;
+	enum start start = START_DONE;
+	bool queued = false;
 
 	/* Not shipped: a resync that ends later flushes the replica by itself. */
 	io->ship = READ_ONCE(replica->ship);
+	if (io->ship)
+		start = enter_queue(io, bio, &queued);
+	else
+		replica_queue_leave(io, replica_queue_cost(bio));
+	if (start != START_DONE)
+		return start;
 	if (io->ship) {
 		request = make_request(io, bio);
 		if (!request)
-			return false;
+			return START_MEMORY;
 	}
 	bio_set_dev(bio, replica->origin_bdev);
-	link_io(io);
-	if (request) {
+	replica_io_link(io);
+	if (queued) {
+		replica_queue_init_request(request);
+		replica_queue_add(io, request);
+	} else if (request) {
 		replica_leg_flush_begin(replica, &io->unranged.flush);
 		send_to_replica(io, request);
 	} else {
 		io->missed = true;
 		atomic_set(&io->pending, 1);
 	}
-	return true;
+	return START_DONE;
 }
 
 void replica_io_continue(struct replica *replica, struct bio *bio)
@@ -432,18 +505,28 @@ static enum admission admit(struct replica *replica, struct replica_io *io)
 	return admission;
 }
 
+/* Return: DM_MAPIO_*, or -1 when there is no memory. */
+static int map_started(enum start start)
+{
+	if (likely(start == START_DONE))
+		return DM_MAPIO_REMAPPED;
+	return start == START_KEPT ? DM_MAPIO_SUBMITTED : -1;
+}
+
 static int map_write(struct replica *replica, struct bio *bio, struct replica_io *io)
 {
 	enum admission admission = admit(replica, io);
+	int r = -1;
 
 	if (unlikely(admission == ADMIT_HELD))
 		return hold_bio(replica, bio);
 	if (unlikely(admission == ADMIT_WAITS))
 		return DM_MAPIO_SUBMITTED;
 	/* Those who wait for memory come first; who needs none does not wait. */
-	if ((likely(!READ_ONCE(replica->memory_wait)) || !io->ship) &&
-	    likely(start_write(io, bio)))
-		return DM_MAPIO_REMAPPED;
+	if (likely(!READ_ONCE(replica->memory_wait)) || !io->ship)
+		r = map_started(start_write(io, bio));
+	if (likely(r >= 0))
+		return r;
 
 	replica_count(replica, DM_REPLICA_C_MEMORY_WAITS, 1);
 	queue_deferred(replica, bio, MEMORY_PAUSE);
@@ -452,12 +535,15 @@ static int map_write(struct replica *replica, struct bio *bio, struct replica_io
 
 static int map_flush(struct replica *replica, struct bio *bio, struct replica_io *io)
 {
+	int r;
+
 	io->kind = REPLICA_IO_FLUSH;
 	io->admitted = true;
 	replica_count(replica, DM_REPLICA_C_FLUSHES, 1);
 	replica_count(replica, DM_REPLICA_C_INFLIGHT, 1);
-	if (likely(start_flush(io, bio)))
-		return DM_MAPIO_REMAPPED;
+	r = map_started(start_flush(io, bio));
+	if (likely(r >= 0))
+		return r;
 	queue_deferred(replica, bio, MEMORY_PAUSE);
 	return DM_MAPIO_SUBMITTED;
 }
@@ -509,6 +595,9 @@ int replica_io_map(struct replica *replica, struct bio *bio)
 	io->ship = false;
 	io->missed = false;
 	io->detached = false;
+	io->queued = false;
+	io->charged = false;
+	io->paced = false;
 	io->origin_status = BLK_STS_OK;
 	if (unlikely(!bio->bi_iter.bi_size))
 		return map_flush(replica, bio, io);
@@ -527,108 +616,17 @@ int replica_io_map(struct replica *replica, struct bio *bio)
 	return map_write(replica, bio, io);
 }
 
-/*
- * Failed reads.
- */
-
-static void failover_done(struct replica_request *request, blk_status_t status)
-{
-	struct replica_io *io = request->io;
-	struct replica *replica = request->replica;
-	struct bio *bio = replica_io_bio(io);
-	struct replica_event event = {
-		.type = DM_REPLICA_EVENT_READ_FAILOVER,
-		.sector = io->unranged.iter.bi_sector,
-		.error = -blk_status_to_errno(io->origin_status),
-		.reason = "origin read error, served by the replica",
-	};
-
-	trace_dm_replica_leg(io, status);
-	if (!status) {
-		bio->bi_iter = io->unranged.iter;
-		replica_payload_copy_back(request, bio);
-		io->origin_status = BLK_STS_OK;
-		replica_count(replica, DM_REPLICA_C_READ_FAILOVERS, 1);
-		replica_event_raise(replica, &event);
-	}
-	put_pending(io);
-}
-
-static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t status)
-{
-	struct replica *replica = io->replica;
-
-	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
-	       status != BLK_STS_AGAIN && READ_ONCE(replica->ship) &&
-	       !READ_ONCE(replica->skewed_bytes) &&
-	       !replica_log_dirty(replica->log, io->unranged.iter.bi_sector,
-				  io->unranged.iter.bi_size >> SECTOR_SHIFT);
-}
-
-static void fail_over_failed(struct replica_io *io, struct bio *bio)
-{
-	io->kind = REPLICA_IO_DONE;
-	replica_count(io->replica, DM_REPLICA_C_INFLIGHT, -1ULL);
-	bio->bi_status = io->origin_status;
-	bio->bi_end_io(bio);
-}
-
-static bool start_failover(struct replica_io *io, struct bio *bio)
-{
-	struct replica *replica = io->replica;
-	struct replica_request *request;
-
-	/* Looked at again: the replica may have been cut off meanwhile. */
-	if (!may_fail_over(io, bio, io->origin_status)) {
-		fail_over_failed(io, bio);
-		return true;
-	}
-	request = replica_request_alloc(replica);
-	if (!request)
-		return false;
-	request->io = io;
-	request->done = failover_done;
-	bio_init(&request->bio, replica->replica_bdev, NULL, 0, REQ_OP_READ);
-	if (!replica_payload_attach_read(request, &io->unranged.iter)) {
-		replica_request_free(request);
-		return false;
-	}
-	link_io(io);
-	atomic_set(&io->pending, 1);
-	/* Pairs with replica_io_detach(), as in send_to_replica(). */
-	smp_store_release(&io->request, request);
-	replica_request_send(request);
-	return true;
-}
-
-static int end_read(struct replica_io *io, struct bio *bio, blk_status_t status)
-{
-	if (likely(!status) || !io->unranged.iter.bi_size || !may_fail_over(io, bio, status))
-		return DM_ENDIO_DONE;
-
-	io->kind = REPLICA_IO_FAILOVER;
-	io->request = NULL;
-	io->vecs = NULL;
-	io->missed = false;
-	io->detached = false;
-	io->admitted = true;
-	io->origin_status = status;
-	replica_count(io->replica, DM_REPLICA_C_INFLIGHT, 1);
-	queue_deferred(io->replica, bio, 0);
-	return DM_ENDIO_INCOMPLETE;
-}
-
 int replica_io_end(struct bio *bio, blk_status_t *error)
 {
 	struct replica_io *io = replica_io_of(bio);
 
 	switch (io->kind) {
 	case REPLICA_IO_READ:
-		return end_read(io, bio, *error);
+		return replica_io_end_read(io, bio, *error);
 	case REPLICA_IO_WRITE:
 	case REPLICA_IO_FLUSH:
 		io->origin_status = *error;
-		if (!atomic_dec_and_test(&io->pending) || !finish(io))
+		if (!origin_part_done(io) || !finish(io))
 			return DM_ENDIO_INCOMPLETE;
 		*error = bio->bi_status;
 		return DM_ENDIO_DONE;
@@ -660,6 +658,7 @@ static bool resume_bio(struct replica *replica, struct bio *bio)
 {
 	struct replica_io *io = replica_io_of(bio);
 	enum admission admission;
+	enum start start;
 
 	if (!io->admitted) {
 		admission = admit(replica, io);
@@ -670,20 +669,19 @@ static bool resume_bio(struct replica *replica, struct bio *bio)
 	}
 	switch (io->kind) {
 	case REPLICA_IO_FAILOVER:
-		return start_failover(io, bio);
+		return replica_io_start_failover(io, bio);
 	case REPLICA_IO_FLUSH:
-		if (!start_flush(io, bio))
-			return false;
+		start = start_flush(io, bio);
 		break;
 	default:
 		if (io->ship && !READ_ONCE(replica->ship))
 			route_again(io);
-		if (!start_write(io, bio))
-			return false;
+		start = start_write(io, bio);
 		break;
 	}
-	submit_bio_noacct(bio);
-	return true;
+	if (start == START_DONE)
+		submit_bio_noacct(bio);
+	return start != START_MEMORY;
 }
 
 static struct bio *pop_deferred(struct replica *replica)

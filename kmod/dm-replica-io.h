@@ -10,6 +10,7 @@
 #include <linux/list.h>
 
 #include "dm-replica.h"
+#include "dm-replica-order.h"
 #include "dm-replica-range.h"
 
 struct replica_io;
@@ -49,6 +50,9 @@ struct replica_flush {
  * @missed: acknowledged by the origin alone
  * @detached: the request was given up
  * @admitted: it has been through the range lock, or needs none
+ * @queued: the replica's part is in the queue, which has a say in the end of the write
+ * @charged: room in the queue is reserved for it
+ * @paced: it has waited for room
  * @log_waits: intent.c has it, until its regions are active
  * @origin_status: of the origin's part
  *
@@ -73,6 +77,9 @@ struct replica_io {
 	bool missed;
 	bool detached;
 	bool admitted;
+	bool queued;
+	bool charged;
+	bool paced;
 	bool log_waits;
 	blk_status_t origin_status;
 };
@@ -119,6 +126,22 @@ typedef void (*replica_request_fn)(struct replica_request *request, blk_status_t
  * @vecs: table of the data: @inline_vecs or a page of the pool
  * @borrowed: the pieces are pages of the caller, with a reference on each
  * @page: stays with the request from one use to the next, or NULL
+ *
+ * What follows is queue.c's, for a write that goes through the queue.  There @io is under
+ * the queue's lock, and NULL once the write needs nobody's leave to be acknowledged.
+ *
+ * @queued: it does, and what follows has a meaning
+ * @alone: it was acknowledged by the origin alone
+ * @users: the write and the queue: the later of the two frees
+ * @sectors: of the write, 0 for a flush
+ * @cost: memory that it stands for, bytes
+ * @ordered: its place
+ * @late: in the queue's list of late acknowledgments
+ * @born: ktime of its submission, ns
+ * @issued: ktime at which it was sent to the replica, ns
+ * @due: ktime at which it is acknowledged, ns; 0: at once
+ * @held: how long it waited for room, ns
+ * @flush: what a flush makes durable
  */
 struct replica_request {
 	struct replica *replica;
@@ -134,6 +157,18 @@ struct replica_request {
 	bool borrowed;
 	struct bio_vec *vecs;
 	struct page *page;
+	bool queued;
+	bool alone;
+	atomic_t users;
+	unsigned int sectors;
+	unsigned int cost;
+	struct replica_ordered ordered;
+	struct list_head late;
+	u64 born;
+	u64 issued;
+	u64 due;
+	u64 held;
+	struct replica_flush flush;
 	struct bio_vec inline_vecs[REPLICA_INLINE_VECS];
 	struct bio bio;
 };
@@ -175,21 +210,35 @@ int replica_io_end(struct bio *bio, blk_status_t *error);
 void replica_io_granted(struct replica_io *io);
 /* What is left to do for a write that was detached.  No lock held. */
 void replica_io_detached(struct replica_io *io);
-/* Submit a granted write that has waited for intent.c.  Any context. */
+/* The replica's part, or its leave to acknowledge, is given.  Any context. */
+void replica_io_put_pending(struct replica_io *io);
+/* Submit a granted write that has waited for intent.c or for room.  Any context. */
 void replica_io_continue(struct replica *replica, struct bio *bio);
 /* Give granted writes that were not issued back to device-mapper.  May sleep. */
 void replica_io_requeue(struct replica *replica, struct bio_list *list);
+/* Put a flush or a failed-over read where the clock can find it.  Any context. */
+void replica_io_link(struct replica_io *io);
 /* Worker that submits what map could not. */
 void replica_io_deferred_work(struct work_struct *work);
 /* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */
 void replica_io_release_held(struct replica *replica, bool requeue);
 
+/* failover.c APIs: */
+
+/* The origin's part of a read is over.  Any context.  Return: DM_ENDIO_*. */
+int replica_io_end_read(struct replica_io *io, struct bio *bio, blk_status_t status);
+/* Return: false when there is no memory now. */
+bool replica_io_start_failover(struct replica_io *io, struct bio *bio);
+
 /* leg.c APIs: */
 
 /* Give up the replica's part of a write.  Bucket lock or replica->lock held. */
 bool replica_io_detach(struct replica_io *io);
-int replica_leg_init(void);
-void replica_leg_exit(void);
+
+/* request.c APIs: */
+
+int replica_request_init(void);
+void replica_request_exit(void);
 /* Requests of one replica, apart from those that another one does not give back. */
 int replica_request_pool_init(struct replica *replica);
 void replica_request_pool_exit(struct replica *replica);
@@ -199,6 +248,15 @@ struct replica_request *replica_request_alloc(struct replica *replica);
 void replica_request_free(struct replica_request *request);
 /* The write that a detached request belonged to is over.  Any context. */
 void replica_request_abandon(struct replica_request *request);
+/* To the pool even when there is a reserve to be filled: it was never used. */
+void replica_request_give_back(struct replica_request *request);
+/* One of the reserve, if need be after a wait. */
+struct replica_request *replica_request_wait(struct replica *replica);
+/*
+ * The replica is not waited for any more: @state is what the request becomes.  Return:
+ * false when it is being completed.
+ */
+bool replica_request_detach(struct replica_request *request, int state);
 /*
  * Send it.  The request's bio is ready but for bi_end_io.  Does not sleep on a
  * replica that can say so; what it does not take at once send_work sends.
@@ -246,6 +304,8 @@ bool replica_payload_attach(struct replica_request *request, struct bio *bio, bo
 bool replica_payload_attach_read(struct replica_request *request, const struct bvec_iter *iter);
 /* What the replica has read, into the pages of @bio. */
 void replica_payload_copy_back(struct replica_request *request, struct bio *bio);
+/* Memory that the private copy of so many bytes takes, at most. */
+unsigned int replica_payload_cost(unsigned int bytes);
 /* Give back the pieces; request->page stays. */
 void replica_payload_release(struct replica_request *request);
 /* A page of the reserve for one request, or NULL, and its return. */

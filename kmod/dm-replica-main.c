@@ -41,13 +41,13 @@ static int __init replica_init(void)
 	if (r)
 		return r;
 
-	r = replica_leg_init();
+	r = replica_request_init();
 	if (r)
 		goto err_queues;
 
 	r = replica_netlink_init();
 	if (r)
-		goto err_leg;
+		goto err_request;
 
 	r = dm_register_target(&replica_target_type);
 	if (r)
@@ -58,8 +58,8 @@ static int __init replica_init(void)
 
 err_netlink:
 	replica_netlink_exit();
-err_leg:
-	replica_leg_exit();
+err_request:
+	replica_request_exit();
 err_queues:
 	destroy_queues();
 	return r;
@@ -70,7 +70,7 @@ static void __exit replica_exit(void)
 	dm_unregister_target(&replica_target_type);
 	destroy_queues();
 	replica_netlink_exit();
-	replica_leg_exit();
+	replica_request_exit();
 }
 
 module_init(replica_init);

@@ -3,7 +3,7 @@
  * Messages, "dmsetup message NAME 0 ...":
  *
  *	abort | activate | deactivate | fracture | resync | resume | split |
- *	suspend | reset_to_sync [force]
+ *	suspend | reset_to_sync | reset_to_async | reset_to_adaptive [force]
  *	set <setting> <value>
  *	confirm [<ms>]
  *	cancel <job id>

@@ -430,29 +430,6 @@ int replica_nl_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return reply(info, &message, info->user_ptr[0]);
 }
 
-static u32 parse_settings(struct nlattr **attrs, struct replica_settings *settings)
-{
-	u32 mask = 0;
-	int i;
-
-	for (i = 1; i <= DM_REPLICA_S_MAX; i++)
-		if (attrs[i])
-			mask |= BIT(i);
-	if (mask & REPLICA_SET_PAYLOAD)
-		settings->payload = nla_get_u8(attrs[DM_REPLICA_S_PAYLOAD]);
-	if (mask & REPLICA_SET_ON_REPLICA_ERROR)
-		settings->on_replica_error = nla_get_u8(attrs[DM_REPLICA_S_ON_REPLICA_ERROR]);
-	if (mask & REPLICA_SET_RECOVERY)
-		settings->recovery = nla_get_u8(attrs[DM_REPLICA_S_RECOVERY]);
-	if (mask & REPLICA_SET_ON_META_ERROR)
-		settings->on_meta_error = nla_get_u8(attrs[DM_REPLICA_S_ON_META_ERROR]);
-	if (mask & REPLICA_SET_RESYNC_RATE)
-		settings->resync_rate = nla_get_u32(attrs[DM_REPLICA_S_RESYNC_RATE]);
-	if (mask & REPLICA_SET_REPLICA_TIMEOUT)
-		settings->replica_timeout = nla_get_u32(attrs[DM_REPLICA_S_REPLICA_TIMEOUT]);
-	return mask;
-}
-
 /**
  * replica_nl_set_doit - DM_REPLICA_CMD_SET
  * @skb: the request
@@ -477,7 +454,7 @@ int replica_nl_set_doit(struct sk_buff *skb, struct genl_info *info)
 			       info->extack);
 	if (err)
 		return err;
-	mask = parse_settings(attrs, &settings);
+	mask = replica_nl_parse_settings(attrs, &settings);
 	if (!mask) {
 		NL_SET_ERR_MSG_ATTR(info->extack, nest, "settings is empty: what shall change?");
 		return -EINVAL;

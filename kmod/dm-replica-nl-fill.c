@@ -8,8 +8,10 @@
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
 
-/* SyncType Mirror, Mode Sync, local, in CIM's SupportedReplicationTypes. */
+/* SyncType Mirror, local, in CIM's SupportedReplicationTypes. */
 #define REPLICA_TYPE_MIRROR_SYNC_LOCAL	2
+#define REPLICA_TYPE_MIRROR_ASYNC_LOCAL	3
+#define REPLICA_TYPE_MIRROR_ADAPTIVE_LOCAL	18
 
 /*--------------------------------------------------------------------------
  * Attributes
@@ -72,10 +74,114 @@ static int put_settings(struct sk_buff *skb, const struct replica_settings *sett
 	      nla_put_u8(skb, DM_REPLICA_S_RECOVERY, settings->recovery) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_RESYNC_RATE, settings->resync_rate) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_REPLICA_TIMEOUT, settings->replica_timeout) ?:
-	      nla_put_u8(skb, DM_REPLICA_S_ON_META_ERROR, settings->on_meta_error);
+	      nla_put_u8(skb, DM_REPLICA_S_ON_META_ERROR, settings->on_meta_error) ?:
+	      nla_put_u32(skb, DM_REPLICA_S_QUEUE_BYTES, settings->queue_bytes) ?:
+	      nla_put_u32(skb, DM_REPLICA_S_RPO, settings->rpo) ?:
+	      nla_put_u8(skb, DM_REPLICA_S_OVERFLOW, settings->overflow) ?:
+	      nla_put_u32(skb, DM_REPLICA_S_MAX_SKEW, settings->max_skew);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
+}
+
+static int put_queue_u64(struct sk_buff *skb, int type, u64 value)
+{
+	return nla_put_u64_64bit(skb, type, value, DM_REPLICA_Q_PAD);
+}
+
+static int put_queue_marks(struct sk_buff *skb, const struct replica_queue_status *queue)
+{
+	return put_queue_u64(skb, DM_REPLICA_Q_ENTRIES, queue->entries) ?:
+	       put_queue_u64(skb, DM_REPLICA_Q_BYTES, queue->bytes) ?:
+	       put_queue_u64(skb, DM_REPLICA_Q_HIGH_ENTRIES, queue->high_entries) ?:
+	       put_queue_u64(skb, DM_REPLICA_Q_HIGH_BYTES, queue->high_bytes) ?:
+	       put_queue_u64(skb, DM_REPLICA_Q_HIGH_AGE, queue->high_age_ms) ?:
+	       put_queue_u64(skb, DM_REPLICA_Q_RATE_IN, queue->rate_in) ?:
+	       put_queue_u64(skb, DM_REPLICA_Q_RATE_OUT, queue->rate_out);
+}
+
+static int put_queue_modes(struct sk_buff *skb, const struct replica_queue_status *queue)
+{
+	int err = put_queue_u64(skb, DM_REPLICA_Q_SWITCHES, queue->switches) ?:
+		  put_queue_u64(skb, DM_REPLICA_Q_SYNC_TIME, queue->sync_ms) ?:
+		  put_queue_u64(skb, DM_REPLICA_Q_ASYNC_TIME, queue->async_ms);
+
+	if (!err && queue->reason)
+		err = nla_put_string(skb, DM_REPLICA_Q_SWITCH_REASON, queue->reason);
+	return err;
+}
+
+static int put_queue(struct sk_buff *skb, const struct replica_queue_status *queue)
+{
+	struct nlattr *nest = nla_nest_start(skb, DM_REPLICA_A_QUEUE);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = nla_put_u16(skb, DM_REPLICA_Q_ACK, queue->ack) ?:
+	      put_queue_marks(skb, queue) ?:
+	      nla_put_u8(skb, DM_REPLICA_Q_PENDING, queue->pending) ?:
+	      put_queue_u64(skb, DM_REPLICA_Q_OVERFLOWS, queue->overflows) ?:
+	      nla_put(skb, DM_REPLICA_Q_DELAYS, sizeof(queue->delays), queue->delays) ?:
+	      put_queue_modes(skb, queue);
+	if (!err && queue->has_drain)
+		err = put_queue_u64(skb, DM_REPLICA_Q_DRAIN, queue->drain_ms);
+	if (!err)
+		nla_nest_end(skb, nest);
+	return err;
+}
+
+static int put_mode(struct sk_buff *skb, const struct replica_event *event)
+{
+	struct nlattr *nest;
+	int err = nla_put_u16(skb, DM_REPLICA_A_MODE, event->mode) ?:
+		  nla_put_string(skb, DM_REPLICA_A_REASON, event->reason);
+
+	nest = err ? NULL : nla_nest_start(skb, DM_REPLICA_A_QUEUE);
+	if (!nest)
+		return err ?: -EMSGSIZE;
+	err = nla_put_u16(skb, DM_REPLICA_Q_ACK, event->ack);
+	if (!err)
+		nla_nest_end(skb, nest);
+	return err;
+}
+
+/**
+ * replica_nl_parse_settings - the settings of a request that is well formed
+ * @attrs: by enum dm_replica_setting_attr
+ * @settings: gets those that are there
+ *
+ * Return: which are: bits by number.
+ */
+u32 replica_nl_parse_settings(struct nlattr **attrs, struct replica_settings *settings)
+{
+	u32 mask = 0;
+	int i;
+
+	for (i = 1; i <= DM_REPLICA_S_MAX; i++)
+		if (attrs[i])
+			mask |= BIT(i);
+	if (mask & REPLICA_SET_PAYLOAD)
+		settings->payload = nla_get_u8(attrs[DM_REPLICA_S_PAYLOAD]);
+	if (mask & REPLICA_SET_ON_REPLICA_ERROR)
+		settings->on_replica_error = nla_get_u8(attrs[DM_REPLICA_S_ON_REPLICA_ERROR]);
+	if (mask & REPLICA_SET_RECOVERY)
+		settings->recovery = nla_get_u8(attrs[DM_REPLICA_S_RECOVERY]);
+	if (mask & REPLICA_SET_ON_META_ERROR)
+		settings->on_meta_error = nla_get_u8(attrs[DM_REPLICA_S_ON_META_ERROR]);
+	if (mask & REPLICA_SET_RESYNC_RATE)
+		settings->resync_rate = nla_get_u32(attrs[DM_REPLICA_S_RESYNC_RATE]);
+	if (mask & REPLICA_SET_REPLICA_TIMEOUT)
+		settings->replica_timeout = nla_get_u32(attrs[DM_REPLICA_S_REPLICA_TIMEOUT]);
+	if (mask & REPLICA_SET_QUEUE_BYTES)
+		settings->queue_bytes = nla_get_u32(attrs[DM_REPLICA_S_QUEUE_BYTES]);
+	if (mask & REPLICA_SET_RPO)
+		settings->rpo = nla_get_u32(attrs[DM_REPLICA_S_RPO]);
+	if (mask & REPLICA_SET_OVERFLOW)
+		settings->overflow = nla_get_u8(attrs[DM_REPLICA_S_OVERFLOW]);
+	if (mask & REPLICA_SET_MAX_SKEW)
+		settings->max_skew = nla_get_u32(attrs[DM_REPLICA_S_MAX_SKEW]);
+	return mask;
 }
 
 static int put_counters(struct sk_buff *skb, const u64 *counters)
@@ -256,6 +362,7 @@ int replica_nl_fill_status(struct sk_buff *skb, struct replica *replica, const v
 	      put_meta(skb, replica, &status) ?:
 	      put_times(skb, &status) ?:
 	      put_settings(skb, &status.settings) ?:
+	      put_queue(skb, &status.queue) ?:
 	      put_counters(skb, status.counters);
 	if (!err && status.has_job)
 		err = put_job(skb, &status.job);
@@ -330,7 +437,11 @@ int replica_nl_fill_operated(struct sk_buff *skb, struct replica *replica, const
  */
 int replica_nl_fill_caps(struct sk_buff *skb, struct replica *replica, const void *data)
 {
-	static const u16 types[] = { REPLICA_TYPE_MIRROR_SYNC_LOCAL };
+	static const u16 types[] = {
+		REPLICA_TYPE_MIRROR_SYNC_LOCAL,
+		REPLICA_TYPE_MIRROR_ASYNC_LOCAL,
+		REPLICA_TYPE_MIRROR_ADAPTIVE_LOCAL,
+	};
 	u64 plain, forced;
 	int err = nla_put(skb, DM_REPLICA_A_REPLICATION_TYPES, sizeof(types), types) ?:
 		  nla_put_string(skb, DM_REPLICA_A_MODULE_VERSION, REPLICA_VERSION_STRING);
@@ -352,6 +463,8 @@ static int put_event_details(struct sk_buff *skb, const struct replica_event *ev
 		       nla_put_string(skb, DM_REPLICA_A_REASON, event->reason);
 	case DM_REPLICA_EVENT_JOB:
 		return put_job(skb, &event->job);
+	case DM_REPLICA_EVENT_MODE:
+		return put_mode(skb, event);
 	case DM_REPLICA_EVENT_REPLICA_ERROR:
 	case DM_REPLICA_EVENT_ORIGIN_ERROR:
 	case DM_REPLICA_EVENT_READ_FAILOVER:

@@ -10,6 +10,7 @@
 #include "dm-replica.h"
 
 struct netlink_callback;
+struct nlattr;
 struct sk_buff;
 
 /**
@@ -57,5 +58,7 @@ int replica_nl_fill_operated(struct sk_buff *skb, struct replica *replica, const
 int replica_nl_fill_caps(struct sk_buff *skb, struct replica *replica, const void *data);
 /* EVENT.  @data: struct replica_event. */
 int replica_nl_fill_event(struct sk_buff *skb, struct replica *replica, const void *data);
+
+u32 replica_nl_parse_settings(struct nlattr **attrs, struct replica_settings *settings);
 
 #endif /* DM_REPLICA_NL_FILL_H */

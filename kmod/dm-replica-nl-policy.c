@@ -26,6 +26,19 @@ static struct netlink_range_validation replica_s_replica_timeout_range = {
 	.max	= DM_REPLICA_TIMEOUT_MAX_MS,
 };
 
+static struct netlink_range_validation replica_s_queue_bytes_range = {
+	.min	= DM_REPLICA_QUEUE_MIN,
+	.max	= DM_REPLICA_QUEUE_MAX,
+};
+
+static struct netlink_range_validation replica_s_rpo_range = {
+	.max	= DM_REPLICA_RPO_MAX_MS,
+};
+
+static struct netlink_range_validation replica_s_max_skew_range = {
+	.max	= DM_REPLICA_QUEUE_MAX,
+};
+
 /* Attributes of DM_REPLICA_A_SETTINGS */
 const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 	[DM_REPLICA_S_PAYLOAD] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_PAYLOAD_COPY,
@@ -39,6 +52,11 @@ const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 		NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_replica_timeout_range),
 	[DM_REPLICA_S_ON_META_ERROR] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_ON_META_CONTINUE,
 							DM_REPLICA_ON_META_STOP),
+	[DM_REPLICA_S_QUEUE_BYTES] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_queue_bytes_range),
+	[DM_REPLICA_S_RPO] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_rpo_range),
+	[DM_REPLICA_S_OVERFLOW] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_OVERFLOW_BLOCK,
+						   DM_REPLICA_OVERFLOW_FAIL),
+	[DM_REPLICA_S_MAX_SKEW] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_max_skew_range),
 };
 
 /* The group of attributes that names a replica */

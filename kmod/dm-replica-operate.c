@@ -10,6 +10,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 
 /*
  * Longest wait for writes under way before a split gives up, ms.  The caller
@@ -33,7 +34,7 @@ struct operation {
 	u32 from_forced;	/* more of them with force */
 	operation_fn run;
 	operation_fn compare;	/* the same, reading both legs first; NULL: cannot */
-	u16 to;			/* for those that are but a change of state */
+	u16 to;			/* for those that are but a change of state, or of mode */
 	const char *reason;
 };
 
@@ -46,9 +47,16 @@ static int run_move(struct replica *replica, const struct operation *op, u32 *jo
 	return -EBUSY;
 }
 
-static int run_nothing(struct replica *replica, const struct operation *op, u32 *job_id,
-		       const char **error)
+static int run_mode(struct replica *replica, const struct operation *op, u32 *job_id,
+		    const char **error)
 {
+	if (replica->mode == op->to)
+		return 0;
+	spin_lock_irq(&replica->lock);
+	WRITE_ONCE(replica->mode, op->to);
+	spin_unlock_irq(&replica->lock);
+	replica_queue_set_mode(replica);
+	replica_intents_note(replica);
 	return 0;
 }
 
@@ -166,6 +174,11 @@ static int split_drained(struct replica *replica, const struct operation *op,
 		*error = "the writes under way did not end in time";
 		return -EBUSY;
 	}
+	/* No write is under way, so none is added. */
+	if (!replica_queue_drain(replica, SPLIT_WAIT_MS)) {
+		*error = "the replica did not take what is in the queue in time";
+		return -EBUSY;
+	}
 	if (replica_leg_flush_wait(replica)) {
 		*error = "the replica could not be flushed";
 		return -EIO;
@@ -242,7 +255,22 @@ static const struct operation operations[] = {
 		.number = DM_REPLICA_OP_RESET_TO_SYNC,
 		.name = "reset_to_sync",
 		.from = ALL_STATES,
-		.run = run_nothing,	/* sync is the only mode */
+		.run = run_mode,
+		.to = DM_REPLICA_MODE_SYNC,
+	},
+	{
+		.number = DM_REPLICA_OP_RESET_TO_ASYNC,
+		.name = "reset_to_async",
+		.from = ALL_STATES,
+		.run = run_mode,
+		.to = DM_REPLICA_MODE_ASYNC,
+	},
+	{
+		.number = DM_REPLICA_OP_RESET_TO_ADAPTIVE,
+		.name = "reset_to_adaptive",
+		.from = ALL_STATES,
+		.run = run_mode,
+		.to = DM_REPLICA_MODE_ADAPTIVE,
 	},
 	{
 		.number = DM_REPLICA_OP_SPLIT,

@@ -198,6 +198,16 @@ static struct bio_vec *alloc_table(struct replica_payload_pool *pool,
 	return page ? page_address(page) : NULL;
 }
 
+unsigned int replica_payload_cost(unsigned int bytes)
+{
+	unsigned int rest = bytes % (PAGE_SIZE << PAYLOAD_ORDER), cost = bytes - rest;
+
+	if (rest)
+		cost += PAGE_SIZE << get_order(rest);
+	/* The table of the pieces. */
+	return DIV_ROUND_UP(bytes, PAGE_SIZE) > REPLICA_INLINE_VECS ? cost + PAGE_SIZE : cost;
+}
+
 static bool alloc_copy(struct replica_request *request, unsigned int bytes)
 {
 	struct replica *replica = request->replica;

@@ -84,6 +84,8 @@ struct question {
  * @read_errors: windows that the origin could not deliver in this job
  * @bad_sector: one of them
  * @not_before: the rate limit's time of the next window
+ * @queue_tries: how often the next window has waited for the queue
+ * @drain_seq: one above the last entry of the queue when all was copied, 0: not yet
  * @ios: application's requests when a window was last made
  * @question: the clock's alone, apart from its completion
  */
@@ -109,6 +111,8 @@ struct replica_resync {
 	unsigned int read_errors;
 	sector_t bad_sector;
 	ktime_t not_before;
+	u64 drain_seq;
+	unsigned int queue_tries;
 	u64 ios;
 	struct question question;
 	struct window windows[WINDOWS];
@@ -125,6 +129,8 @@ static inline void replica_resync_kick(struct replica_resync *resync)
 
 /* What is done first with a window: it is copied, or read. */
 enum window_stage replica_window_first_stage(const struct window *window);
+/* It has its range.  May it be read, or does the queue still have something for it? */
+bool replica_window_ready(const struct window *window);
 /* From here on the clock may give it up.  Bucket lock held. */
 void replica_window_set_busy(struct window *window, enum window_stage stage);
 /* Start the stage of a window that is busy. */

@@ -21,10 +21,15 @@
 
 #include "compat.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
 
 /* Times, 100 ms apart, that a verify waits for memory. */
 #define ROOM_TRIES		300
+/* Pause while the queue is full, ms. */
+#define PRESSED_MS		20
+/* Times, PRESSED_MS apart, that a window waits for the queue before it locks its range. */
+#define QUEUE_TRIES		100
 
 /*
  * New windows.
@@ -121,19 +126,49 @@ static struct batch *open_batch(struct replica_resync *resync)
 	return batch;
 }
 
+/* Where the open batch ends, and the next window of it. */
+static sector_t batch_end(const struct replica_resync *resync)
+{
+	const struct batch *batch = resync->open;
+
+	return min((batch->first + batch->regions) << resync->replica->region_shift,
+		   (u64)resync->replica->sectors);
+}
+
+static sector_t window_end(const struct replica_resync *resync)
+{
+	return min(batch_end(resync), round_down(resync->offset, REPLICA_WINDOW) +
+				      (sector_t)REPLICA_WINDOW);
+}
+
+/*
+ * A window that is verified has to wait for what the queue has for it.  As long as that may
+ * end soon it does so before it stands in the way of writers.
+ */
+static bool awaits_queue(struct replica_resync *resync)
+{
+	if (resync->walk != REPLICA_WALK_VERIFY ||
+	    !replica_queue_in_range(resync->replica, resync->offset,
+				    window_end(resync) - resync->offset) ||
+	    ++resync->queue_tries > QUEUE_TRIES) {
+		resync->queue_tries = 0;
+		return false;
+	}
+	queue_delayed_work(resync->replica->wq, &resync->work, msecs_to_jiffies(PRESSED_MS));
+	return true;
+}
+
 static void issue_window(struct replica_resync *resync, struct window *window)
 {
 	struct replica *replica = resync->replica;
 	struct batch *batch = resync->open;
-	sector_t end = (batch->first + batch->regions) << replica->region_shift;
+	sector_t end = batch_end(resync);
 	struct replica_range_bucket *bucket;
-	bool granted;
+	bool granted, ready;
 
-	end = min(end, replica->sectors);
 	window->range.kind = REPLICA_RANGE_WINDOW;
 	window->range.first = resync->offset;
-	window->range.last = min(end, round_down(resync->offset, REPLICA_WINDOW) +
-				      (sector_t)REPLICA_WINDOW) - 1;
+	window->range.last = window_end(resync) - 1;
 	window->how = resync->walk;
 	window->job = resync->walk_job;
 	window->started = ktime_get();
@@ -151,10 +186,13 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	bucket = replica_range_bucket(replica->ranges, window->range.first);
 	spin_lock_irq(&bucket->lock);
 	granted = replica_range_add(bucket, &window->range);
-	if (granted)
+	ready = granted && replica_window_ready(window);
+	if (ready)
 		replica_window_set_busy(window, replica_window_first_stage(window));
+	else if (granted)
+		replica_resync_granted(&window->range);
 	spin_unlock_irq(&bucket->lock);
-	if (granted)
+	if (ready)
 		replica_window_run(window);
 }
 
@@ -162,6 +200,12 @@ static bool paused(struct replica_resync *resync)
 {
 	s64 left = ktime_to_ns(ktime_sub(resync->not_before, ktime_get()));
 
+	/* What the application writes comes first, or the queue would never be empty. */
+	if (replica_queue_pressed(resync->replica)) {
+		queue_delayed_work(resync->replica->wq, &resync->work,
+				   msecs_to_jiffies(PRESSED_MS));
+		return true;
+	}
 	if (left <= 0)
 		return false;
 	queue_delayed_work(resync->replica->wq, &resync->work, nsecs_to_jiffies(left) + 1);
@@ -201,7 +245,7 @@ static bool issue(struct replica_resync *resync)
 			resync->open = open_batch(resync);
 		if (!resync->open)
 			return false;
-		if (!make_room(resync, window))
+		if (!make_room(resync, window) || awaits_queue(resync))
 			return true;
 		issue_window(resync, window);
 	}
@@ -282,6 +326,7 @@ static void abandon(struct replica_resync *resync)
 		resync->batches[i].failed = true;
 	free_room(resync);
 	resync->open = NULL;
+	resync->drain_seq = 0;
 	if (open) {
 		open->issued = true;
 		replica_resync_put_batch(resync->replica, open);
@@ -308,7 +353,18 @@ static void end_pass(struct replica_resync *resync)
 	}
 	resync->cursor = 0;
 	if (replica_log_dirty_regions(replica->log)) {
+		resync->drain_seq = 0;
 		replica_resync_kick(resync);
+		return;
+	}
+	/*
+	 * What was copied may be newer than what is in the queue: a state that the origin
+	 * never was in, until all that was queued by now is there.
+	 */
+	if (!resync->drain_seq)
+		resync->drain_seq = replica_queue_last(replica) + 1;
+	if (!replica_queue_passed(replica, resync->drain_seq - 1)) {
+		queue_delayed_work(replica->wq, &resync->work, msecs_to_jiffies(PRESSED_MS));
 		return;
 	}
 	/* Synchronized means durable: one flush, then look again. */
@@ -316,6 +372,7 @@ static void end_pass(struct replica_resync *resync)
 		if (!replica_state_synced(replica))
 			replica_resync_kick(resync);
 		resync->flush_status = BLK_STS_AGAIN;
+		resync->drain_seq = 0;
 		return;
 	}
 	resync->flushing = true;
@@ -357,6 +414,8 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 			 const char *reason)
 {
 	u64 durable = replica_leg_durable(replica);
+	/* Nothing of what a closed queue had may come behind the copy. */
+	bool paid = replica_queue_pay(replica);
 	u32 id = 0;
 
 	if (!replica_state_move(replica, from, DM_REPLICA_STATE_UNSYNCHRONIZED, reason))
@@ -365,7 +424,7 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 	/* Writes that were not shipped have left their marks behind this. */
 	replica_leg_ship_barrier(replica);
 	/* And whoever gave up a request of theirs has counted it. */
-	if (replica_leg_owes(replica)) {
+	if (!paid || replica_leg_owes(replica)) {
 		/* One that lands after the copy would undo it.  Somebody wants a job. */
 		replica_state_replica_failed(replica, 0, -EBUSY,
 					     "replica still has requests that were given up");

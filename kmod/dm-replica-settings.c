@@ -5,6 +5,7 @@
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
+#include "dm-replica-queue.h"
 
 static bool payload_good(const struct replica_settings *settings)
 {
@@ -42,6 +43,29 @@ static bool on_meta_error_good(const struct replica_settings *settings)
 	       settings->on_meta_error == DM_REPLICA_ON_META_STOP;
 }
 
+static bool queue_bytes_good(const struct replica_settings *settings)
+{
+	return settings->queue_bytes >= DM_REPLICA_QUEUE_MIN &&
+	       settings->queue_bytes <= DM_REPLICA_QUEUE_MAX;
+}
+
+static bool rpo_good(const struct replica_settings *settings)
+{
+	return !settings->rpo || (settings->rpo >= DM_REPLICA_RPO_MIN_MS &&
+				  settings->rpo <= DM_REPLICA_RPO_MAX_MS);
+}
+
+static bool overflow_good(const struct replica_settings *settings)
+{
+	return settings->overflow >= DM_REPLICA_OVERFLOW_BLOCK &&
+	       settings->overflow <= DM_REPLICA_OVERFLOW_FAIL;
+}
+
+static bool max_skew_good(const struct replica_settings *settings)
+{
+	return settings->max_skew <= DM_REPLICA_QUEUE_MAX;
+}
+
 static const struct {
 	unsigned int attr;
 	bool (*good)(const struct replica_settings *settings);
@@ -58,6 +82,13 @@ static const struct {
 	  "replica_timeout must be 0 (for ever) or 100 to 3600000 ms" },
 	{ DM_REPLICA_S_ON_META_ERROR, on_meta_error_good,
 	  "on_meta_error must be 1 (continue) or 2 (stop)" },
+	{ DM_REPLICA_S_QUEUE_BYTES, queue_bytes_good,
+	  "queue_bytes must be 4194304 to 2147483648 bytes" },
+	{ DM_REPLICA_S_RPO, rpo_good, "rpo must be 0 (none) or 100 to 86400000 ms" },
+	{ DM_REPLICA_S_OVERFLOW, overflow_good,
+	  "overflow must be 1 (block), 2 (track) or 3 (fail)" },
+	{ DM_REPLICA_S_MAX_SKEW, max_skew_good,
+	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 bytes" },
 };
 
 int replica_settings_check(const struct replica_settings *settings, u32 mask,
@@ -88,6 +119,14 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->replica_timeout, from->replica_timeout);
 	if (mask & REPLICA_SET_ON_META_ERROR)
 		WRITE_ONCE(to->on_meta_error, from->on_meta_error);
+	if (mask & REPLICA_SET_QUEUE_BYTES)
+		WRITE_ONCE(to->queue_bytes, from->queue_bytes);
+	if (mask & REPLICA_SET_RPO)
+		WRITE_ONCE(to->rpo, from->rpo);
+	if (mask & REPLICA_SET_OVERFLOW)
+		WRITE_ONCE(to->overflow, from->overflow);
+	if (mask & REPLICA_SET_MAX_SKEW)
+		WRITE_ONCE(to->max_skew, from->max_skew);
 }
 
 int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
@@ -102,6 +141,7 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 
 	mutex_lock(&replica->op_mutex);
 	merge(&replica->settings, settings, mask);
+	replica_queue_refresh(replica);
 	replica_state_refresh(replica);
 	if (replica->ticking)
 		mod_delayed_work(replica->wq, &replica->timeout_work, 0);

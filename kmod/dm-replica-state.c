@@ -6,6 +6,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 #include "dm-replica-trace.h"
 
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
@@ -100,7 +101,10 @@ static bool must_hold(struct replica *replica)
 
 static void decide_routes(struct replica *replica)
 {
-	WRITE_ONCE(replica->ship, ships(replica->state));
+	bool ship = ships(replica->state) && !replica->behind;
+
+	WRITE_ONCE(replica->ship, ship);
+	replica_queue_set_open(replica, ship);
 	/* A suspend that waits for all I/O lets it go on, tracked, rather than fail it. */
 	WRITE_ONCE(replica->hold, must_hold(replica) &&
 		   !(replica->suspending && !replica->noflush));
@@ -128,6 +132,8 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	trace_dm_replica_state(replica, replica->state, state, reason);
 	stamp_times(replica, replica->state, state);
 	WRITE_ONCE(replica->state, state);
+	WRITE_ONCE(replica->behind, false);
+	WRITE_ONCE(replica->stopped, false);
 	strscpy(replica->reason, reason, sizeof(replica->reason));
 	decide_routes(replica);
 	if (state != DM_REPLICA_STATE_BROKEN)
@@ -159,7 +165,7 @@ bool replica_state_move(struct replica *replica, u32 from, u16 state, const char
 	spin_lock_irqsave(&replica->lock, flags);
 	if (BIT(replica->state) & from) {
 		moved = replica->state == state || may_enter(replica, state);
-		if (moved && replica->state != state)
+		if (moved && (replica->state != state || replica->behind))
 			enter(replica, state, reason);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
@@ -244,6 +250,38 @@ void replica_state_unsynced(struct replica *replica, const char *reason)
 		__replica_job_start(replica, DM_REPLICA_JOB_RESYNC,
 				    replica_log_dirty_bytes(replica->log));
 		replica_resync_run(replica, REPLICA_WALK_COPY);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+bool replica_state_behind(struct replica *replica, const char *reason)
+{
+	unsigned long flags;
+	bool shipped;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	shipped = replica->ship;
+	if (shipped) {
+		enter(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, reason);
+		/* A copy that was under way goes on later. */
+		replica_resync_stop(replica);
+		__replica_job_suspend(replica);
+		WRITE_ONCE(replica->behind, true);
+		decide_routes(replica);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return shipped;
+}
+
+void replica_state_stop(struct replica *replica, const char *reason)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (replica->ship) {
+		DMWARN_LIMIT("%s: %s", replica->name, reason);
+		enter(replica, DM_REPLICA_STATE_BROKEN, reason);
+		WRITE_ONCE(replica->stopped, true);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 }

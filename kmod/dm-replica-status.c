@@ -8,6 +8,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 
 static const char * const state_names[] = {
 	[DM_REPLICA_STATE_INITIALIZED] = "Initialized",
@@ -136,12 +137,15 @@ static u16 progress_of(const struct replica_status *status)
 	case DM_REPLICA_STATE_INITIALIZED:
 		return DM_REPLICA_PROGRESS_INITIALIZING;
 	case DM_REPLICA_STATE_UNSYNCHRONIZED:
+		if (status->behind)
+			return DM_REPLICA_PROGRESS_PENDING;
 		if (!status->has_job)
 			return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
 		return status->job.type == DM_REPLICA_JOB_INITIAL_COPY ?
 		       DM_REPLICA_PROGRESS_SYNCHRONIZING : DM_REPLICA_PROGRESS_RESYNCING;
 	case DM_REPLICA_STATE_SYNCHRONIZED:
-		return DM_REPLICA_PROGRESS_COMPLETED;
+		return status->queue.pending ? DM_REPLICA_PROGRESS_PENDING :
+					       DM_REPLICA_PROGRESS_COMPLETED;
 	case DM_REPLICA_STATE_BROKEN:
 		return DM_REPLICA_PROGRESS_PENDING;
 	case DM_REPLICA_STATE_INACTIVE:
@@ -186,11 +190,16 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	status->when_established_ms = replica->when_established_ms;
 	status->when_synced_ms = replica->when_synced_ms;
 	status->when_suspended_ms = replica->when_suspended_ms;
-	if (status->state != DM_REPLICA_STATE_SYNCHRONIZED) {
+	if (status->state == DM_REPLICA_STATE_SYNCHRONIZED) {
+		status->lag_bytes = status->queue.lag_bytes;
+		status->lag_ms = status->queue.age_ms;
+	} else {
 		/* All that may differ was accepted and is not known to be there. */
 		status->lag_bytes = status->dirty_bytes;
 		status->lag_ms = status->dirty_bytes ? status->consistent_age_ms : 0;
 	}
+	status->behind = replica->behind;
+	status->mode = replica->mode;
 	job = __replica_job_current(replica);
 	status->has_job = job;
 	if (job)
@@ -203,7 +212,7 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	memset(status, 0, sizeof(*status));
 	status->size = (u64)replica->sectors << SECTOR_SHIFT;
 	status->region_size = 1U << (replica->region_shift + SECTOR_SHIFT);
-	status->mode = replica->mode;
+	replica_queue_status(replica, &status->queue);
 	fill_state(replica, status);
 	status->dm_suspended = READ_ONCE(replica->suspended);
 	status->settings = replica->settings;
@@ -239,14 +248,36 @@ static unsigned int emit_job(const struct replica_status *status, char *result,
 	return sz;
 }
 
+static unsigned int emit_queue(const struct replica_queue_status *queue, char *result,
+			       unsigned int maxlen)
+{
+	unsigned int i, sz = 0;
+
+	DMEMIT(" ack=%s queue_entries=%llu queue_bytes=%llu queue_age_ms=%llu",
+	       replica_mode_name(queue->ack), queue->entries, queue->bytes, queue->age_ms);
+	DMEMIT(" queue_high_entries=%llu queue_high_bytes=%llu queue_high_age_ms=%llu",
+	       queue->high_entries, queue->high_bytes, queue->high_age_ms);
+	DMEMIT(" rate_in=%llu rate_out=%llu drain_ms=", queue->rate_in, queue->rate_out);
+	if (queue->has_drain)
+		DMEMIT("%llu", queue->drain_ms);
+	else
+		DMEMIT("-");
+	DMEMIT(" pending=%u overflows=%llu delays=", queue->pending, queue->overflows);
+	for (i = 0; i < DM_REPLICA_DELAYS; i++)
+		DMEMIT("%s%llu", i ? "," : "", queue->delays[i]);
+	DMEMIT(" switches=%llu sync_ms=%llu async_ms=%llu", queue->switches, queue->sync_ms,
+	       queue->async_ms);
+	return sz;
+}
+
 unsigned int replica_status_emit(const struct replica_status *status, char *result,
 				 unsigned int maxlen)
 {
 	unsigned int i, sz = 0;
 
-	DMEMIT("v=1 state=%s copy_state=%u progress=%u percent=%u mode=sync",
+	DMEMIT("v=1 state=%s copy_state=%u progress=%u percent=%u mode=%s",
 	       replica_state_name(status->state), status->state, status->progress,
-	       status->percent);
+	       status->percent, replica_mode_name(status->mode));
 	sz += emit_reason(status->reason, result + sz, maxlen - sz);
 	DMEMIT(" size=%llu region_size=%u dirty_regions=%llu dirty_bytes=%llu",
 	       status->size, status->region_size, status->dirty_regions, status->dirty_bytes);
@@ -259,6 +290,7 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	DMEMIT(" meta=%s active_regions=%llu exposed_bytes=%llu",
 	       !status->has_meta ? "-" : status->meta_failed ? "failed" : "ok",
 	       status->active_regions, status->exposed_bytes);
+	sz += emit_queue(&status->queue, result + sz, maxlen - sz);
 	sz += emit_job(status, result + sz, maxlen - sz);
 	DMEMIT(" event_seq=%llu", status->event_seq);
 	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)

@@ -17,6 +17,10 @@
  *	on_meta_error continue|stop
  *	activity <regions>	512 to 65536; by default what covers 4 GiB
  *	stale refuse|accept
+ *	queue_bytes <bytes>	67108864; 4194304 to 2147483648
+ *	rpo <ms>		0 for none, or 100 to 86400000
+ *	overflow block|track|fail
+ *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  */
 #include <linux/log2.h>
 
@@ -26,6 +30,7 @@
 #define REGION_MIN		8U
 #define REGION_MAX		1048576U
 #define TIMEOUT_DEFAULT_MS	30000
+#define QUEUE_DEFAULT_BYTES	(64U << 20)
 
 struct word {
 	const char *word;
@@ -60,6 +65,20 @@ static const struct word discard_words[] = {
 static const struct word on_meta_error_words[] = {
 	{ "continue", DM_REPLICA_ON_META_CONTINUE },
 	{ "stop", DM_REPLICA_ON_META_STOP },
+	{ }
+};
+
+static const struct word overflow_words[] = {
+	{ "block", DM_REPLICA_OVERFLOW_BLOCK },
+	{ "track", DM_REPLICA_OVERFLOW_TRACK },
+	{ "fail", DM_REPLICA_OVERFLOW_FAIL },
+	{ }
+};
+
+static const struct word mode_words[] = {
+	{ "sync", DM_REPLICA_MODE_SYNC },
+	{ "async", DM_REPLICA_MODE_ASYNC },
+	{ "adaptive", DM_REPLICA_MODE_ADAPTIVE },
 	{ }
 };
 
@@ -147,13 +166,45 @@ static bool set_on_meta_error(struct replica_settings *settings, const char *val
 	return true;
 }
 
-static bool set_replica_timeout(struct replica_settings *settings, const char *value)
+static bool set_overflow(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(overflow_words, value, &number))
+		return false;
+	settings->overflow = number;
+	return true;
+}
+
+static bool set_number(struct replica_settings *settings, const char *value, u32 *member,
+		       u32 mask)
 {
 	unsigned int attr;
 	const char *error;
 
-	return !kstrtou32(value, 10, &settings->replica_timeout) &&
-	       !replica_settings_check(settings, REPLICA_SET_REPLICA_TIMEOUT, &attr, &error);
+	return !kstrtou32(value, 10, member) &&
+	       !replica_settings_check(settings, mask, &attr, &error);
+}
+
+static bool set_replica_timeout(struct replica_settings *settings, const char *value)
+{
+	return set_number(settings, value, &settings->replica_timeout,
+			  REPLICA_SET_REPLICA_TIMEOUT);
+}
+
+static bool set_queue_bytes(struct replica_settings *settings, const char *value)
+{
+	return set_number(settings, value, &settings->queue_bytes, REPLICA_SET_QUEUE_BYTES);
+}
+
+static bool set_rpo(struct replica_settings *settings, const char *value)
+{
+	return set_number(settings, value, &settings->rpo, REPLICA_SET_RPO);
+}
+
+static bool set_max_skew(struct replica_settings *settings, const char *value)
+{
+	return set_number(settings, value, &settings->max_skew, REPLICA_SET_MAX_SKEW);
 }
 
 static const struct {
@@ -174,6 +225,14 @@ static const struct {
 	  "replica_timeout must be 0 (for ever) or 100 to 3600000 (ms)" },
 	{ "on_meta_error", REPLICA_SET_ON_META_ERROR, set_on_meta_error,
 	  "on_meta_error must be continue or stop" },
+	{ "queue_bytes", REPLICA_SET_QUEUE_BYTES, set_queue_bytes,
+	  "queue_bytes must be 4194304 to 2147483648 (bytes)" },
+	{ "rpo", REPLICA_SET_RPO, set_rpo,
+	  "rpo must be 0 (none) or 100 to 86400000 (ms)" },
+	{ "overflow", REPLICA_SET_OVERFLOW, set_overflow,
+	  "overflow must be block, track or fail" },
+	{ "max_skew", REPLICA_SET_MAX_SKEW, set_max_skew,
+	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" },
 };
 
 int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
@@ -298,7 +357,7 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 static int parse_features(struct replica_params *params, struct dm_arg_set *as, char **error)
 {
 	static const struct dm_arg count_arg[] = {
-		{ 0, 24, "number of feature arguments must be 0 to 24" },
+		{ 0, 32, "number of feature arguments must be 0 to 32" },
 	};
 	unsigned int count;
 	u32 mask = 0;
@@ -332,13 +391,13 @@ static int parse_features(struct replica_params *params, struct dm_arg_set *as, 
 
 static int parse_mode(struct replica_params *params, const char *mode, char **error)
 {
-	if (!strcasecmp(mode, "sync")) {
-		params->mode = DM_REPLICA_MODE_SYNC;
-		return 0;
-	}
-	*error = !strcasecmp(mode, "async") || !strcasecmp(mode, "adaptive") ?
-		 "this version has the mode sync only" : "mode must be sync";
-	return -EINVAL;
+	unsigned int number;
+	int r = parse_words(mode_words, mode, &number, "mode must be sync, async or adaptive",
+			    error);
+
+	if (!r)
+		params->mode = number;
+	return r;
 }
 
 int replica_table_parse(struct replica_params *params, const char **meta,
@@ -355,6 +414,8 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 			.recovery = DM_REPLICA_RECOVERY_AUTOMATIC,
 			.on_meta_error = DM_REPLICA_ON_META_CONTINUE,
 			.replica_timeout = TIMEOUT_DEFAULT_MS,
+			.queue_bytes = QUEUE_DEFAULT_BYTES,
+			.overflow = DM_REPLICA_OVERFLOW_BLOCK,
 		},
 	};
 	if (as->argc < 2) {
@@ -381,14 +442,19 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 	return 0;
 }
 
+const char *replica_mode_name(u16 mode)
+{
+	return word_of(mode_words, mode);
+}
+
 unsigned int replica_table_emit(const struct replica_target *rt,
-				const struct replica_settings *settings, bool skip,
+				const struct replica_settings *settings, u16 mode, bool skip,
 				char *result, unsigned int maxlen)
 {
 	unsigned int sz = 0;
 
-	DMEMIT("%s %s %s sync %u", rt->origin->name, rt->copy->name,
-	       rt->meta ? rt->meta->name : "-", rt->meta ? 20 : 16);
+	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
+	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode), rt->meta ? 28 : 24);
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -400,6 +466,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	DMEMIT(" recovery %s", word_of(recovery_words, settings->recovery));
 	DMEMIT(" on_replica_error %s", word_of(on_error_words, settings->on_replica_error));
 	DMEMIT(" replica_timeout %u", settings->replica_timeout);
+	DMEMIT(" queue_bytes %u rpo %u overflow %s max_skew %u", settings->queue_bytes,
+	       settings->rpo, word_of(overflow_words, settings->overflow), settings->max_skew);
 	if (rt->meta)
 		DMEMIT(" on_meta_error %s activity %u",
 		       word_of(on_meta_error_words, settings->on_meta_error),

@@ -14,6 +14,7 @@
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-meta.h"
+#include "dm-replica-queue.h"
 #include "dm-replica-target.h"
 
 /*
@@ -343,6 +344,11 @@ static int adopt(struct replica_target *rt, struct replica *old)
 	old->settings = rt->params.settings;
 	old->discard = rt->params.discard;
 	old->owner = rt;
+	if (old->mode != rt->params.mode) {
+		WRITE_ONCE(old->mode, rt->params.mode);
+		replica_queue_set_mode(old);
+	}
+	replica_queue_refresh(old);
 	replica_state_refresh(old);
 	mutex_unlock(&old->op_mutex);
 	set_table(old, rt->ti->table);
@@ -559,13 +565,17 @@ static void replica_resume(struct dm_target *ti)
 	replica->suspended = false;
 	replica_state_refresh(replica);
 	replica_resync_continue(replica);
+	replica_queue_resume(replica);
 	queue_delayed_work(replica->wq, &replica->timeout_work, 0);
 	queue_delayed_work(replica->wq, &replica->probe_work, 0);
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
-	if (replica->state == DM_REPLICA_STATE_INITIALIZED)
+	if (replica->state == DM_REPLICA_STATE_INITIALIZED) {
+		if (replica->mode != DM_REPLICA_MODE_SYNC)
+			replica_queue_set_mode(replica);
 		start(replica);
-	else if (replica_log_dirty_regions(replica->log))
+	} else if (replica_log_dirty_regions(replica->log)) {
 		replica_state_unsynced(replica, "device was grown");
+	}
 	mutex_unlock(&replica->op_mutex);
 }
 
@@ -576,6 +586,7 @@ static void replica_presuspend(struct dm_target *ti)
 
 	spin_lock_irq(&replica->lock);
 	replica->suspending = true;
+	WRITE_ONCE(replica->suspend_began, jiffies);
 	replica->noflush = dm_noflush_suspending(ti);
 	spin_unlock_irq(&replica->lock);
 	if (replica->noflush)
@@ -604,6 +615,7 @@ static void replica_postsuspend(struct dm_target *ti)
 	/* No barrier that runs now sends a flush yet; then wait for those that are out. */
 	cancel_delayed_work_sync(&replica->confirm_work);
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
+	replica_queue_suspend(replica);
 	replica_resync_quiesce(replica);
 	/* No operation changes anything from here on: it would not be written down. */
 	mutex_lock(&replica->op_mutex);
@@ -653,14 +665,17 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 		break;
 	case STATUSTYPE_TABLE:
 		/* Whoever loads the line again must not be told what is no longer so. */
-		replica_table_emit(rt, &replica->settings, rt->params.sync_skip &&
+		replica_table_emit(rt, &replica->settings,
+				   rt->resumed ? replica->mode : rt->params.mode,
+				   rt->params.sync_skip &&
 				   (!rt->resumed ||
 				    replica->state == DM_REPLICA_STATE_SYNCHRONIZED),
 				   result, maxlen);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
-		DMEMIT(",origin=%s,replica=%s,mode=sync;", rt->origin->name, rt->copy->name);
+		DMEMIT(",origin=%s,replica=%s,mode=%s;", rt->origin->name, rt->copy->name,
+		       replica_mode_name(replica->mode));
 		break;
 	}
 	replica_put(replica);

@@ -65,6 +65,38 @@ TRACE_EVENT(dm_replica_leg,
 		  __entry->io, __entry->error)
 );
 
+DECLARE_EVENT_CLASS(dm_replica_entry,
+	TP_PROTO(struct replica_request *request),
+	TP_ARGS(request),
+	TP_STRUCT__entry(
+		__field(dev_t, dev)
+		__field(u64, seq)
+		__field(u64, dep)
+		__field(u64, sector)
+		__field(u64, sectors)
+	),
+	TP_fast_assign(
+		__entry->dev = request->replica->dev;
+		__entry->seq = request->ordered.seq;
+		__entry->dep = request->ordered.dep;
+		__entry->sector = request->sector;
+		__entry->sectors = request->sectors;
+	),
+	TP_printk("%d:%d seq=%llu dep=%llu sector=%llu sectors=%llu", MAJOR(__entry->dev),
+		  MINOR(__entry->dev), __entry->seq, __entry->dep, __entry->sector,
+		  __entry->sectors)
+);
+
+/* A write takes its place in the queue; 0 sectors are a flush. */
+DEFINE_EVENT(dm_replica_entry, dm_replica_enqueue,
+	TP_PROTO(struct replica_request *request), TP_ARGS(request));
+/* It is sent to the replica. */
+DEFINE_EVENT(dm_replica_entry, dm_replica_issue,
+	TP_PROTO(struct replica_request *request), TP_ARGS(request));
+/* The replica has it, or it was given up. */
+DEFINE_EVENT(dm_replica_entry, dm_replica_dequeue,
+	TP_PROTO(struct replica_request *request), TP_ARGS(request));
+
 TRACE_EVENT(dm_replica_window,
 	TP_PROTO(struct replica *replica, u64 sector, u64 sectors, const char *what),
 	TP_ARGS(replica, sector, sectors, what),

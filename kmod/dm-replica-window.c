@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "dm-replica-log.h"
+#include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
 #include "dm-replica-trace.h"
 
@@ -17,6 +18,8 @@
 #define PART_GAP		64
 /* Longest pause that "auto" makes for the application, ms. */
 #define YIELD_MAX_MS		100
+/* Before it is looked again whether the queue has something for a window, ms. */
+#define QUEUE_PAUSE_MS		10
 
 static void release_window(struct window *window)
 {
@@ -98,6 +101,13 @@ static void read_window(struct window *window)
 enum window_stage replica_window_first_stage(const struct window *window)
 {
 	return window->how == REPLICA_WALK_COPY || !window->compare ? STAGE_COPY : STAGE_READ;
+}
+
+bool replica_window_ready(const struct window *window)
+{
+	return window->how != REPLICA_WALK_VERIFY ||
+	       !replica_queue_in_range(window->resync->replica, window->range.first,
+				       window->range.last - window->range.first + 1);
 }
 
 /* From here on the clock may give it up.  Bucket lock held, or the range is not in a tree. */
@@ -434,6 +444,11 @@ static void reap_window(struct window *window)
 /* It waited for writes of the application, and has its range now. */
 static void start_granted(struct window *window)
 {
+	if (is_wanted(window) && !replica_window_ready(window)) {
+		queue_delayed_work(window->resync->replica->wq, &window->resync->work,
+				   msecs_to_jiffies(QUEUE_PAUSE_MS));
+		return;
+	}
 	if (is_wanted(window)) {
 		begin_stage(window, replica_window_first_stage(window));
 		return;

@@ -11,6 +11,7 @@
  *
  * A write: target.c (map) -> io.c (admit: range lock, route) -> payload.c
  * (private copy) -> io.c (submit both legs, complete) -> range.c (release).
+ * In the modes async and adaptive the replica's part goes by way of queue.c.
  * A job: resync.c (windows, kcopyd) -> range.c -> log.c.
  *
  * Locks, outermost first:
@@ -21,6 +22,7 @@
  *	range bucket->lock	spinlock, irq: the ranges under way in a zone, and
  *				the decision which legs a write goes to
  *	replica->lock		spinlock, irq: state, jobs, held and granted I/O
+ *	queue->lock		spinlock, irq: the queue, its order and its limits
  *	log lock		spinlock, irq: clearing of dirty bits
  *	event lock		spinlock, irq: ring of events not yet sent
  * Never more than one bucket lock at a time.
@@ -60,6 +62,7 @@ struct replica_event_ring;
 struct replica_payload_pool;
 struct replica_stash;
 struct replica_resync;
+struct replica_queue;
 struct replica_intents;
 struct replica_diffs;
 
@@ -70,15 +73,23 @@ struct replica_diffs;
  * @recovery: enum dm_replica_recovery
  * @on_meta_error: enum dm_replica_on_meta_error
  * @resync_rate: MiB/s, 0 for auto
+ * @overflow: enum dm_replica_overflow
  * @replica_timeout: milliseconds, 0 for no limit
+ * @queue_bytes: bound of the queue's memory
+ * @rpo: milliseconds, 0 for none
+ * @max_skew: bytes, 0 for half of @queue_bytes
  */
 struct replica_settings {
 	u8 payload;
 	u8 on_replica_error;
 	u8 recovery;
 	u8 on_meta_error;
+	u8 overflow;
 	u32 resync_rate;
 	u32 replica_timeout;
+	u32 queue_bytes;
+	u32 rpo;
+	u32 max_skew;
 };
 
 /* States in which no byte is known to be on its way: the legs can be compared. */
@@ -91,6 +102,10 @@ struct replica_settings {
 #define REPLICA_SET_RESYNC_RATE		BIT(DM_REPLICA_S_RESYNC_RATE)
 #define REPLICA_SET_REPLICA_TIMEOUT	BIT(DM_REPLICA_S_REPLICA_TIMEOUT)
 #define REPLICA_SET_ON_META_ERROR	BIT(DM_REPLICA_S_ON_META_ERROR)
+#define REPLICA_SET_QUEUE_BYTES		BIT(DM_REPLICA_S_QUEUE_BYTES)
+#define REPLICA_SET_RPO			BIT(DM_REPLICA_S_RPO)
+#define REPLICA_SET_OVERFLOW		BIT(DM_REPLICA_S_OVERFLOW)
+#define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {
@@ -182,6 +197,7 @@ struct replica {
 	bool replica_volatile;		/* the replica has a volatile cache */
 	bool legs_volatile;		/* it or the origin has, and there is a meta device */
 	struct replica_intents *intents;	/* NULL without a meta device */
+	struct replica_queue *queue;
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
 	enum replica_discard discard;
@@ -205,7 +221,7 @@ struct replica {
 	dev_t meta_dev;			/* 0: none */
 	u16 restored;			/* copy state that the meta device remembers, 0: none */
 	sector_t sectors;		/* of each leg that are mirrored */
-	u16 mode;
+	u16 mode;			/* enum dm_replica_mode; written under op_mutex */
 	bool sync_skip;
 
 	struct mutex op_mutex;		/* operations, settings, suspend and resume */
@@ -215,6 +231,8 @@ struct replica {
 	u16 state;			/* enum dm_replica_copy_state */
 	u16 requested;
 	bool consistent;		/* the replica is usable as it is */
+	bool behind;			/* Unsynchronized, and nothing is shipped for a while */
+	bool stopped;			/* Broken by overflow fail: not probed */
 	char reason[DM_REPLICA_REASON_LEN];
 	u64 when_established_ms;
 	u64 when_synced_ms;
@@ -246,6 +264,7 @@ struct replica {
 	bool ticking;			/* delayed works may queue themselves */
 	bool suspending;		/* under @lock: since presuspend */
 	bool noflush;			/* under @lock: held writes are requeued then */
+	unsigned long suspend_began;	/* jiffies of presuspend */
 	bool suspended;			/* under op_mutex: after postsuspend */
 	bool memory_wait;		/* under @lock: @deferred holds writes without memory */
 	atomic_t probe;			/* enum replica_probe */
@@ -318,8 +337,10 @@ struct replica *replica_target_get(struct replica_target *rt);
 /* @meta: path of the meta device, or NULL for - */
 int replica_table_parse(struct replica_params *params, const char **meta,
 			struct dm_arg_set *as, sector_t len, char **error);
+/* "sync", "async" or "adaptive". */
+const char *replica_mode_name(u16 mode);
 unsigned int replica_table_emit(const struct replica_target *rt,
-				const struct replica_settings *settings, bool skip,
+				const struct replica_settings *settings, u16 mode, bool skip,
 				char *result, unsigned int maxlen);
 int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
 			  const char *value, char **error);
@@ -351,6 +372,44 @@ bool replica_registry_conflict(dev_t dev, dev_t leg);
 int replica_registry_name(struct replica *replica, char *name, char *uuid);
 
 /* status.c APIs: */
+
+/**
+ * struct replica_queue_status - what status shows of the queue
+ * @ack: enum dm_replica_mode: how writes are acknowledged now
+ * @entries: writes and flushes in it
+ * @bytes: memory in use
+ * @lag_bytes: payload that the origin alone has acknowledged
+ * @age_ms: of the oldest of these writes
+ * @rate_in: bytes/s that come, @rate_out that the replica takes
+ * @drain_ms: until it is empty, if @has_drain
+ * @pending: writes are slowed down
+ * @overflows: times that it was given up
+ * @delays: see DM_REPLICA_DELAYS
+ * @switches: of mode adaptive
+ * @sync_ms: time in mode adaptive that both legs acknowledged, @async_ms the origin alone
+ * @reason: of the last switch, NULL: none
+ */
+struct replica_queue_status {
+	u16 ack;
+	u64 entries;
+	u64 bytes;
+	u64 lag_bytes;
+	u64 age_ms;
+	u64 high_entries;
+	u64 high_bytes;
+	u64 high_age_ms;
+	u64 rate_in;
+	u64 rate_out;
+	bool has_drain;
+	u64 drain_ms;
+	bool pending;
+	u64 overflows;
+	u64 delays[DM_REPLICA_DELAYS];
+	u64 switches;
+	u64 sync_ms;
+	u64 async_ms;
+	const char *reason;
+};
 
 /**
  * struct replica_status - everything that GET and "dmsetup status" show
@@ -387,6 +446,8 @@ struct replica_status {
 	u64 counters[DM_REPLICA_C_MAX + 1];
 	bool has_job;
 	struct replica_job job;		/* the one under way, when has_job */
+	bool behind;
+	struct replica_queue_status queue;
 };
 
 /* May be called from any context that may take spinlocks. */
@@ -427,6 +488,13 @@ void replica_state_refresh(struct replica *replica);
 void replica_state_unsynced(struct replica *replica, const char *reason);
 /* A copy is through: Synchronized or Skewed, if nothing is dirty (checked under the lock). */
 bool replica_state_synced(struct replica *replica);
+/*
+ * Unsynchronized, and writes go to the origin alone until a resync begins.  Any context.
+ * Return: false when shipping was off anyway.
+ */
+bool replica_state_behind(struct replica *replica, const char *reason);
+/* Broken by our own will: it is not probed, but waits for an order.  Any context. */
+void replica_state_stop(struct replica *replica, const char *reason);
 /* A job cannot go on though the replica is well. */
 void replica_state_job_failed(struct replica *replica, const char *text);
 /* Report a failed replica: state Broken (or held writes), probe.  Any context. */

@@ -114,8 +114,12 @@
  * @recovery: enum dm_replica_recovery
  * @on_meta_error: enum dm_replica_on_meta_error
  * @discard: 0 as zeroes, 1 passed down, 2 off
+ * @overflow: enum dm_replica_overflow, 0 in logs of earlier versions: the default
  * @resync_rate: MiB/s, 0 for auto
  * @replica_timeout: milliseconds, 0 for no limit
+ * @queue_bytes: bound of the queue, 0 in logs of earlier versions: the default
+ * @rpo: milliseconds, 0 for none
+ * @max_skew: bytes, 0 for half of @queue_bytes
  */
 struct dm_replica_sb_settings {
 	__u8 payload;
@@ -123,10 +127,14 @@ struct dm_replica_sb_settings {
 	__u8 recovery;
 	__u8 on_meta_error;
 	__u8 discard;
-	__u8 reserved[3];
+	__u8 overflow;
+	__u8 reserved[2];
 	__le32 resync_rate;
 	__le32 replica_timeout;
-	__u8 reserved2[48];
+	__le32 queue_bytes;
+	__le32 rpo;
+	__le32 max_skew;
+	__u8 reserved2[36];
 };
 
 /**

@@ -81,6 +81,8 @@
  *		  JOB: DM_REPLICA_A_JOB { }
  *		  REPLICA_ERROR, ORIGIN_ERROR, READ_FAILOVER, META_ERROR, META_BACK:
  *			DM_REPLICA_A_SECTOR, DM_REPLICA_A_ERRNO, DM_REPLICA_A_REASON
+ *		  MODE: DM_REPLICA_A_MODE, DM_REPLICA_A_QUEUE { DM_REPLICA_Q_ACK },
+ *			DM_REPLICA_A_REASON
  *	DM_REPLICA_A_EVENT_SEQ counts from 1 for each mapped device without a
  *	gap; a listener that sees a gap has lost events and reads the state anew.
  */
@@ -174,6 +176,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_EXPOSED_BYTES,	/* (R) u64, what a crash now costs to copy at most */
 	DM_REPLICA_A_COMPARE,		/* flag */
 	DM_REPLICA_A_SECTORS,		/* u64, 512 byte sectors from A_SECTOR on */
+	DM_REPLICA_A_QUEUE,		/* (R) nest, enum dm_replica_queue_attr */
 
 	__DM_REPLICA_A_LAST
 };
@@ -192,6 +195,10 @@ enum dm_replica_setting_attr {
 	DM_REPLICA_S_RESYNC_RATE,	/* u32, MiB/s, 0: auto, at most DM_REPLICA_RATE_MAX */
 	DM_REPLICA_S_REPLICA_TIMEOUT,	/* u32, ms, 0: wait for ever */
 	DM_REPLICA_S_ON_META_ERROR,	/* u8, enum dm_replica_on_meta_error */
+	DM_REPLICA_S_QUEUE_BYTES,	/* u32, bound of payload and bookkeeping, bytes */
+	DM_REPLICA_S_RPO,		/* u32, ms, recovery point objective, 0: none */
+	DM_REPLICA_S_OVERFLOW,		/* u8, enum dm_replica_overflow */
+	DM_REPLICA_S_MAX_SKEW,		/* u32, bytes, mode adaptive; 0: half of QUEUE_BYTES */
 
 	__DM_REPLICA_S_LAST
 };
@@ -203,6 +210,12 @@ enum dm_replica_setting_attr {
 /* Bounds of a replica timeout other than 0, ms. */
 #define DM_REPLICA_TIMEOUT_MIN_MS	100
 #define DM_REPLICA_TIMEOUT_MAX_MS	3600000
+/* Bounds of the queue, bytes: two of the largest writes, and 2 GiB. */
+#define DM_REPLICA_QUEUE_MIN		4194304
+#define DM_REPLICA_QUEUE_MAX		2147483648
+/* Bounds of a recovery point objective other than 0, ms: the longest is a day. */
+#define DM_REPLICA_RPO_MIN_MS		100
+#define DM_REPLICA_RPO_MAX_MS		86400000
 
 enum dm_replica_payload {
 	DM_REPLICA_PAYLOAD_COPY = 1,	/* both legs written from one private copy */
@@ -212,6 +225,13 @@ enum dm_replica_payload {
 enum dm_replica_on_error {
 	DM_REPLICA_ON_ERROR_TRACK = 1,	/* the origin goes on, regions are tracked */
 	DM_REPLICA_ON_ERROR_STOP,	/* origin writes are held (FailedCopyStopsHostIO) */
+};
+
+/* What happens when a write finds no room in the queue, or the RPO would be missed. */
+enum dm_replica_overflow {
+	DM_REPLICA_OVERFLOW_BLOCK = 1,	/* writes slow down, and wait at the bound */
+	DM_REPLICA_OVERFLOW_TRACK,	/* the queue is given up for a resync later */
+	DM_REPLICA_OVERFLOW_FAIL,	/* the replica becomes Broken until it is resumed */
 };
 
 /* What happens when the meta device cannot be written. */
@@ -262,6 +282,42 @@ enum dm_replica_counter_attr {
 };
 
 #define DM_REPLICA_C_MAX (__DM_REPLICA_C_LAST - 1)
+
+/*
+ * Attributes inside DM_REPLICA_A_QUEUE: the writes that the origin has acknowledged
+ * alone.  High-water marks count since the device was created.
+ */
+enum dm_replica_queue_attr {
+	DM_REPLICA_Q_UNSPEC,
+	DM_REPLICA_Q_PAD,
+	DM_REPLICA_Q_ACK,		/* u16, enum dm_replica_mode: of the present */
+	DM_REPLICA_Q_ENTRIES,		/* u64, writes and flushes in it */
+	DM_REPLICA_Q_BYTES,		/* u64, memory in use, payload and bookkeeping */
+	DM_REPLICA_Q_HIGH_ENTRIES,	/* u64 */
+	DM_REPLICA_Q_HIGH_BYTES,	/* u64 */
+	DM_REPLICA_Q_HIGH_AGE,		/* u64, ms, of the oldest entry */
+	DM_REPLICA_Q_RATE_IN,		/* u64, bytes/s of payload, over the last seconds */
+	DM_REPLICA_Q_RATE_OUT,		/* u64, bytes/s that the replica took meanwhile */
+	DM_REPLICA_Q_DRAIN,		/* u64, ms until it is empty; absent if unknown */
+	DM_REPLICA_Q_PENDING,		/* u8, 1: writes are being slowed down */
+	DM_REPLICA_Q_OVERFLOWS,		/* u64, times that it was given up */
+	DM_REPLICA_Q_DELAYS,		/* binary, array of DM_REPLICA_DELAYS u64, see below */
+	DM_REPLICA_Q_SWITCHES,		/* u64, changes of Q_ACK in mode adaptive */
+	DM_REPLICA_Q_SYNC_TIME,		/* u64, ms of mode adaptive that both legs acknowledged */
+	DM_REPLICA_Q_ASYNC_TIME,	/* u64, ms that the origin alone did */
+	DM_REPLICA_Q_SWITCH_REASON,	/* string, of the last switch; absent if none */
+
+	__DM_REPLICA_Q_LAST
+};
+
+#define DM_REPLICA_Q_MAX (__DM_REPLICA_Q_LAST - 1)
+
+/*
+ * DM_REPLICA_Q_DELAYS: how many writes the queue delayed, by how much.  Element n
+ * counts delays below 2^n ms, and those of 2^(n-1) ms or more from n = 1 on; the
+ * last one has no upper bound.
+ */
+#define DM_REPLICA_DELAYS		14
 
 /* Attributes inside DM_REPLICA_A_JOB. */
 enum dm_replica_job_attr {
@@ -349,8 +405,10 @@ enum dm_replica_operation {
 	DM_REPLICA_OP_RESYNC = 14,
 	DM_REPLICA_OP_RESUME = 16,
 	DM_REPLICA_OP_RESET_TO_SYNC = 17,
+	DM_REPLICA_OP_RESET_TO_ASYNC = 18,
 	DM_REPLICA_OP_SPLIT = 21,
 	DM_REPLICA_OP_SUSPEND = 22,
+	DM_REPLICA_OP_RESET_TO_ADAPTIVE = 25,
 };
 
 enum dm_replica_event_type {
@@ -364,6 +422,7 @@ enum dm_replica_event_type {
 	DM_REPLICA_EVENT_READ_FAILOVER,	/* the replica served a read that the origin failed */
 	DM_REPLICA_EVENT_META_ERROR,	/* the log cannot be written: see on_meta_error */
 	DM_REPLICA_EVENT_META_BACK,	/* it can again */
+	DM_REPLICA_EVENT_MODE,		/* the mode, or in mode adaptive Q_ACK, changed */
 };
 
 #endif /* _UAPI_LINUX_DM_REPLICA_H */

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of the queue's patience: it is drained, dropped, or given up for a resync
+ * later.
+ *
+ * What is given up is marked in the log, and for a while writes go to the origin alone.
+ * Then, when the replica has returned all that it had, a resync begins.  It makes room
+ * for the queue, so that under a load that the replica can bear it gets through; the
+ * while grows when it does not.
+ */
+#include "dm-replica-event.h"
+#include "dm-replica-intent.h"
+#include "dm-replica-log.h"
+#include "dm-replica-queue.h"
+
+/* Shortest and longest time between an overflow and the resync, ms. */
+#define DWELL_MIN_MS		1000U
+#define DWELL_MAX_MS		60000U
+/* An overflow within so many dwell times after the resync began makes it longer. */
+#define DWELL_CALM		4
+/* Before it is looked again whether the replica has returned all, ms. */
+#define OWES_MS			100U
+/* How long a drain waits for the replica, ms. */
+#define DRAIN_MS		10000U
+/* How long whoever wants a resync at once waits for it, ms. */
+#define PAY_MS			3000U
+
+void replica_queue_set_open(struct replica *replica, bool open)
+{
+	struct replica_queue *queue = replica->queue;
+
+	lockdep_assert_held(&replica->lock);
+	spin_lock(&queue->lock);
+	queue->open = open;
+	spin_unlock(&queue->lock);
+	if (!open)
+		queue_work(replica->wq, &queue->drop_work);
+}
+
+/*
+ * Dropping.
+ */
+
+/* An entry of a closed queue that is not issued; nobody else ends it from here on. */
+static struct replica_request *take_dropped(struct replica_queue *queue)
+{
+	struct replica_request *request = NULL;
+	struct replica_ordered *ordered;
+
+	spin_lock_irq(&queue->lock);
+	ordered = list_first_entry_or_null(&queue->order.waiting, struct replica_ordered, wait);
+	if (!queue->open && ordered) {
+		list_del_init(&ordered->wait);
+		request = replica_request_of(ordered);
+	}
+	spin_unlock_irq(&queue->lock);
+	return request;
+}
+
+static void end_missed(struct replica_queue *queue, struct replica_request *request)
+{
+	struct replica *replica = queue->replica;
+	struct replica_io *io = NULL;
+	struct bio_list list;
+
+	replica_queue_settle(request, true);
+	bio_list_init(&list);
+	spin_lock_irq(&queue->lock);
+	swap(io, request->io);
+	__replica_queue_over(queue, request, &list);
+	spin_unlock_irq(&queue->lock);
+	replica_queue_continue(replica, &list);
+	replica_queue_end(request, io, true);
+}
+
+static void drop(struct replica_queue *queue)
+{
+	struct replica_request *request;
+	struct bio_list list;
+
+	while ((request = take_dropped(queue))) {
+		end_missed(queue, request);
+		cond_resched();
+	}
+	/* Who waited for room needs none. */
+	bio_list_init(&list);
+	spin_lock_irq(&queue->lock);
+	if (!queue->open)
+		__replica_queue_take_room(queue, &list);
+	spin_unlock_irq(&queue->lock);
+	replica_queue_continue(queue->replica, &list);
+}
+
+void replica_queue_drop_work(struct work_struct *work)
+{
+	drop(container_of(work, struct replica_queue, drop_work));
+}
+
+/* The oldest entry, if the replica has had it for longer and it can be given up. */
+static struct replica_request *detach_first(struct replica_queue *queue, unsigned int age_ms)
+{
+	struct replica_ordered *ordered;
+	struct replica_request *found = NULL, *request;
+
+	spin_lock_irq(&queue->lock);
+	/* Issued ones come first, but for those that are being completed just now. */
+	list_for_each_entry(ordered, &queue->order.entries, entry) {
+		if (!list_empty(&ordered->wait))
+			break;
+		request = replica_request_of(ordered);
+		if (!time_after(jiffies, request->sent + msecs_to_jiffies(age_ms)))
+			break;
+		/* Of the replica, which may give it back at any moment. */
+		atomic_inc(&request->users);
+		if (replica_request_detach(request, REPLICA_REQUEST_ORPHANED)) {
+			found = request;
+			break;
+		}
+		atomic_dec(&request->users);
+	}
+	spin_unlock_irq(&queue->lock);
+	return found;
+}
+
+unsigned int replica_queue_detach_older(struct replica *replica, unsigned int age_ms)
+{
+	struct replica_queue *queue = replica->queue;
+	struct replica_request *request;
+	unsigned int n = 0;
+
+	while ((request = detach_first(queue, age_ms))) {
+		if (!request->sectors)
+			replica_leg_flush_failed(replica, &request->flush);
+		/* First: whatever waits for it must not be sent when it is over. */
+		replica_state_replica_failed(replica, request->sector, -ETIMEDOUT,
+					     "replica write timed out");
+		end_missed(queue, request);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * Waiting.
+ */
+
+bool replica_queue_empty(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	empty = replica_order_empty(&queue->order);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return empty;
+}
+
+bool replica_queue_paid(struct replica *replica)
+{
+	return READ_ONCE(replica->queue->open) || replica_queue_empty(replica);
+}
+
+u64 replica_queue_last(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	unsigned long flags;
+	u64 last;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	last = queue->order.last;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return last;
+}
+
+bool replica_queue_passed(struct replica *replica, u64 seq)
+{
+	struct replica_queue *queue = replica->queue;
+	unsigned long flags;
+	bool passed;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	passed = replica_order_passed(&queue->order, seq);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return passed;
+}
+
+bool replica_queue_drain(struct replica *replica, unsigned int ms)
+{
+	return wait_event_timeout(replica->queue->drained, replica_queue_empty(replica),
+				  msecs_to_jiffies(ms) + 1);
+}
+
+bool replica_queue_pay(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+
+	if (READ_ONCE(queue->open))
+		return true;
+	drop(queue);
+	return replica_queue_drain(replica, PAY_MS);
+}
+
+/*
+ * Giving up.
+ */
+
+/* Is this the load, and not a whim of the replica? */
+static void note_overflow(struct replica_queue *queue, bool *again)
+{
+	u64 now = ktime_get_ns(), calm;
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	queue->overflows++;
+	calm = (u64)DWELL_CALM * queue->dwell_ms * NSEC_PER_MSEC;
+	*again = queue->resumed && now - queue->resumed < calm;
+	queue->dwell_ms = *again ? min(queue->dwell_ms * 2, DWELL_MAX_MS) : DWELL_MIN_MS;
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void replica_queue_overflow(struct replica *replica, const char *why)
+{
+	struct replica_queue *queue = replica->queue;
+	char text[DM_REPLICA_REASON_LEN];
+	bool again;
+
+	if (READ_ONCE(replica->settings.overflow) == DM_REPLICA_OVERFLOW_FAIL) {
+		scnprintf(text, sizeof(text), "stopped by overflow fail: %s", why);
+		replica_state_stop(replica, text);
+		return;
+	}
+	if (!READ_ONCE(queue->open))
+		return;
+	scnprintf(text, sizeof(text), "behind: %s", why);
+	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_UNSYNCHRONIZED && queue->resumed)
+		scnprintf(text, sizeof(text),
+			  "falling behind faster than copying: writes come at %llu KiB/s, the replica takes %llu KiB/s",
+			  READ_ONCE(queue->pace.rate_in) >> 10,
+			  READ_ONCE(queue->pace.rate_out) >> 10);
+	if (!replica_state_behind(replica, text))
+		return;
+	note_overflow(queue, &again);
+	DMWARN_LIMIT("%s: %s", replica->name, text);
+	queue_delayed_work(replica->wq, &queue->behind_work, msecs_to_jiffies(queue->dwell_ms));
+}
+
+void replica_queue_hurry(struct replica *replica)
+{
+	if (!replica_queue_empty(replica) && READ_ONCE(replica->queue->open))
+		replica_state_behind(replica,
+				     "behind: the replica did not take the queue in time for a suspend");
+}
+
+void replica_queue_suspend(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+
+	if (!replica_queue_drain(replica, DRAIN_MS)) {
+		replica_queue_hurry(replica);
+		drop(queue);
+		/* The clock gives up on what the replica has. */
+		wait_event(queue->drained, replica_queue_empty(replica));
+	}
+	cancel_delayed_work_sync(&queue->behind_work);
+	cancel_delayed_work_sync(&queue->tick_work);
+	spin_lock_irq(&queue->lock);
+	queue->ticking = false;
+	spin_unlock_irq(&queue->lock);
+	flush_work(&queue->drop_work);
+}
+
+void replica_queue_resume(struct replica *replica)
+{
+	if (READ_ONCE(replica->behind))
+		queue_delayed_work(replica->wq, &replica->queue->behind_work,
+				   msecs_to_jiffies(OWES_MS));
+}
+
+/* The while is over. */
+void replica_queue_behind_work(struct work_struct *work)
+{
+	struct replica_queue *queue = container_of(to_delayed_work(work), struct replica_queue,
+						   behind_work);
+	struct replica *replica = queue->replica;
+
+	if (!READ_ONCE(replica->behind) || !READ_ONCE(replica->ticking))
+		return;
+	if (!replica_queue_empty(replica) || replica_leg_owes(replica)) {
+		queue_delayed_work(replica->wq, &queue->behind_work, msecs_to_jiffies(OWES_MS));
+		return;
+	}
+	spin_lock_irq(&queue->lock);
+	queue->resumed = ktime_get_ns();
+	spin_unlock_irq(&queue->lock);
+	replica_resync_start(replica, BIT(DM_REPLICA_STATE_UNSYNCHRONIZED), DM_REPLICA_JOB_RESYNC,
+			     REPLICA_WALK_COPY, "copying what was written while it was behind");
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue's limits: how much memory it may use, how fast the replica is, how late
+ * writes are acknowledged, and by whom.
+ */
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "dm-replica-event.h"
+#include "dm-replica-intent.h"
+#include "dm-replica-log.h"
+#include "dm-replica-queue.h"
+
+/* Time between two looks, ms. */
+#define TICK_MS			50U
+#define TICK_MIN_MS		5U
+/* Share of a new sample in an average: one of so many. */
+#define RATE_WEIGHT		4
+/* Longest that one acknowledgment is delayed, ns. */
+#define DELAY_MAX_NS		(1000ULL * NSEC_PER_MSEC)
+/* Bytes while nothing is known of a replica that has an RPO to meet. */
+#define LIMIT_UNKNOWN		1048576U
+/* A rate that is older than this is no rate, ns. */
+#define RATE_AGE_NS		(3ULL * NSEC_PER_SEC)
+
+static unsigned int queue_memory;
+module_param(queue_memory, uint, 0644);
+MODULE_PARM_DESC(queue_memory,
+		 "Memory that the queues of all replicas together may use, MiB (0: a quarter of all)");
+
+/* Memory that all queues use now. */
+static atomic64_t total_used = ATOMIC64_INIT(0);
+
+static u64 total_max(void)
+{
+	u64 mib = READ_ONCE(queue_memory);
+
+	return mib ? mib << 20 : (u64)totalram_pages() << (PAGE_SHIFT - 2);
+}
+
+/*
+ * Room.
+ */
+
+static bool blocks(const struct replica_queue *queue)
+{
+	return READ_ONCE(queue->replica->settings.overflow) == DM_REPLICA_OVERFLOW_BLOCK;
+}
+
+/* What the replica takes in half the RPO: the rest is for its moods. */
+static u64 limit_now(const struct replica_queue *queue)
+{
+	const struct replica_settings *settings = &queue->replica->settings;
+	u64 limit = READ_ONCE(settings->queue_bytes);
+	u32 rpo = READ_ONCE(settings->rpo);
+
+	if (!rpo || !blocks(queue))
+		return limit;
+	if (!queue->pace.rate_out)
+		return min_t(u64, limit, LIMIT_UNKNOWN);
+	return min(limit, div_u64(queue->pace.rate_out, 1000) * rpo / 2);
+}
+
+bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost)
+{
+	lockdep_assert_held(&queue->lock);
+	/* One write always fits, or it never would. */
+	if (!queue->used)
+		return true;
+	return queue->used + cost <= limit_now(queue) &&
+	       atomic64_read(&total_used) + cost <= total_max();
+}
+
+void __replica_queue_charge(struct replica_queue *queue, unsigned int cost)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->used += cost;
+	atomic64_add(cost, &total_used);
+}
+
+void __replica_queue_uncharge(struct replica_queue *queue, unsigned int cost)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->used -= cost;
+	atomic64_sub(cost, &total_used);
+}
+
+void __replica_queue_take_room(struct replica_queue *queue, struct bio_list *list)
+{
+	unsigned int cost;
+	struct bio *bio;
+
+	lockdep_assert_held(&queue->lock);
+	while ((bio = bio_list_peek(&queue->room))) {
+		cost = replica_queue_cost(bio);
+		if (queue->open && !__replica_queue_fits(queue, cost))
+			break;
+		bio_list_pop(&queue->room);
+		bio_list_add(list, bio);
+		/* A closed queue lets them go without. */
+		if (!queue->open)
+			continue;
+		__replica_queue_charge(queue, cost);
+		replica_io_of(bio)->charged = true;
+	}
+}
+
+void __replica_queue_note_delay(struct replica_queue *queue, u64 ns)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->delays[min_t(unsigned int, fls64(div_u64(ns, NSEC_PER_MSEC)),
+			    DM_REPLICA_DELAYS - 1)]++;
+}
+
+/*
+ * Rates.
+ */
+
+void __replica_pace_in(struct replica_queue *queue, unsigned int bytes)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->pace.in += bytes;
+}
+
+void __replica_pace_out(struct replica_queue *queue, unsigned int bytes)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->pace.out += bytes;
+}
+
+static u64 average(u64 old, u64 sample)
+{
+	return old ? (old * (RATE_WEIGHT - 1) + sample) / RATE_WEIGHT : sample;
+}
+
+static void look_at_rates(struct replica_queue *queue, u64 now)
+{
+	struct replica_pace *pace = &queue->pace;
+	u64 took = now - pace->looked, in, out;
+
+	if (took < TICK_MIN_MS * NSEC_PER_MSEC / 2)
+		return;
+	/* The first look after a pause. */
+	if (took > RATE_AGE_NS) {
+		pace->rate_in = 0;
+		took = TICK_MS * NSEC_PER_MSEC;
+	}
+	in = div64_u64(pace->in * USEC_PER_SEC, div_u64(took, NSEC_PER_USEC));
+	out = div64_u64(pace->out * USEC_PER_SEC, div_u64(took, NSEC_PER_USEC));
+	pace->rate_in = average(pace->rate_in, in);
+	/* With nothing to do it is not slow. */
+	if (pace->busy || out > pace->rate_out)
+		pace->rate_out = max_t(u64, average(pace->rate_out, out), !!pace->rate_out);
+	pace->in = 0;
+	pace->out = 0;
+	pace->busy = !replica_order_empty(&queue->order);
+	pace->looked = now;
+}
+
+/*
+ * From half of the limit on, acknowledgments are spaced like the writes that leave the
+ * queue: with room for all of them at the soft mark, for as many as leave in the middle,
+ * for none at the limit.
+ */
+u64 __replica_pace_delay(struct replica_queue *queue, u64 now, unsigned int cost)
+{
+	struct replica_pace *pace = &queue->pace;
+	u64 hard = limit_now(queue), soft = hard / 2, space;
+
+	lockdep_assert_held(&queue->lock);
+	queue->pending = blocks(queue) && queue->used > soft && pace->rate_out;
+	if (!queue->pending)
+		return 0;
+	if (queue->used >= hard)
+		space = DELAY_MAX_NS;
+	else
+		space = div64_u64(min(div64_u64((u64)cost * NSEC_PER_SEC, pace->rate_out),
+				      DELAY_MAX_NS) * (queue->used - soft),
+				  hard - queue->used);
+	pace->due = max(pace->due, now) + min(space, DELAY_MAX_NS);
+	pace->due = min(pace->due, now + DELAY_MAX_NS);
+	return pace->due - now;
+}
+
+/*
+ * Who acknowledges.
+ */
+
+static void raise_mode(struct replica *replica, u16 ack, const char *reason)
+{
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_MODE,
+		.state = READ_ONCE(replica->state),
+		.mode = READ_ONCE(replica->mode),
+		.ack = ack,
+	};
+
+	strscpy(event.reason, reason, sizeof(event.reason));
+	replica_event_raise(replica, &event);
+}
+
+static u16 ack_of(const struct replica_queue *queue)
+{
+	return queue->ack_async ? DM_REPLICA_MODE_ASYNC : DM_REPLICA_MODE_SYNC;
+}
+
+/* The time in mode adaptive that has passed since the last change. */
+static u64 adaptive_ns(const struct replica_queue *queue, u64 now)
+{
+	return queue->adaptive ? now - queue->since : 0;
+}
+
+static void set_ack(struct replica_queue *queue, bool async, bool adaptive, u64 now)
+{
+	lockdep_assert_held(&queue->lock);
+	if (queue->ack_async)
+		queue->async_ns += adaptive_ns(queue, now);
+	else
+		queue->sync_ns += adaptive_ns(queue, now);
+	queue->since = now;
+	queue->ack_async = async;
+	queue->adaptive = adaptive;
+}
+
+void replica_queue_set_mode(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	u64 now = ktime_get_ns();
+	struct bio_list list;
+	u16 ack;
+
+	lockdep_assert_held(&replica->op_mutex);
+	bio_list_init(&list);
+	spin_lock_irq(&queue->lock);
+	set_ack(queue, replica->mode == DM_REPLICA_MODE_ASYNC,
+		replica->mode == DM_REPLICA_MODE_ADAPTIVE, now);
+	replica_adapt_init(&queue->adapt, false, div_u64(now, NSEC_PER_MSEC));
+	/* Before anything is acknowledged by the origin alone. */
+	if (replica->mode != DM_REPLICA_MODE_SYNC)
+		WRITE_ONCE(queue->active, true);
+	else if (replica_order_empty(&queue->order) && bio_list_empty(&queue->room))
+		WRITE_ONCE(queue->active, false);
+	__replica_queue_take_room(queue, &list);
+	__replica_queue_tick(queue);
+	ack = ack_of(queue);
+	spin_unlock_irq(&queue->lock);
+	replica_queue_continue(replica, &list);
+	/* Those that the queue wants to acknowledge late wait for the replica now. */
+	queue_delayed_work(replica->wq, &queue->late_work, 0);
+	raise_mode(replica, ack, "ordered by the administrator");
+}
+
+void replica_queue_refresh(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	struct bio_list list;
+
+	bio_list_init(&list);
+	spin_lock_irq(&queue->lock);
+	__replica_queue_take_room(queue, &list);
+	if (queue->nr)
+		__replica_queue_tick(queue);
+	spin_unlock_irq(&queue->lock);
+	replica_queue_continue(replica, &list);
+}
+
+static u64 skew_of(const struct replica *replica)
+{
+	u32 skew = READ_ONCE(replica->settings.max_skew);
+
+	return skew ?: READ_ONCE(replica->settings.queue_bytes) / 2;
+}
+
+static u64 age_of(struct replica_queue *queue, u64 now)
+{
+	const struct replica_ordered *first = replica_order_first(&queue->order);
+
+	return first ? now - container_of(first, struct replica_request, ordered)->born : 0;
+}
+
+static u32 average_us(u64 *ns, u32 *nr)
+{
+	u32 us = *nr ? min_t(u64, max_t(u64, div_u64(*ns, *nr) / NSEC_PER_USEC, 1), U32_MAX) : 0;
+
+	*ns = 0;
+	*nr = 0;
+	return us;
+}
+
+/* Return: the reason when mode adaptive has switched, else NULL. */
+static const char *adapt(struct replica_queue *queue, u64 now)
+{
+	struct replica *replica = queue->replica;
+	struct replica_pace *pace = &queue->pace;
+	struct replica_adapt_look look = {
+		.now_ms = div_u64(now, NSEC_PER_MSEC),
+		.lag_bytes = queue->lag,
+		.age_ms = queue->lag ? div_u64(age_of(queue, now), NSEC_PER_MSEC) : 0,
+		.max_skew = skew_of(replica),
+		.rpo_ms = READ_ONCE(replica->settings.rpo),
+	};
+
+	if (!queue->adaptive ||
+	    now - pace->adapt_looked < REPLICA_ADAPT_LOOK_MS * NSEC_PER_MSEC)
+		return NULL;
+	pace->adapt_looked = now;
+	look.origin_us = average_us(&pace->origin_ns, &pace->origin_nr);
+	look.replica_us = average_us(&pace->replica_ns, &pace->replica_nr);
+	if (!replica_adapt_look(&queue->adapt, &look))
+		return NULL;
+	set_ack(queue, queue->adapt.async, true, now);
+	queue->switches++;
+	return queue->adapt.reason;
+}
+
+/*
+ * Worker.
+ */
+
+static unsigned int tick_ms(const struct replica *replica)
+{
+	u32 rpo = READ_ONCE(replica->settings.rpo);
+
+	return rpo ? clamp(rpo / 16, TICK_MIN_MS, TICK_MS) : TICK_MS;
+}
+
+void __replica_queue_tick(struct replica_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+	if (queue->ticking)
+		return;
+	queue->ticking = true;
+	queue_delayed_work(queue->replica->wq, &queue->tick_work,
+			   msecs_to_jiffies(tick_ms(queue->replica)));
+}
+
+/* An RPO that is about to be missed, under a policy that does not slow writes down. */
+static bool too_old(struct replica_queue *queue, u64 now)
+{
+	u32 rpo = READ_ONCE(queue->replica->settings.rpo);
+
+	return rpo && !blocks(queue) && queue->open && queue->lag &&
+	       age_of(queue, now) > (u64)rpo * NSEC_PER_MSEC / 8 * 7;
+}
+
+void replica_queue_tick_work(struct work_struct *work)
+{
+	struct replica_queue *queue = container_of(to_delayed_work(work), struct replica_queue,
+						   tick_work);
+	struct replica *replica = queue->replica;
+	const char *switched;
+	struct bio_list list;
+	bool old, goes_on;
+	u64 now;
+	u16 ack;
+
+	bio_list_init(&list);
+	spin_lock_irq(&queue->lock);
+	now = ktime_get_ns();
+	look_at_rates(queue, now);
+	switched = adapt(queue, now);
+	ack = ack_of(queue);
+	old = too_old(queue, now);
+	/* Another replica may have given back room, or the rate have risen. */
+	__replica_queue_take_room(queue, &list);
+	if (queue->used <= limit_now(queue) / 2)
+		queue->pending = false;
+	goes_on = queue->nr || !bio_list_empty(&queue->room);
+	queue->ticking = goes_on;
+	if (goes_on)
+		queue_delayed_work(replica->wq, &queue->tick_work,
+				   msecs_to_jiffies(tick_ms(replica)));
+	spin_unlock_irq(&queue->lock);
+
+	replica_queue_continue(replica, &list);
+	if (switched)
+		raise_mode(replica, ack, switched);
+	if (old)
+		replica_queue_overflow(replica, "the oldest write nears the RPO");
+}
+
+bool replica_queue_pressed(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+
+	/* Writers who wait give way to a copy; a queue that would be given up does not. */
+	if (!replica_queue_active(replica) || blocks(queue))
+		return false;
+	return READ_ONCE(queue->used) > limit_now(queue) / 4;
+}
+
+/*
+ * Status.
+ */
+
+static void fill_rates(struct replica_queue *queue, struct replica_queue_status *status, u64 now)
+{
+	const struct replica_pace *pace = &queue->pace;
+	u64 payload = min(queue->used, max(queue->lag, queue->used / 2));
+
+	status->has_drain = !queue->nr || pace->rate_out;
+	if (now - pace->looked > RATE_AGE_NS && !queue->nr)
+		return;
+	status->rate_in = pace->rate_in;
+	status->rate_out = pace->rate_out;
+	if (queue->nr && pace->rate_out)
+		status->drain_ms = max_t(u64, 1, div64_u64(payload * 1000, pace->rate_out));
+}
+
+void replica_queue_status(struct replica *replica, struct replica_queue_status *status)
+{
+	struct replica_queue *queue = replica->queue;
+	unsigned long flags;
+	u64 now;
+
+	memset(status, 0, sizeof(*status));
+	spin_lock_irqsave(&queue->lock, flags);
+	now = ktime_get_ns();
+	status->ack = ack_of(queue);
+	status->entries = queue->nr;
+	status->bytes = queue->used;
+	status->lag_bytes = queue->lag;
+	status->age_ms = queue->lag ? div_u64(age_of(queue, now), NSEC_PER_MSEC) : 0;
+	status->high_entries = queue->high_nr;
+	status->high_bytes = queue->high_used;
+	status->high_age_ms = div_u64(queue->high_age_ns, NSEC_PER_MSEC);
+	status->pending = queue->pending && queue->nr;
+	status->overflows = queue->overflows;
+	memcpy(status->delays, queue->delays, sizeof(status->delays));
+	status->switches = queue->switches;
+	status->sync_ms = div_u64(queue->sync_ns +
+				  (queue->ack_async ? 0 : adaptive_ns(queue, now)),
+				  NSEC_PER_MSEC);
+	status->async_ms = div_u64(queue->async_ns +
+				   (queue->ack_async ? adaptive_ns(queue, now) : 0),
+				   NSEC_PER_MSEC);
+	status->reason = queue->adapt.reason;
+	fill_rates(queue, status, now);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
