@@ -195,10 +195,13 @@ def check_replies(name):
         same('the settings', set(reply['settings']), set(client.protocol.sets['setting']))
         same('the counters', set(reply['counters']) | {'pad'},
              set(client.protocol.sets['counter']))
+        same('the queue', set(reply['queue']) | {'pad', 'drain', 'switch-reason'},
+             set(client.protocol.sets['queue']))
+        same('the delays', len(reply['queue']['delays']), client.protocol.consts['delays'])
     caps = client.call('caps-get', name)[0]
     same('the reply to caps-get', set(caps),
          set(client.protocol.ops['caps-get']['do']['reply']['attributes']))
-    same('replication types', caps['replication-types'], [2])
+    same('replication types', caps['replication-types'], [2, 3, 18])
     known = set(client.protocol.enums['operation'].values())
     assert set(caps['operations']) <= set(caps['operations-force']) <= known
     same('the reply to caps-get of the module', set(client.call('caps-get')[0]),

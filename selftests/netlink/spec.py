@@ -148,7 +148,8 @@ class Protocol:
             assert not data
             return True
         if kind['type'] == 'binary':
-            return list(struct.unpack(f'={len(data) // 2}H', data))
+            size, form = {'u16': (2, 'H'), 'u64': (8, 'Q')}[kind['sub-type']]
+            return list(struct.unpack(f'={len(data) // size}{form}', data))
         value = struct.unpack(SIZES[kind['type']], data)[0]
         if 'enum' in kind:
             assert value in self.enums[kind['enum']].values(), f'{kind["name"]} is {value}'
