@@ -27,6 +27,8 @@ struct replica_event {
 	uint32_t error;			/* positive errno */
 	struct replica_job *job;
 	struct replica_info *info;	/* SNAPSHOT */
+	uint32_t mode;			/* Mode: enum dm_replica_mode, else 0 */
+	uint32_t ack_mode;		/* Mode: writes are acknowledged so now */
 };
 
 void replica_event_free(struct replica_event *event);

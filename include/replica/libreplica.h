@@ -101,6 +101,10 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_DISCARD = 1u << 6,	/* when created only, never reported */
 	REPLICA_SETTING_ON_META_ERROR = 1u << 7, /* with a meta device only */
 	REPLICA_SETTING_ACTIVITY = 1u << 8,	/* likewise, and when created only */
+	REPLICA_SETTING_QUEUE_BYTES = 1u << 9,
+	REPLICA_SETTING_RPO = 1u << 10,
+	REPLICA_SETTING_OVERFLOW = 1u << 11,
+	REPLICA_SETTING_MAX_SKEW = 1u << 12,
 };
 
 /* Only members whose bit is in "present" have a meaning. */
@@ -115,13 +119,18 @@ struct replica_settings {
 	uint32_t discard;		/* enum replica_discard */
 	uint32_t on_meta_error;		/* enum dm_replica_on_meta_error */
 	uint32_t activity;		/* most regions in the working set */
+	uint64_t queue_bytes;		/* bound of the queue's memory */
+	uint32_t rpo_ms;		/* recovery point objective; 0: none */
+	uint32_t overflow;		/* enum dm_replica_overflow */
+	uint64_t max_skew;		/* bytes; 0: half of queue_bytes */
 };
 
 /*
  * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
  * on_replica_error, recovery, resync_rate, replica_timeout, region_size, discard,
- * on_meta_error, activity, and the CIM names FailedCopyStopsHostIO (true,
- * false), CopyRecoveryMode (2, 3, 4), TargetElementSupplier and
+ * on_meta_error, activity, queue_bytes, rpo, overflow, max_skew, and the CIM names
+ * FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4), DesiredRPO (an
+ * interval, ddddddddhhmmss.mmmmmm:000), MaximumSkew (bytes), TargetElementSupplier and
  * ThinProvisioningPolicy (values that an existing target allows).  A key given
  * twice, under either name, must say the same.
  * Fails with REPLICA_INVALID_PARAMETER and the key in ParameterInfo;
@@ -216,6 +225,27 @@ struct replica_counters {
 int replica_counter_entry(const struct replica_counters *counters, size_t index,
 			  const char **name, uint64_t *value);
 
+/* The writes that the origin alone has acknowledged, and how the queue did. */
+struct replica_queue {
+	uint32_t ack_mode;		/* enum dm_replica_mode: acknowledged so now */
+	uint64_t entries;
+	uint64_t bytes;			/* memory in use */
+	uint64_t high_entries;		/* the most there ever was */
+	uint64_t high_bytes;
+	uint64_t high_age_ms;
+	uint64_t rate_in;		/* bytes per second */
+	uint64_t rate_out;
+	uint64_t drain_ms;		/* only if has_drain */
+	bool has_drain;
+	bool pending;			/* writers are being slowed down */
+	uint64_t overflows;		/* times that it was given up */
+	uint64_t delays[DM_REPLICA_DELAYS];
+	uint64_t switches;		/* of mode adaptive */
+	uint64_t sync_time_ms;
+	uint64_t async_time_ms;
+	char *switch_reason;		/* NULL: none */
+};
+
 /* Everything the kernel tells of one replica.  Freed by replica_info_free(). */
 struct replica_info {
 	struct replica_info *next;
@@ -255,6 +285,7 @@ struct replica_info {
 	uint64_t active_regions;	/* that the log has as dirty now */
 	uint64_t exposed_bytes;		/* that a crash now would cost to copy, at most */
 	char *meta_path;		/* NULL if not found, or none */
+	struct replica_queue queue;
 };
 
 void replica_info_free(struct replica_info *list);
@@ -324,7 +355,7 @@ struct replica_create_args {
 	const char *target_storage_system; /* NULL: this one, no other is supported */
 	const char *target_storage_volume; /* path of the target */
 	const char *target_storage_pool;   /* ignored when a volume is given */
-	uint32_t recovery_point_objective; /* seconds; 0 for mode sync */
+	uint32_t recovery_point_objective; /* seconds, up to a day; 0: none, as in mode sync */
 	const struct replica_settings *replication_settings; /* NULL: defaults */
 	const char *username;		/* NULL: a local target has no credentials */
 	const char *password;

@@ -159,6 +159,7 @@ enum replica_enum {
 	REPLICA_ENUM_CHECK,		/* enum replica_check_code */
 	REPLICA_ENUM_DISCARD,		/* enum replica_discard */
 	REPLICA_ENUM_ON_META_ERROR,	/* enum dm_replica_on_meta_error */
+	REPLICA_ENUM_OVERFLOW,		/* enum dm_replica_overflow */
 	REPLICA_ENUM_META_VERDICT,	/* enum replica_meta_verdict */
 	REPLICA_ENUM_META_FAULT,	/* enum replica_meta_fault_code */
 	REPLICA_ENUM_META_FIT,		/* enum replica_meta_fit */

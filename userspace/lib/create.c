@@ -74,15 +74,21 @@ static int check_sync_type(struct replica_ctx *ctx, uint32_t sync_type)
 /* 5 is CIM's "Active", which CreateReplica does not list. */
 static int check_mode(struct replica_ctx *ctx, uint32_t mode)
 {
-	if (mode == 0 || mode == DM_REPLICA_MODE_SYNC)
+	if (mode == 0 || mode == DM_REPLICA_MODE_SYNC || mode == DM_REPLICA_MODE_ASYNC ||
+	    mode == DM_REPLICA_MODE_ADAPTIVE)
 		return REPLICA_SUCCESS;
-	if (mode == DM_REPLICA_MODE_ASYNC || mode == DM_REPLICA_MODE_ADAPTIVE ||
-	    mode == 5 || (mode >= FIRST_VENDOR_VALUE && mode <= UINT16_MAX))
+	if (mode == 5 || (mode >= FIRST_VENDOR_VALUE && mode <= UINT16_MAX))
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Mode",
 				    "mode %s (%u) is not supported",
 				    replica_enum_name(REPLICA_ENUM_MODE, mode), mode);
 	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Mode",
 			    "mode %u is a reserved value", mode);
+}
+
+/* The system chooses what loses nothing. */
+static uint32_t mode_of(const struct replica_create_args *a)
+{
+	return a->mode ? a->mode : DM_REPLICA_MODE_SYNC;
 }
 
 static int check_place(struct replica_ctx *ctx,
@@ -145,6 +151,33 @@ static int check_log_settings(struct replica_ctx *ctx,
 			    "on_meta_error");
 }
 
+/* The method counts in seconds, the setting in milliseconds. */
+static int check_rpo(struct replica_ctx *ctx, const struct replica_create_args *a)
+{
+	const struct replica_settings *s = a->replication_settings;
+	uint64_t ms = a->recovery_point_objective * 1000ULL;
+	bool set = s && s->present & REPLICA_SETTING_RPO;
+
+	if (!ms)
+		return REPLICA_SUCCESS;
+	if (mode_of(a) == DM_REPLICA_MODE_SYNC)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    "RecoveryPointObjective",
+				    "a synchronous replica has a recovery point objective of 0, not %u",
+				    a->recovery_point_objective);
+	if (ms > DM_REPLICA_RPO_MAX_MS)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ERANGE,
+				    "RecoveryPointObjective",
+				    "the recovery point objective is %u s, and a day (86400 s) is the most",
+				    a->recovery_point_objective);
+	if (set && s->rpo_ms != ms)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+				    "RecoveryPointObjective",
+				    "the recovery point objective is given twice, as %u s and as %u ms",
+				    a->recovery_point_objective, s->rpo_ms);
+	return REPLICA_SUCCESS;
+}
+
 static int check_args(struct replica_ctx *ctx,
 		      const struct replica_create_args *a)
 {
@@ -164,11 +197,8 @@ static int check_args(struct replica_ctx *ctx,
 		ret = check_place(ctx, a);
 	if (!ret)
 		ret = check_wait(ctx, a->wait_for_copy_state);
-	if (!ret && a->recovery_point_objective)
-		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				   "RecoveryPointObjective",
-				   "a synchronous replica has a recovery point objective of 0, not %u",
-				   a->recovery_point_objective);
+	if (!ret)
+		ret = check_rpo(ctx, a);
 	if (!ret && a->replication_settings &&
 	    replica_settings_validate(a->replication_settings, &key, &why))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
@@ -209,6 +239,20 @@ static int choose_name(struct create *c)
 	return REPLICA_SUCCESS;
 }
 
+/* What was asked for, the objective among it. */
+static struct replica_settings settings_of(const struct replica_create_args *a)
+{
+	struct replica_settings settings = { .present = 0 };
+
+	if (a->replication_settings)
+		settings = *a->replication_settings;
+	if (a->recovery_point_objective) {
+		settings.rpo_ms = a->recovery_point_objective * 1000;
+		settings.present |= REPLICA_SETTING_RPO;
+	}
+	return settings;
+}
+
 static int build_table(struct create *c)
 {
 	const struct replica_blockdev *s = &c->check.source;
@@ -216,14 +260,13 @@ static int build_table(struct create *c)
 	const struct replica_blockdev *m = &c->check.meta;
 	struct replica_table table = {
 		.meta = "-",
-		.mode = DM_REPLICA_MODE_SYNC,
+		.mode = mode_of(c->args),
+		.settings = settings_of(c->args),
 		/* With a meta device the log says it. */
 		.skip_copy = c->args->skip_initial_copy && !c->args->meta,
 	};
 	int r;
 
-	if (c->args->replication_settings)
-		table.settings = *c->args->replication_settings;
 	snprintf(table.origin, sizeof(table.origin), "%u:%u", major(s->devno),
 		 minor(s->devno));
 	snprintf(table.replica, sizeof(table.replica), "%u:%u", major(t->devno),
@@ -326,12 +369,13 @@ static void erase_log(struct create *c)
 
 static int make_log(struct create *c)
 {
+	const struct replica_settings settings = settings_of(c->args);
 	const struct replica_format format = {
 		.check = &c->check,
-		.settings = c->args->replication_settings,
+		.settings = &settings,
 		.name = c->name,
 		.uuid = c->uuid_bytes,
-		.mode = DM_REPLICA_MODE_SYNC,
+		.mode = mode_of(c->args),
 		.skip_copy = c->args->skip_initial_copy,
 	};
 

@@ -9,6 +9,7 @@
 #include "ondisk.h"
 
 #define DEFAULT_TIMEOUT_MS	30000
+#define DEFAULT_QUEUE_BYTES	(64ULL << 20)
 
 static uint64_t wall_clock_ms(void)
 {
@@ -26,6 +27,8 @@ static const struct replica_settings defaults = {
 	.on_meta_error = DM_REPLICA_ON_META_CONTINUE,
 	.replica_timeout_ms = DEFAULT_TIMEOUT_MS,
 	.discard = REPLICA_DISCARD_ZERO,
+	.queue_bytes = DEFAULT_QUEUE_BYTES,
+	.overflow = DM_REPLICA_OVERFLOW_BLOCK,
 };
 
 static void put_settings(struct dm_replica_sb_settings *to, const struct replica_settings *s)
@@ -37,6 +40,10 @@ static void put_settings(struct dm_replica_sb_settings *to, const struct replica
 	to->discard = s->discard - REPLICA_DISCARD_ZERO;
 	to->resync_rate = cpu_to_le32(s->resync_rate);
 	to->replica_timeout = cpu_to_le32(s->replica_timeout_ms);
+	to->overflow = s->overflow;
+	to->queue_bytes = cpu_to_le32(s->queue_bytes);
+	to->rpo = cpu_to_le32(s->rpo_ms);
+	to->max_skew = cpu_to_le32(s->max_skew);
 }
 
 static void make_geometry(const struct replica_format *format,

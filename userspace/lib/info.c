@@ -32,6 +32,7 @@ EXPORT void replica_info_free(struct replica_info *list)
 		free(list->replica_path);
 		free(list->meta_path);
 		free(list->reason);
+		free(list->queue.switch_reason);
 		free(list);
 	}
 }

@@ -61,6 +61,31 @@ static const struct replica_field settings_fields[] = {
 	SETTING(RESYNC_RATE, KIND_U32, resync_rate),
 	SETTING(REPLICA_TIMEOUT, KIND_U32, replica_timeout_ms),
 	SETTING(ON_META_ERROR, KIND_U8, on_meta_error),
+	SETTING(QUEUE_BYTES, KIND_U32_WIDE, queue_bytes),
+	SETTING(RPO, KIND_U32, rpo_ms),
+	SETTING(OVERFLOW, KIND_U8, overflow),
+	SETTING(MAX_SKEW, KIND_U32_WIDE, max_skew),
+	{ .attr = 0 },
+};
+
+#define QUEUE_OPT(a, k, m)	OPT(struct replica_queue, DM_REPLICA_Q_##a, k, m)
+
+static const struct replica_field queue_fields[] = {
+	REQ(struct replica_queue, DM_REPLICA_Q_ACK, KIND_U16, ack_mode),
+	QUEUE_OPT(ENTRIES, KIND_U64, entries),
+	QUEUE_OPT(BYTES, KIND_U64, bytes),
+	QUEUE_OPT(HIGH_ENTRIES, KIND_U64, high_entries),
+	QUEUE_OPT(HIGH_BYTES, KIND_U64, high_bytes),
+	QUEUE_OPT(HIGH_AGE, KIND_U64, high_age_ms),
+	QUEUE_OPT(RATE_IN, KIND_U64, rate_in),
+	QUEUE_OPT(RATE_OUT, KIND_U64, rate_out),
+	HAS(struct replica_queue, DM_REPLICA_Q_DRAIN, KIND_U64, drain_ms, has_drain),
+	QUEUE_OPT(PENDING, KIND_BOOL, pending),
+	QUEUE_OPT(OVERFLOWS, KIND_U64, overflows),
+	QUEUE_OPT(SWITCHES, KIND_U64, switches),
+	QUEUE_OPT(SYNC_TIME, KIND_U64, sync_time_ms),
+	QUEUE_OPT(ASYNC_TIME, KIND_U64, async_time_ms),
+	QUEUE_OPT(SWITCH_REASON, KIND_STRING, switch_reason),
 	{ .attr = 0 },
 };
 
@@ -103,6 +128,7 @@ static const struct replica_field event_fields[] = {
 	EVENT_OPT(REASON, KIND_STRING, reason),
 	EVENT_OPT(SECTOR, KIND_U64, sector),
 	EVENT_OPT(ERRNO, KIND_U32, error),
+	EVENT_OPT(MODE, KIND_U16, mode),
 	{ .attr = 0 },
 };
 
@@ -197,12 +223,49 @@ static int get_settings(const struct nlattr *nest, struct replica_settings *s)
 	return r ? r : replica_fields_get(tb, settings_fields, s);
 }
 
+/* A newer module may count in finer steps: what does not fit is dropped. */
+static int get_delays(const struct nlattr *attr, struct replica_queue *q)
+{
+	size_t size;
+
+	if (!attr)
+		return 0;
+	if (nla_len(attr) % sizeof(q->delays[0]))
+		return -EPROTO;
+	size = nla_len(attr);
+	memcpy(q->delays, nla_data(attr), size < sizeof(q->delays) ? size : sizeof(q->delays));
+	return 0;
+}
+
+static int get_queue(const struct nlattr *nest, struct replica_queue *q)
+{
+	struct nlattr *tb[DM_REPLICA_Q_MAX + 1];
+	int r = replica_fields_nest(tb, DM_REPLICA_Q_MAX, nest);
+
+	if (!r)
+		r = replica_fields_get(tb, queue_fields, q);
+	return r ? r : get_delays(tb[DM_REPLICA_Q_DELAYS], q);
+}
+
+/* Of an event: only how writes are acknowledged. */
+static int get_ack(const struct nlattr *nest, uint32_t *ack_mode)
+{
+	struct replica_queue queue = { .ack_mode = 0 };
+	int r = get_queue(nest, &queue);
+
+	free(queue.switch_reason);
+	*ack_mode = queue.ack_mode;
+	return r;
+}
+
 static int get_info(struct nlattr **tb, struct replica_info *info)
 {
 	int r = replica_fields_get(tb, info_fields, info);
 
 	if (!r && tb[DM_REPLICA_A_SETTINGS])
 		r = get_settings(tb[DM_REPLICA_A_SETTINGS], &info->settings);
+	if (!r && tb[DM_REPLICA_A_QUEUE])
+		r = get_queue(tb[DM_REPLICA_A_QUEUE], &info->queue);
 	if (!r && tb[DM_REPLICA_A_COUNTERS])
 		r = get_counters(tb[DM_REPLICA_A_COUNTERS], &info->counters);
 	if (!r && tb[DM_REPLICA_A_JOB])
@@ -273,6 +336,8 @@ int replica_msg_parse_event(const struct nlmsghdr *nlh,
 	r = replica_fields_get(tb, event_fields, event);
 	if (!r && tb[DM_REPLICA_A_JOB])
 		r = get_job(tb[DM_REPLICA_A_JOB], &event->job);
+	if (!r && tb[DM_REPLICA_A_QUEUE])
+		r = get_ack(tb[DM_REPLICA_A_QUEUE], &event->ack_mode);
 	if (r) {
 		replica_event_free(event);
 		return r;

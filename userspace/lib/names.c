@@ -74,11 +74,13 @@ static const struct name operations[] = {
 	{ DM_REPLICA_OP_RESYNC, "Resync", "Resync Replica" },
 	{ DM_REPLICA_OP_RESUME, "Resume", NULL },
 	{ DM_REPLICA_OP_RESET_TO_SYNC, "Reset To Sync", NULL },
+	{ DM_REPLICA_OP_RESET_TO_ASYNC, "Reset To Async", NULL },
 	{ DM_REPLICA_OP_SPLIT, "Split", NULL },
 	{ DM_REPLICA_OP_SUSPEND, "Suspend", NULL },
+	{ DM_REPLICA_OP_RESET_TO_ADAPTIVE, "Reset To Adaptive", NULL },
 };
 
-static_assert(ARRAY_SIZE(operations) == 9, "enum dm_replica_operation");
+static_assert(ARRAY_SIZE(operations) == 11, "enum dm_replica_operation");
 
 static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
@@ -114,11 +116,12 @@ static const struct name event_types[] = {
 	{ DM_REPLICA_EVENT_READ_FAILOVER, "Read Failover", NULL },
 	{ DM_REPLICA_EVENT_META_ERROR, "Meta Error", NULL },
 	{ DM_REPLICA_EVENT_META_BACK, "Meta Back", NULL },
+	{ DM_REPLICA_EVENT_MODE, "Mode", NULL },
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
 };
 
-static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_META_BACK + 2,
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_MODE + 2,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
 static const struct name payloads[] = {
@@ -228,6 +231,15 @@ static const struct name on_meta_errors[] = {
 static_assert(ARRAY_SIZE(on_meta_errors) == DM_REPLICA_ON_META_STOP,
 	      "enum dm_replica_on_meta_error");
 
+static const struct name overflows[] = {
+	{ DM_REPLICA_OVERFLOW_BLOCK, "block", NULL },
+	{ DM_REPLICA_OVERFLOW_TRACK, "track", NULL },
+	{ DM_REPLICA_OVERFLOW_FAIL, "fail", NULL },
+};
+
+static_assert(ARRAY_SIZE(overflows) == DM_REPLICA_OVERFLOW_FAIL,
+	      "enum dm_replica_overflow");
+
 static const struct name meta_verdicts[] = {
 	{ REPLICA_META_GOOD, "good", NULL },
 	{ REPLICA_META_EMPTY, "empty", NULL },
@@ -287,6 +299,7 @@ static const struct {
 	[REPLICA_ENUM_CHECK] = { checks, ARRAY_SIZE(checks) },
 	[REPLICA_ENUM_DISCARD] = { discards, ARRAY_SIZE(discards) },
 	[REPLICA_ENUM_ON_META_ERROR] = { on_meta_errors, ARRAY_SIZE(on_meta_errors) },
+	[REPLICA_ENUM_OVERFLOW] = { overflows, ARRAY_SIZE(overflows) },
 	[REPLICA_ENUM_META_VERDICT] = { meta_verdicts, ARRAY_SIZE(meta_verdicts) },
 	[REPLICA_ENUM_META_FAULT] = { meta_faults, ARRAY_SIZE(meta_faults) },
 	[REPLICA_ENUM_META_FIT] = { meta_fits, ARRAY_SIZE(meta_fits) },

@@ -93,6 +93,11 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 		.discard = from->discard + REPLICA_DISCARD_ZERO,
 		.region_size = (uint64_t)le32_to_cpu(sb->region_sectors) << SECTOR_SHIFT,
 		.activity = le32_to_cpu(sb->activity),
+		/* Zeroes in a log that an earlier version made: not set. */
+		.queue_bytes = le32_to_cpu(from->queue_bytes),
+		.rpo_ms = le32_to_cpu(from->rpo),
+		.overflow = from->overflow,
+		.max_skew = le32_to_cpu(from->max_skew),
 	};
 	const char *key, *why;
 

@@ -97,7 +97,7 @@ int replica_enum_exact(enum replica_enum which, const char *name,
 bool replica_enum_has(enum replica_enum which, unsigned int value);
 
 /* The last bit of enum replica_setting. */
-#define REPLICA_SETTING_LAST	REPLICA_SETTING_ACTIVITY
+#define REPLICA_SETTING_LAST	REPLICA_SETTING_MAX_SKEW
 
 /* settings.c: 0, or -EINVAL with the reason and the member at fault. */
 int replica_settings_validate(const struct replica_settings *settings,

@@ -44,6 +44,14 @@ static int put_settings(struct nl_msg *msg, const struct replica_settings *s)
 				 s->replica_timeout_ms);
 	if (s->present & REPLICA_SETTING_ON_META_ERROR)
 		r |= nla_put_u8(msg, DM_REPLICA_S_ON_META_ERROR, s->on_meta_error);
+	if (s->present & REPLICA_SETTING_QUEUE_BYTES)
+		r |= nla_put_u32(msg, DM_REPLICA_S_QUEUE_BYTES, s->queue_bytes);
+	if (s->present & REPLICA_SETTING_RPO)
+		r |= nla_put_u32(msg, DM_REPLICA_S_RPO, s->rpo_ms);
+	if (s->present & REPLICA_SETTING_OVERFLOW)
+		r |= nla_put_u8(msg, DM_REPLICA_S_OVERFLOW, s->overflow);
+	if (s->present & REPLICA_SETTING_MAX_SKEW)
+		r |= nla_put_u32(msg, DM_REPLICA_S_MAX_SKEW, s->max_skew);
 	return r;
 }
 
@@ -145,6 +153,10 @@ static const struct {
 	{ DM_REPLICA_S_RESYNC_RATE, "resync_rate" },
 	{ DM_REPLICA_S_REPLICA_TIMEOUT, "replica_timeout" },
 	{ DM_REPLICA_S_ON_META_ERROR, "on_meta_error" },
+	{ DM_REPLICA_S_QUEUE_BYTES, "queue_bytes" },
+	{ DM_REPLICA_S_RPO, "rpo" },
+	{ DM_REPLICA_S_OVERFLOW, "overflow" },
+	{ DM_REPLICA_S_MAX_SKEW, "max_skew" },
 };
 
 static const char *setting_at(const struct nlattr *nest, const char *at)

@@ -2,6 +2,7 @@
 /* Settings as text: our own keys, and the CIM names that mean the same. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,6 +15,9 @@
 
 #define ACTIVITY_RULE	"must be a number of regions from 512 to 65536"
 
+#define RPO_RULE	"must be 0 (none), or 100ms to 1d"
+
+static_assert(DM_REPLICA_RPO_MIN_MS == 100 && DM_REPLICA_RPO_MAX_MS == 86400000, RPO_RULE);
 static_assert(DM_REPLICA_ACTIVITY_MIN == 512 && DM_REPLICA_ACTIVITY_MAX == 65536,
 	      ACTIVITY_RULE);
 
@@ -120,6 +124,65 @@ static int parse_activity(const char *value, struct replica_settings *s,
 	return 0;			/* the lower bound: replica_settings_validate() */
 }
 
+static int parse_queue_bytes(const char *value, struct replica_settings *s,
+			     const char **why)
+{
+	*why = "must be a size from 4M to 2G";
+	s->present |= REPLICA_SETTING_QUEUE_BYTES;
+	return replica_parse_size(value, &s->queue_bytes);
+}
+
+static int set_rpo(uint64_t ms, struct replica_settings *s)
+{
+	s->present |= REPLICA_SETTING_RPO;
+	if (ms > DM_REPLICA_RPO_MAX_MS)
+		return -EINVAL;
+	s->rpo_ms = ms;
+	return 0;			/* the lower bound: replica_settings_validate() */
+}
+
+static int parse_rpo(const char *value, struct replica_settings *s,
+		     const char **why)
+{
+	uint64_t ms;
+
+	*why = RPO_RULE;
+	return replica_parse_duration(value, 1, &ms) ? -EINVAL : set_rpo(ms, s);
+}
+
+/* CIM's datetime as an interval: days, hours, minutes, seconds, microseconds. */
+static int parse_desired_rpo(const char *value, struct replica_settings *s,
+			     const char **why)
+{
+	unsigned int days, hours, minutes, seconds, micros;
+	int end = 0;
+
+	*why = "must be an interval like 00000000000015.000000:000, in whole ms, up to a day";
+	if (strspn(value, "0123456789.:") != strlen(value) || strlen(value) != 25 ||
+	    sscanf(value, "%8u%2u%2u%2u.%6u:000%n", &days, &hours, &minutes, &seconds,
+		   &micros, &end) != 5 || end != 25 ||
+	    hours > 23 || minutes > 59 || seconds > 59 || micros % 1000)
+		return -EINVAL;
+	return set_rpo((((days * 24ULL + hours) * 60 + minutes) * 60 + seconds) * 1000 +
+		       micros / 1000, s);
+}
+
+static int parse_overflow(const char *value, struct replica_settings *s,
+			  const char **why)
+{
+	*why = "must be block, track or fail";
+	s->present |= REPLICA_SETTING_OVERFLOW;
+	return replica_enum_exact(REPLICA_ENUM_OVERFLOW, value, &s->overflow);
+}
+
+static int parse_max_skew(const char *value, struct replica_settings *s,
+			  const char **why)
+{
+	*why = "must be a size of up to 2G, 0 for half of queue_bytes";
+	s->present |= REPLICA_SETTING_MAX_SKEW;
+	return replica_parse_size(value, &s->max_skew);
+}
+
 static int parse_stops_host_io(const char *value, struct replica_settings *s,
 			       const char **why)
 {
@@ -186,8 +249,14 @@ static const struct key keys[] = {
 	{ "discard", parse_discard },
 	{ "on_meta_error", parse_on_meta_error },
 	{ "activity", parse_activity },
+	{ "queue_bytes", parse_queue_bytes },
+	{ "rpo", parse_rpo },
+	{ "overflow", parse_overflow },
+	{ "max_skew", parse_max_skew },
 	{ "FailedCopyStopsHostIO", parse_stops_host_io },
 	{ "CopyRecoveryMode", parse_recovery_mode },
+	{ "DesiredRPO", parse_desired_rpo },
+	{ "MaximumSkew", parse_max_skew },
 	{ "TargetElementSupplier", parse_supplier },
 	{ "ThinProvisioningPolicy", parse_thin },
 };
@@ -196,8 +265,6 @@ static const struct key keys[] = {
 static const struct key foreign_keys[] = {
 	{ "CopyPriority", parse_unsupported },
 	{ "DesiredCopyMethodology", parse_unsupported },
-	{ "DesiredRPO", parse_unsupported },
-	{ "MaximumSkew", parse_unsupported },
 	{ "ConsistentPointInTime", parse_unsupported },
 	{ "ReadOnly", parse_unsupported },
 	{ "LogDevices", parse_unsupported },
@@ -240,7 +307,11 @@ static bool contradict(const struct replica_settings *a,
 	       ((both & REPLICA_SETTING_DISCARD) && a->discard != b->discard) ||
 	       ((both & REPLICA_SETTING_ON_META_ERROR) &&
 		a->on_meta_error != b->on_meta_error) ||
-	       ((both & REPLICA_SETTING_ACTIVITY) && a->activity != b->activity);
+	       ((both & REPLICA_SETTING_ACTIVITY) && a->activity != b->activity) ||
+	       ((both & REPLICA_SETTING_QUEUE_BYTES) && a->queue_bytes != b->queue_bytes) ||
+	       ((both & REPLICA_SETTING_RPO) && a->rpo_ms != b->rpo_ms) ||
+	       ((both & REPLICA_SETTING_OVERFLOW) && a->overflow != b->overflow) ||
+	       ((both & REPLICA_SETTING_MAX_SKEW) && a->max_skew != b->max_skew);
 }
 
 void replica_settings_merge(struct replica_settings *to,
@@ -264,6 +335,14 @@ void replica_settings_merge(struct replica_settings *to,
 		to->on_meta_error = from->on_meta_error;
 	if (from->present & REPLICA_SETTING_ACTIVITY)
 		to->activity = from->activity;
+	if (from->present & REPLICA_SETTING_QUEUE_BYTES)
+		to->queue_bytes = from->queue_bytes;
+	if (from->present & REPLICA_SETTING_RPO)
+		to->rpo_ms = from->rpo_ms;
+	if (from->present & REPLICA_SETTING_OVERFLOW)
+		to->overflow = from->overflow;
+	if (from->present & REPLICA_SETTING_MAX_SKEW)
+		to->max_skew = from->max_skew;
 	to->present |= from->present;
 }
 
@@ -276,6 +355,16 @@ static bool timeout_ok(uint32_t ms)
 static bool activity_ok(uint32_t regions)
 {
 	return regions >= DM_REPLICA_ACTIVITY_MIN && regions <= DM_REPLICA_ACTIVITY_MAX;
+}
+
+static bool queue_ok(uint64_t size)
+{
+	return size >= DM_REPLICA_QUEUE_MIN && size <= DM_REPLICA_QUEUE_MAX;
+}
+
+static bool rpo_ok(uint32_t ms)
+{
+	return !ms || (ms >= DM_REPLICA_RPO_MIN_MS && ms <= DM_REPLICA_RPO_MAX_MS);
 }
 
 static bool region_ok(uint64_t size)
@@ -316,6 +405,14 @@ int replica_settings_validate(const struct replica_settings *s,
 		  "on_meta_error", "must be continue or stop" },
 		{ REPLICA_SETTING_ACTIVITY, activity_ok(s->activity),
 		  "activity", ACTIVITY_RULE },
+		{ REPLICA_SETTING_QUEUE_BYTES, queue_ok(s->queue_bytes),
+		  "queue_bytes", "must be a size from 4M to 2G" },
+		{ REPLICA_SETTING_RPO, rpo_ok(s->rpo_ms), "rpo", RPO_RULE },
+		{ REPLICA_SETTING_OVERFLOW,
+		  replica_enum_has(REPLICA_ENUM_OVERFLOW, s->overflow),
+		  "overflow", "must be block, track or fail" },
+		{ REPLICA_SETTING_MAX_SKEW, s->max_skew <= DM_REPLICA_QUEUE_MAX,
+		  "max_skew", "must be a size of up to 2G, 0 for half of queue_bytes" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {

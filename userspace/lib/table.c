@@ -83,6 +83,15 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 					      s->on_meta_error));
 	if (s->present & REPLICA_SETTING_ACTIVITY)
 		add_number(f, "activity", s->activity);
+	if (s->present & REPLICA_SETTING_QUEUE_BYTES)
+		add_number(f, "queue_bytes", s->queue_bytes);
+	if (s->present & REPLICA_SETTING_RPO)
+		add_number(f, "rpo", s->rpo_ms);
+	if (s->present & REPLICA_SETTING_OVERFLOW)
+		add_feature(f, "overflow",
+			    replica_enum_name(REPLICA_ENUM_OVERFLOW, s->overflow));
+	if (s->present & REPLICA_SETTING_MAX_SKEW)
+		add_number(f, "max_skew", s->max_skew);
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -208,6 +217,35 @@ static int read_activity(const char *value, struct replica_table *t)
 	return 0;
 }
 
+static int read_queue_bytes(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_QUEUE_BYTES;
+	return read_number(value, DM_REPLICA_QUEUE_MAX, &t->settings.queue_bytes);
+}
+
+static int read_rpo(const char *value, struct replica_table *t)
+{
+	uint64_t ms;
+
+	t->settings.present |= REPLICA_SETTING_RPO;
+	if (read_number(value, DM_REPLICA_RPO_MAX_MS, &ms))
+		return -EINVAL;
+	t->settings.rpo_ms = ms;
+	return 0;
+}
+
+static int read_overflow(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_OVERFLOW;
+	return replica_enum_exact(REPLICA_ENUM_OVERFLOW, value, &t->settings.overflow);
+}
+
+static int read_max_skew(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_MAX_SKEW;
+	return read_number(value, DM_REPLICA_QUEUE_MAX, &t->settings.max_skew);
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -228,6 +266,10 @@ static const struct {
 	{ "replica_timeout", read_timeout },
 	{ "on_meta_error", read_on_meta_error },
 	{ "activity", read_activity },
+	{ "queue_bytes", read_queue_bytes },
+	{ "rpo", read_rpo },
+	{ "overflow", read_overflow },
+	{ "max_skew", read_max_skew },
 	{ "stale", read_stale },
 };
 

@@ -43,6 +43,25 @@ static void put_device(struct nl_msg *msg)
 	nla_put_u32(msg, DM_REPLICA_A_MINOR, 7);
 }
 
+static void put_queue(struct nl_msg *msg)
+{
+	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_QUEUE);
+	uint64_t delays[DM_REPLICA_DELAYS];
+
+	for (uint64_t i = 0; i < DM_REPLICA_DELAYS; i++)
+		delays[i] = i * i;
+	nla_put_u16(msg, DM_REPLICA_Q_ACK, DM_REPLICA_MODE_ASYNC);
+	for (int i = DM_REPLICA_Q_ENTRIES; i <= DM_REPLICA_Q_DRAIN; i++)
+		nla_put_u64(msg, i, 2000 + i);
+	nla_put_u8(msg, DM_REPLICA_Q_PENDING, 1);
+	nla_put_u64(msg, DM_REPLICA_Q_OVERFLOWS, 2);
+	nla_put(msg, DM_REPLICA_Q_DELAYS, sizeof(delays), delays);
+	for (int i = DM_REPLICA_Q_SWITCHES; i <= DM_REPLICA_Q_ASYNC_TIME; i++)
+		nla_put_u64(msg, i, 2000 + i);
+	nla_put_string(msg, DM_REPLICA_Q_SWITCH_REASON, "slow");
+	nla_nest_end(msg, nest);
+}
+
 static void put_nests(struct nl_msg *msg)
 {
 	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_SETTINGS);
@@ -53,7 +72,12 @@ static void put_nests(struct nl_msg *msg)
 	nla_put_u32(msg, DM_REPLICA_S_RESYNC_RATE, 77);
 	nla_put_u32(msg, DM_REPLICA_S_REPLICA_TIMEOUT, 30000);
 	nla_put_u8(msg, DM_REPLICA_S_ON_META_ERROR, DM_REPLICA_ON_META_STOP);
+	nla_put_u32(msg, DM_REPLICA_S_QUEUE_BYTES, 8 << 20);
+	nla_put_u32(msg, DM_REPLICA_S_RPO, 500);
+	nla_put_u8(msg, DM_REPLICA_S_OVERFLOW, DM_REPLICA_OVERFLOW_TRACK);
+	nla_put_u32(msg, DM_REPLICA_S_MAX_SKEW, 4096);
 	nla_nest_end(msg, nest);
+	put_queue(msg);
 	nest = nla_nest_start(msg, DM_REPLICA_A_COUNTERS);
 	for (int i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
 		nla_put_u64(msg, i, 1000 + i);

@@ -53,7 +53,7 @@ static void sync_types(void)
 static void modes(void)
 {
 	static const uint32_t bad[] = { 1, 6, 32767, 65536 };
-	static const uint32_t unsupported[] = { 3, 4, 5, 32768 };
+	static const uint32_t unsupported[] = { 5, 32768 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		reset_args();
@@ -65,6 +65,47 @@ static void modes(void)
 		args.mode = unsupported[i];
 		expect(REPLICA_NOT_SUPPORTED, "Mode");
 	}
+}
+
+/* The table that a dry run ends with has those words. */
+static void table_has(const char *mode, const char *feature)
+{
+	struct replica_create_result *result = NULL;
+
+	args.dry_run = true;
+	args.element_name = "new";
+	args.source = "/dev/sdx";
+	args.target_storage_volume = "/dev/sdy";
+	CHECK_INT(replica_create_replica(ctx, &args, &result), 0);
+	if (CHECK(result && result->table)) {
+		CHECK_HAS(result->table, mode);
+		CHECK_HAS(result->table, feature);
+	}
+	replica_create_result_free(result);
+}
+
+static void modes_of_tables(void)
+{
+	const struct replica_settings same = {
+		.present = REPLICA_SETTING_RPO | REPLICA_SETTING_MAX_SKEW,
+		.rpo_ms = 15000, .max_skew = 4096,
+	};
+
+	reset_args();
+	table_has(" sync ", "");		/* the system chooses */
+	args.mode = DM_REPLICA_MODE_SYNC;
+	table_has(" sync 0", "");
+	args.mode = DM_REPLICA_MODE_ASYNC;
+	table_has(" async 0", "");		/* without an objective */
+	args.recovery_point_objective = 86400;
+	table_has(" async ", "rpo 86400000");
+	args.mode = DM_REPLICA_MODE_ADAPTIVE;
+	args.recovery_point_objective = 15;
+	args.replication_settings = &same;	/* both ways, and equal */
+	table_has(" adaptive ", "rpo 15000 max_skew 4096");
+	args.recovery_point_objective = 0;
+	args.mode = DM_REPLICA_MODE_SYNC;	/* kept for a mode to come */
+	table_has(" sync ", "rpo 15000");
 }
 
 static void places(void)
@@ -95,8 +136,18 @@ static void rest(void)
 		.present = REPLICA_SETTING_ACTIVITY, .activity = 512,
 	};
 
+	struct replica_settings rpo_settings = {
+		.present = REPLICA_SETTING_RPO, .rpo_ms = 1000,
+	};
+
 	reset_args();
 	args.recovery_point_objective = 1;
+	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	args.mode = DM_REPLICA_MODE_ASYNC;
+	args.recovery_point_objective = 86401;
+	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	args.recovery_point_objective = 2;
+	args.replication_settings = &rpo_settings;	/* another one */
 	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
 	reset_args();
 	args.replication_settings = &settings;
@@ -238,13 +289,17 @@ static void null_is_freed(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(sync_types), T(modes), T(places), T(rest), T(names), T(settings),
+		T(sync_types), T(modes), T(modes_of_tables), T(places),
+		T(rest), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};
 	int r;
 
 	ctx = fake_ctx();
 	fake_disk("sda", "8:0", 1 << 20);
+	/* Numbers that no replica of this system has. */
+	fake_disk("sdx", "4000:770", 1 << 20);
+	fake_disk("sdy", "4000:771", 1 << 20);
 	fake_dm("dm-0", "253:0", 1 << 20, "sda-replica");
 	r = ktap_run(tests, KTAP_COUNT(tests));
 	fake_free(ctx);

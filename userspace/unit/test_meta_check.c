@@ -66,14 +66,20 @@ static void first_is(unsigned int code, const char *parameter, const char *part)
 	CHECK_HAS(f->sentence, part);
 }
 
-static int format(void)
+static int format_as(uint32_t mode, const struct replica_settings *settings)
 {
 	static const uint8_t uuid[16] = { 1, 2, 3 };
 	const struct replica_format new = {
-		.check = &check, .name = "vol", .uuid = uuid, .mode = DM_REPLICA_MODE_SYNC,
+		.check = &check, .name = "vol", .uuid = uuid, .mode = mode,
+		.settings = settings,
 	};
 
 	return replica_format_meta(ctx, &new);
+}
+
+static int format(void)
+{
+	return format_as(DM_REPLICA_MODE_SYNC, NULL);
 }
 
 static void fits(void)
@@ -193,11 +199,43 @@ static void formatted(void)
 		CHECK_INT(f->size, 64 * MIB);
 		CHECK_INT(f->copy_state, DM_REPLICA_STATE_INITIALIZED);
 		CHECK_INT(f->mode, DM_REPLICA_MODE_SYNC);
-		CHECK_INT(f->settings.present, 0x1ff);
+		CHECK_INT(f->settings.present, 0x1fff);
+		CHECK_INT(f->settings.queue_bytes, 64 * MIB);
+		CHECK_INT(f->settings.overflow, DM_REPLICA_OVERFLOW_BLOCK);
+		CHECK_INT(f->settings.rpo_ms, 0);
+		CHECK_INT(f->settings.max_skew, 0);
 		CHECK_INT(f->settings.replica_timeout_ms, 30000);
 		CHECK_INT(f->settings.discard, REPLICA_DISCARD_ZERO);
 		CHECK(f->created > 1700000000000ULL);
 		CHECK_INT(replica_meta_dirty_bytes(meta), 64 * MIB);
+	}
+	replica_meta_free(meta);
+	done();
+}
+
+static void formatted_with_a_mode(void)
+{
+	const struct replica_settings s = {
+		.present = REPLICA_SETTING_QUEUE_BYTES | REPLICA_SETTING_RPO |
+			   REPLICA_SETTING_OVERFLOW | REPLICA_SETTING_MAX_SKEW,
+		.queue_bytes = DM_REPLICA_QUEUE_MAX, .rpo_ms = DM_REPLICA_RPO_MAX_MS,
+		.overflow = DM_REPLICA_OVERFLOW_FAIL, .max_skew = DM_REPLICA_QUEUE_MAX,
+	};
+	const struct replica_meta_fields *f;
+	struct replica_meta *meta = NULL;
+
+	machine();
+	CHECK_INT(run("/dev/sdc", NULL, false), 0);
+	CHECK_INT(format_as(DM_REPLICA_MODE_ADAPTIVE, &s), 0);
+	CHECK_INT(replica_meta_open(ctx, "/dev/sdc", &meta), 0);
+	f = meta ? replica_meta_fields(meta) : NULL;
+	if (CHECK(f)) {
+		CHECK_INT(f->mode, DM_REPLICA_MODE_ADAPTIVE);
+		CHECK_INT(f->settings.present, 0x1fff);
+		CHECK_INT(f->settings.queue_bytes, s.queue_bytes);
+		CHECK_INT(f->settings.rpo_ms, s.rpo_ms);
+		CHECK_INT(f->settings.overflow, s.overflow);
+		CHECK_INT(f->settings.max_skew, s.max_skew);
 	}
 	replica_meta_free(meta);
 	done();
@@ -235,7 +273,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(fits), T(refused), T(signature), T(has_log), T(stable_paths),
-		T(formatted), T(scanned),
+		T(formatted), T(formatted_with_a_mode), T(scanned),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

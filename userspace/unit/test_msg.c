@@ -9,6 +9,28 @@
 #include "ktap.h"
 #include "messages.h"
 
+static void check_queue(const struct replica_queue *q)
+{
+	CHECK_INT(q->ack_mode, DM_REPLICA_MODE_ASYNC);
+	CHECK_INT(q->entries, 2000 + DM_REPLICA_Q_ENTRIES);
+	CHECK_INT(q->bytes, 2000 + DM_REPLICA_Q_BYTES);
+	CHECK_INT(q->high_entries, 2000 + DM_REPLICA_Q_HIGH_ENTRIES);
+	CHECK_INT(q->high_bytes, 2000 + DM_REPLICA_Q_HIGH_BYTES);
+	CHECK_INT(q->high_age_ms, 2000 + DM_REPLICA_Q_HIGH_AGE);
+	CHECK_INT(q->rate_in, 2000 + DM_REPLICA_Q_RATE_IN);
+	CHECK_INT(q->rate_out, 2000 + DM_REPLICA_Q_RATE_OUT);
+	CHECK(q->has_drain);
+	CHECK_INT(q->drain_ms, 2000 + DM_REPLICA_Q_DRAIN);
+	CHECK(q->pending);
+	CHECK_INT(q->overflows, 2);
+	for (uint64_t i = 0; i < DM_REPLICA_DELAYS; i++)
+		CHECK_INT(q->delays[i], i * i);
+	CHECK_INT(q->switches, 2000 + DM_REPLICA_Q_SWITCHES);
+	CHECK_INT(q->sync_time_ms, 2000 + DM_REPLICA_Q_SYNC_TIME);
+	CHECK_INT(q->async_time_ms, 2000 + DM_REPLICA_Q_ASYNC_TIME);
+	CHECK_STR(q->switch_reason, "slow");
+}
+
 static void whole_info(void)
 {
 	struct nl_msg *msg = info_msg();
@@ -50,7 +72,7 @@ static void whole_info(void)
 	CHECK(i->meta_failed);
 	CHECK_INT(i->active_regions, 7);
 	CHECK_INT(i->exposed_bytes, 7 << 20);
-	CHECK_INT(i->settings.present, 0xbf);
+	CHECK_INT(i->settings.present, 0x1ebf);
 	CHECK_INT(i->settings.on_meta_error, 2);
 	CHECK_INT(i->settings.payload, 2);
 	CHECK_INT(i->settings.on_replica_error, 2);
@@ -58,6 +80,11 @@ static void whole_info(void)
 	CHECK_INT(i->settings.resync_rate, 77);
 	CHECK_INT(i->settings.replica_timeout_ms, 30000);
 	CHECK_INT(i->settings.region_size, 1 << 20);
+	CHECK_INT(i->settings.queue_bytes, 8 << 20);
+	CHECK_INT(i->settings.rpo_ms, 500);
+	CHECK_INT(i->settings.overflow, DM_REPLICA_OVERFLOW_TRACK);
+	CHECK_INT(i->settings.max_skew, 4096);
+	check_queue(&i->queue);
 	for (size_t n = 0; !replica_counter_entry(&i->counters, n, &name, &value);
 	     n++)
 		CHECK_INT(value, 1000 + DM_REPLICA_C_READS + n);
@@ -117,6 +144,87 @@ static void whole_event(void)
 	replica_event_free(e);
 }
 
+/* Leaves one attribute of the top level out. */
+static struct nl_msg *without(struct nl_msg *full, int type)
+{
+	struct nl_msg *msg = start_msg(replica_msg_cmd(nlmsg_hdr(full)));
+	struct nlattr *attr;
+	int rem;
+
+	nlmsg_for_each_attr(attr, nlmsg_hdr(full), GENL_HDRLEN, rem)
+		if (nla_type(attr) != type)
+			nla_put(msg, attr->nla_type, nla_len(attr),
+				nla_data(attr));
+	nlmsg_free(full);
+	return msg;
+}
+
+/* Only the queue's Q_ACK comes with it. */
+static void mode_event(void)
+{
+	struct nl_msg *msg = without(event_msg(), DM_REPLICA_A_EVENT_TYPE);
+	struct replica_event *e = NULL;
+	struct nlattr *nest;
+
+	nla_put_u16(msg, DM_REPLICA_A_EVENT_TYPE, DM_REPLICA_EVENT_MODE);
+	nla_put_u16(msg, DM_REPLICA_A_MODE, DM_REPLICA_MODE_ADAPTIVE);
+	nest = nla_nest_start(msg, DM_REPLICA_A_QUEUE);
+	nla_put_u16(msg, DM_REPLICA_Q_ACK, DM_REPLICA_MODE_ASYNC);
+	nla_nest_end(msg, nest);
+	CHECK_INT(replica_msg_parse_event(nlmsg_hdr(msg), &e), 0);
+	nlmsg_free(msg);
+	if (!CHECK(e))
+		return;
+	CHECK_INT(e->type, DM_REPLICA_EVENT_MODE);
+	CHECK_INT(e->mode, DM_REPLICA_MODE_ADAPTIVE);
+	CHECK_INT(e->ack_mode, DM_REPLICA_MODE_ASYNC);
+	CHECK_STR(e->reason, "replica write error");
+	replica_event_free(e);
+}
+
+/* A queue with that attribute instead of all that there are. */
+static int parse_queue(int type, size_t size, struct replica_info **info)
+{
+	static const uint64_t values[DM_REPLICA_DELAYS + 2] = { 1, 2, 3 };
+	struct nl_msg *msg = without(info_msg(), DM_REPLICA_A_QUEUE);
+	struct nlattr *nest = nla_nest_start(msg, DM_REPLICA_A_QUEUE);
+	int r;
+
+	if (type != DM_REPLICA_Q_ACK)
+		nla_put_u16(msg, DM_REPLICA_Q_ACK, DM_REPLICA_MODE_SYNC);
+	nla_put(msg, type, size, values);
+	nla_nest_end(msg, nest);
+	*info = NULL;
+	r = replica_msg_parse_info(nlmsg_hdr(msg), info);
+	nlmsg_free(msg);
+	return r;
+}
+
+static void queues(void)
+{
+	const size_t all = DM_REPLICA_DELAYS * sizeof(uint64_t);
+	struct replica_info *info;
+
+	CHECK_INT(parse_queue(DM_REPLICA_Q_DELAYS, all - 1, &info), -EPROTO);
+	CHECK_INT(parse_queue(DM_REPLICA_Q_ACK, 4, &info), -EPROTO);
+	CHECK_INT(parse_queue(DM_REPLICA_Q_DRAIN, 4, &info), -EPROTO);
+	CHECK(!info);
+	CHECK_INT(parse_queue(DM_REPLICA_Q_DELAYS, 16, &info), 0);
+	if (CHECK(info)) {
+		CHECK_INT(info->queue.ack_mode, DM_REPLICA_MODE_SYNC);
+		CHECK(!info->queue.has_drain && !info->queue.switch_reason);
+		CHECK_INT(info->queue.delays[1], 2);
+		CHECK_INT(info->queue.delays[2], 0);
+	}
+	replica_info_free(info);
+	CHECK_INT(parse_queue(DM_REPLICA_Q_DELAYS, all + 16, &info), 0);
+	if (CHECK(info)) {
+		CHECK_INT(info->queue.delays[2], 3);
+		CHECK_INT(info->queue.switches, 0);
+	}
+	replica_info_free(info);
+}
+
 static void whole_caps(void)
 {
 	struct nl_msg *msg = caps_msg();
@@ -173,21 +281,6 @@ static void operate_and_confirm(void)
 	CHECK_INT(confirm.result, 7);
 	CHECK_INT(replica_msg_parse_operate(nlmsg_hdr(msg), &operate), -EPROTO);
 	nlmsg_free(msg);
-}
-
-/* Leaves one attribute of the top level out. */
-static struct nl_msg *without(struct nl_msg *full, int type)
-{
-	struct nl_msg *msg = start_msg(replica_msg_cmd(nlmsg_hdr(full)));
-	struct nlattr *attr;
-	int rem;
-
-	nlmsg_for_each_attr(attr, nlmsg_hdr(full), GENL_HDRLEN, rem)
-		if (nla_type(attr) != type)
-			nla_put(msg, attr->nla_type, nla_len(attr),
-				nla_data(attr));
-	nlmsg_free(full);
-	return msg;
 }
 
 static void what_must_be_there(void)
@@ -291,6 +384,19 @@ static void acks(void)
 	nlmsg_free(msg);
 }
 
+static void queue_setting_at_fault(void)
+{
+	static const char *const names[] = { "queue_bytes", "rpo", "overflow", "max_skew" };
+	const struct replica_settings s = { .present = 0x1e00, .overflow = 1 };
+	struct nl_msg *msg = replica_msg_new(FAMILY, DM_REPLICA_CMD_SET, 0, "vol");
+	uint32_t at = NLMSG_HDRLEN + GENL_HDRLEN + NLA_HDRLEN + 4 + NLA_HDRLEN;
+
+	CHECK_INT(replica_msg_put_settings(msg, &s), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++, at += 8)
+		CHECK_STR(replica_msg_attr_at(nlmsg_hdr(msg), at), names[i]);
+	nlmsg_free(msg);
+}
+
 static void attribute_at_fault(void)
 {
 	const struct replica_settings s = {
@@ -308,6 +414,7 @@ static void attribute_at_fault(void)
 	CHECK_STR(replica_msg_attr_at(nlh, nest + NLA_HDRLEN + 3 * 8),
 		  "resync_rate");
 	CHECK(!replica_msg_attr_at(nlh, 0));
+	queue_setting_at_fault();
 	for (uint32_t offset = 1; offset < 200; offset++) {
 		const char *what = replica_msg_attr_at(nlh, offset);
 
@@ -320,9 +427,10 @@ static void attribute_at_fault(void)
 static void settings_survive(void)
 {
 	const struct replica_settings s = {
-		.present = 0x9f, .payload = 2, .on_replica_error = 2,
+		.present = 0x1e9f, .payload = 2, .on_replica_error = 2,
 		.recovery = 3, .resync_rate = 9, .replica_timeout_ms = 1000,
-		.on_meta_error = 2,
+		.on_meta_error = 2, .queue_bytes = 4 << 20, .rpo_ms = 100, .overflow = 3,
+		.max_skew = 1,
 	};
 	struct nl_msg *msg = without(info_msg(), DM_REPLICA_A_SETTINGS);
 	struct replica_info *info = NULL;
@@ -336,6 +444,10 @@ static void settings_survive(void)
 		CHECK_INT(info->settings.resync_rate, 9);
 		CHECK_INT(info->settings.on_meta_error, 2);
 		CHECK_INT(info->settings.replica_timeout_ms, 1000);
+		CHECK_INT(info->settings.queue_bytes, 4 << 20);
+		CHECK_INT(info->settings.rpo_ms, 100);
+		CHECK_INT(info->settings.overflow, 3);
+		CHECK_INT(info->settings.max_skew, 1);
 	}
 	replica_info_free(info);
 	nlmsg_free(msg);
@@ -344,7 +456,8 @@ static void settings_survive(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(whole_info), T(whole_job), T(whole_event), T(whole_caps),
+		T(whole_info), T(whole_job), T(whole_event), T(mode_event),
+		T(queues), T(whole_caps),
 		T(more_capabilities_than_room), T(operate_and_confirm),
 		T(what_must_be_there), T(unknown_attributes), T(wrong_lengths),
 		T(acks), T(attribute_at_fault), T(settings_survive),

@@ -44,6 +44,10 @@ static void known_names(void)
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_TYPE, 3), "Verify");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_PROGRESS, 18), "Requires Resync");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 21), "Split");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 18), "Reset To Async");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 25), "Reset To Adaptive");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_EVENT_TYPE, 11), "Mode");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_OVERFLOW, 3), "fail");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_STATE, 7), "Completed");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_REPLICATION_TYPE, 2),
 		  "Synchronous Mirror Local");

@@ -249,6 +249,43 @@ static void hostile(void)
 	image_free(&image);
 }
 
+/* Where a log has none, or nonsense, the default is left to the kernel. */
+static void settings_of_the_queue(void)
+{
+	enum {
+		both = REPLICA_SETTING_QUEUE_BYTES | REPLICA_SETTING_OVERFLOW,
+		rest = REPLICA_SETTING_RPO | REPLICA_SETTING_MAX_SKEW,
+	};
+	static const struct {
+		uint32_t queue_bytes, rpo, max_skew;
+		uint8_t overflow;
+		uint32_t present;
+	} cases[] = {
+		{ 0, 0, 0, 0, rest },		/* of an earlier version */
+		{ 4 << 20, 100, 4096, 3, both | rest },
+		{ (4 << 20) - 1, 99, 0x80000001, 4, 0 },
+	};
+	struct image image;
+
+	image_make(&image, MIB_SECTORS, 8, 7);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct dm_replica_superblock sb = image.sb;
+		struct replica_meta meta;
+
+		sb.settings.queue_bytes = cpu_to_le32(cases[i].queue_bytes);
+		sb.settings.rpo = cpu_to_le32(cases[i].rpo);
+		sb.settings.max_skew = cpu_to_le32(cases[i].max_skew);
+		sb.settings.overflow = cases[i].overflow;
+		replica_sb_seal(&sb);
+		image_write(&image, 0, &sb, sizeof(sb));
+		image_write(&image, 16 * sizeof(sb), &sb, sizeof(sb));
+		CHECK_INT(replica_meta_read(&meta, image.fd, image.size), 0);
+		CHECK_INT(meta.fields.settings.present & (both | rest), cases[i].present);
+		replica_meta_clear(&meta);
+	}
+	image_free(&image);
+}
+
 static void label_sector(void)
 {
 	CHECK_INT(replica_label_sector(2048, 2048), 0);		/* no room */
@@ -308,7 +345,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(crc_vectors), T(geometry), T(formatted), T(ranges), T(flags),
-		T(choice), T(hostile), T(label_sector), T(labels),
+		T(choice), T(hostile), T(settings_of_the_queue), T(label_sector), T(labels),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

@@ -19,8 +19,14 @@ static void all_keys(void)
 	CHECK_INT(replica_settings_parse(ctx, "resync_rate=100,replica_timeout=500ms", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "region_size=1M,discard=passdown", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "on_meta_error=stop,activity=512", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "queue_bytes=8M,rpo=500ms,overflow=track", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "max_skew=1M", &s), 0);
 	CHECK(!replica_last_error(ctx));
-	CHECK_INT(s.present, 0x1ff);
+	CHECK_INT(s.present, 0x1fff);
+	CHECK_INT(s.queue_bytes, 8 << 20);
+	CHECK_INT(s.rpo_ms, 500);
+	CHECK_INT(s.overflow, DM_REPLICA_OVERFLOW_TRACK);
+	CHECK_INT(s.max_skew, 1 << 20);
 	CHECK_INT(s.payload, DM_REPLICA_PAYLOAD_SHARED);
 	CHECK_INT(s.on_replica_error, DM_REPLICA_ON_ERROR_STOP);
 	CHECK_INT(s.recovery, DM_REPLICA_RECOVERY_MANUAL);
@@ -48,6 +54,13 @@ static void cim_names(void)
 	CHECK_INT(s.present, 0);
 	CHECK_INT(parse("ThinProvisioningPolicy=7", &s), 0);
 	CHECK_INT(s.present, 0);
+	CHECK_INT(parse("DesiredRPO=00000000000015.250000:000,MaximumSkew=4096", &s), 0);
+	CHECK_INT(s.present, REPLICA_SETTING_RPO | REPLICA_SETTING_MAX_SKEW);
+	CHECK_INT(s.rpo_ms, 15250);
+	CHECK_INT(s.max_skew, 4096);
+	CHECK_INT(parse("DesiredRPO=00000001000000.000000:000", &s), 0);
+	CHECK_INT(s.rpo_ms, 86400000);
+	CHECK_INT(parse("rpo=15s,DesiredRPO=00000000000015.000000:000", &s), 0);
 }
 
 static void edges(void)
@@ -67,6 +80,16 @@ static void edges(void)
 	CHECK_INT(parse("region_size=512M", &s), 0);
 	CHECK_INT(parse("payload=copy,payload=copy", &s), 0);
 	CHECK_INT(parse("recovery=manual,CopyRecoveryMode=3", &s), 0);
+	CHECK_INT(parse("queue_bytes=4M,max_skew=0,rpo=0,overflow=fail", &s), 0);
+	CHECK_INT(s.queue_bytes, DM_REPLICA_QUEUE_MIN);
+	CHECK_INT(s.present & REPLICA_SETTING_MAX_SKEW, REPLICA_SETTING_MAX_SKEW);
+	CHECK_INT(parse("queue_bytes=2G,max_skew=2G,rpo=1d", &s), 0);
+	CHECK_INT(s.queue_bytes, DM_REPLICA_QUEUE_MAX);
+	CHECK_INT(s.max_skew, DM_REPLICA_QUEUE_MAX);
+	CHECK_INT(s.rpo_ms, DM_REPLICA_RPO_MAX_MS);
+	CHECK_INT(parse("rpo=100", &s), 0);
+	CHECK_INT(s.rpo_ms, DM_REPLICA_RPO_MIN_MS);
+	CHECK_INT(parse("max_skew=1M,MaximumSkew=1048576", &s), 0);
 }
 
 static void refused(void)
@@ -96,7 +119,21 @@ static void refused(void)
 		{ "activity=511", "activity" }, { "activity=65537", "activity" },
 		{ "activity=4294967808", "activity" }, { "activity=1K", "activity" },
 		{ "CopyPriority=1", "CopyPriority" },
-		{ "MaximumSkew=1", "MaximumSkew" },
+		{ "MaximumSkew=3G", "MaximumSkew" },
+		{ "DesiredRPO=15", "DesiredRPO" },
+		{ "DesiredRPO=00000000000015.000000:001", "DesiredRPO" },
+		{ "DesiredRPO=00000000006015.000000:000", "DesiredRPO" },
+		{ "DesiredRPO=00000000000000.000500:000", "DesiredRPO" },	/* not none */
+		{ "DesiredRPO=00000000000000.099000:000", "DesiredRPO" },
+		{ "DesiredRPO=0000000000015.0000000:000", "DesiredRPO" },
+		{ "DesiredRPO=00000000000015.00000:0000", "DesiredRPO" },
+		{ "DesiredRPO=00000000240000.000000:000", "DesiredRPO" },
+		{ "DesiredRPO=00000002000000.000000:000", "DesiredRPO" },
+		{ "rpo=15s,DesiredRPO=00000000000016.000000:000", "DesiredRPO" },
+		{ "rpo=99ms", "rpo" }, { "rpo=25h", "rpo" }, { "rpo=-1", "rpo" },
+		{ "queue_bytes=3M", "queue_bytes" }, { "queue_bytes=3G", "queue_bytes" },
+		{ "queue_bytes=0", "queue_bytes" },
+		{ "overflow=stop", "overflow" }, { "max_skew=3G", "max_skew" },
 		{ "FailedCopyStopsHostIO=1", "FailedCopyStopsHostIO" },
 		{ "CopyRecoveryMode=5", "CopyRecoveryMode" },
 		{ "TargetElementSupplier=2", "TargetElementSupplier" },
@@ -153,7 +190,7 @@ static void keys_are_listed(void)
 		CHECK(!strstr(replica_error_description(replica_last_error(ctx)),
 			      "unknown"));
 	}
-	CHECK_INT(n, 13);
+	CHECK_INT(n, 19);
 }
 
 static void too_long(void)
@@ -186,7 +223,7 @@ static void random_text(void)
 		char text[512] = "";
 
 		for (unsigned int n = 1 + random_below(3); n; n--) {
-			strcat(text, replica_settings_key(random_below(13)));
+			strcat(text, replica_settings_key(random_below(19)));
 			strcat(text, "=");
 			for (unsigned int m = 1 + random_below(8) / 6; m; m--)
 				strcat(text, words[random_below(ARRAY_SIZE(words))]);
