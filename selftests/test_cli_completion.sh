@@ -32,6 +32,7 @@ words()
 	offers "replicactl status --w" --watch
 	offers "replicactl create a b --wait-for s" skewed split suspended synchronized
 	offers "replicactl create a b --mode=a" async adaptive
+	offers "replicactl mode x a" async adaptive
 	offers "replicactl wait x --for unsyn" unsynchronized
 	offers "replicactl help conf" confirm
 	offers "replicactl quux "

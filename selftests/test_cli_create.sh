@@ -101,9 +101,6 @@ made_name()
 not_supported()
 {
 	legs
-	cli_returns 1 1 create "$source" "$target" --mode async
-	complains "mode async (3) is not supported"
-	cli_returns 1 1 create "$source" "$target" --mode 4
 	cli_returns 1 1 create "$source" "$target" --sync-type clone
 	complains "sync type clone (8) is not supported"
 }

@@ -62,6 +62,9 @@ life()
 	valid fracture r
 	valid resync r
 	valid wait r
+	valid mode r async
+	valid status r
+	valid mode r sync
 	valid suspend r
 	valid resume r
 	valid wait r
@@ -146,6 +149,8 @@ errors()
 	valid check "$source" /dev/no-such
 	valid create /etc/passwd "$source" --settings payload=none
 	valid create "$source" "$source" --mode async
+	valid mode nobody async
+	valid mode r sometimes
 	for command in status wait confirm suspend resume fracture split resync abort activate \
 		deactivate detach remove jobs cancel capabilities verify resize; do
 		valid "$command" nobody

@@ -81,7 +81,7 @@ complete_help()
 	cli help
 	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
 		.HelpCommands[] | .Command')
-	same "the number of commands" "$(wc -w <<<"$commands")" 27
+	same "the number of commands" "$(wc -w <<<"$commands")" 28
 	for command in $commands; do
 		text=$(replicactl "$command" --help)
 		[[ $text == "Usage: replicactl $command"* ]] || fail "no usage of $command"

@@ -106,6 +106,7 @@ static void offer_settings(void)
 		{ "recovery", REPLICA_ENUM_RECOVERY },
 		{ "discard", REPLICA_ENUM_DISCARD },
 		{ "on_meta_error", REPLICA_ENUM_ON_META_ERROR },
+		{ "overflow", REPLICA_ENUM_OVERFLOW },
 	};
 	const char *key;
 	char *text;

@@ -19,6 +19,7 @@ struct create_options {
 	const char *meta;
 	uint32_t sync_type;
 	uint32_t mode;
+	uint32_t rpo_ms;
 	const char *settings;
 	bool skip_initial_copy;
 	uint32_t wait_for;
@@ -39,7 +40,9 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
 	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default)"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
-	       "When a write is complete: sync (the default)"),
+	       "Who completes a write: sync (both), async, adaptive"),
+	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
+	       "Oldest write that the replica may lack; not in sync"),
 	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
 	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
 	OPTION_FLAG(struct create_options, skip_initial_copy, "skip-initial-copy",
@@ -186,6 +189,7 @@ static int create_run(struct cli *cli)
 		.element_name = opts->name,
 		.sync_type = opts->sync_type,
 		.mode = opts->mode,
+		.recovery_point_objective = opts->rpo_ms / 1000,
 		.replication_settings = &settings,
 		.skip_initial_copy = opts->skip_initial_copy,
 		.meta = opts->meta,
@@ -204,6 +208,10 @@ static int create_run(struct cli *cli)
 	if (opts->dry_run && opts->wait_for)
 		return report_usage(cli, "wait-for",
 				    "'--dry-run' creates nothing that '--wait-for' could wait for");
+	if (opts->rpo_ms % 1000)
+		return report_usage(cli, "rpo",
+				    "'--rpo' counts whole seconds, as CreateReplica does; write --settings rpo=%ums",
+				    opts->rpo_ms);
 	if (!take_settings(cli, opts->settings, &settings, &status))
 		return status;
 	args.progress_data = &progress;

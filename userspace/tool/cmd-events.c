@@ -61,6 +61,10 @@ static char *event_text(const struct replica_event *event)
 	case DM_REPLICA_EVENT_READ_FAILOVER:
 		return mem_format("%s at sector %" PRIu64 ": %s (%s)", type, event->sector,
 				  strerror(event->error), reason);
+	case DM_REPLICA_EVENT_MODE:
+		return mem_format("mode %s, %s: %s",
+				  replica_enum_name(REPLICA_ENUM_MODE, event->mode),
+				  show_ack(event->ack_mode), reason);
 	case REPLICA_EVENT_LOST:
 		return mem_text("events were lost; what follows is read anew");
 	case REPLICA_EVENT_SNAPSHOT:
@@ -91,6 +95,12 @@ static void show_members(struct out *out, const struct replica_event *event)
 	if (event->error) {
 		out_number(out, KEY_JSON("Sector"), event->sector);
 		out_number(out, KEY_JSON("Errno"), event->error);
+	}
+	if (event->mode) {
+		out_enum(out, KEY_JSON("Mode"), event->mode,
+			 replica_enum_name(REPLICA_ENUM_MODE, event->mode));
+		out_enum(out, KEY_JSON("AckMode"), event->ack_mode,
+			 replica_enum_name(REPLICA_ENUM_MODE, event->ack_mode));
 	}
 	if (event->job) {
 		out_object(out, KEY_JSON("Job"));

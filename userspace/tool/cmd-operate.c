@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl suspend, resume, fracture, split, resync, abort */
+/* replicactl suspend, resume, fracture, split, resync, mode, abort */
 #include <stdlib.h>
 
 #include "hint.h"
@@ -52,6 +52,8 @@ int operate_report(struct cli *cli, const struct operated *done)
 	if (done->job)
 		out_message(out, "'%s' is %s; job %u %s.\n'replicactl wait %s' waits for it.", name,
 			    state, done->job, does, name);
+	else if (done->mode)
+		out_message(out, "'%s' is in mode %s.", name, done->mode);
 	else
 		out_message(out, "'%s' is %s.", name, state);
 	return report_finish(cli, out, done->ret);
@@ -77,6 +79,28 @@ OPERATE_RUN(resume, DM_REPLICA_OP_RESUME)
 OPERATE_RUN(fracture, DM_REPLICA_OP_FRACTURE)
 OPERATE_RUN(split, DM_REPLICA_OP_SPLIT)
 OPERATE_RUN(abort, DM_REPLICA_OP_ABORT)
+
+static int mode_run(struct cli *cli)
+{
+	static const uint32_t operations[] = {
+		[DM_REPLICA_MODE_SYNC] = DM_REPLICA_OP_RESET_TO_SYNC,
+		[DM_REPLICA_MODE_ASYNC] = DM_REPLICA_OP_RESET_TO_ASYNC,
+		[DM_REPLICA_MODE_ADAPTIVE] = DM_REPLICA_OP_RESET_TO_ADAPTIVE,
+	};
+	struct operated done = { .ret = 0 };
+	unsigned int mode;
+
+	if (replica_enum_value(REPLICA_ENUM_MODE, cli->args[1], &mode) ||
+	    mode >= ARRAY_SIZE(operations) || !operations[mode])
+		return report_usage(cli, "Mode",
+				    "mode \"%s\" is unknown: write sync, async or adaptive",
+				    cli->args[1]);
+	done.operation = operations[mode];
+	done.mode = replica_enum_name(REPLICA_ENUM_MODE, mode);
+	done.ret = replica_operate(cli->ctx, cli->args[0], done.operation, false, &done.job,
+				   &done.state);
+	return operate_report(cli, &done);
+}
 
 static int resync_run(struct cli *cli)
 {
@@ -139,6 +163,22 @@ const struct command cmd_resync = {
 	.options = resync_table,
 	.nr_options = ARRAY_SIZE(resync_table),
 	.options_size = sizeof(struct resync_options),
+};
+
+const struct command cmd_mode = {
+	.name = "mode",
+	.group = GROUP_WORK,
+	.run = mode_run,
+	.min_args = 2,
+	.max_args = 2,
+	.args = "NAME MODE",
+	.complete = { COMPLETE_NAME, COMPLETE_MODE },
+	.help = "Change the mode of a replica that is in use",
+	.details =
+		"sync      a write is complete when both devices have it\n"
+		"async     when the origin has it; the replica follows in order, see 'set' for\n"
+		"          queue_bytes, rpo and overflow\n"
+		"adaptive  the one or the other, as the replica keeps up",
 };
 
 const struct command cmd_abort = {

@@ -72,5 +72,12 @@ const struct command cmd_set = {
 		"replica_timeout=TIME             when a replica that does not answer has failed;\n"
 		"                                 0: never\n"
 		"on_meta_error=continue|stop      when the log cannot be written, go on with the risk\n"
-		"                                 of a full copy after a crash, or hold writers",
+		"                                 of a full copy after a crash, or hold writers\n"
+		"queue_bytes=SIZE                 memory for writes that the origin alone has\n"
+		"                                 acknowledged (modes async and adaptive)\n"
+		"rpo=TIME                         the oldest of them is not to be older; 0: none\n"
+		"overflow=block|track|fail        when that cannot be kept slow writers down, give\n"
+		"                                 the queue up for a resync, or stop the replica\n"
+		"max_skew=SIZE                    lag up to which mode adaptive lets the origin alone\n"
+		"                                 acknowledge; 0: half of queue_bytes",
 };

@@ -25,6 +25,7 @@ const struct command * const commands[] = {
 	&cmd_resync,
 	&cmd_verify,
 	&cmd_resize,
+	&cmd_mode,
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,

@@ -11,6 +11,7 @@ struct operated {
 	uint32_t job;		/* 0: none */
 	uint32_t state;
 	bool may_force;		/* the command has --force, so that a hint may name it */
+	const char *mode;	/* the mode that it is in now; NULL: the state is what changes */
 	const char *does;	/* what the job does; NULL: "copies what differs" */
 	const char *hint;	/* when it was refused; NULL: one is made */
 };

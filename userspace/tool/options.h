@@ -36,6 +36,7 @@ const char *read_flag(const char *value, void *field);		/* bool */
 const char *read_text(const char *value, void *field);		/* const char * */
 const char *read_count(const char *value, void *field);		/* uint32_t, from 1 */
 const char *read_seconds(const char *value, void *field);	/* uint32_t, ms */
+const char *read_objective(const char *value, void *field);	/* uint32_t, ms, 0: none */
 const char *read_size(const char *value, void *field);		/* uint64_t, bytes */
 const char *read_sync_type(const char *value, void *field);	/* uint32_t */
 const char *read_mode(const char *value, void *field);		/* uint32_t */

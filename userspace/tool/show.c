@@ -147,6 +147,30 @@ static void show_running_job(struct out *out, const struct replica_info *info,
 
 /* ---- Settings and counters ---- */
 
+/* A log that an earlier version made has none of them. */
+static void show_queue_settings(struct out *out, const struct replica_settings *set)
+{
+	if (set->present & REPLICA_SETTING_QUEUE_BYTES)
+		out_bytes(out, KEY("QueueBytes", "queue_bytes", NULL), set->queue_bytes);
+	if (set->present & REPLICA_SETTING_RPO) {
+		if (set->rpo_ms)
+			out_duration(out, KEY_TEXT("rpo"), set->rpo_ms);
+		else
+			out_string(out, KEY_TEXT("rpo"), "0 (none)");
+		out_number(out, KEY_JSON("RecoveryPointObjective"), set->rpo_ms);
+	}
+	if (set->present & REPLICA_SETTING_OVERFLOW)
+		show_enum(out, KEY("Overflow", "overflow", NULL), REPLICA_ENUM_OVERFLOW,
+			  set->overflow);
+	if (set->present & REPLICA_SETTING_MAX_SKEW) {
+		if (set->max_skew)
+			out_bytes(out, KEY_TEXT("max_skew"), set->max_skew);
+		else
+			out_string(out, KEY_TEXT("max_skew"), "0 (half of queue_bytes)");
+		out_number(out, KEY_JSON("MaximumSkew"), set->max_skew);
+	}
+}
+
 void show_settings(struct out *out, const struct replica_settings *set, const char *label)
 {
 	bool stop = set->on_replica_error == DM_REPLICA_ON_ERROR_STOP;
@@ -168,6 +192,7 @@ void show_settings(struct out *out, const struct replica_settings *set, const ch
 	else
 		out_string(out, KEY_TEXT("replica_timeout"), "0 (waits for ever)");
 	out_number(out, KEY_JSON("ReplicaTimeout"), set->replica_timeout_ms);
+	show_queue_settings(out, set);
 	if (set->present & REPLICA_SETTING_ON_META_ERROR)
 		show_enum(out, KEY("OnMetaError", "on_meta_error", NULL),
 			  REPLICA_ENUM_ON_META_ERROR, set->on_meta_error);
@@ -354,6 +379,7 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Region size", NULL), info->region_size);
 	show_difference(out, info);
+	show_queue(out, info);
 	show_consistency(out, info);
 	show_times(out, info);
 	show_running_job(out, info, style);

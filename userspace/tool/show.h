@@ -25,6 +25,10 @@ struct show_style {
 void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style);
 /* The same as a member "Replica" of the document. */
 void show_replica_member(struct out *out, const struct replica_info *info);
+/* "the origin alone acknowledges writes" */
+const char *show_ack(unsigned int ack_mode);
+/* What is in the queue: in text for those who use it, in JSON always. */
+void show_queue(struct out *out, const struct replica_info *info);
 /* Of a job, into the object or row that is open. */
 void show_job(struct out *out, const struct replica_job *job, uint64_t rate);
 /* "1.0 GiB of 2.0 GiB, 120.0 MiB/s, 8 s left"; to be freed. */

@@ -20,7 +20,7 @@
 struct seen {
 	struct seen *next;
 	char *name;
-	uint32_t copy_state, progress, percent, job;
+	uint32_t copy_state, progress, percent, job, mode, ack;
 	bool consistent, suspended;
 	bool present;		/* in the list that is being looked through */
 };
@@ -58,7 +58,8 @@ static bool seen_update(struct watch *watch, const struct replica_info *info)
 		    seen->progress == info->progress_status &&
 		    seen->percent == info->percent_synced && seen->job == job &&
 		    seen->consistent == info->consistent_now &&
-		    seen->suspended == info->dm_suspended;
+		    seen->suspended == info->dm_suspended &&
+		    seen->mode == info->mode && seen->ack == info->queue.ack_mode;
 
 	seen->copy_state = info->copy_state;
 	seen->progress = info->progress_status;
@@ -66,6 +67,8 @@ static bool seen_update(struct watch *watch, const struct replica_info *info)
 	seen->job = job;
 	seen->consistent = info->consistent_now;
 	seen->suspended = info->dm_suspended;
+	seen->mode = info->mode;
+	seen->ack = info->queue.ack_mode;
 	seen->present = true;
 	return !same;
 }
@@ -78,20 +81,30 @@ static void time_now(char *text, size_t len)
 	human_time(text, len, (uint64_t)now.tv_sec * 1000);
 }
 
+/* ", mode async, the origin alone acknowledges writes"; nothing of mode sync. */
+static char *mode_text(const struct replica_info *info)
+{
+	if (info->mode == DM_REPLICA_MODE_SYNC)
+		return mem_text("");
+	return mem_format(", mode %s, %s", replica_enum_name(REPLICA_ENUM_MODE, info->mode),
+			  show_ack(info->queue.ack_mode));
+}
+
 static int show_change(struct watch *watch, const struct replica_info *info)
 {
 	const char *state = replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state);
 	struct out *out = report_new(watch->cli);
+	char *job = NULL, *mode = mode_text(info);
 	char time[64];
-	char *job = NULL;
 
 	time_now(time, sizeof(time));
 	if (info->job)
 		job = show_job_text(info->job, rate_update(NULL, info->job));
-	out_message(out, "%s  %s: %s, %u %%, %s%s%s", time, info->name, state,
+	out_message(out, "%s  %s: %s, %u %%, %s%s%s%s", time, info->name, state,
 		    info->percent_synced,
 		    replica_enum_name(REPLICA_ENUM_PROGRESS, info->progress_status),
-		    job ? ", " : "", job ? job : "");
+		    mode, job ? ", " : "", job ? job : "");
+	free(mode);
 	free(job);
 	show_replica_member(out, info);
 	return report_finish(watch->cli, out, REPLICA_SUCCESS);
