@@ -21,8 +21,9 @@ round_trip()
 	new_mirror r "$origin" "$replica" sync skip region_size 64 resync_rate 77 recovery manual
 	table=$(dmsetup table r)
 	numbers="$(stat -c '%Hr:%Lr' "$origin") $(stat -c '%Hr:%Lr' "$replica")"
-	same "the table" "$table" "0 16384 replica $numbers - sync 16 region_size 64 sync skip \
-discard zero payload copy resync_rate 77 recovery manual on_replica_error track replica_timeout 30000"
+	same "the table" "$table" "0 16384 replica $numbers - sync 24 region_size 64 sync skip \
+discard zero payload copy resync_rate 77 recovery manual on_replica_error track replica_timeout 30000 \
+queue_bytes 67108864 rpo 0 overflow block max_skew 0"
 	run dmsetup remove r
 	run dmsetup create r --table "$table"
 	same "the table" "$(dmsetup table r)" "$table"
@@ -40,11 +41,21 @@ changed()
 	run message r set recovery manual
 	run message r set on_replica_error stop
 	run message r set replica_timeout 0
+	run message r set queue_bytes 4194304
+	run message r set rpo 1500
+	run message r set overflow track
+	run message r set max_skew 65536
+	run message r reset_to_adaptive
 	same "payload" "$(setting payload)" shared
 	same "resync_rate" "$(setting resync_rate)" 12
 	same "recovery" "$(setting recovery)" manual
 	same "on_replica_error" "$(setting on_replica_error)" stop
 	same "replica_timeout" "$(setting replica_timeout)" 0
+	same "queue_bytes" "$(setting queue_bytes)" 4194304
+	same "rpo" "$(setting rpo)" 1500
+	same "overflow" "$(setting overflow)" track
+	same "max_skew" "$(setting max_skew)" 65536
+	[[ $(dmsetup table r) == *" - adaptive "* ]] || fail "the mode is not in the table"
 	run message r set resync_rate auto
 	same "resync_rate" "$(setting resync_rate)" auto
 	table=$(dmsetup table r)
@@ -73,6 +84,10 @@ wrong_settings()
 	refuse message r set sync skip
 	refuse message r set discard off
 	refuse message r set "" ""
+	refuse message r set queue_bytes 4194303
+	refuse message r set rpo 99
+	refuse message r set overflow stop
+	refuse message r set max_skew 2147483649
 	same "the table" "$(dmsetup table r)" "$table"
 	dmesg_has "message set refused: payload must be copy or shared" || fail "no sentence"
 	dmesg_has "message set refused: no setting of this name" || fail "no sentence"
@@ -95,13 +110,15 @@ status_keys()
 		flushes discards write_zeroes payload_copied payload_shared overlap_waits \
 		resync_waits memory_waits tracked_writes held_writes replica_errors \
 		replica_timeouts origin_errors read_failovers resync_bytes probes \
-		events_dropped inflight detached; do
+		events_dropped inflight detached queue_entries queue_bytes queue_age_ms \
+		queue_high_entries queue_high_bytes queue_high_age_ms rate_in rate_out drain_ms \
+		pending overflows switches sync_ms async_ms; do
 		[[ $(grep -o " $key=" <<<"$line" | wc -l) == 1 ]] || fail "$key is not there once"
 		[[ $(status r "$key") =~ ^[0-9]+$ ]] || fail "$key is '$(status r "$key")'"
 	done
 	same "copy_state" "$(status r copy_state)" 4
 	same "progress" "$(status r progress)" 2
-	same "mode" "$(status r mode)" sync
+	same "mode and ack" "$(status r mode ack)" $'sync\nsync'
 	same "job" "$(status r job)" -
 	same "size" "$(status r size)" $((8 << 20))
 	same "region_size" "$(status r region_size)" $((1 << 20))

@@ -22,12 +22,12 @@
 #	holed DEVICE FIRST COUNT	table of a linear mapping in which sectors fail
 
 # mirror_table ORIGIN REPLICA [FEATURE VALUE]...: as long as the origin, or $mirror_sectors;
-# with the meta device $mirror_meta, if that is set.
+# with the meta device $mirror_meta and in the mode $mirror_mode, if these are set.
 mirror_table()
 {
 	local origin=$1 replica=$2
 	shift 2
-	echo "0 ${mirror_sectors:-$(dev_sectors "$origin")} replica $origin $replica ${mirror_meta:--} sync $# $*"
+	echo "0 ${mirror_sectors:-$(dev_sectors "$origin")} replica $origin $replica ${mirror_meta:--} ${mirror_mode:-sync} $# $*"
 }
 
 new_mirror()
@@ -88,6 +88,7 @@ idle()
 {
 	wait_for 20 "no write of $1 to be under way" status_is "$1" inflight 0
 	wait_for 20 "no given-up request of $1 to be out" status_is "$1" detached 0
+	wait_for 60 "the queue of $1 to be empty" status_is "$1" queue_entries 0
 }
 
 message()
