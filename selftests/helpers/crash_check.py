@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""crash_check.py [--sync-skip] [--limit N] LOG SECTORS REGION_SECTORS
+"""crash_check.py [--sync-skip] [--overlaps] [--limit N] LOG SECTORS REGION_SECTORS
 
 Takes a power cut after each event of a log of crash_disks.py, with all outcomes at once:
 a region in which the legs may differ must be one that the log calls dirty for sure.
@@ -9,7 +9,8 @@ For each sector of the legs all contents that it may have are known, so the regi
 may differ are known exactly; likewise the sectors of the meta device, so the regions that
 may be clean. The disks lose what they lose independently, so one region in both sets is a
 cut after which a difference stays unseen, and none is the proof that there is no such
-cut. Prints NAME=VALUE lines; exits with 1 when there was one."""
+cut. Prints NAME=VALUE lines; exits with 1 when there was one, or when two writes to a sector
+were under way at once, which only the replica may see, and only with --overlaps."""
 import argparse
 import sys
 
@@ -79,6 +80,7 @@ class Checker:
         self.held = None
         self.ordered = False
         self.history = {}
+        self.overlaps = [0] * 3
 
     def start(self, sizes):
         self.disks = [Disk(size) for size in sizes]
@@ -168,6 +170,8 @@ class Checker:
             return
         self.kinds[kind] += 1
         disk, sectors = apply(self.disks, event)
+        if kind == WRITE and self.overlapped(disk):
+            self.tell(f'{DISKS[disk]} write {event[3]} overlaps one that is under way')
         if disk != META:
             self.legs.changed(sectors)
         else:
@@ -181,11 +185,17 @@ class Checker:
             self.check_labels()
         self.account()
 
+    def overlapped(self, disk):
+        """Did the latest write do what only the replica may see?"""
+        before, self.overlaps[disk] = self.overlaps[disk], self.disks[disk].overlaps
+        return before != self.overlaps[disk] and not (disk == REPLICA and self.args.overlaps)
+
     def report(self):
         for kind, name in NAMES.items():
             print(f'{name.replace(" ", "_")}={self.kinds[kind]}')
         print(f'points={self.points}')
         print(f'bad={self.bad}')
+        print(f'overlaps={self.overlaps[REPLICA]}')
         print(f'most_differing={self.differing}')
         print(f'most_dirty={self.most}')
         print(f'most_dirty_synchronized={self.synced_most}')
@@ -195,6 +205,7 @@ class Checker:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--sync-skip', action='store_true')
+    parser.add_argument('--overlaps', action='store_true')
     parser.add_argument('--limit', type=int, default=20)
     parser.add_argument('--history', type=int, default=12)
     parser.add_argument('log')

@@ -15,7 +15,8 @@ Commands on standard input, each answered with a line on standard output:
     off, on             all disks lose power and fail whatever comes, until "on"
     off_after N         the same by itself, N events from now
     is_off              "yes" or "no"
-    late PERCENT MS     how many requests are held up, and for how long at most
+    late PERCENT MS [N] how many requests are held up, and for how long at most; of disk N
+                        or of all
     mark WORD...        a note in the log
     events              how many there were
     quit
@@ -83,7 +84,7 @@ class Server:
         self.timers = []
         self.off = False
         self.off_at = None
-        self.late = (0, 0)
+        self.late = [(0, 0)] * len(sockets)
         self.random = random.Random(int(os.environ.get('CRASH_SEED', '1')))
         self.record(MARK, data=('sizes ' + ' '.join(map(str, sizes))).encode())
 
@@ -118,18 +119,19 @@ class Server:
     def request(self, disk, request):
         if self.hanging[disk] is not None:
             self.hanging[disk].append(request)
-        elif self.is_late():
+        elif self.is_late(disk):
             self.later(self.serve, disk, request)
         else:
             self.serve(disk, request)
 
-    def is_late(self):
-        return self.late[0] and self.random.randrange(100) < self.late[0]
+    def is_late(self, disk):
+        percent = self.late[disk][0]
+        return percent and self.random.randrange(100) < percent
 
-    def later(self, function, *arguments):
-        when = time.monotonic() + self.random.random() * self.late[1] / 1000
+    def later(self, function, disk, *arguments):
+        when = time.monotonic() + self.random.random() * self.late[disk][1] / 1000
         self.number += 1
-        heapq.heappush(self.timers, (when, self.number, function, arguments))
+        heapq.heappush(self.timers, (when, self.number, function, (disk, *arguments)))
 
     def reply(self, disk, handle, error=0, data=b''):
         self.sockets[disk].sendall(REPLY.pack(REPLY_MAGIC, error, handle) + data)
@@ -157,13 +159,13 @@ class Server:
             self.reply(disk, handle, EIO)
 
     def end(self, kind, disk, handle, flags):
-        arguments = kind, disk, handle, flags, self.number, self.losses[disk]
-        if self.is_late():
+        arguments = disk, kind, handle, flags, self.number, self.losses[disk]
+        if self.is_late(disk):
             self.later(self.ended, *arguments)
         else:
             self.ended(*arguments)
 
-    def ended(self, kind, disk, handle, flags, number, losses):
+    def ended(self, disk, kind, handle, flags, number, losses):
         """The request is over; not well when the disk has lost its power meanwhile."""
         if self.off or self.broken[disk] or losses != self.losses[disk]:
             self.reply(disk, handle, EIO)
@@ -215,7 +217,8 @@ class Server:
         elif word == 'is_off':
             return 'yes' if self.off else 'no'
         elif word == 'late':
-            self.late = tuple(numbers)
+            for disk in numbers[2:] or range(len(self.late)):
+                self.late[disk] = tuple(numbers[:2])
         elif word == 'events':
             return str(self.events)
         elif word != 'mark':

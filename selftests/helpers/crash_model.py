@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Disks with volatile caches, the log of what reached them, and what the log of the
-replica target says about regions. Used by crash_disks.py, crash_check.py and
-crash_replay.py.
+replica target says about regions. Used by crash_disks.py, crash_check.py,
+crash_replay.py and order_check.py.
 
 What a disk may hold after a power cut, sector by sector:
 - A write may reach the medium from the moment the disk received it, whether it was
@@ -12,15 +12,17 @@ What a disk may hold after a power cut, sector by sector:
 - A write with FUA is durable when it was completed.
 - Nothing else is. A sector holds its last durable contents or those of any later write
   that the disk received, whatever became of the other sectors.
+- Of two writes to a sector that were under way at once neither is the later one: whichever
+  is completed or durable first, the other one may have overwritten it, or not.
 
 That is what the block layer lets a disk do, and no less, so a state that cannot be
-excluded here can be met after a real cut. No two writes to a sector are under way at once
-on these disks, which is checked, so "later" has one meaning.
+excluded here can be met after a real cut. On a replica writes are under way at once when a
+resync copies what an entry of the queue will bring, too.
 """
 import struct
 
 SECTOR = 512
-RECORD = struct.Struct('<BBHIIII')
+RECORD = struct.Struct('<BBxxIIIII')
 WRITE, DONE, FLUSH, FLUSHED, LOST, MARK = range(1, 7)
 FUA = 1
 ORIGIN, REPLICA, META = range(3)
@@ -52,7 +54,10 @@ class Disk:
         self.writes = {}        # number: (first sector, sectors)
         self.done = []          # completed, not flushed
         self.flushes = {}       # number: how many of self.done it covers
-        self.under_way = set()  # sectors
+        self.under_way = {}     # sector: [number of a write]
+        self.rivals = {}        # sector: pairs of writes that were under way at once
+        self.owners = {}        # sector with rivals: whose its durable contents are
+        self.overlaps = 0
 
     def sector(self, sector):
         return bytes(self.durable[sector * SECTOR:(sector + 1) * SECTOR])
@@ -64,17 +69,26 @@ class Disk:
     def write(self, number, sector, data):
         sectors = range(sector, sector + len(data) // SECTOR)
         self.writes[number] = sectors
-        if not self.under_way.isdisjoint(sectors):
-            raise ValueError(f'write {number} overlaps one that is under way')
-        self.under_way.update(sectors)
         for index, place in enumerate(sectors):
+            others = self.under_way.setdefault(place, [])
+            if others:
+                self.overlap(place, number, others)
+            others.append(number)
             self.cached.setdefault(place, []).append(
                 (number, data[index * SECTOR:(index + 1) * SECTOR]))
         return sectors
 
+    def overlap(self, place, number, others):
+        self.overlaps += 1
+        for other in others:
+            self.rivals.setdefault(place, set()).update([(number, other), (other, number)])
+
     def finish(self, number, fua):
         """A write was completed. Return: the sectors that became durable."""
-        self.under_way.difference_update(self.writes[number])
+        for place in self.writes[number]:
+            self.under_way[place].remove(number)
+            if not self.under_way[place]:
+                del self.under_way[place]
         if fua:
             return self.settle(number)
         self.done.append(number)
@@ -86,12 +100,26 @@ class Disk:
             entries = self.cached.get(place, ())
             for index, (writer, data) in enumerate(entries):
                 if writer == number:
+                    entries[:index + 1] = self.not_older(place, number, entries[:index])
                     self.durable[place * SECTOR:(place + 1) * SECTOR] = data
-                    del entries[:index + 1]
                     if not entries:
                         del self.cached[place]
+                        self.rivals.pop(place, None)
+                        self.owners.pop(place, None)
                     break
         return sectors
+
+    def not_older(self, place, number, before):
+        """What the sector may still hold when this write of it is durable."""
+        rivals = self.rivals.get(place)
+        if not rivals:
+            return []
+        owner = self.owners.get(place)
+        self.owners[place] = number
+        entries = [entry for entry in before if (entry[0], number) in rivals]
+        if (owner, number) in rivals:
+            entries.insert(0, (owner, self.sector(place)))
+        return entries
 
     def flush(self, number):
         self.flushes[number] = self.done
@@ -115,6 +143,8 @@ class Disk:
         self.writes.clear()
         self.flushes.clear()
         self.under_way.clear()
+        self.rivals.clear()
+        self.owners.clear()
         self.done = []
         return changed
 
