@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""mutate.py --list | --check KMOD | NAME KMOD: breaks one rule of the durable log in a copy
-of the module's sources. Fails when the text that it looks for is not there exactly once;
---check only tells, of all."""
+"""mutate.py --list | --judge NAME | --check KMOD | NAME KMOD: breaks one rule of the durable
+log, or of the order of writes, in a copy of the module's sources. Fails when the text that
+it looks for is not there exactly once; --check only tells, of all. --judge says what has to
+find it out: "crash", helpers/crash_check.py, or "order", helpers/order_check.py."""
 import os
 import sys
 
 INTENT, ACTIVATE, META, LOG = (f'dm-replica-{name}.c'
                                for name in ('intent', 'activate', 'meta', 'log'))
 IO, WINDOW = 'dm-replica-io.c', 'dm-replica-window.c'
+ORDER, QUEUE = 'dm-replica-order.h', 'dm-replica-queue.c'
 
 MUTATIONS = {
     # Writes go before their intents are durable.
@@ -112,7 +114,27 @@ r = replica_meta_write_log(intents->meta, true);
 		replica_log_mark("""),
     # What was in the cache of a replica that failed is thought to be there.
     'no-cached-mark': (LOG, 'if ((u64)atomic64_read(&log->cached[region]) > flushed)', 'if (0)'),
+    # Entries of the queue wait for nobody.
+    'no-dep': (ORDER, 'new->dep = order->acked;', 'new->dep = 0;'),
+    # Nobody waits for a flush.
+    'flush-first': (QUEUE, """\
+	if (ordered) {
+		request = replica_request_of(ordered);
+""", """\
+	if (ordered) {
+		request = replica_request_of(ordered);
+		if (is_flush(request))
+			list_del_init(&ordered->entry);
+"""),
+    # A flush does not wait for what it is to make durable.
+    'flush-early': (QUEUE, 'replica_order_add(&queue->order, &request->ordered);', """\
+replica_order_add(&queue->order, &request->ordered);
+		if (is_flush(request))
+			request->ordered.dep = 0;"""),
 }
+
+# Those of the order of writes; the others are of the durable log.
+ORDERED = ('no-dep', 'flush-first', 'flush-early')
 
 
 def broken(name, kmod):
@@ -131,6 +153,9 @@ def main():
         print('\n'.join(MUTATIONS))
         return
     name, kmod = sys.argv[1:]
+    if name == '--judge':
+        print('order' if kmod in ORDERED else 'crash')
+        return
     if name != '--check' and name not in MUTATIONS:
         raise SystemExit(f'there is no mutation {name}; there are {", ".join(MUTATIONS)}')
     if name == '--check':
