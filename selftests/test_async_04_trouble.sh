@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=400
+# dm-replica-test: set=long timeout=400
 #
 # What becomes of the queue when the replica fails, hangs, or is too slow (P1, P3, P5): the
 # origin goes on, what is given up is in the dirty log, the chosen policy acts, and the legs
@@ -8,35 +8,12 @@
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
-mirror_mode=async
-
-# slow MIB DELAY_MS [FEATURE VALUE]...: equal legs, the replica behind a delay that can be
-# broken.
-slow()
-{
-	twins "$1"
-	new_linear weak "$replica"
-	new_delay late "$weak" 0 "$2"
-	new_mirror r "$origin" "$late" sync skip region_size 128 "${@:3}"
-}
-
-small()
-{
-	run dd if=/dev/urandom of=/dev/mapper/r bs=4k count="$1" oflag=direct conv=notrunc \
-		status=none
-}
+. "$(dirname "$0")/lib/queue.sh"
 
 flood()
 {
 	run fio --name=flood --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=16k \
 		--ioengine=libaio --iodepth=16 --size="$1" --io_size="${2:-$1}" --output=/dev/null
-}
-
-equal()
-{
-	synced r "${1:-60}"
-	idle r
-	compare_legs "$origin" "$replica"
 }
 
 fails()
@@ -105,7 +82,7 @@ suspend_bound()
 	[[ $(status r reason) == *suspend* ]] || fail "reason: $(status r reason)"
 	at_least "dirty_bytes" "$(status r dirty_bytes)" 65536
 	run dmsetup resume r
-	equal 120
+	equal
 }
 
 tracks()
@@ -115,7 +92,7 @@ tracks()
 	at_least "overflows" "$(status r overflows)" 1
 	at_least "tracked_writes" "$(status r tracked_writes)" 1
 	at_most "queue_high_bytes" "$(status r queue_high_bytes)" 4194304
-	equal 120
+	equal
 }
 
 # The queue is given up before the oldest write is as old as the RPO.
@@ -126,7 +103,7 @@ tracks_rpo()
 	small 30
 	wait_for 10 "the queue to be given up" status_is r overflows 1
 	dmesg_has "r: behind: the oldest write nears the RPO" || fail "the log gives no reason"
-	equal 120
+	equal
 }
 
 stops()
@@ -139,7 +116,7 @@ stops()
 	ktap_pause 3
 	same "state" "$(status r state)" Broken
 	run message r resume
-	equal 120
+	equal
 }
 
 fractured()
