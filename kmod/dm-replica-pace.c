@@ -19,8 +19,6 @@
 #define RATE_WEIGHT		4
 /* Longest that one acknowledgment is delayed, ns. */
 #define DELAY_MAX_NS		(1000ULL * NSEC_PER_MSEC)
-/* Bytes while nothing is known of a replica that has an RPO to meet. */
-#define LIMIT_UNKNOWN		1048576U
 /* A rate that is older than this is no rate, ns. */
 #define RATE_AGE_NS		(3ULL * NSEC_PER_SEC)
 
@@ -48,18 +46,22 @@ static bool blocks(const struct replica_queue *queue)
 	return READ_ONCE(queue->replica->settings.overflow) == DM_REPLICA_OVERFLOW_BLOCK;
 }
 
-/* What the replica takes in half the RPO: the rest is for its moods. */
+/* The RPO that slows writers down, ms; 0 when none does. */
+static u32 rpo_of(const struct replica_queue *queue)
+{
+	return blocks(queue) ? READ_ONCE(queue->replica->settings.rpo) : 0;
+}
+
+/*
+ * How much may be used while the origin acknowledges alone: what the replica takes in half
+ * the RPO, the rest is for its moods.  While nothing is known of it, nothing.
+ */
 static u64 limit_now(const struct replica_queue *queue)
 {
-	const struct replica_settings *settings = &queue->replica->settings;
-	u64 limit = READ_ONCE(settings->queue_bytes);
-	u32 rpo = READ_ONCE(settings->rpo);
+	u64 limit = READ_ONCE(queue->replica->settings.queue_bytes);
+	u32 rpo = rpo_of(queue);
 
-	if (!rpo || !blocks(queue))
-		return limit;
-	if (!queue->pace.rate_out)
-		return min_t(u64, limit, LIMIT_UNKNOWN);
-	return min(limit, div_u64(queue->pace.rate_out, 1000) * rpo / 2);
+	return rpo ? min(limit, div_u64(queue->pace.rate_out, 1000) * rpo / 2) : limit;
 }
 
 bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost)
@@ -68,7 +70,7 @@ bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost)
 	/* One write always fits, or it never would. */
 	if (!queue->used)
 		return true;
-	return queue->used + cost <= limit_now(queue) &&
+	return queue->used + cost <= READ_ONCE(queue->replica->settings.queue_bytes) &&
 	       atomic64_read(&total_used) + cost <= total_max();
 }
 
@@ -156,6 +158,30 @@ static void look_at_rates(struct replica_queue *queue, u64 now)
 	pace->out = 0;
 	pace->busy = !replica_order_empty(&queue->order);
 	pace->looked = now;
+}
+
+static u64 age_of(struct replica_queue *queue, u64 now)
+{
+	const struct replica_ordered *first = replica_order_first(&queue->order);
+
+	return first ? now - container_of(first, struct replica_request, ordered)->born : 0;
+}
+
+/*
+ * With an RPO the origin does not acknowledge alone what the replica may not have in time: what
+ * is half as old already, or comes behind something that is, or behind too much.
+ */
+bool __replica_pace_alone(struct replica_queue *queue, const struct replica_request *request,
+			  u64 now)
+{
+	u64 half = (u64)rpo_of(queue) * NSEC_PER_MSEC / 2;
+
+	lockdep_assert_held(&queue->lock);
+	if (!half || (now - request->born < half && queue->used < limit_now(queue) &&
+		      (!queue->lag || age_of(queue, now) < half)))
+		return true;
+	queue->pending = true;
+	return false;
 }
 
 /*
@@ -270,13 +296,6 @@ static u64 skew_of(const struct replica *replica)
 	u32 skew = READ_ONCE(replica->settings.max_skew);
 
 	return skew ?: READ_ONCE(replica->settings.queue_bytes) / 2;
-}
-
-static u64 age_of(struct replica_queue *queue, u64 now)
-{
-	const struct replica_ordered *first = replica_order_first(&queue->order);
-
-	return first ? now - container_of(first, struct replica_request, ordered)->born : 0;
 }
 
 static u32 average_us(u64 *ns, u32 *nr)

@@ -377,32 +377,44 @@ static void plan_late(struct replica_queue *queue, struct replica_request *reque
 	queue_delayed_work(queue->replica->wq, &queue->late_work, nsecs_to_jiffies(delay) + 1);
 }
 
+/* Return: true when it is acknowledged now. */
+static bool ack_now(struct replica_queue *queue, struct replica_request *request, u64 now)
+{
+	u64 delay;
+
+	if (!__replica_pace_alone(queue, request, now)) {
+		/* By the replica then, and late. */
+		request->due = now;
+		return false;
+	}
+	delay = __replica_pace_delay(queue, now, request->cost);
+	if (delay) {
+		plan_late(queue, request, now, delay);
+		return false;
+	}
+	ack_alone(queue, request);
+	if (request->held)
+		__replica_queue_note_delay(queue, request->held);
+	return true;
+}
+
 bool replica_queue_origin_done(struct replica_io *io)
 {
 	struct replica_request *request = io->request;
 	struct replica_queue *queue = io->replica->queue;
-	bool now_acked = false;
+	bool acked = false;
 	unsigned long flags;
-	u64 now, delay;
+	u64 now;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	now = ktime_get_ns();
 	queue->pace.origin_ns += now - request->born;
 	queue->pace.origin_nr++;
 	/* Else the replica has it already, and our part is the last. */
-	if (request->io && queue->ack_async) {
-		delay = __replica_pace_delay(queue, now, request->cost);
-		if (delay) {
-			plan_late(queue, request, now, delay);
-		} else {
-			ack_alone(queue, request);
-			now_acked = true;
-			if (request->held)
-				__replica_queue_note_delay(queue, request->held);
-		}
-	}
+	if (request->io && queue->ack_async)
+		acked = ack_now(queue, request, now);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	return now_acked;
+	return acked;
 }
 
 /* One write whose acknowledgment is due; @wait gets the time to the next. */
@@ -415,12 +427,13 @@ static struct replica_io *next_late(struct replica_queue *queue, u64 *wait)
 	*wait = 0;
 	spin_lock_irq(&queue->lock);
 	request = list_first_entry_or_null(&queue->late, struct replica_request, late);
-	if (request && !queue->ack_async) {
-		/* Both legs acknowledge now: it waits for the replica. */
+	if (request && queue->ack_async && request->due > now) {
+		*wait = request->due - now;
+	} else if (request && (!queue->ack_async ||
+			       !__replica_pace_alone(queue, request, now))) {
+		/* It waits for the replica now. */
 		list_del_init(&request->late);
 		*wait = 1;
-	} else if (request && request->due > now) {
-		*wait = request->due - now;
 	} else if (request) {
 		__replica_queue_note_delay(queue, request->held + now - request->born);
 		io = ack_alone(queue, request);

@@ -206,6 +206,9 @@ void replica_queue_tick_work(struct work_struct *work);
 /* Entry points for queue.c, with the lock held. */
 void __replica_pace_in(struct replica_queue *queue, unsigned int bytes);
 void __replica_pace_out(struct replica_queue *queue, unsigned int bytes);
+/* May the origin acknowledge it alone now?  If not, that waits for the replica. */
+bool __replica_pace_alone(struct replica_queue *queue, const struct replica_request *request,
+			  u64 now);
 /* How much later a write of this size is acknowledged, ns. */
 u64 __replica_pace_delay(struct replica_queue *queue, u64 now, unsigned int cost);
 bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost);

@@ -33,16 +33,25 @@ large_writes()
 # A live queue is made smaller than what it holds, and larger again.
 resized()
 {
-	slow 16 50
+	slow 16 5
 	start_load /dev/mapper/r --iodepth=16
-	wait_for 20 "a queue of more than 4 MiB" more_than 4194304
+	grows
 	run message r set queue_bytes 4194304
+	unhang_dev "$weak"
 	wait_for 60 "the queue to fit" less_than 4194304
 	run message r set queue_bytes 8388608
-	wait_for 60 "the queue to grow" more_than 4194304
+	grows
+	unhang_dev "$weak"
 	at_most "queue_bytes" "$(status r queue_bytes)" 8388608
 	stop_load
 	equal
+}
+
+# grows: while the replica takes nothing.
+grows()
+{
+	hang_dev "$weak"
+	wait_for 20 "a queue of more than 4 MiB" more_than 4194304
 }
 
 more_than()

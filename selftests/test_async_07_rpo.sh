@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=300 icount=yes
+#
+# The RPO (P5), as the block layer's own tracepoints see it and not our counters: a replica
+# that takes a quarter of the load is never further behind than the RPO. Under overflow block
+# writers are slowed down; under track and fail it is given up before. Time is counted in
+# instructions, so that a busy host makes nothing late.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/queue.sh"
+helpers=$(readlink -f "$(dirname "$0")/helpers")
+tracing=/sys/kernel/tracing
+
+# throttled [FEATURE VALUE]...: r, whose replica takes 4 MiB/s, and the load brings 16.
+throttled()
+{
+	local slow
+	new_null_blk origin 64M 512 irqmode=2 completion_nsec=100000
+	new_null_blk slow 64M 512 mbps=4
+	# A request of more than 20 ms would never get through.
+	echo 64 >"/sys/block/${slow##*/}/queue/max_sectors_kb"
+	echo 2 >"/sys/block/${slow##*/}/queue/nomerges"
+	new_linear replica "$slow"
+	new_mirror r "$origin" "$replica" sync skip region_size 128 "$@"
+}
+
+# traced SECONDS: $age, $behind and so on of writes to r in that time.
+traced()
+{
+	local event
+	need test -d "$tracing/events/block"
+	echo 32768 >"$tracing/buffer_size_kb"
+	echo >"$tracing/trace"
+	for event in block/block_bio_queue block/block_bio_complete dm_replica/dm_replica_state; do
+		echo 1 >"$tracing/events/$event/enable"
+		defer write_to "$tracing/events/$event/enable" 0
+	done
+	run fio --name=load --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=16k \
+		--ioengine=libaio --iodepth=32 --rate=16M --runtime="$1" --output=/dev/null
+	wait_for 60 "the queue to be empty" status_is r queue_entries 0
+	echo 0 >"$tracing/tracing_on"
+	defer write_to "$tracing/tracing_on" 1
+	run python3 "$helpers/queue_age.py" "$tracing/trace" "$(number /dev/mapper/r)" \
+		"$(number "$replica")" | tee "$dev_dir/ages"
+	say "$(status r rate_in rate_out queue_high_bytes queue_high_age_ms delays | xargs)"
+}
+
+# number DEVICE: MAJOR:MINOR
+number()
+{
+	lsblk -dno MAJ:MIN "$1" | xargs
+}
+
+write_to()
+{
+	echo "$2" >"$1"
+}
+
+seen()
+{
+	sed -n "s/^$1=//p" "$dev_dir/ages"
+}
+
+# What the other cases say means something.
+without()
+{
+	throttled
+	traced 4
+	at_least "ms" "$(seen oldest_ms)" 4000
+	same "missing" "$(seen missing)" 0
+	equal
+}
+
+# slowed RPO_MS SECONDS
+slowed()
+{
+	throttled rpo "$1"
+	traced "$2"
+	at_least "writes behind" "$(seen behind)" 100
+	at_most "ms" "$(seen oldest_ms)" "$1"
+	at_least "ms" "$(seen oldest_ms)" $(($1 / 5))
+	same "given up, missing" "$(seen given_up_ms) $(seen missing)" "-1 0"
+	# The writers got what the replica takes, and were held for the rest.
+	at_most "writes" "$(seen writes)" $(($2 * 512 + $1 * 256 / 1000))
+	same "overflows" "$(status r overflows)" 0
+	equal
+}
+
+# given_up POLICY RPO_MS
+given_up()
+{
+	throttled overflow "$1" rpo "$2"
+	traced 4
+	at_least "ms until it was given up" "$(seen given_up_ms)" $(($2 / 2))
+	at_most "ms" "$(seen oldest_ms)" "$2"
+	at_least "overflows or stop" "$(($(status r overflows) + $(is r Broken && echo 1 || echo 0)))" 1
+	# All that the load could bring.
+	at_least "writes" "$(seen writes)" 3900
+	[[ $1 != fail ]] || run message r resume
+	equal
+}
+
+ktap_header
+ktap_case "the observer sees what it should" run python3 "$helpers/queue_age.py" --selftest
+ktap_case "without an RPO writes get old" without
+ktap_case "overflow block keeps an RPO of 500 ms" slowed 500 8
+ktap_case "overflow block keeps an RPO of 2 s" slowed 2000 12
+ktap_case "overflow track gives up before 500 ms" given_up track 500
+ktap_case "overflow track gives up before 2 s" given_up track 2000
+ktap_case "overflow fail stops before 500 ms" given_up fail 500
+ktap_finish
