@@ -16,7 +16,10 @@
 /* Shortest and longest time between an overflow and the resync, ms. */
 #define DWELL_MIN_MS		1000U
 #define DWELL_MAX_MS		60000U
-/* An overflow within so many dwell times after the resync began makes it longer. */
+/*
+ * It gets longer when the queue has to be given up before the legs are in step, or within so
+ * many dwell times since the resync began.
+ */
 #define DWELL_CALM		4
 /* Before it is looked again whether the replica has returned all, ms. */
 #define OWES_MS			100U
@@ -205,8 +208,8 @@ bool replica_queue_pay(struct replica *replica)
  * Giving up.
  */
 
-/* Is this the load, and not a whim of the replica? */
-static void note_overflow(struct replica_queue *queue, bool *again)
+/* @again: the resync did not get through.  Else it may still be the load, and not a whim. */
+static void note_overflow(struct replica_queue *queue, bool again)
 {
 	u64 now = ktime_get_ns(), calm;
 	unsigned long flags;
@@ -214,8 +217,8 @@ static void note_overflow(struct replica_queue *queue, bool *again)
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->overflows++;
 	calm = (u64)DWELL_CALM * queue->dwell_ms * NSEC_PER_MSEC;
-	*again = queue->resumed && now - queue->resumed < calm;
-	queue->dwell_ms = *again ? min(queue->dwell_ms * 2, DWELL_MAX_MS) : DWELL_MIN_MS;
+	again |= queue->resumed && now - queue->resumed < calm;
+	queue->dwell_ms = again ? min(queue->dwell_ms * 2, DWELL_MAX_MS) : DWELL_MIN_MS;
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -233,14 +236,15 @@ void replica_queue_overflow(struct replica *replica, const char *why)
 	if (!READ_ONCE(queue->open))
 		return;
 	scnprintf(text, sizeof(text), "behind: %s", why);
-	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_UNSYNCHRONIZED && queue->resumed)
+	again = READ_ONCE(replica->state) == DM_REPLICA_STATE_UNSYNCHRONIZED && queue->resumed;
+	if (again)
 		scnprintf(text, sizeof(text),
 			  "falling behind faster than copying: writes come at %llu KiB/s, the replica takes %llu KiB/s",
 			  READ_ONCE(queue->pace.rate_in) >> 10,
 			  READ_ONCE(queue->pace.rate_out) >> 10);
 	if (!replica_state_behind(replica, text))
 		return;
-	note_overflow(queue, &again);
+	note_overflow(queue, again);
 	DMWARN_LIMIT("%s: %s", replica->name, text);
 	queue_delayed_work(replica->wq, &queue->behind_work, msecs_to_jiffies(queue->dwell_ms));
 }

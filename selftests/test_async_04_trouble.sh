@@ -138,7 +138,7 @@ fractured()
 again_and_again()
 {
 	local n
-	slow 16 5
+	slow 16 5 queue_bytes 4194304
 	start_load /dev/mapper/r --size=16M --verify=crc32c --verify_backlog=64 --verify_fatal=1
 	for n in 1 2 3 4; do
 		run message r fracture

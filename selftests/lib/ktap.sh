@@ -179,7 +179,9 @@ ktap_pause()
 }
 
 # wait_for SECONDS WHAT CMD...: until CMD succeeds. On a busy host (KTAP_PATIENCE, set by
-# the runner) it may take longer; what must be quick is for timed().
+# the runner) it may take longer; what must be quick is for timed(). It looks every $ktap_poll
+# seconds.
+ktap_poll=0.1
 wait_for()
 {
 	local limit=$(($1 * ktap_factor * ${KTAP_PATIENCE:-1})) what=$2 end
@@ -187,7 +189,7 @@ wait_for()
 	end=$((${EPOCHREALTIME/[.,]/} + limit * 1000000))
 	until "$@" >/dev/null 2>&1; do
 		((${EPOCHREALTIME/[.,]/} < end)) || fail "waited $limit s in vain for: $what"
-		ktap_pause 0.1
+		ktap_pause "$ktap_poll"
 	done
 }
 
