@@ -46,13 +46,18 @@ random_operation()
 	local words=(abort deactivate activate fracture resync "resync force" resume split suspend
 		"set payload shared" "set payload copy" "set resync_rate 5" "set resync_rate auto"
 		"set recovery manual" "set recovery automatic" "set on_replica_error stop"
-		"set on_replica_error track" "set replica_timeout 500" "confirm 100" jobs "cancel 1")
+		"set on_replica_error track" "set replica_timeout 500" "confirm 100" jobs "cancel 1" verify
+		reset_to_sync reset_to_async reset_to_adaptive reset_to_async "set rpo 200" "set rpo 0"
+		"set overflow block" "set overflow track" "set overflow fail" "set max_skew 65536"
+		"set max_skew 0" "set queue_bytes 4194304" "set queue_bytes 8388608")
 	# shellcheck disable=SC2086 # words
 	dmsetup message r 0 ${words[RANDOM % ${#words[@]}]}
 }
 
 random_table()
 {
+	local modes=(sync async adaptive)
+	mirror_mode=${modes[RANDOM % 3]}
 	dmsetup load r --table "$(mirror_table "$origin" "$replica" replica_timeout 500 \
 		region_size $((64 << (RANDOM % 2))))"
 	if ((RANDOM % 2)); then
@@ -101,6 +106,7 @@ storm()
 	heal_dev "$replica" 2>/dev/null || true
 	wait_for 30 "r to resume" dmsetup resume r
 	message r set on_replica_error track
+	message r set overflow block
 	message r set recovery automatic
 	message r set resync_rate auto
 	end_load "$load_pid"
