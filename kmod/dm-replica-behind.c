@@ -34,10 +34,33 @@ void replica_queue_set_open(struct replica *replica, bool open)
 
 	lockdep_assert_held(&replica->lock);
 	spin_lock(&queue->lock);
-	queue->open = open;
+	if (open && !queue->open && !replica_order_empty(&queue->order))
+		queue->reopened = true;
+	/* Pairs with replica_queue_shut(). */
+	smp_store_release(&queue->open, open);
 	spin_unlock(&queue->lock);
-	if (!open)
+	if (open)
+		replica_queue_kick(replica);
+	else
 		queue_work(replica->wq, &queue->drop_work);
+}
+
+bool replica_queue_shut(struct replica *replica)
+{
+	/* Pairs with replica_queue_set_open(): then replica->ship is false too. */
+	return !smp_load_acquire(&replica->queue->open);
+}
+
+bool replica_queue_reopened(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	bool reopened;
+
+	spin_lock_irq(&queue->lock);
+	reopened = queue->reopened;
+	queue->reopened = false;
+	spin_unlock_irq(&queue->lock);
+	return reopened;
 }
 
 /*
@@ -55,6 +78,8 @@ static struct replica_request *take_dropped(struct replica_queue *queue)
 	if (!queue->open && ordered) {
 		list_del_init(&ordered->wait);
 		request = replica_request_of(ordered);
+		/* The clock must not take it for one that the replica has. */
+		atomic_set(&request->state, REPLICA_REQUEST_DONE);
 	}
 	spin_unlock_irq(&queue->lock);
 	return request;
@@ -251,9 +276,27 @@ void replica_queue_overflow(struct replica *replica, const char *why)
 
 void replica_queue_hurry(struct replica *replica)
 {
-	if (!replica_queue_empty(replica) && READ_ONCE(replica->queue->open))
-		replica_state_behind(replica,
-				     "behind: the replica did not take the queue in time for a suspend");
+	replica_queue_give_up(replica,
+			      "behind: the replica did not take the queue in time for a suspend");
+}
+
+bool replica_queue_give_up(struct replica *replica, const char *reason)
+{
+	struct replica_queue *queue = replica->queue;
+
+	if (replica_queue_empty(replica) || !READ_ONCE(queue->open) ||
+	    !replica_state_behind(replica, reason))
+		return false;
+	/* After a suspend replica_queue_resume() sees to it again. */
+	queue_delayed_work(replica->wq, &queue->behind_work, msecs_to_jiffies(OWES_MS));
+	return true;
+}
+
+void replica_queue_pins(struct replica *replica, unsigned int slots)
+{
+	if (READ_ONCE(replica->queue->nr) > slots / 2 &&
+	    READ_ONCE(replica->settings.overflow) != DM_REPLICA_OVERFLOW_BLOCK)
+		replica_queue_overflow(replica, "the log has no room for more regions");
 }
 
 void replica_queue_suspend(struct replica *replica)

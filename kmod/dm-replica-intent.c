@@ -222,6 +222,7 @@ static bool any_unsettled(struct replica_intents *intents, const u32 *victims, u
 	for (i = 0; i < n; i++)
 		if (!test_bit(intents->slots[victims[i]], intents->on_disk) &&
 		    !test_bit(intents->slots[victims[i]], intents->replica->log->dirty) &&
+		    !replica_queue_in_region(intents->replica, intents->slots[victims[i]]) &&
 		    unsettled(intents, intents->slots[victims[i]]))
 			return true;
 	return false;
@@ -396,6 +397,7 @@ static int serve_waiting(struct replica_intents *intents)
 		if (!r)
 			r = replica_meta_write_log(intents->meta, false);
 		if (!r && bio_list_empty(&batch)) {
+			replica_queue_pins(intents->replica, intents->activity);
 			r = -EAGAIN;
 		} else if (!r) {
 			activate_batch(intents, &batch);
@@ -562,7 +564,9 @@ static void mark_origin_lost(struct replica_intents *intents)
 		return;
 	replica_log_mark_cached(replica->log, atomic64_read(&intents->settled));
 	atomic_set(&intents->origin_lost, 0);
-	replica_state_unsynced(replica, "origin flush error");
+	/* What is in the queue may be newer than what the origin has now: no copy before it. */
+	if (!replica_queue_give_up(replica, "behind: origin flush error"))
+		replica_state_unsynced(replica, "origin flush error");
 }
 
 static int work_once(struct replica_intents *intents)

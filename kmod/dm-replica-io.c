@@ -338,8 +338,11 @@ static enum start start_shipped(struct replica_io *io, struct bio *bio, bool que
 static enum start enter_queue(struct replica_io *io, struct bio *bio, bool *queued)
 {
 	*queued = false;
-	if (likely(!replica_queue_active(io->replica)) && likely(!io->charged))
-		return START_DONE;
+	if (likely(!replica_queue_active(io->replica)) && likely(!io->charged)) {
+		/* Pairs with queue->lock: the queue may be empty because it was given up. */
+		smp_rmb();
+		return likely(READ_ONCE(io->replica->ship)) ? START_DONE : START_MEMORY;
+	}
 	switch (replica_queue_enter(io, bio, replica_queue_cost(bio))) {
 	case REPLICA_ENTER_OK:
 		*queued = true;

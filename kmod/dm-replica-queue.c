@@ -35,7 +35,11 @@ static void count_regions(struct replica_request *request, int n)
 
 bool replica_queue_in_region(struct replica *replica, u64 region)
 {
-	return atomic_read(&replica->queue->regions[region % REPLICA_QUEUE_HASH]);
+	bool has = atomic_read(&replica->queue->regions[region % REPLICA_QUEUE_HASH]);
+
+	/* Pairs with replica_queue_settle(): a mark that was left is seen. */
+	smp_rmb();
+	return has;
 }
 
 bool replica_queue_in_range(struct replica *replica, sector_t sector, sector_t sectors)
@@ -257,8 +261,7 @@ void __replica_queue_over(struct replica_queue *queue, struct replica_request *r
 	__replica_queue_take_room(queue, list);
 	if (replica_order_empty(&queue->order)) {
 		queue->pace.busy = false;
-		if (!queue->ack_async && queue->replica->mode == DM_REPLICA_MODE_SYNC &&
-		    bio_list_empty(&queue->room))
+		if (!queue->ack_async && !queue->adaptive && bio_list_empty(&queue->room))
 			WRITE_ONCE(queue->active, false);
 		wake_up_all(&queue->drained);
 	}
@@ -269,6 +272,7 @@ void replica_queue_settle(struct replica_request *request, bool missed)
 	if (missed && !is_flush(request))
 		replica_log_mark(request->replica->log, request->sector, request->sectors);
 	/* Only now: until here the log takes the regions for written to. */
+	smp_mb__before_atomic();
 	count_regions(request, -1);
 }
 
@@ -410,14 +414,17 @@ bool replica_queue_origin_done(struct replica_io *io)
 	now = ktime_get_ns();
 	queue->pace.origin_ns += now - request->born;
 	queue->pace.origin_nr++;
-	/* Else the replica has it already, and our part is the last. */
-	if (request->io && queue->ack_async)
+	/*
+	 * Else the replica has it already, and our part is the last.  What the origin failed
+	 * waits for the replica, with its range, so that no copy can come before it.
+	 */
+	if (request->io && queue->ack_async && !io->origin_status)
 		acked = ack_now(queue, request, now);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return acked;
 }
 
-/* One write whose acknowledgment is due; @wait gets the time to the next. */
+/* One write whose acknowledgment is due, or NULL; @wait gets the time to the next, ns. */
 static struct replica_io *next_late(struct replica_queue *queue, u64 *wait)
 {
 	struct replica_request *request;
@@ -426,17 +433,17 @@ static struct replica_io *next_late(struct replica_queue *queue, u64 *wait)
 
 	*wait = 0;
 	spin_lock_irq(&queue->lock);
-	request = list_first_entry_or_null(&queue->late, struct replica_request, late);
-	if (request && queue->ack_async && request->due > now) {
-		*wait = request->due - now;
-	} else if (request && (!queue->ack_async ||
-			       !__replica_pace_alone(queue, request, now))) {
-		/* It waits for the replica now. */
-		list_del_init(&request->late);
-		*wait = 1;
-	} else if (request) {
-		__replica_queue_note_delay(queue, request->held + now - request->born);
-		io = ack_alone(queue, request);
+	while (!io && !*wait && !list_empty(&queue->late)) {
+		request = list_first_entry(&queue->late, struct replica_request, late);
+		if (queue->ack_async && request->due > now) {
+			*wait = request->due - now;
+		} else if (queue->ack_async && __replica_pace_alone(queue, request, now)) {
+			__replica_queue_note_delay(queue, request->held + now - request->born);
+			io = ack_alone(queue, request);
+		} else {
+			/* It waits for the replica now. */
+			list_del_init(&request->late);
+		}
 	}
 	spin_unlock_irq(&queue->lock);
 	return io;

@@ -33,7 +33,7 @@
 #include "dm-replica-order.h"
 
 /* Counters of regions with entries: a region shares one with few others. */
-#define REPLICA_QUEUE_HASH	4096
+#define REPLICA_QUEUE_HASH	16384
 
 /**
  * struct replica_pace - rates and limits; under the queue's lock
@@ -72,6 +72,7 @@ struct replica_pace {
  * @late: acknowledgments that are due later, by @due
  * @room: bios that wait for room; their ranges are granted
  * @open: shipping is on
+ * @reopened: it was opened with entries that should have been dropped
  * @active: writes go through the queue.  Read without the lock: see replica_queue_active()
  * @ticking: tick_work is queued
  * @ack_async: the origin alone acknowledges
@@ -97,6 +98,7 @@ struct replica_queue {
 	struct list_head late;
 	struct bio_list room;
 	bool open;
+	bool reopened;
 	bool active;
 	bool ticking;
 	bool ack_async;
@@ -172,6 +174,10 @@ void replica_queue_behind_work(struct work_struct *work);
 
 /* Shipping has begun or ended.  replica->lock held. */
 void replica_queue_set_open(struct replica *replica, bool open);
+/* Is it closed?  Any context. */
+bool replica_queue_shut(struct replica *replica);
+/* Was it opened before all that it had was dropped?  Tells so once.  Process context. */
+bool replica_queue_reopened(struct replica *replica);
 /*
  * Drop what a closed queue has, and wait for what the replica has.  May sleep.
  * Return: false when it did not return all in time.
@@ -181,6 +187,13 @@ bool replica_queue_pay(struct replica *replica);
 void replica_queue_overflow(struct replica *replica, const char *why);
 /* Entries that the replica has had for longer, given up.  Return: how many. */
 unsigned int replica_queue_detach_older(struct replica *replica, unsigned int age_ms);
+/*
+ * If it has anything, give it up for a resync as soon as the replica has returned all.
+ * Return: false when it has nothing, or is given up already.  Any context.
+ */
+bool replica_queue_give_up(struct replica *replica, const char *reason);
+/* A write finds none of so many slots of the log free.  Any context. */
+void replica_queue_pins(struct replica *replica, unsigned int slots);
 /* A suspend lasts too long: the queue is given up if anything waits for it. */
 void replica_queue_hurry(struct replica *replica);
 /* No bio is under way: wait for the replica, with a bound.  May sleep. */

@@ -44,6 +44,7 @@ struct window {
 	u32 job;		/* that it was made for */
 	enum replica_walk how;
 	enum window_stage stage;
+	u64 queue_seq;		/* the last entry of the queue when it got its range */
 	struct replica_compare *compare;	/* room to read both legs */
 	sector_t copy;		/* the part that is being copied */
 	sector_t copy_sectors;

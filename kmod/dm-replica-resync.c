@@ -186,6 +186,7 @@ static void issue_window(struct replica_resync *resync, struct window *window)
 	bucket = replica_range_bucket(replica->ranges, window->range.first);
 	spin_lock_irq(&bucket->lock);
 	granted = replica_range_add(bucket, &window->range);
+	window->queue_seq = replica_queue_last(replica);
 	ready = granted && replica_window_ready(window);
 	if (ready)
 		replica_window_set_busy(window, replica_window_first_stage(window));
@@ -410,6 +411,19 @@ static void resync_work(struct work_struct *work)
  * Control.
  */
 
+/* A Broken replica is to be copied to as soon as it can be.  Return: false when it is not. */
+static bool order_resume(struct replica *replica)
+{
+	bool broken;
+
+	spin_lock_irq(&replica->lock);
+	broken = replica->state == DM_REPLICA_STATE_BROKEN;
+	if (broken)
+		replica->resume_ordered = true;
+	spin_unlock_irq(&replica->lock);
+	return broken;
+}
+
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
 			 const char *reason)
 {
@@ -418,19 +432,22 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 	bool paid = replica_queue_pay(replica);
 	u32 id = 0;
 
+	/* Nothing is sent before that, not even for a moment; the probe tries again. */
+	if (!paid && order_resume(replica))
+		return 0;
+	/* Who reopens the queue is one; what others did before is their affair. */
+	replica_queue_reopened(replica);
 	if (!replica_state_move(replica, from, DM_REPLICA_STATE_UNSYNCHRONIZED, reason))
 		return 0;
 
 	/* Writes that were not shipped have left their marks behind this. */
 	replica_leg_ship_barrier(replica);
 	/* And whoever gave up a request of theirs has counted it. */
-	if (!paid || replica_leg_owes(replica)) {
+	if (!paid || replica_queue_reopened(replica) || replica_leg_owes(replica)) {
 		/* One that lands after the copy would undo it.  Somebody wants a job. */
 		replica_state_replica_failed(replica, 0, -EBUSY,
 					     "replica still has requests that were given up");
-		spin_lock_irq(&replica->lock);
-		replica->resume_ordered = true;
-		spin_unlock_irq(&replica->lock);
+		order_resume(replica);
 		return 0;
 	}
 	replica_log_mark_cached(replica->log, durable);

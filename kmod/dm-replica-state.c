@@ -228,7 +228,7 @@ bool replica_state_synced(struct replica *replica)
 	bool done = true;
 
 	spin_lock_irqsave(&replica->lock, flags);
-	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
+	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind) {
 		done = !replica_log_dirty_regions(replica->log);
 		if (done && replica->skewed_bytes)
 			enter(replica, DM_REPLICA_STATE_SKEWED,
@@ -311,8 +311,11 @@ void replica_state_replica_failed(struct replica *replica, sector_t sector, int 
 	unsigned long flags;
 
 	replica_count(replica, DM_REPLICA_C_REPLICA_ERRORS, 1);
-	/* The requests that were under way with the first one say nothing new. */
-	if (!ships(READ_ONCE(replica->state)))
+	/*
+	 * The requests that were under way with the first one say nothing new.  But when this
+	 * returns nothing may be sent any more that relies on the one that failed.
+	 */
+	if (!ships(READ_ONCE(replica->state)) && replica_queue_shut(replica))
 		return;
 
 	strscpy(event.reason, reason, sizeof(event.reason));

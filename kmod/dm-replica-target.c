@@ -604,6 +604,7 @@ static void replica_presuspend_undo(struct dm_target *ti)
 	rt->replica->suspending = false;
 	spin_unlock_irq(&rt->replica->lock);
 	replica_state_refresh(rt->replica);
+	replica_queue_resume(rt->replica);
 }
 
 /* All bios of the mapped device are over.  The clock runs until we are quiet too. */

@@ -103,10 +103,14 @@ enum window_stage replica_window_first_stage(const struct window *window)
 	return window->how == REPLICA_WALK_COPY || !window->compare ? STAGE_COPY : STAGE_READ;
 }
 
+/* No write enters the queue for a range that is held. */
 bool replica_window_ready(const struct window *window)
 {
+	struct replica *replica = window->resync->replica;
+
 	return window->how != REPLICA_WALK_VERIFY ||
-	       !replica_queue_in_range(window->resync->replica, window->range.first,
+	       replica_queue_passed(replica, window->queue_seq) ||
+	       !replica_queue_in_range(replica, window->range.first,
 				       window->range.last - window->range.first + 1);
 }
 
@@ -144,6 +148,7 @@ void replica_resync_granted(struct replica_range *range)
 {
 	struct window *window = container_of(range, struct window, range);
 
+	window->queue_seq = replica_queue_last(window->resync->replica);
 	atomic_set(&window->state, WINDOW_GRANTED);
 	replica_resync_kick(window->resync);
 }

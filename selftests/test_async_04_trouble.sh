@@ -134,6 +134,25 @@ fractured()
 	equal
 }
 
+# A write that the origin fails is on neither leg in the end, or on both: it was told to have
+# failed, and comes behind much that the replica has not got yet.
+origin_fails()
+{
+	local linear
+	twins 8
+	new_linear source "$origin"
+	new_delay late "$replica" 0 300
+	new_mirror r "$source" "$late" sync skip region_size 128
+	linear=$(dmsetup table "$source")
+	small 10
+	modprobe -q dm-flakey || true
+	set_table "$source" "0 $(dev_sectors "$origin") flakey $origin 0 0 600 1 error_writes"
+	refuse dd if=/dev/urandom of=/dev/mapper/r bs=4k seek=1024 count=1 oflag=direct \
+		conv=notrunc status=none
+	set_table "$source" "$linear"
+	equal
+}
+
 # Cut off and copied again, with a full queue each time and under load.
 again_and_again()
 {
@@ -171,6 +190,7 @@ ktap_case "overflow track gives the queue up, and gets in step" tracks
 ktap_case "overflow track acts before the RPO is over" tracks_rpo
 ktap_case "overflow fail stops the replica until it is resumed" stops
 ktap_case "fracture drops the queue at once" fractured
+ktap_case "a write that the origin fails, behind others" origin_fails
 ktap_case "cut off and copied again under load" again_and_again
 ktap_case "queues together keep to queue_memory" shared_memory
 ktap_finish
