@@ -416,7 +416,6 @@ bool replica_queue_pressed(struct replica *replica)
 static void fill_rates(struct replica_queue *queue, struct replica_queue_status *status, u64 now)
 {
 	const struct replica_pace *pace = &queue->pace;
-	u64 payload = min(queue->used, max(queue->lag, queue->used / 2));
 
 	status->has_drain = !queue->nr || pace->rate_out;
 	if (now - pace->looked > RATE_AGE_NS && !queue->nr)
@@ -424,7 +423,7 @@ static void fill_rates(struct replica_queue *queue, struct replica_queue_status 
 	status->rate_in = pace->rate_in;
 	status->rate_out = pace->rate_out;
 	if (queue->nr && pace->rate_out)
-		status->drain_ms = max_t(u64, 1, div64_u64(payload * 1000, pace->rate_out));
+		status->drain_ms = max_t(u64, 1, div64_u64(queue->payload * 1000, pace->rate_out));
 }
 
 void replica_queue_status(struct replica *replica, struct replica_queue_status *status)

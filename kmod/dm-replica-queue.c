@@ -163,6 +163,7 @@ void replica_queue_add(struct replica_io *io, struct replica_request *request)
 	if (likely(open)) {
 		replica_order_add(&queue->order, &request->ordered);
 		queue->nr++;
+		queue->payload += replica_request_payload(request);
 		note_marks(queue);
 		__replica_pace_in(queue, replica_request_payload(request));
 		__replica_queue_tick(queue);
@@ -254,6 +255,7 @@ void __replica_queue_over(struct replica_queue *queue, struct replica_request *r
 	replica_order_over(&queue->order, &request->ordered);
 	list_del_init(&request->late);
 	queue->nr--;
+	queue->payload -= replica_request_payload(request);
 	queue->high_age_ns = max(queue->high_age_ns, age);
 	if (request->alone)
 		queue->lag -= replica_request_payload(request);

@@ -80,6 +80,7 @@ struct replica_pace {
  * @pending: writes are slowed down
  * @used: memory of the entries, bytes
  * @nr: number of entries
+ * @payload: of all of them, bytes
  * @lag: payload of those that were acknowledged by the origin alone
  * @overflows: times that it was given up
  * @since: ktime of the last change of @ack_async or @adaptive, ns
@@ -106,6 +107,7 @@ struct replica_queue {
 	bool pending;
 	u64 used;
 	u64 nr;
+	u64 payload;
 	u64 lag;
 	u64 high_used;
 	u64 high_nr;
