@@ -14,28 +14,8 @@
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/crash.sh"
+. "$(dirname "$0")/lib/order.sh"
 region=64 timeout_ms=30000
-
-# promised: order is, from now on. What ended it by itself would have begun a job.
-promised()
-{
-	last=$(job_field r 1)
-	disks mark ordered
-}
-
-# still_promised: a host that is too busy may have made the replica time out.
-still_promised()
-{
-	same "the state, and the latest job" "$(status r state) $(job_field r 1)" \
-		"Synchronized $last"
-}
-
-# slower: the replica is, so that there is a backlog.
-slower()
-{
-	disks late 10 5
-	disks late 30 20 1
-}
 
 # open MODE [FEATURE VALUE]...: equal legs, with $pause ms between the writes of a thread.
 open()
@@ -67,44 +47,6 @@ close()
 	stop_disks
 	[[ -z ${CRASH_KEEP:-} ]] || cp "$log" "$CRASH_KEEP/$1"
 	[[ -z ${CRASH_KEEP:-} ]] || cp "$writes" "$CRASH_KEEP/$1.writes"
-}
-
-# to MODE: the writer goes on.
-to()
-{
-	disks mark "mode $1"
-	run message r "reset_to_$1"
-	same "mode" "$(status r mode)" "$1"
-	busy 300
-}
-
-# Without order until the legs are in step again; then at once.
-unordered()
-{
-	still_promised
-	disks mark unordered
-	disks late 10 5
-	"$@"
-	wait_for 60 "the legs to be in step" in_sync r
-	promised
-	slower
-	busy 600
-}
-
-lose_cache()
-{
-	disks break 1
-	wait_for 20 "the replica to be missed" is r Broken
-	busy 100
-	disks lose 1
-	disks heal 1
-}
-
-take_aside()
-{
-	run message r fracture
-	busy 200
-	run message r resync
 }
 
 slow_record()

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
+#
+# For the tests of the order of writes with recorded disks: when it is promised, and what may
+# happen meanwhile. Sourced after crash.sh; the mapping is r.
+#
+#	promised		order is, from now on: a mark "ordered"
+#	still_promised		no job has begun since then
+#	slower			the replica gets slower than the origin
+#	to MODE			the load goes on in this mode
+#	unordered CMD...	CMD takes the replica out of step, until it is in step again
+#	lose_cache		such a command: its power fails, and it loses what it cached
+#	take_aside		another one: it is fractured, and comes back
+
+# promised: what ended it by itself would have begun a job.
+promised()
+{
+	last=$(job_field r 1)
+	disks mark ordered
+}
+
+# still_promised: a host that is too busy may have made the replica time out.
+still_promised()
+{
+	same "the state, and the latest job" "$(status r state) $(job_field r 1)" \
+		"Synchronized $last"
+}
+
+# slower: so that there is a backlog.
+slower()
+{
+	disks late 10 5
+	disks late 30 20 1
+}
+
+to()
+{
+	disks mark "mode $1"
+	run message r "reset_to_$1"
+	same "mode" "$(status r mode)" "$1"
+	busy 300
+}
+
+# Without order until the legs are in step again; then at once.
+unordered()
+{
+	still_promised
+	disks mark unordered
+	disks late 10 5
+	"$@"
+	wait_for 60 "the legs to be in step" in_sync r
+	promised
+	slower
+	busy 600
+}
+
+lose_cache()
+{
+	disks break 1
+	wait_for 20 "the replica to be missed" is r Broken
+	busy 100
+	disks lose 1
+	disks heal 1
+}
+
+take_aside()
+{
+	run message r fracture
+	busy 200
+	run message r resync
+}
