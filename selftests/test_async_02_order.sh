@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=420 mem=2048
+# dm-replica-test: set=full timeout=600 mem=2048
 #
 # The replica is never without a write that was acknowledged before another one began, when
 # it has that other one (P4); and after a power cut never without one that was flushed before.
@@ -69,6 +69,15 @@ switched_record()
 	close switched
 }
 
+flapping_record()
+{
+	open async
+	busy 300
+	flapping
+	to async
+	close flapping
+}
+
 lossy_record()
 {
 	local n pause=15
@@ -110,6 +119,8 @@ if [[ ${ORDER_CASES:-} != lossy ]]; then
 	ktap_case "they are in order" ordered
 	ktap_case "modes change under load" switched_record
 	ktap_case "writes are in order all the time" ordered
+	ktap_case "mode adaptive switches by itself" flapping_record
+	ktap_case "writes are in order all along" ordered
 fi
 ktap_case "the replica loses its cache" lossy_record
 ktap_case "writes are in order before and after" ordered

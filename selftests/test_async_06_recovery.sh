@@ -7,7 +7,7 @@
 # database recover from it, and the database has its rows without a hole. ext4, xfs and SQLite
 # are under load on a mirror with a replica that is slower and records what it gets; then
 # helpers/recovery_check.py, whose head has what is tried, lets them recover. Modes change,
-# mode adaptive goes to and fro, and the replica loses its cache and is copied to.
+# mode adaptive switches by itself, and the replica loses its cache and is copied to.
 #
 # test_async_02 looks at all states after each event, and at what any software could rely on.
 # This one is the check that nothing was forgotten there that real software does rely on.
@@ -213,32 +213,6 @@ row_record()
 	over rows
 }
 
-# late_only DISK: so much that mode adaptive cannot but see it.
-late_only()
-{
-	disks late 0 0
-	disks late 80 30 "$1"
-}
-
-# adaptive: the one or the other acknowledges, and again.
-adaptive()
-{
-	local n before
-	late_only 1
-	to adaptive
-	before=$(status r switches)
-	for n in 1 2; do
-		late_only 1
-		wait_for 30 "the origin alone to acknowledge" status_is r ack async
-		busy 200
-		late_only 0
-		wait_for 30 "both legs to acknowledge" status_is r ack sync
-		busy 200
-	done
-	slower
-	at_least "switches" "$(status r switches)" $((before + 3))
-}
-
 eventful_record()
 {
 	local mode
@@ -250,7 +224,7 @@ eventful_record()
 	for mode in sync async sync async; do
 		to "$mode"
 	done
-	adaptive
+	flapping
 	to async
 	unordered lose_cache
 	unordered take_aside

@@ -8,6 +8,7 @@
 #	still_promised		no job has begun since then
 #	slower			the replica gets slower than the origin
 #	to MODE			the load goes on in this mode
+#	flapping		the load goes on in mode adaptive, which switches by itself
 #	unordered CMD...	CMD takes the replica out of step, until it is in step again
 #	lose_cache		such a command: its power fails, and it loses what it cached
 #	take_aside		another one: it is fractured, and comes back
@@ -39,6 +40,32 @@ to()
 	run message r "reset_to_$1"
 	same "mode" "$(status r mode)" "$1"
 	busy 300
+}
+
+# late_only DISK: so much that mode adaptive cannot but see it.
+late_only()
+{
+	disks late 0 0
+	disks late 80 30 "$1"
+}
+
+# flapping: in mode adaptive the origin alone acknowledges, then both do, and again.
+flapping()
+{
+	local n before
+	late_only 1
+	to adaptive
+	before=$(status r switches)
+	for n in 1 2; do
+		late_only 1
+		wait_for 30 "the origin alone to acknowledge" status_is r ack async
+		busy 200
+		late_only 0
+		wait_for 30 "both legs to acknowledge" status_is r ack sync
+		busy 200
+	done
+	slower
+	at_least "switches" "$(status r switches)" $((before + 3))
 }
 
 # Without order until the legs are in step again; then at once.

@@ -18,6 +18,7 @@ MUTATIONS = {
 		if (!r)
 			r = replica_meta_write_log(intents->meta, false);
 		if (!r && bio_list_empty(&batch)) {
+			replica_queue_pins(intents->replica, intents->activity);
 			r = -EAGAIN;
 		} else if (!r) {
 			activate_batch(intents, &batch);

@@ -300,7 +300,8 @@ class Rounds:
             self.problem(f'{stamps.HALF - flushed} sectors of the witness were flushed and are gone')
 
     def orders(self, number, last):
-        orders = {'round': number, 'create': 'yes' if self.fresh else 'no',
+        orders = {'round': number, 'mode': self.args.mode,
+                  'create': 'yes' if self.fresh else 'no',
                   'previous': self.previous, 'last': 'yes' if last else 'no',
                   'region': REGION * SECTOR, 'activity': ACTIVITY, 'first': FIRST_STAMPED}
         share = self.machine.path('share')
@@ -417,7 +418,9 @@ class Rounds:
         if mask & ~self.dirty:
             self.problem(f'legs differ and are clean in regions {some(mask & ~self.dirty)}; {sb}')
         # While a resync runs the replica may lack what the origin has.
-        for medium in (self.origin, self.replica) if self.loaded else (self.origin,):
+        # And in mode async, what is in the queue.
+        both = self.loaded and self.args.mode == 'sync'
+        for medium in (self.origin, self.replica) if both else (self.origin,):
             missing = self.stamped.missing(medium.live)
             if missing:
                 self.problem(f'{medium.name} lacks {len(missing)} flushed sectors: {missing[:8]}')
@@ -528,6 +531,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--rounds', type=int, default=25)
     parser.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument('--mode', choices=['sync', 'async'], default='sync')
     parser.add_argument('--keep', help='leave disks and logs of failed rounds there')
     parser.add_argument('work')
     args = parser.parse_args()
