@@ -92,6 +92,16 @@ md_up()
 	echo /dev/md0
 }
 
+# The write-mostly leg has to be the first, else 6.1 writes behind to none; and mdadm would take
+# both for write-mostly then. The number is the largest that it takes.
+md_behind_up()
+{
+	local origin=$leg_a
+	local leg_a=$leg_b leg_b=$origin
+	md_up --bitmap=internal --write-behind=16383
+	echo writemostly >/sys/block/md0/md/rd0/state
+}
+
 md_down()
 {
 	mdadm --quiet --stop /dev/md0
@@ -103,7 +113,7 @@ drbd()
 	/lib/drbd/drbdsetup-84 "$@"
 }
 
-# Both nodes in this kernel, talking over the loopback interface.
+# drbd_up PROTOCOL [OPTION]...: both nodes in this kernel, talking over the loopback interface.
 drbd_up()
 {
 	local minor
@@ -116,7 +126,7 @@ drbd_up()
 		drbd new-resource "r$minor"
 		drbd new-minor "r$minor" "$minor" 0
 		drbd attach "$minor" "$leg" "$leg" internal
-		drbd connect "r$minor" "$address" "$peer" --protocol=C
+		drbd connect "r$minor" "$address" "$peer" --protocol="$1" "${@:2}"
 	done
 	drbd wait-connect 0 2>/dev/null
 	drbd new-current-uuid --clear-bitmap 0
@@ -164,7 +174,13 @@ device_up()
 	md-raid1-bitmap) md_up --bitmap=internal ;;
 	dm-mirror) dm_up "$device_name" "0 $sectors mirror core 2 1024 nosync 2 $leg_a 0 $leg_b 0 1 handle_errors" ;;
 	dm-mirror-log) mirror_log_up "$device_name" ;;
-	drbd-c) drbd_up ;;
+	md-write-behind) md_behind_up ;;
+	drbd-c) drbd_up C ;;
+	drbd-a) drbd_up A ;;
+	drbd-a-large)
+		drbd_up A --sndbuf-size=10M --rcvbuf-size=10M --max-buffers=131072 --max-epoch-size=20000
+		;;
+	replica-async) dm_up "$device_name" "0 $sectors replica $leg_a $leg_b - async 2 sync skip" ;;
 	replica-log) log_up "$device_name" payload copy ;;
 	replica-copy) replica_up "$device_name" copy ;;
 	replica-shared) replica_up "$device_name" shared ;;
@@ -180,7 +196,7 @@ device_down()
 	case $1 in
 	null_blk) ;;
 	md-*) md_down ;;
-	drbd-c) drbd_down ;;
+	drbd-*) drbd_down ;;
 	*) dmsetup remove "$device_name" ;;
 	esac
 }
