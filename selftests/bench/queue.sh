@@ -48,6 +48,16 @@ settle()
 	done
 }
 
+# under_way: until writes come. This clock leaps while fio is read from the disk.
+under_way()
+{
+	local before now
+	before=$(slow_writes)
+	until now=$(slow_writes) && [[ $now != "$before" ]]; do
+		sleep 0.1
+	done
+}
+
 # status_of KEY: of the replica under test.
 status_of()
 {
@@ -96,6 +106,7 @@ rate()
 {
 	local before after
 	fio_run "$1" randwrite 4k 32 100000000 --time_based --runtime=$(($2 + $3 + 1)) &
+	under_way
 	sleep "$2"
 	read -r before _ < <(slow_writes)
 	sleep "$3"
@@ -188,6 +199,7 @@ course()
 	load=$!
 	"$here/timeline" sample bench >"$work/samples" &
 	sampler=$!
+	under_way
 	sleep 2
 	phases >"$work/phases"
 	kill -INT "$load" && wait "$load" || true
