@@ -363,6 +363,17 @@ static bool too_old(struct replica_queue *queue, u64 now)
 	       age_of(queue, now) > (u64)rpo * NSEC_PER_MSEC / 8 * 7;
 }
 
+/* Writers are held, and yet it is too old: the replica has become slow.  Return: ms, once. */
+static u64 missed_now(struct replica_queue *queue, u64 now)
+{
+	u64 age = queue->lag ? age_of(queue, now) : 0, rpo = rpo_of(queue);
+	bool missed = rpo && age > rpo * NSEC_PER_MSEC;
+	bool told = queue->missed;
+
+	queue->missed = missed;
+	return missed && !told ? div_u64(age, NSEC_PER_MSEC) : 0;
+}
+
 void replica_queue_tick_work(struct work_struct *work)
 {
 	struct replica_queue *queue = container_of(to_delayed_work(work), struct replica_queue,
@@ -371,7 +382,7 @@ void replica_queue_tick_work(struct work_struct *work)
 	const char *switched;
 	struct bio_list list;
 	bool old, goes_on;
-	u64 now;
+	u64 now, missed;
 	u16 ack;
 
 	bio_list_init(&list);
@@ -381,6 +392,7 @@ void replica_queue_tick_work(struct work_struct *work)
 	switched = adapt(queue, now);
 	ack = ack_of(queue);
 	old = too_old(queue, now);
+	missed = missed_now(queue, now);
 	/* Another replica may have given back room, or the rate have risen. */
 	__replica_queue_take_room(queue, &list);
 	if (queue->used <= limit_now(queue) / 2)
@@ -397,6 +409,9 @@ void replica_queue_tick_work(struct work_struct *work)
 		raise_mode(replica, ack, switched);
 	if (old)
 		replica_queue_overflow(replica, "the oldest write nears the RPO");
+	if (missed)
+		DMWARN_LIMIT("%s: the RPO of %u ms is missed: the replica lacks a write of %llu ms ago",
+			     replica->name, READ_ONCE(replica->settings.rpo), missed);
 }
 
 bool replica_queue_pressed(struct replica *replica)

@@ -78,6 +78,7 @@ struct replica_pace {
  * @ack_async: the origin alone acknowledges
  * @adaptive: that is decided by the policy of mode adaptive
  * @pending: writes are slowed down
+ * @missed: the oldest entry is older than the RPO, and the log has been told
  * @used: memory of the entries, bytes
  * @nr: number of entries
  * @payload: of all of them, bytes
@@ -105,6 +106,7 @@ struct replica_queue {
 	bool ack_async;
 	bool adaptive;
 	bool pending;
+	bool missed;
 	u64 used;
 	u64 nr;
 	u64 payload;

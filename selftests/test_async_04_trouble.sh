@@ -106,6 +106,26 @@ tracks_rpo()
 	equal
 }
 
+# Under overflow block a replica that hangs makes it old: nothing is added, and it is told.
+missed_rpo()
+{
+	slow 8 1 rpo 1000
+	small 50
+	dmesg_mark
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	run fio --name=some --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=4k \
+		--ioengine=libaio --iodepth=4 --size=8M --io_size=4M --output=/dev/null &
+	wait_for 20 "a warning" dmesg_has "r: the RPO of 1000 ms is missed"
+	lag=$(status r lag_bytes)
+	ktap_pause 2
+	same "lag_bytes" "$(status r lag_bytes)" "$lag"
+	same "overflows" "$(status r overflows)" 0
+	unhang_dev "$weak"
+	wait
+	equal
+}
+
 stops()
 {
 	slow 16 50 overflow fail queue_bytes 4194304
@@ -188,6 +208,7 @@ ktap_case "it hangs, and may do so for ever" hangs_for_ever
 ktap_case "a suspend does not wait for all of a long queue" suspend_bound
 ktap_case "overflow track gives the queue up, and gets in step" tracks
 ktap_case "overflow track acts before the RPO is over" tracks_rpo
+ktap_case "overflow block adds nothing when the RPO is missed, and says so" missed_rpo
 ktap_case "overflow fail stops the replica until it is resumed" stops
 ktap_case "fracture drops the queue at once" fractured
 ktap_case "a write that the origin fails, behind others" origin_fails
