@@ -70,10 +70,10 @@ not_delayed()
 	local high delays
 	high=$(status_of queue_high_bytes)
 	delays=$(status_of delays)
-	((high <= 33554432)) && [[ $delays != *[1-9]* ]] || {
+	if ((high > 33554432)) || [[ $delays == *[1-9]* ]]; then
 		echo "the burst did not fit: $high bytes, delays $delays" >&2
 		return 1
-	}
+	fi
 }
 
 # latency: of the last run, as members of an object.
@@ -202,8 +202,9 @@ course()
 	under_way
 	sleep 2
 	phases >"$work/phases"
-	kill -INT "$load" && wait "$load" || true
-	kill "$sampler" && wait "$sampler" || true
+	kill -INT "$load"
+	kill "$sampler"
+	wait "$load" "$sampler" || true
 	"$here/timeline" rows "$name" "$work"/{phases,samples,log_lat.1.log}
 	settle
 	dmsetup remove bench
