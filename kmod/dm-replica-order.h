@@ -12,6 +12,10 @@
  * the oldest entry waits for none.  Why two lists are all the state: @dep never falls
  * from one entry to the next, so entries become ready in the order of their numbers.
  *
+ * A wave are entries that may be under way at once: @wave counts how many have to follow one
+ * another, which is what a replica with a long way to it takes time for, however much it takes
+ * at a time.  Like @dep it never falls from one entry to the next.
+ *
  * An entry that was on the replica when it was acknowledged binds nobody: whoever comes
  * later finds it there.  So a write that both legs acknowledge costs no concurrency.
  *
@@ -29,12 +33,16 @@
  * @waiting: those that are not issued, by number
  * @last: number of the last entry, from 1
  * @acked: highest number that was acknowledged while not on the replica
+ * @acked_wave: the wave of that entry
+ * @last_wave: the wave of the last entry
  */
 struct replica_order {
 	struct list_head entries;
 	struct list_head waiting;
 	u64 last;
 	u64 acked;
+	u64 acked_wave;
+	u64 last_wave;
 };
 
 /**
@@ -47,6 +55,7 @@ struct replica_ordered {
 	struct list_head wait;
 	u64 seq;
 	u64 dep;
+	u64 wave;
 };
 
 static inline void replica_order_init(struct replica_order *order)
@@ -55,6 +64,8 @@ static inline void replica_order_init(struct replica_order *order)
 	INIT_LIST_HEAD(&order->waiting);
 	order->last = 0;
 	order->acked = 0;
+	order->acked_wave = 0;
+	order->last_wave = 0;
 }
 
 static inline bool replica_order_empty(struct replica_order *order)
@@ -67,11 +78,22 @@ static inline struct replica_ordered *replica_order_first(struct replica_order *
 	return list_first_entry_or_null(&order->entries, struct replica_ordered, entry);
 }
 
+/* Are all entries up to this number over? */
+static inline bool replica_order_passed(struct replica_order *order, u64 seq)
+{
+	const struct replica_ordered *first = replica_order_first(order);
+
+	return !first || first->seq > seq;
+}
+
 /* A write is submitted. */
 static inline void replica_order_add(struct replica_order *order, struct replica_ordered *new)
 {
 	new->dep = order->acked;
 	new->seq = ++order->last;
+	if (!replica_order_passed(order, new->dep) && order->acked_wave >= order->last_wave)
+		order->last_wave = order->acked_wave + 1;
+	new->wave = order->last_wave;
 	list_add_tail(&new->entry, &order->entries);
 	list_add_tail(&new->wait, &order->waiting);
 }
@@ -80,16 +102,17 @@ static inline void replica_order_add(struct replica_order *order, struct replica
 static inline void replica_order_ack(struct replica_order *order,
 				     const struct replica_ordered *entry)
 {
-	if (entry->seq > order->acked)
+	if (entry->seq > order->acked) {
 		order->acked = entry->seq;
+		order->acked_wave = entry->wave;
+	}
 }
 
-/* Are all entries up to this number over? */
-static inline bool replica_order_passed(struct replica_order *order, u64 seq)
+/* How many waves there are up to this entry, which is not over, one after the other. */
+static inline u64 replica_order_waves(struct replica_order *order,
+				      const struct replica_ordered *entry)
 {
-	const struct replica_ordered *first = replica_order_first(order);
-
-	return !first || first->seq > seq;
+	return entry->wave - replica_order_first(order)->wave + 1;
 }
 
 /* The next entry to issue, taken off @waiting; NULL when there is none or it has to wait. */

@@ -4,6 +4,7 @@
  * writes are acknowledged, and by whom.
  */
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -17,8 +18,10 @@
 #define TICK_MIN_MS		5U
 /* Share of a new sample in an average: one of so many. */
 #define RATE_WEIGHT		4
-/* Longest that one acknowledgment is delayed, ns. */
+/* Longest that an acknowledgment waits for a replica that takes nothing, ns. */
 #define DELAY_MAX_NS		(1000ULL * NSEC_PER_MSEC)
+/* Acknowledgments for each entry that leaves, at most. */
+#define GAIN_MAX		4
 /* A rate that is older than this is no rate, ns. */
 #define RATE_AGE_NS		(3ULL * NSEC_PER_SEC)
 
@@ -154,6 +157,10 @@ static void look_at_rates(struct replica_queue *queue, u64 now)
 	/* With nothing to do it is not slow. */
 	if (pace->busy || out > pace->rate_out)
 		pace->rate_out = max_t(u64, average(pace->rate_out, out), !!pace->rate_out);
+	if (pace->took_nr)
+		pace->latency = average(pace->latency, div_u64(pace->took, pace->took_nr));
+	pace->took = 0;
+	pace->took_nr = 0;
 	pace->in = 0;
 	pace->out = 0;
 	pace->busy = !replica_order_empty(&queue->order);
@@ -169,7 +176,8 @@ static u64 age_of(struct replica_queue *queue, u64 now)
 
 /*
  * With an RPO the origin does not acknowledge alone what the replica may not have in time: what
- * is half as old already, or comes behind something that is, or behind too much.
+ * is half as old already, or comes behind something that is, behind too much, or behind too
+ * many that have to follow one another.
  */
 bool __replica_pace_alone(struct replica_queue *queue, const struct replica_request *request,
 			  u64 now)
@@ -178,35 +186,92 @@ bool __replica_pace_alone(struct replica_queue *queue, const struct replica_requ
 
 	lockdep_assert_held(&queue->lock);
 	if (!half || (now - request->born < half && queue->used < limit_now(queue) &&
-		      (!queue->lag || age_of(queue, now) < half)))
+		      (!queue->lag || age_of(queue, now) < half) &&
+		      replica_order_waves(&queue->order, &request->ordered) *
+		      queue->pace.latency < half))
 		return true;
 	queue->pending = true;
 	return false;
 }
 
+/* How long what is in the queue takes because it has to follow one another, ns. */
+static u64 waves_ns(struct replica_queue *queue)
+{
+	struct replica_order *order = &queue->order;
+
+	return replica_order_empty(order) ? 0 :
+	       (order->last_wave - replica_order_first(order)->wave + 1) * queue->pace.latency;
+}
+
+/* Does it have more than half of what it may, or what takes half as long as it may? */
+static bool crowded(struct replica_queue *queue)
+{
+	u64 half = (u64)rpo_of(queue) * NSEC_PER_MSEC / 2;
+
+	return blocks(queue) && (queue->used > limit_now(queue) / 2 ||
+				 (half && waves_ns(queue) > half / 2));
+}
+
 /*
- * From half of the limit on, acknowledgments are spaced like the writes that leave the
- * queue: with room for all of them at the soft mark, for as many as leave in the middle,
- * for none at the limit.
+ * From there on acknowledgments come as entries leave: for each byte that leaves so many bytes
+ * are acknowledged as the rest of the room is of what is used above the half.  That is one in
+ * the middle between the two marks, where it stays under a load that is too high, and needs no
+ * estimate of how fast the replica is.
  */
-u64 __replica_pace_delay(struct replica_queue *queue, u64 now, unsigned int cost)
+bool __replica_pace_late(struct replica_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+	queue->pending = crowded(queue);
+	return queue->pending;
+}
+
+static u64 credit_for(u64 cost, u64 used, u64 hard)
+{
+	u64 soft = hard / 2;
+
+	if (used >= hard)
+		return 0;
+	if (used <= soft)
+		return cost * GAIN_MAX;
+	/* Scaled, so that nothing overflows. */
+	return min(cost * GAIN_MAX, cost * div64_u64((hard - used) << 8, used - soft) >> 8);
+}
+
+void __replica_pace_left(struct replica_queue *queue, const struct replica_request *request,
+			 u64 now)
 {
 	struct replica_pace *pace = &queue->pace;
-	u64 hard = limit_now(queue), soft = hard / 2, space;
+	u64 half = (u64)rpo_of(queue) * NSEC_PER_MSEC / 2;
+	u64 credit;
 
 	lockdep_assert_held(&queue->lock);
-	queue->pending = blocks(queue) && queue->used > soft && pace->rate_out;
-	if (!queue->pending)
-		return 0;
-	if (queue->used >= hard)
-		space = DELAY_MAX_NS;
-	else
-		space = div64_u64(min(div64_u64((u64)cost * NSEC_PER_SEC, pace->rate_out),
-				      DELAY_MAX_NS) * (queue->used - soft),
-				  hard - queue->used);
-	pace->due = max(pace->due, now) + min(space, DELAY_MAX_NS);
-	pace->due = min(pace->due, now + DELAY_MAX_NS);
-	return pace->due - now;
+	pace->left = now;
+	/* One that is acknowledged now by having left lets in another one by that. */
+	if (list_empty(&queue->late) || !list_empty(&request->late))
+		return;
+	credit = credit_for(request->cost, queue->used, limit_now(queue));
+	if (half)
+		credit = min(credit, credit_for(request->cost, waves_ns(queue), half));
+	pace->credit += credit;
+	mod_delayed_work(queue->replica->wq, &queue->late_work, 0);
+}
+
+bool __replica_pace_due(struct replica_queue *queue, const struct replica_request *request,
+			u64 now, u64 *wait)
+{
+	struct replica_pace *pace = &queue->pace;
+	u64 stuck = max(pace->left, request->due) + DELAY_MAX_NS;
+
+	lockdep_assert_held(&queue->lock);
+	/* All of them when it is not so full any more; and when the replica takes nothing. */
+	if (!crowded(queue) || now >= stuck)
+		return true;
+	if (pace->credit >= request->cost) {
+		pace->credit -= request->cost;
+		return true;
+	}
+	*wait = stuck - now;
+	return false;
 }
 
 /*
@@ -289,6 +354,7 @@ void replica_queue_refresh(struct replica *replica)
 		__replica_queue_tick(queue);
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
+	mod_delayed_work(replica->wq, &queue->late_work, 0);
 }
 
 static u64 skew_of(const struct replica *replica)
@@ -395,8 +461,11 @@ void replica_queue_tick_work(struct work_struct *work)
 	missed = missed_now(queue, now);
 	/* Another replica may have given back room, or the rate have risen. */
 	__replica_queue_take_room(queue, &list);
-	if (queue->used <= limit_now(queue) / 2)
+	if (!crowded(queue))
 		queue->pending = false;
+	/* Or what the RPO allows. */
+	if (!list_empty(&queue->late) && !crowded(queue))
+		mod_delayed_work(replica->wq, &queue->late_work, 0);
 	goes_on = queue->nr || !bio_list_empty(&queue->room);
 	queue->ticking = goes_on;
 	if (goes_on)
@@ -410,7 +479,7 @@ void replica_queue_tick_work(struct work_struct *work)
 	if (old)
 		replica_queue_overflow(replica, "the oldest write nears the RPO");
 	if (missed)
-		DMWARN_LIMIT("%s: the RPO of %u ms is missed: the replica lacks a write of %llu ms ago",
+		DMWARN_LIMIT("%s: the RPO of %u ms is missed: a write is %llu ms behind",
 			     replica->name, READ_ONCE(replica->settings.rpo), missed);
 }
 
@@ -438,7 +507,8 @@ static void fill_rates(struct replica_queue *queue, struct replica_queue_status 
 	status->rate_in = pace->rate_in;
 	status->rate_out = pace->rate_out;
 	if (queue->nr && pace->rate_out)
-		status->drain_ms = max_t(u64, 1, div64_u64(queue->payload * 1000, pace->rate_out));
+		status->drain_ms = max3(1ULL, div64_u64(queue->payload * 1000, pace->rate_out),
+					div_u64(waves_ns(queue), NSEC_PER_MSEC));
 }
 
 void replica_queue_status(struct replica *replica, struct replica_queue_status *status)

@@ -147,8 +147,8 @@ void replica_queue_add(struct replica_io *io, struct replica_request *request)
 {
 	struct replica *replica = io->replica;
 	struct replica_queue *queue = replica->queue;
+	bool open, ready = false;
 	unsigned long flags;
-	bool open;
 
 	init_entry(io, request);
 	/* The write and the queue both use it; and both have a say in its end. */
@@ -168,6 +168,8 @@ void replica_queue_add(struct replica_io *io, struct replica_request *request)
 		__replica_pace_in(queue, replica_request_payload(request));
 		__replica_queue_tick(queue);
 		trace_dm_replica_enqueue(request);
+		/* Else whoever it waits for has it sent. */
+		ready = replica_order_ready(&queue->order);
 	} else {
 		__replica_queue_uncharge(queue, request->cost);
 		request->io = NULL;
@@ -176,12 +178,12 @@ void replica_queue_add(struct replica_io *io, struct replica_request *request)
 
 	/* Pairs with replica_io_detach(), which leaves it alone. */
 	smp_store_release(&io->request, request);
-	if (likely(open))
+	if (ready)
 		replica_queue_kick(replica);
-	else
-		replica_queue_settle(request, true);
-	if (unlikely(!open))
-		replica_queue_end(request, io, true);
+	if (likely(open))
+		return;
+	replica_queue_settle(request, true);
+	replica_queue_end(request, io, true);
 }
 
 /*
@@ -248,18 +250,19 @@ void replica_queue_continue(struct replica *replica, struct bio_list *list)
 void __replica_queue_over(struct replica_queue *queue, struct replica_request *request,
 			  struct bio_list *list)
 {
-	u64 age = ktime_get_ns() - request->born;
+	u64 now = ktime_get_ns();
 
 	lockdep_assert_held(&queue->lock);
 	trace_dm_replica_dequeue(request);
 	replica_order_over(&queue->order, &request->ordered);
-	list_del_init(&request->late);
 	queue->nr--;
 	queue->payload -= replica_request_payload(request);
-	queue->high_age_ns = max(queue->high_age_ns, age);
+	queue->high_age_ns = max(queue->high_age_ns, now - request->born);
 	if (request->alone)
 		queue->lag -= replica_request_payload(request);
 	__replica_queue_uncharge(queue, request->cost);
+	__replica_pace_left(queue, request, now);
+	list_del_init(&request->late);
 	__replica_queue_take_room(queue, list);
 	if (replica_order_empty(&queue->order)) {
 		queue->pace.busy = false;
@@ -341,6 +344,8 @@ static void entry_done(struct replica_request *request, blk_status_t status)
 	__replica_pace_out(queue, status ? 0 : replica_request_payload(request));
 	queue->pace.replica_ns += ktime_get_ns() - request->issued;
 	queue->pace.replica_nr++;
+	queue->pace.took += ktime_get_ns() - request->issued;
+	queue->pace.took_nr++;
 	swap(io, request->io);
 	if (io && request->due)
 		__replica_queue_note_delay(queue, request->held + ktime_get_ns() - request->born);
@@ -374,28 +379,25 @@ static struct replica_io *ack_alone(struct replica_queue *queue,
 	return io;
 }
 
-/* Acknowledged later: when it is due or the replica has it. */
-static void plan_late(struct replica_queue *queue, struct replica_request *request, u64 now,
-		      u64 delay)
+/* Acknowledged later: when others have left, or the replica has it. */
+static void plan_late(struct replica_queue *queue, struct replica_request *request, u64 now)
 {
-	request->due = now + delay;
+	request->due = now;
 	list_add_tail(&request->late, &queue->late);
-	queue_delayed_work(queue->replica->wq, &queue->late_work, nsecs_to_jiffies(delay) + 1);
+	/* It will see for how long; who leaves asks it to come at once. */
+	queue_delayed_work(queue->replica->wq, &queue->late_work, 1);
 }
 
 /* Return: true when it is acknowledged now. */
 static bool ack_now(struct replica_queue *queue, struct replica_request *request, u64 now)
 {
-	u64 delay;
-
 	if (!__replica_pace_alone(queue, request, now)) {
 		/* By the replica then, and late. */
 		request->due = now;
 		return false;
 	}
-	delay = __replica_pace_delay(queue, now, request->cost);
-	if (delay) {
-		plan_late(queue, request, now, delay);
+	if (__replica_pace_late(queue)) {
+		plan_late(queue, request, now);
 		return false;
 	}
 	ack_alone(queue, request);
@@ -426,7 +428,7 @@ bool replica_queue_origin_done(struct replica_io *io)
 	return acked;
 }
 
-/* One write whose acknowledgment is due, or NULL; @wait gets the time to the next, ns. */
+/* One write whose acknowledgment is due, or NULL; @wait gets the time to another look, ns. */
 static struct replica_io *next_late(struct replica_queue *queue, u64 *wait)
 {
 	struct replica_request *request;
@@ -437,16 +439,16 @@ static struct replica_io *next_late(struct replica_queue *queue, u64 *wait)
 	spin_lock_irq(&queue->lock);
 	while (!io && !*wait && !list_empty(&queue->late)) {
 		request = list_first_entry(&queue->late, struct replica_request, late);
-		if (queue->ack_async && request->due > now) {
-			*wait = request->due - now;
-		} else if (queue->ack_async && __replica_pace_alone(queue, request, now)) {
-			__replica_queue_note_delay(queue, request->held + now - request->born);
-			io = ack_alone(queue, request);
-		} else {
+		if (!queue->ack_async || !__replica_pace_alone(queue, request, now)) {
 			/* It waits for the replica now. */
 			list_del_init(&request->late);
+		} else if (__replica_pace_due(queue, request, now, wait)) {
+			__replica_queue_note_delay(queue, request->held + now - request->born);
+			io = ack_alone(queue, request);
 		}
 	}
+	if (list_empty(&queue->late))
+		queue->pace.credit = 0;
 	spin_unlock_irq(&queue->lock);
 	return io;
 }

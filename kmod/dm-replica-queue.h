@@ -9,9 +9,9 @@
  * later, or when it is over.
  *
  * Bounds (P5): memory is reserved before it is taken.  Under overflow block writes are
- * acknowledged the later the fuller the queue is, and wait for room in the end.  What is
- * late is the acknowledgment, not the write: what is not acknowledged binds nobody
- * behind it, so a full queue is shipped with all the concurrency the application has.
+ * acknowledged as others leave, the fuller the queue is the fewer, and wait for room in the
+ * end.  What is late is the acknowledgment, not the write: what is not acknowledged binds
+ * nobody behind it, so a full queue is shipped with all the concurrency the application has.
  *
  * The queue is open while shipping is on.  When it is closed, what is not issued is
  * dropped after its regions were marked, and what is issued comes back by itself, or is
@@ -43,8 +43,10 @@
  * @out: payload that went
  * @busy: the queue was never empty since @looked
  * @looked: ktime of the last look, ns
- * @due: ktime until which late acknowledgments are planned, ns
- * @limit: bytes that may be used now
+ * @latency: ns that the replica takes for an entry, averaged, 0: unknown
+ * @took: sum of that since @looked, of @took_nr entries
+ * @credit: bytes of late acknowledgments that entries which left have made room for
+ * @left: ktime at which the last entry left, ns
  * @origin_ns: sum of latencies since the last look of mode adaptive, @origin_nr of them
  * @replica_ns: likewise
  * @adapt_looked: ktime of that look, ns
@@ -56,8 +58,11 @@ struct replica_pace {
 	u64 out;
 	bool busy;
 	u64 looked;
-	u64 due;
-	u64 limit;
+	u64 latency;
+	u64 took;
+	u32 took_nr;
+	u64 credit;
+	u64 left;
 	u64 origin_ns;
 	u32 origin_nr;
 	u64 replica_ns;
@@ -226,8 +231,14 @@ void __replica_pace_out(struct replica_queue *queue, unsigned int bytes);
 /* May the origin acknowledge it alone now?  If not, that waits for the replica. */
 bool __replica_pace_alone(struct replica_queue *queue, const struct replica_request *request,
 			  u64 now);
-/* How much later a write of this size is acknowledged, ns. */
-u64 __replica_pace_delay(struct replica_queue *queue, u64 now, unsigned int cost);
+/* Is it so full that acknowledgments come later? */
+bool __replica_pace_late(struct replica_queue *queue);
+/* May the first of those that are late come now?  Else @wait gets the time to another look, ns. */
+bool __replica_pace_due(struct replica_queue *queue, const struct replica_request *request,
+			u64 now, u64 *wait);
+/* An entry has left: others may be acknowledged. */
+void __replica_pace_left(struct replica_queue *queue, const struct replica_request *request,
+			 u64 now);
 bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost);
 void __replica_queue_charge(struct replica_queue *queue, unsigned int cost);
 void __replica_queue_uncharge(struct replica_queue *queue, unsigned int cost);

@@ -26,7 +26,14 @@ throttled()
 	new_mirror r "$origin" "$replica" sync skip region_size 128 "$@"
 }
 
-# traced SECONDS: $age, $behind and so on of writes to r in that time.
+# offered SECONDS: the load.
+offered()
+{
+	load=(--name=load --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=16k
+		--ioengine=libaio --iodepth=32 --rate=16M --runtime="$1" --output=/dev/null)
+}
+
+# traced: what fio writes to r by ${load[@]} is there to be seen.
 traced()
 {
 	local event
@@ -37,8 +44,7 @@ traced()
 		echo 1 >"$tracing/events/$event/enable"
 		defer write_to "$tracing/events/$event/enable" 0
 	done
-	run fio --name=load --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=16k \
-		--ioengine=libaio --iodepth=32 --rate=16M --runtime="$1" --output=/dev/null
+	run fio "${load[@]}"
 	wait_for 60 "the queue to be empty" status_is r queue_entries 0
 	echo 0 >"$tracing/tracing_on"
 	defer write_to "$tracing/tracing_on" 1
@@ -67,7 +73,8 @@ seen()
 without()
 {
 	throttled
-	traced 4
+	offered 4
+	traced
 	at_least "ms" "$(seen oldest_ms)" 4000
 	same "missing" "$(seen missing)" 0
 	equal
@@ -77,7 +84,8 @@ without()
 slowed()
 {
 	throttled rpo "$1"
-	traced "$2"
+	offered "$2"
+	traced
 	at_least "writes behind" "$(seen behind)" 100
 	at_most "ms" "$(seen oldest_ms)" "$1"
 	at_least "ms" "$(seen oldest_ms)" $(($1 / 5))
@@ -88,11 +96,36 @@ slowed()
 	equal
 }
 
+# A replica with a long way to it takes much at a time, and yet what has to be written one
+# after the other only slowly: by turns many writers, one, and many.
+far_away()
+{
+	local far jobs=() n
+	new_null_blk origin 64M 512 irqmode=2 completion_nsec=100000
+	new_null_blk far 64M 512
+	new_delay replica "$far" 0 20
+	new_mirror r "$origin" "$replica" sync skip region_size 128 rpo 500
+	for n in 0 1 2 3; do
+		jobs+=(--name="burst$n" --stonewall --offset="$((n * 16))M" --size=16M
+			--iodepth="$((n % 2 ? 1 : 32))" --runtime=3)
+	done
+	load=(--filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=16k --ioengine=libaio
+		"${jobs[@]}" --output=/dev/null)
+	traced
+	at_least "writes behind" "$(seen behind)" 50
+	at_most "ms" "$(seen oldest_ms)" 500
+	same "given up, missing" "$(seen given_up_ms) $(seen missing)" "-1 0"
+	# Those of both times with many writers: they get their concurrency there.
+	at_least "writes" "$(seen writes)" 2000
+	equal
+}
+
 # given_up POLICY RPO_MS
 given_up()
 {
 	throttled overflow "$1" rpo "$2"
-	traced 4
+	offered 4
+	traced
 	at_least "ms until it was given up" "$(seen given_up_ms)" $(($2 / 2))
 	at_most "ms" "$(seen oldest_ms)" "$2"
 	at_least "overflows or stop" "$(($(status r overflows) + $(is r Broken && echo 1 || echo 0)))" 1
@@ -107,6 +140,7 @@ ktap_case "the observer sees what it should" run python3 "$helpers/queue_age.py"
 ktap_case "without an RPO writes get old" without
 ktap_case "overflow block keeps an RPO of 500 ms" slowed 500 8
 ktap_case "overflow block keeps an RPO of 2 s" slowed 2000 12
+ktap_case "and when the replica is far away" far_away
 ktap_case "overflow track gives up before 500 ms" given_up track 500
 ktap_case "overflow track gives up before 2 s" given_up track 2000
 ktap_case "overflow fail stops before 500 ms" given_up fail 500
