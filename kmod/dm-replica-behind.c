@@ -243,7 +243,8 @@ static void note_overflow(struct replica_queue *queue, bool again)
 	queue->overflows++;
 	calm = (u64)DWELL_CALM * queue->dwell_ms * NSEC_PER_MSEC;
 	again |= queue->resumed && now - queue->resumed < calm;
-	queue->dwell_ms = again ? min(queue->dwell_ms * 2, DWELL_MAX_MS) : DWELL_MIN_MS;
+	queue->dwell_ms = again ? clamp(queue->dwell_ms * 2, DWELL_MIN_MS, DWELL_MAX_MS) :
+			  DWELL_MIN_MS;
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 

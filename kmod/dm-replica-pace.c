@@ -317,13 +317,14 @@ static void set_ack(struct replica_queue *queue, bool async, bool adaptive, u64 
 void replica_queue_set_mode(struct replica *replica)
 {
 	struct replica_queue *queue = replica->queue;
-	u64 now = ktime_get_ns();
 	struct bio_list list;
+	u64 now;
 	u16 ack;
 
 	lockdep_assert_held(&replica->op_mutex);
 	bio_list_init(&list);
 	spin_lock_irq(&queue->lock);
+	now = ktime_get_ns();
 	set_ack(queue, replica->mode == DM_REPLICA_MODE_ASYNC,
 		replica->mode == DM_REPLICA_MODE_ADAPTIVE, now);
 	replica_adapt_init(&queue->adapt, false, div_u64(now, NSEC_PER_MSEC));
@@ -338,7 +339,7 @@ void replica_queue_set_mode(struct replica *replica)
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
 	/* Those that the queue wants to acknowledge late wait for the replica now. */
-	queue_delayed_work(replica->wq, &queue->late_work, 0);
+	mod_delayed_work(replica->wq, &queue->late_work, 0);
 	raise_mode(replica, ack, "ordered by the administrator");
 }
 
@@ -346,15 +347,20 @@ void replica_queue_refresh(struct replica *replica)
 {
 	struct replica_queue *queue = replica->queue;
 	struct bio_list list;
+	bool full;
 
 	bio_list_init(&list);
 	spin_lock_irq(&queue->lock);
 	__replica_queue_take_room(queue, &list);
 	if (queue->nr)
 		__replica_queue_tick(queue);
+	/* Nobody waits for room any more. */
+	full = !blocks(queue) && !bio_list_empty(&queue->room);
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
 	mod_delayed_work(replica->wq, &queue->late_work, 0);
+	if (full)
+		replica_queue_overflow(replica, "the queue is full");
 }
 
 static u64 skew_of(const struct replica *replica)

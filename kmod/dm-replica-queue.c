@@ -77,7 +77,8 @@ enum replica_enter replica_queue_enter(struct replica_io *io, struct bio *bio,
 		enter = REPLICA_ENTER_CLOSED;
 	} else if (!queue->active) {
 		enter = REPLICA_ENTER_DIRECT;
-	} else if (!io->charged && !bio_list_empty(&queue->room)) {
+	} else if (!io->charged && !bio_list_empty(&queue->room) &&
+		   overflow == DM_REPLICA_OVERFLOW_BLOCK) {
 		io->paced = true;
 		bio_list_add(&queue->room, bio);
 		enter = REPLICA_ENTER_WAITS;
@@ -433,10 +434,11 @@ static struct replica_io *next_late(struct replica_queue *queue, u64 *wait)
 {
 	struct replica_request *request;
 	struct replica_io *io = NULL;
-	u64 now = ktime_get_ns();
+	u64 now;
 
 	*wait = 0;
 	spin_lock_irq(&queue->lock);
+	now = ktime_get_ns();
 	while (!io && !*wait && !list_empty(&queue->late)) {
 		request = list_first_entry(&queue->late, struct replica_request, late);
 		if (!queue->ack_async || !__replica_pace_alone(queue, request, now)) {

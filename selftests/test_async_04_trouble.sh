@@ -106,6 +106,33 @@ tracks_rpo()
 	equal
 }
 
+# Who waits for room need not any more when the administrator says so.
+let_go()
+{
+	slow 16 1 replica_timeout 0 queue_bytes 4194304
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	flood 16M &
+	load_pid=$!
+	defer end_load "$load_pid"
+	wait_for 20 "a full queue" queue_full
+	run message r set overflow track
+	wait_for 20 "the load to end" no_load
+	at_least "overflows" "$(status r overflows)" 1
+	unhang_dev "$weak"
+	equal
+}
+
+queue_full()
+{
+	(($(status r queue_bytes) > 4128768))
+}
+
+no_load()
+{
+	! kill -0 "$load_pid"
+}
+
 # Under overflow block a replica that hangs makes it old: nothing is added, and it is told.
 missed_rpo()
 {
@@ -209,6 +236,7 @@ ktap_case "a suspend does not wait for all of a long queue" suspend_bound
 ktap_case "overflow track gives the queue up, and gets in step" tracks
 ktap_case "overflow track acts before the RPO is over" tracks_rpo
 ktap_case "overflow block adds nothing when the RPO is missed, and says so" missed_rpo
+ktap_case "overflow track lets those go who wait for room" let_go
 ktap_case "overflow fail stops the replica until it is resumed" stops
 ktap_case "fracture drops the queue at once" fractured
 ktap_case "a write that the origin fails, behind others" origin_fails
