@@ -139,6 +139,20 @@ static u64 average(u64 old, u64 sample)
 	return old ? (old * (RATE_WEIGHT - 1) + sample) / RATE_WEIGHT : sample;
 }
 
+/* What it could do long ago says nothing about what it can do now. */
+static void forget_rates(struct replica_queue *queue)
+{
+	struct replica_pace *pace = &queue->pace;
+	u64 now = ktime_get_ns();
+
+	if (now - pace->looked <= RATE_AGE_NS)
+		return;
+	pace->rate_in = 0;
+	pace->rate_out = 0;
+	pace->latency = 0;
+	pace->looked = now;
+}
+
 static void look_at_rates(struct replica_queue *queue, u64 now)
 {
 	struct replica_pace *pace = &queue->pace;
@@ -146,11 +160,6 @@ static void look_at_rates(struct replica_queue *queue, u64 now)
 
 	if (took < TICK_MIN_MS * NSEC_PER_MSEC / 2)
 		return;
-	/* The first look after a pause. */
-	if (took > RATE_AGE_NS) {
-		pace->rate_in = 0;
-		took = TICK_MS * NSEC_PER_MSEC;
-	}
 	in = div64_u64(pace->in * USEC_PER_SEC, div_u64(took, NSEC_PER_USEC));
 	out = div64_u64(pace->out * USEC_PER_SEC, div_u64(took, NSEC_PER_USEC));
 	pace->rate_in = average(pace->rate_in, in);
@@ -422,6 +431,7 @@ void __replica_queue_tick(struct replica_queue *queue)
 	if (queue->ticking)
 		return;
 	queue->ticking = true;
+	forget_rates(queue);
 	queue_delayed_work(queue->replica->wq, &queue->tick_work,
 			   msecs_to_jiffies(tick_ms(queue->replica)));
 }
@@ -534,7 +544,8 @@ void replica_queue_status(struct replica *replica, struct replica_queue_status *
 	status->high_entries = queue->high_nr;
 	status->high_bytes = queue->high_used;
 	status->high_age_ms = div_u64(queue->high_age_ns, NSEC_PER_MSEC);
-	status->pending = queue->pending && queue->nr;
+	status->pending = queue->nr && (queue->pending || !list_empty(&queue->late) ||
+					!bio_list_empty(&queue->room));
 	status->overflows = queue->overflows;
 	memcpy(status->delays, queue->delays, sizeof(status->delays));
 	status->switches = queue->switches;

@@ -342,7 +342,10 @@ static void entry_done(struct replica_request *request, blk_status_t status)
 
 	bio_list_init(&list);
 	spin_lock_irqsave(&queue->lock, flags);
-	__replica_pace_out(queue, status ? 0 : replica_request_payload(request));
+	/* Discards are large and say nothing of how much data it takes. */
+	if (!status)
+		__replica_pace_out(queue, bio_op(&request->bio) == REQ_OP_WRITE ?
+				   replica_request_payload(request) : request->cost);
 	queue->pace.replica_ns += ktime_get_ns() - request->issued;
 	queue->pace.replica_nr++;
 	queue->pace.took += ktime_get_ns() - request->issued;
