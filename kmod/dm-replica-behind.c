@@ -248,6 +248,12 @@ static void note_overflow(struct replica_queue *queue, bool again)
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
+static void dwell(struct replica_queue *queue, unsigned int ms)
+{
+	WRITE_ONCE(queue->dwell_end, jiffies + msecs_to_jiffies(ms));
+	queue_delayed_work(queue->replica->wq, &queue->behind_work, msecs_to_jiffies(ms));
+}
+
 void replica_queue_overflow(struct replica *replica, const char *why)
 {
 	struct replica_queue *queue = replica->queue;
@@ -272,7 +278,7 @@ void replica_queue_overflow(struct replica *replica, const char *why)
 		return;
 	note_overflow(queue, again);
 	DMWARN_LIMIT("%s: %s", replica->name, text);
-	queue_delayed_work(replica->wq, &queue->behind_work, msecs_to_jiffies(queue->dwell_ms));
+	dwell(queue, queue->dwell_ms);
 }
 
 void replica_queue_hurry(struct replica *replica)
@@ -289,7 +295,7 @@ bool replica_queue_give_up(struct replica *replica, const char *reason)
 	    !replica_state_behind(replica, reason))
 		return false;
 	/* After a suspend replica_queue_resume() sees to it again. */
-	queue_delayed_work(replica->wq, &queue->behind_work, msecs_to_jiffies(OWES_MS));
+	dwell(queue, OWES_MS);
 	return true;
 }
 
@@ -320,9 +326,13 @@ void replica_queue_suspend(struct replica *replica)
 
 void replica_queue_resume(struct replica *replica)
 {
+	unsigned long end = READ_ONCE(replica->queue->dwell_end), left = 0;
+
+	if (time_before(jiffies, end))
+		left = end - jiffies;
 	if (READ_ONCE(replica->behind))
 		queue_delayed_work(replica->wq, &replica->queue->behind_work,
-				   msecs_to_jiffies(OWES_MS));
+				   max(left, msecs_to_jiffies(OWES_MS)));
 }
 
 /* The while is over. */

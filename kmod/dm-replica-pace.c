@@ -195,11 +195,17 @@ bool __replica_pace_alone(struct replica_queue *queue, const struct replica_requ
 
 	lockdep_assert_held(&queue->lock);
 	if (!half || (now - request->born < half && queue->used < limit_now(queue) &&
-		      (!queue->lag || age_of(queue, now) < half) &&
+		      lag_age(queue, now) < half &&
 		      replica_order_waves(&queue->order, &request->ordered) *
 		      queue->pace.latency < half))
 		return true;
 	queue->pending = true;
+/* Of the oldest entry, while the origin has acknowledged something alone. */
+static u64 lag_age(struct replica_queue *queue, u64 now)
+{
+	return queue->lag ? age_of(queue, now) : 0;
+}
+
 	return false;
 }
 
@@ -396,7 +402,7 @@ static const char *adapt(struct replica_queue *queue, u64 now)
 	struct replica_adapt_look look = {
 		.now_ms = div_u64(now, NSEC_PER_MSEC),
 		.lag_bytes = queue->lag,
-		.age_ms = queue->lag ? div_u64(age_of(queue, now), NSEC_PER_MSEC) : 0,
+		.age_ms = div_u64(lag_age(queue, now), NSEC_PER_MSEC),
 		.max_skew = skew_of(replica),
 		.rpo_ms = READ_ONCE(replica->settings.rpo),
 	};
@@ -441,8 +447,8 @@ static bool too_old(struct replica_queue *queue, u64 now)
 {
 	u32 rpo = READ_ONCE(queue->replica->settings.rpo);
 
-	return rpo && !blocks(queue) && queue->open && queue->lag &&
-	       age_of(queue, now) > (u64)rpo * NSEC_PER_MSEC / 8 * 7;
+	return rpo && !blocks(queue) && queue->open &&
+	       lag_age(queue, now) > (u64)rpo * NSEC_PER_MSEC / 8 * 7;
 }
 
 /* Writers are held, and yet it is too old: the replica has become slow.  Return: ms, once. */
@@ -540,7 +546,7 @@ void replica_queue_status(struct replica *replica, struct replica_queue_status *
 	status->entries = queue->nr;
 	status->bytes = queue->used;
 	status->lag_bytes = queue->lag;
-	status->age_ms = queue->lag ? div_u64(age_of(queue, now), NSEC_PER_MSEC) : 0;
+	status->age_ms = div_u64(lag_age(queue, now), NSEC_PER_MSEC);
 	status->high_entries = queue->high_nr;
 	status->high_bytes = queue->high_used;
 	status->high_age_ms = div_u64(queue->high_age_ns, NSEC_PER_MSEC);
@@ -559,3 +565,15 @@ void replica_queue_status(struct replica *replica, struct replica_queue_status *
 	fill_rates(queue, status, now);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
+u64 replica_queue_age_ms(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	unsigned long flags;
+	u64 age;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	age = lag_age(queue, ktime_get_ns());
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return div_u64(age, NSEC_PER_MSEC);
+}
+

@@ -94,6 +94,7 @@ struct replica_pace {
  * @sync_ns: time in mode adaptive with @ack_async off, up to @since; @async_ns with it on
  * @dwell_ms: how long the queue stays given up
  * @resumed: ktime at which the last resync after an overflow began, ns; 0: none
+ * @dwell_end: jiffies at which that is over
  * @delays: see DM_REPLICA_DELAYS
  * @regions: entries by hash of their regions
  * @drained: woken when it becomes empty
@@ -127,6 +128,7 @@ struct replica_queue {
 	u32 dwell_ms;
 	u64 resumed;
 	u64 delays[DM_REPLICA_DELAYS];
+	unsigned long dwell_end;
 	struct replica_pace pace;
 	struct replica_adapt adapt;
 	atomic_t regions[REPLICA_QUEUE_HASH];
@@ -277,6 +279,8 @@ static inline struct replica_request *replica_request_of(struct replica_ordered 
 static inline u64 replica_request_payload(const struct replica_request *request)
 {
 	return (u64)request->sectors << SECTOR_SHIFT;
+/* How long ago the first write in it was made that the origin alone has acknowledged. */
+u64 replica_queue_age_ms(struct replica *replica);
 }
 
 #endif /* DM_REPLICA_QUEUE_H */

@@ -78,9 +78,13 @@ static void settle_job(struct replica *replica, u16 state, const char *reason)
 
 static void stamp_times(struct replica *replica, u16 old, u16 state)
 {
-	/* What a verify finds may have been there since it was last in step. */
+	/*
+	 * What a verify finds may have been there since it was last in step.  A queue that is
+	 * given up leaves the replica as old as the first write in it.
+	 */
 	if ((is_consistent(old) && state != DM_REPLICA_STATE_SKEWED) || is_consistent(state))
-		replica->last_consistent = ktime_get();
+		replica->last_consistent = ktime_sub_ms(ktime_get(),
+							replica_queue_age_ms(replica));
 	replica->consistent = is_consistent(state);
 	if (state == DM_REPLICA_STATE_SYNCHRONIZED) {
 		replica->when_synced_ms = now_ms();

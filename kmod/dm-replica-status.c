@@ -194,9 +194,15 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 		status->lag_bytes = status->queue.lag_bytes;
 		status->lag_ms = status->queue.age_ms;
 	} else {
-		/* All that may differ was accepted and is not known to be there. */
-		status->lag_bytes = status->dirty_bytes;
-		status->lag_ms = status->dirty_bytes ? status->consistent_age_ms : 0;
+		/*
+		 * All that may differ was accepted and is not known to be there; and what is in
+		 * the queue, which gets dirty when that is dropped.
+		 */
+		status->lag_bytes = min(status->size,
+					status->dirty_bytes + status->queue.lag_bytes);
+		status->lag_ms = status->queue.age_ms;
+		if (status->dirty_bytes)
+			status->lag_ms = max(status->lag_ms, status->consistent_age_ms);
 	}
 	status->behind = replica->behind;
 	status->mode = replica->mode;
