@@ -67,17 +67,38 @@ static u64 limit_now(const struct replica_queue *queue)
 	return rpo ? min(limit, div_u64(queue->pace.rate_out, 1000) * rpo / 2) : limit;
 }
 
-bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost)
+static bool fits(struct replica_queue *queue, unsigned int cost)
+{
+	return queue->used + cost <= READ_ONCE(queue->replica->settings.queue_bytes);
+}
+
+bool __replica_queue_charge(struct replica_queue *queue, unsigned int cost)
 {
 	lockdep_assert_held(&queue->lock);
 	/* One write always fits, or it never would. */
-	if (!queue->used)
-		return true;
-	return queue->used + cost <= READ_ONCE(queue->replica->settings.queue_bytes) &&
-	       atomic64_read(&total_used) + cost <= total_max();
+	if (queue->used && !fits(queue, cost))
+		return false;
+	/* Others add at the same time: what is too much is taken back. */
+	if (atomic64_add_return(cost, &total_used) > total_max() && queue->used) {
+		atomic64_sub(cost, &total_used);
+		return false;
+	}
+	queue->used += cost;
+	return true;
 }
 
-void __replica_queue_charge(struct replica_queue *queue, unsigned int cost)
+const char *replica_queue_full_text(struct replica_queue *queue, unsigned int cost)
+{
+	unsigned long flags;
+	bool own;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	own = !fits(queue, cost);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return own ? "the queue is full" : "the queues of all replicas have used up queue_memory";
+}
+
+bool __replica_queue_waits(struct replica_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
 	queue->used += cost;
@@ -99,15 +120,12 @@ void __replica_queue_take_room(struct replica_queue *queue, struct bio_list *lis
 	lockdep_assert_held(&queue->lock);
 	while ((bio = bio_list_peek(&queue->room))) {
 		cost = replica_queue_cost(bio);
-		if (queue->open && !__replica_queue_fits(queue, cost))
+		/* A closed queue lets them go without. */
+		if (queue->open && !__replica_queue_charge(queue, cost))
 			break;
 		bio_list_pop(&queue->room);
 		bio_list_add(list, bio);
-		/* A closed queue lets them go without. */
-		if (!queue->open)
-			continue;
-		__replica_queue_charge(queue, cost);
-		replica_io_of(bio)->charged = true;
+		replica_io_of(bio)->charged = queue->open;
 	}
 }
 
@@ -350,6 +368,7 @@ void replica_queue_set_mode(struct replica *replica)
 		WRITE_ONCE(queue->active, false);
 	__replica_queue_take_room(queue, &list);
 	__replica_queue_tick(queue);
+	bool full;
 	ack = ack_of(queue);
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
@@ -368,9 +387,12 @@ void replica_queue_refresh(struct replica *replica)
 	spin_lock_irq(&queue->lock);
 	__replica_queue_take_room(queue, &list);
 	if (queue->nr)
+	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 		__replica_queue_tick(queue);
 	/* Nobody waits for room any more. */
-	full = !blocks(queue) && !bio_list_empty(&queue->room);
+	if (full)
+		replica_queue_overflow(replica, "the queue is full");
+	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
 	mod_delayed_work(replica->wq, &queue->late_work, 0);
@@ -508,6 +530,8 @@ void replica_queue_tick_work(struct work_struct *work)
 bool replica_queue_pressed(struct replica *replica)
 {
 	struct replica_queue *queue = replica->queue;
+	/* Mode adaptive may have begun to let the origin acknowledge alone. */
+	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 
 	/* Writers who wait give way to a copy; a queue that would be given up does not. */
 	if (!replica_queue_active(replica) || blocks(queue))
@@ -525,6 +549,8 @@ static void fill_rates(struct replica_queue *queue, struct replica_queue_status 
 
 	status->has_drain = !queue->nr || pace->rate_out;
 	if (now - pace->looked > RATE_AGE_NS && !queue->nr)
+	if (full)
+		replica_queue_overflow(replica, "the queue is full");
 		return;
 	status->rate_in = pace->rate_in;
 	status->rate_out = pace->rate_out;

@@ -62,41 +62,44 @@ unsigned int replica_queue_cost(const struct bio *bio)
 			     replica_payload_cost(bio->bi_iter.bi_size) : 0);
 }
 
+static enum replica_enter no_room(struct replica_queue *queue, struct replica_io *io,
+				  struct bio *bio, bool waits)
+{
+	io->paced = true;
+	/* Room that another replica gives back is seen by the tick only. */
+	__replica_queue_tick(queue);
+	if (!waits)
+		return REPLICA_ENTER_CLOSED;
+	bio_list_add(&queue->room, bio);
+	return REPLICA_ENTER_WAITS;
+}
+
 enum replica_enter replica_queue_enter(struct replica_io *io, struct bio *bio,
 				       unsigned int cost)
 {
 	struct replica *replica = io->replica;
 	struct replica_queue *queue = replica->queue;
 	enum replica_enter enter = REPLICA_ENTER_OK;
-	u8 overflow = READ_ONCE(replica->settings.overflow);
 	unsigned long flags;
-	bool full = false;
+	bool full, waits;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (!queue->open) {
 		enter = REPLICA_ENTER_CLOSED;
 	} else if (!queue->active) {
 		enter = REPLICA_ENTER_DIRECT;
-	} else if (!io->charged && !bio_list_empty(&queue->room) &&
-		   overflow == DM_REPLICA_OVERFLOW_BLOCK) {
-		io->paced = true;
-		bio_list_add(&queue->room, bio);
-		enter = REPLICA_ENTER_WAITS;
-	} else if (!io->charged && __replica_queue_fits(queue, cost)) {
-		__replica_queue_charge(queue, cost);
-		io->charged = true;
 	} else if (!io->charged) {
-		full = overflow != DM_REPLICA_OVERFLOW_BLOCK;
-		enter = full ? REPLICA_ENTER_CLOSED : REPLICA_ENTER_WAITS;
-		io->paced = true;
-		if (!full)
-			bio_list_add(&queue->room, bio);
-		/* Room that another replica gives back is seen by the tick only. */
-		__replica_queue_tick(queue);
+		waits = __replica_queue_waits(queue);
+		/* Behind those who wait already. */
+		if (!(waits && !bio_list_empty(&queue->room)))
+			io->charged = __replica_queue_charge(queue, cost);
+		if (!io->charged)
+			enter = no_room(queue, io, bio, waits);
 	}
+	full = enter == REPLICA_ENTER_CLOSED && queue->open;
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (full)
-		replica_queue_overflow(replica, "the queue is full");
+		replica_queue_overflow(replica, replica_queue_full_text(queue, cost));
 	return enter;
 }
 

@@ -241,8 +241,15 @@ bool __replica_pace_due(struct replica_queue *queue, const struct replica_reques
 /* An entry has left: others may be acknowledged. */
 void __replica_pace_left(struct replica_queue *queue, const struct replica_request *request,
 			 u64 now);
-bool __replica_queue_fits(struct replica_queue *queue, unsigned int cost);
-void __replica_queue_charge(struct replica_queue *queue, unsigned int cost);
+/* Takes room for so many bytes, if there is. */
+bool __replica_queue_charge(struct replica_queue *queue, unsigned int cost);
+/* Why there is none. */
+const char *replica_queue_full_text(struct replica_queue *queue, unsigned int cost);
+/*
+ * Who finds no room waits for it under overflow block; and as long as both legs acknowledge all,
+ * since then nothing is behind that could be given up.
+ */
+bool __replica_queue_waits(struct replica_queue *queue);
 void __replica_queue_uncharge(struct replica_queue *queue, unsigned int cost);
 void __replica_queue_note_delay(struct replica_queue *queue, u64 ns);
 /* What there is room for now, to be continued by the caller without the lock. */

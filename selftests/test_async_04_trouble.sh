@@ -236,6 +236,31 @@ ktap_case "a suspend does not wait for all of a long queue" suspend_bound
 ktap_case "overflow track gives the queue up, and gets in step" tracks
 ktap_case "overflow track acts before the RPO is over" tracks_rpo
 ktap_case "overflow block adds nothing when the RPO is missed, and says so" missed_rpo
+	run message r set overflow track
+	dmesg_mark
+	flood 16M 8M
+	dmesg_has "r: behind: the queues of all replicas have used up queue_memory" ||
+		fail "the log gives no reason"
+	equal
+}
+
+# Both legs acknowledge: nothing is behind that could be given up, so who finds no room waits.
+waits_in_sync()
+{
+	slow 16 50 overflow track queue_bytes 4194304
+	run message r reset_to_adaptive
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	fio --name=wide --filename=/dev/mapper/r --direct=1 --rw=write --bs=256k \
+		--ioengine=libaio --iodepth=32 --size=8M --output=/dev/null &
+	load_pid=$!
+	defer end_load "$load_pid"
+	wait_for 20 "writers that wait" status_is r pending 1
+	same "ack, overflows" "$(status r ack) $(status r overflows)" "sync 0"
+	unhang_dev "$weak"
+	wait_for 60 "the load to end" no_load
+	same "overflows" "$(status r overflows)" 0
+	equal
 ktap_case "overflow track lets those go who wait for room" let_go
 ktap_case "overflow fail stops the replica until it is resumed" stops
 ktap_case "fracture drops the queue at once" fractured
@@ -243,3 +268,4 @@ ktap_case "a write that the origin fails, behind others" origin_fails
 ktap_case "cut off and copied again under load" again_and_again
 ktap_case "queues together keep to queue_memory" shared_memory
 ktap_finish
+ktap_case "while both legs acknowledge, nothing is given up for want of room" waits_in_sync
