@@ -122,6 +122,7 @@ static int put_queue(struct sk_buff *skb, const struct replica_queue_status *que
 	      put_queue_marks(skb, queue) ?:
 	      nla_put_u8(skb, DM_REPLICA_Q_PENDING, queue->pending) ?:
 	      put_queue_u64(skb, DM_REPLICA_Q_OVERFLOWS, queue->overflows) ?:
+	      put_queue_u64(skb, DM_REPLICA_Q_RPO_MISSED, queue->rpo_missed) ?:
 	      nla_put(skb, DM_REPLICA_Q_DELAYS, sizeof(queue->delays), queue->delays) ?:
 	      put_queue_modes(skb, queue);
 	if (!err && queue->has_drain)
@@ -465,6 +466,8 @@ static int put_event_details(struct sk_buff *skb, const struct replica_event *ev
 		return put_job(skb, &event->job);
 	case DM_REPLICA_EVENT_MODE:
 		return put_mode(skb, event);
+	case DM_REPLICA_EVENT_RPO:
+		return nla_put_string(skb, DM_REPLICA_A_REASON, event->reason);
 	case DM_REPLICA_EVENT_REPLICA_ERROR:
 	case DM_REPLICA_EVENT_ORIGIN_ERROR:
 	case DM_REPLICA_EVENT_READ_FAILOVER:

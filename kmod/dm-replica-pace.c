@@ -101,8 +101,7 @@ const char *replica_queue_full_text(struct replica_queue *queue, unsigned int co
 bool __replica_queue_waits(struct replica_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
-	queue->used += cost;
-	atomic64_add(cost, &total_used);
+	return blocks(queue) || !(queue->ack_async || queue->lag);
 }
 
 void __replica_queue_uncharge(struct replica_queue *queue, unsigned int cost)
@@ -201,6 +200,12 @@ static u64 age_of(struct replica_queue *queue, u64 now)
 	return first ? now - container_of(first, struct replica_request, ordered)->born : 0;
 }
 
+/* Of the oldest entry, while the origin has acknowledged something alone. */
+static u64 lag_age(struct replica_queue *queue, u64 now)
+{
+	return queue->lag ? age_of(queue, now) : 0;
+}
+
 /*
  * With an RPO the origin does not acknowledge alone what the replica may not have in time: what
  * is half as old already, or comes behind something that is, behind too much, or behind too
@@ -218,12 +223,6 @@ bool __replica_pace_alone(struct replica_queue *queue, const struct replica_requ
 		      queue->pace.latency < half))
 		return true;
 	queue->pending = true;
-/* Of the oldest entry, while the origin has acknowledged something alone. */
-static u64 lag_age(struct replica_queue *queue, u64 now)
-{
-	return queue->lag ? age_of(queue, now) : 0;
-}
-
 	return false;
 }
 
@@ -311,6 +310,24 @@ bool __replica_pace_due(struct replica_queue *queue, const struct replica_reques
  * Who acknowledges.
  */
 
+static void raise_rpo(struct replica *replica, u64 age_ms)
+{
+	struct replica_event event = {
+		.type = DM_REPLICA_EVENT_RPO,
+		.state = READ_ONCE(replica->state),
+	};
+
+	if (age_ms)
+		scnprintf(event.reason, sizeof(event.reason),
+			  "missed: a write is %llu ms behind, the RPO is %u ms", age_ms,
+			  READ_ONCE(replica->settings.rpo));
+	else
+		strscpy(event.reason, "no write is older than the RPO any more",
+			sizeof(event.reason));
+	DMWARN_LIMIT("%s: RPO: %s", replica->name, event.reason);
+	replica_event_raise(replica, &event);
+}
+
 static void raise_mode(struct replica *replica, u16 ack, const char *reason)
 {
 	struct replica_event event = {
@@ -351,6 +368,7 @@ void replica_queue_set_mode(struct replica *replica)
 {
 	struct replica_queue *queue = replica->queue;
 	struct bio_list list;
+	bool full;
 	u64 now;
 	u16 ack;
 
@@ -368,10 +386,12 @@ void replica_queue_set_mode(struct replica *replica)
 		WRITE_ONCE(queue->active, false);
 	__replica_queue_take_room(queue, &list);
 	__replica_queue_tick(queue);
-	bool full;
 	ack = ack_of(queue);
+	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
+	if (full)
+		replica_queue_overflow(replica, "the queue is full");
 	/* Those that the queue wants to acknowledge late wait for the replica now. */
 	mod_delayed_work(replica->wq, &queue->late_work, 0);
 	raise_mode(replica, ack, "ordered by the administrator");
@@ -387,11 +407,8 @@ void replica_queue_refresh(struct replica *replica)
 	spin_lock_irq(&queue->lock);
 	__replica_queue_take_room(queue, &list);
 	if (queue->nr)
-	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 		__replica_queue_tick(queue);
 	/* Nobody waits for room any more. */
-	if (full)
-		replica_queue_overflow(replica, "the queue is full");
 	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 	spin_unlock_irq(&queue->lock);
 	replica_queue_continue(replica, &list);
@@ -473,15 +490,23 @@ static bool too_old(struct replica_queue *queue, u64 now)
 	       lag_age(queue, now) > (u64)rpo * NSEC_PER_MSEC / 8 * 7;
 }
 
-/* Writers are held, and yet it is too old: the replica has become slow.  Return: ms, once. */
-static u64 missed_now(struct replica_queue *queue, u64 now)
+/*
+ * Writers are held, and yet it is too old: the replica has become slow.  Missed once, it is so
+ * until the queue has got half as old.  Return: has that changed?  @age_ms then gets the age, or
+ * 0 when the RPO is kept again.
+ */
+static bool missed_now(struct replica_queue *queue, u64 now, u64 *age_ms)
 {
-	u64 age = queue->lag ? age_of(queue, now) : 0, rpo = rpo_of(queue);
-	bool missed = rpo && age > rpo * NSEC_PER_MSEC;
-	bool told = queue->missed;
+	u64 age = lag_age(queue, now);
+	u64 rpo = (u64)rpo_of(queue) * NSEC_PER_MSEC;
+	bool missed = rpo && age > (queue->missed ? rpo / 2 : rpo);
 
+	if (missed == queue->missed)
+		return false;
 	queue->missed = missed;
-	return missed && !told ? div_u64(age, NSEC_PER_MSEC) : 0;
+	queue->rpo_missed += missed;
+	*age_ms = missed ? div_u64(age, NSEC_PER_MSEC) : 0;
+	return true;
 }
 
 void replica_queue_tick_work(struct work_struct *work)
@@ -491,8 +516,8 @@ void replica_queue_tick_work(struct work_struct *work)
 	struct replica *replica = queue->replica;
 	const char *switched;
 	struct bio_list list;
-	bool old, goes_on;
-	u64 now, missed;
+	bool old, goes_on, full, missed;
+	u64 now, age_ms;
 	u16 ack;
 
 	bio_list_init(&list);
@@ -502,9 +527,11 @@ void replica_queue_tick_work(struct work_struct *work)
 	switched = adapt(queue, now);
 	ack = ack_of(queue);
 	old = too_old(queue, now);
-	missed = missed_now(queue, now);
+	missed = missed_now(queue, now, &age_ms);
 	/* Another replica may have given back room, or the rate have risen. */
 	__replica_queue_take_room(queue, &list);
+	/* Mode adaptive may have begun to let the origin acknowledge alone. */
+	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 	if (!crowded(queue))
 		queue->pending = false;
 	/* Or what the RPO allows. */
@@ -522,16 +549,15 @@ void replica_queue_tick_work(struct work_struct *work)
 		raise_mode(replica, ack, switched);
 	if (old)
 		replica_queue_overflow(replica, "the oldest write nears the RPO");
+	if (full)
+		replica_queue_overflow(replica, "the queue is full");
 	if (missed)
-		DMWARN_LIMIT("%s: the RPO of %u ms is missed: a write is %llu ms behind",
-			     replica->name, READ_ONCE(replica->settings.rpo), missed);
+		raise_rpo(replica, age_ms);
 }
 
 bool replica_queue_pressed(struct replica *replica)
 {
 	struct replica_queue *queue = replica->queue;
-	/* Mode adaptive may have begun to let the origin acknowledge alone. */
-	full = !__replica_queue_waits(queue) && !bio_list_empty(&queue->room);
 
 	/* Writers who wait give way to a copy; a queue that would be given up does not. */
 	if (!replica_queue_active(replica) || blocks(queue))
@@ -543,14 +569,24 @@ bool replica_queue_pressed(struct replica *replica)
  * Status.
  */
 
+u64 replica_queue_age_ms(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+	unsigned long flags;
+	u64 age;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	age = lag_age(queue, ktime_get_ns());
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return div_u64(age, NSEC_PER_MSEC);
+}
+
 static void fill_rates(struct replica_queue *queue, struct replica_queue_status *status, u64 now)
 {
 	const struct replica_pace *pace = &queue->pace;
 
 	status->has_drain = !queue->nr || pace->rate_out;
 	if (now - pace->looked > RATE_AGE_NS && !queue->nr)
-	if (full)
-		replica_queue_overflow(replica, "the queue is full");
 		return;
 	status->rate_in = pace->rate_in;
 	status->rate_out = pace->rate_out;
@@ -579,6 +615,7 @@ void replica_queue_status(struct replica *replica, struct replica_queue_status *
 	status->pending = queue->nr && (queue->pending || !list_empty(&queue->late) ||
 					!bio_list_empty(&queue->room));
 	status->overflows = queue->overflows;
+	status->rpo_missed = queue->rpo_missed;
 	memcpy(status->delays, queue->delays, sizeof(status->delays));
 	status->switches = queue->switches;
 	status->sync_ms = div_u64(queue->sync_ns +
@@ -591,15 +628,3 @@ void replica_queue_status(struct replica *replica, struct replica_queue_status *
 	fill_rates(queue, status, now);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
-u64 replica_queue_age_ms(struct replica *replica)
-{
-	struct replica_queue *queue = replica->queue;
-	unsigned long flags;
-	u64 age;
-
-	spin_lock_irqsave(&queue->lock, flags);
-	age = lag_age(queue, ktime_get_ns());
-	spin_unlock_irqrestore(&queue->lock, flags);
-	return div_u64(age, NSEC_PER_MSEC);
-}
-

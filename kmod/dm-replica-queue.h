@@ -83,18 +83,19 @@ struct replica_pace {
  * @ack_async: the origin alone acknowledges
  * @adaptive: that is decided by the policy of mode adaptive
  * @pending: writes are slowed down
- * @missed: the oldest entry is older than the RPO, and the log has been told
+ * @missed: an entry got older than the RPO, and that has been told
  * @used: memory of the entries, bytes
  * @nr: number of entries
  * @payload: of all of them, bytes
  * @lag: payload of those that were acknowledged by the origin alone
  * @overflows: times that it was given up
+ * @rpo_missed: times that an entry got older than the RPO under overflow block
  * @since: ktime of the last change of @ack_async or @adaptive, ns
  * @switches: changes of @ack_async in mode adaptive
  * @sync_ns: time in mode adaptive with @ack_async off, up to @since; @async_ns with it on
  * @dwell_ms: how long the queue stays given up
- * @resumed: ktime at which the last resync after an overflow began, ns; 0: none
  * @dwell_end: jiffies at which that is over
+ * @resumed: ktime at which the last resync after an overflow began, ns; 0: none
  * @delays: see DM_REPLICA_DELAYS
  * @regions: entries by hash of their regions
  * @drained: woken when it becomes empty
@@ -121,14 +122,15 @@ struct replica_queue {
 	u64 high_nr;
 	u64 high_age_ns;
 	u64 overflows;
+	u64 rpo_missed;
 	u64 since;
 	u64 switches;
 	u64 sync_ns;
 	u64 async_ns;
 	u32 dwell_ms;
+	unsigned long dwell_end;
 	u64 resumed;
 	u64 delays[DM_REPLICA_DELAYS];
-	unsigned long dwell_end;
 	struct replica_pace pace;
 	struct replica_adapt adapt;
 	atomic_t regions[REPLICA_QUEUE_HASH];
@@ -275,6 +277,8 @@ void replica_queue_continue(struct replica *replica, struct bio_list *list);
 void replica_queue_kick(struct replica *replica);
 void replica_queue_init_request(struct replica_request *request);
 
+/* How long ago the first write in it was made that the origin alone has acknowledged. */
+u64 replica_queue_age_ms(struct replica *replica);
 /* Any context. */
 void replica_queue_status(struct replica *replica, struct replica_queue_status *status);
 
@@ -286,8 +290,6 @@ static inline struct replica_request *replica_request_of(struct replica_ordered 
 static inline u64 replica_request_payload(const struct replica_request *request)
 {
 	return (u64)request->sectors << SECTOR_SHIFT;
-/* How long ago the first write in it was made that the origin alone has acknowledged. */
-u64 replica_queue_age_ms(struct replica *replica);
 }
 
 #endif /* DM_REPLICA_QUEUE_H */

@@ -268,7 +268,8 @@ static unsigned int emit_queue(const struct replica_queue_status *queue, char *r
 		DMEMIT("%llu", queue->drain_ms);
 	else
 		DMEMIT("-");
-	DMEMIT(" pending=%u overflows=%llu delays=", queue->pending, queue->overflows);
+	DMEMIT(" pending=%u overflows=%llu rpo_missed=%llu delays=", queue->pending,
+	       queue->overflows, queue->rpo_missed);
 	for (i = 0; i < DM_REPLICA_DELAYS; i++)
 		DMEMIT("%s%llu", i ? "," : "", queue->delays[i]);
 	DMEMIT(" switches=%llu sync_ms=%llu async_ms=%llu", queue->switches, queue->sync_ms,

@@ -384,6 +384,7 @@ int replica_registry_name(struct replica *replica, char *name, char *uuid);
  * @drain_ms: until it is empty, if @has_drain
  * @pending: writes are slowed down
  * @overflows: times that it was given up
+ * @rpo_missed: times that a write got older than the RPO, under overflow block
  * @delays: see DM_REPLICA_DELAYS
  * @switches: of mode adaptive
  * @sync_ms: time in mode adaptive that both legs acknowledged, @async_ms the origin alone
@@ -404,6 +405,7 @@ struct replica_queue_status {
 	u64 drain_ms;
 	bool pending;
 	u64 overflows;
+	u64 rpo_missed;
 	u64 delays[DM_REPLICA_DELAYS];
 	u64 switches;
 	u64 sync_ms;

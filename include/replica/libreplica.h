@@ -239,6 +239,7 @@ struct replica_queue {
 	bool has_drain;
 	bool pending;			/* writers are being slowed down */
 	uint64_t overflows;		/* times that it was given up */
+	uint64_t rpo_missed;		/* times that a write got older than the RPO */
 	uint64_t delays[DM_REPLICA_DELAYS];
 	uint64_t switches;		/* of mode adaptive */
 	uint64_t sync_time_ms;

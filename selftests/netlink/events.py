@@ -18,7 +18,8 @@ DETAILS = {'added': set(), 'removed': set(), 'settings': set(),
            'origin-error': {'sector', 'errno', 'reason'},
            'read-failover': {'sector', 'errno', 'reason'},
            'meta-error': {'sector', 'errno', 'reason'},
-           'meta-back': {'sector', 'errno', 'reason'}}
+           'meta-back': {'sector', 'errno', 'reason'},
+           'mode': {'mode', 'reason', 'queue'}, 'rpo': {'reason'}}
 
 
 def run(*words):

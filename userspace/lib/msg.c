@@ -82,6 +82,7 @@ static const struct replica_field queue_fields[] = {
 	HAS(struct replica_queue, DM_REPLICA_Q_DRAIN, KIND_U64, drain_ms, has_drain),
 	QUEUE_OPT(PENDING, KIND_BOOL, pending),
 	QUEUE_OPT(OVERFLOWS, KIND_U64, overflows),
+	QUEUE_OPT(RPO_MISSED, KIND_U64, rpo_missed),
 	QUEUE_OPT(SWITCHES, KIND_U64, switches),
 	QUEUE_OPT(SYNC_TIME, KIND_U64, sync_time_ms),
 	QUEUE_OPT(ASYNC_TIME, KIND_U64, async_time_ms),

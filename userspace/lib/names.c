@@ -117,11 +117,12 @@ static const struct name event_types[] = {
 	{ DM_REPLICA_EVENT_META_ERROR, "Meta Error", NULL },
 	{ DM_REPLICA_EVENT_META_BACK, "Meta Back", NULL },
 	{ DM_REPLICA_EVENT_MODE, "Mode", NULL },
+	{ DM_REPLICA_EVENT_RPO, "RPO", NULL },
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
 };
 
-static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_MODE + 2,
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_RPO + 2,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
 static const struct name payloads[] = {

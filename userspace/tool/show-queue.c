@@ -102,6 +102,8 @@ static void show_text(struct out *out, const struct replica_info *info)
 	free(text);
 	if (queue->overflows)
 		out_number(out, KEY_TEXT("Given up"), queue->overflows);
+	if (queue->rpo_missed)
+		out_number(out, KEY_TEXT("RPO missed"), queue->rpo_missed);
 }
 
 static void show_adaptive(struct out *out, const struct replica_queue *queue)
@@ -145,6 +147,7 @@ void show_queue(struct out *out, const struct replica_info *info)
 		out_none(out, KEY_JSON("DrainTime"));
 	out_bool(out, KEY_JSON("Pending"), queue->pending);
 	out_number(out, KEY_JSON("Overflows"), queue->overflows);
+	out_number(out, KEY_JSON("RecoveryPointsMissed"), queue->rpo_missed);
 	show_delays(out, queue);
 	out_number(out, KEY_JSON("Switches"), queue->switches);
 	out_duration(out, KEY_JSON("SyncTime"), queue->sync_time_ms);

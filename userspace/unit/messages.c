@@ -59,6 +59,7 @@ static void put_queue(struct nl_msg *msg)
 	for (int i = DM_REPLICA_Q_SWITCHES; i <= DM_REPLICA_Q_ASYNC_TIME; i++)
 		nla_put_u64(msg, i, 2000 + i);
 	nla_put_string(msg, DM_REPLICA_Q_SWITCH_REASON, "slow");
+	nla_put_u64(msg, DM_REPLICA_Q_RPO_MISSED, 3);
 	nla_nest_end(msg, nest);
 }
 

@@ -23,6 +23,7 @@ static void check_queue(const struct replica_queue *q)
 	CHECK_INT(q->drain_ms, 2000 + DM_REPLICA_Q_DRAIN);
 	CHECK(q->pending);
 	CHECK_INT(q->overflows, 2);
+	CHECK_INT(q->rpo_missed, 3);
 	for (uint64_t i = 0; i < DM_REPLICA_DELAYS; i++)
 		CHECK_INT(q->delays[i], i * i);
 	CHECK_INT(q->switches, 2000 + DM_REPLICA_Q_SWITCHES);

@@ -306,6 +306,7 @@ enum dm_replica_queue_attr {
 	DM_REPLICA_Q_SYNC_TIME,		/* u64, ms of mode adaptive that both legs acknowledged */
 	DM_REPLICA_Q_ASYNC_TIME,	/* u64, ms that the origin alone did */
 	DM_REPLICA_Q_SWITCH_REASON,	/* string, of the last switch; absent if none */
+	DM_REPLICA_Q_RPO_MISSED,	/* u64, times that a write got older than the RPO */
 
 	__DM_REPLICA_Q_LAST
 };
@@ -423,6 +424,7 @@ enum dm_replica_event_type {
 	DM_REPLICA_EVENT_META_ERROR,	/* the log cannot be written: see on_meta_error */
 	DM_REPLICA_EVENT_META_BACK,	/* it can again */
 	DM_REPLICA_EVENT_MODE,		/* the mode, or in mode adaptive Q_ACK, changed */
+	DM_REPLICA_EVENT_RPO,		/* under overflow block: missed, or kept again */
 };
 
 #endif /* _UAPI_LINUX_DM_REPLICA_H */
