@@ -497,6 +497,7 @@ struct replica_queue *replica_queue_create(struct replica *replica)
 	bio_list_init(&queue->room);
 	init_waitqueue_head(&queue->drained);
 	queue->since = ktime_get_ns();
+	queue->dwell_end = jiffies;
 	queue->pace.looked = queue->since;
 	INIT_WORK(&queue->issue_work, issue_work);
 	INIT_WORK(&queue->drop_work, replica_queue_drop_work);
