@@ -149,8 +149,7 @@ static int message_differences(struct message_call *call)
 static int message_help(struct message_call *call);
 
 static const struct message_type messages[] = {
-	{ "set", " <payload|resync_rate|recovery|on_replica_error|replica_timeout> <value>",
-	  2, 2, message_set },
+	{ "set", " <setting> <value>", 2, 2, message_set },
 	{ "confirm", " [<ms>]", 0, 1, message_confirm },
 	{ "cancel", " <job id>", 1, 1, message_cancel },
 	{ "jobs", "", 0, 0, message_jobs },
@@ -162,14 +161,18 @@ static const struct message_type messages[] = {
 static int message_help(struct message_call *call)
 {
 	unsigned int sz = 0, maxlen = call->maxlen, i;
+	const char *operation, *setting;
 	char *result = call->result;
-	const char *operation;
 
 	for (i = 0; (operation = replica_operation_name(i)); i++)
 		DMEMIT("%s [force]%s\n", operation,
 		       replica_operation_compares(i) ? " [compare]" : "");
 	for (i = 0; i < ARRAY_SIZE(messages); i++)
 		DMEMIT("%s%s\n", messages[i].name, messages[i].usage);
+	DMEMIT("settings:");
+	for (i = 0; (setting = replica_setting_name(i)); i++)
+		DMEMIT(" %s", setting);
+	DMEMIT("\n");
 	return 1;
 }
 

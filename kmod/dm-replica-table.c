@@ -235,6 +235,11 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" },
 };
 
+const char *replica_setting_name(unsigned int index)
+{
+	return index < ARRAY_SIZE(setting_keys) ? setting_keys[index].key : NULL;
+}
+
 int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
 			  const char *value, char **error)
 {

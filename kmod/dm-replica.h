@@ -344,6 +344,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 				char *result, unsigned int maxlen);
 int replica_setting_parse(struct replica_settings *settings, u32 *mask, const char *key,
 			  const char *value, char **error);
+/* Names of the settings, NULL behind the last one. */
+const char *replica_setting_name(unsigned int index);
 
 /* registry.c APIs: all may sleep. */
 

@@ -35,9 +35,12 @@ def check_jobs(name):
 
 
 def check_help(name):
-    """help lists the operations of the protocol, all of them, and nothing twice."""
+    """help lists the operations and settings of the protocol, all of them, and nothing twice."""
     client = Client()
-    listed = [line.split()[0] for line in message(name, 'help').splitlines()]
+    *lines, settings = message(name, 'help').splitlines()
+    same('settings', sorted(settings.removeprefix('settings: ').split()),
+         sorted(word.replace('-', '_') for word in client.get(name)['settings']))
+    listed = [line.split()[0] for line in lines]
     same('the list', len(listed), len(set(listed)))
     operations = {word.replace('-', '_') for word in client.protocol.enums['operation']}
     same('operations and messages', set(listed),
