@@ -55,14 +55,22 @@ static u16 fill_job(struct replica *replica, struct dm_replica_sb_job *to)
 	return DM_REPLICA_SB_JOB;
 }
 
+/* What a restart begins with. */
+static u16 state_to_keep(const struct replica *replica)
+{
+	/* Until the first resume the state is the one that was found. */
+	if (replica->state == DM_REPLICA_STATE_INITIALIZED && replica->restored)
+		return replica->restored;
+	/* overflow fail: an order to resume ends it, and not a restart. */
+	return replica->stopped ? DM_REPLICA_STATE_SUSPENDED : replica->state;
+}
+
 static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 {
 	u16 flags;
 
 	spin_lock_irq(&replica->lock);
-	/* Until the first resume the state is the one that was found. */
-	sb->state = cpu_to_le16(replica->state == DM_REPLICA_STATE_INITIALIZED &&
-				replica->restored ? replica->restored : replica->state);
+	sb->state = cpu_to_le16(state_to_keep(replica));
 	sb->mode = cpu_to_le16(replica->mode);
 	sb->established_ms = cpu_to_le64(replica->when_established_ms);
 	sb->synced_ms = cpu_to_le64(replica->when_synced_ms);

@@ -58,6 +58,28 @@ crash()
 	done
 }
 
+# A replica that overflow fail has stopped waits for an order, after a restart too.
+stopped()
+{
+	setup
+	new_linear weak "$replica"
+	replica=$weak
+	start region_size 128 overflow fail queue_bytes 4194304
+	synced r
+	run message r reset_to_async
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	put /dev/mapper/r 0 16
+	wait_for 20 "the replica to be stopped" is r Broken
+	unhang_dev "$weak"
+	restart
+	same "state" "$(status r state)" Suspended
+	at_least "dirty_regions" "$(status r dirty_regions)" 1
+	run message r resume
+	synced r
+	compare_legs "$origin" "$replica"
+}
+
 after_a_crash()
 {
 	local exposed
@@ -193,6 +215,7 @@ ktap_header
 ktap_case "ended in order: nothing is copied" in_order
 ktap_case "after a crash: what was written to is copied" after_a_crash
 ktap_case "states that were ordered stay" state_stays
+ktap_case "what overflow fail has stopped waits for an order" stopped
 ktap_case "a job goes on where it was" job_goes_on
 ktap_case "the working set is bounded" bounded
 ktap_case "a burst that is larger than the log" burst
