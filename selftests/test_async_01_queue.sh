@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=core timeout=450
 #
 # The queue (P4, P5, P8): in mode async a write waits for the origin alone, what the replica
 # lacks is told, memory stays within its bound, modes change under load, and whoever needs

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=long timeout=400
+# dm-replica-test: set=long timeout=600
 #
 # What becomes of the queue when the replica fails, hangs, or is too slow (P1, P3, P5): the
 # origin goes on, what is given up is in the dirty log, the chosen policy acts, and the legs
@@ -147,7 +147,7 @@ missed_rpo()
 	hang_dev "$weak"
 	defer unhang_dev "$weak"
 	wait_for 20 "a warning" dmesg_has "r: RPO: missed: a write is .* ms behind, the RPO is 1000 ms"
-	same "rpo_missed" "$(status r rpo_missed)" 1
+	at_least "rpo_missed" "$(status r rpo_missed)" 1
 	lag=$(status r lag_bytes)
 	ktap_pause 2
 	same "lag_bytes" "$(status r lag_bytes)" "$lag"
