@@ -149,6 +149,7 @@ queue_behind()
 # Without a latency of the origin only instructions count, whatever the replica takes.
 queue()
 {
+	[[ -z $ours ]] || burst_devices='dm-linear replica-async'
 	queue_behind 0 10 "$burst_devices"
 	queue_behind 100 '1 10 50' "$burst_devices"
 	queue_behind 1000 '1 10 50' "${burst_devices/drbd-a /}"
