@@ -130,6 +130,12 @@ static void put_target(struct dm_target *ti, struct replica_target *rt)
 		dm_put_device(ti, rt->copy);
 	if (rt->origin)
 		dm_put_device(ti, rt->origin);
+	/* Only now nothing in sysfs says any more that they are held. */
+	replica_news_drop(rt->came);
+	if (rt->resumed)
+		replica_news_send(rt->left);
+	else
+		replica_news_drop(rt->left);
 	kfree(rt);
 }
 
@@ -174,6 +180,12 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	if (IS_ERR(replica))
 		return PTR_ERR(replica);
 	rt->replica = replica;
+	rt->came = replica_news_create(rt);
+	rt->left = replica_news_create(rt);
+	if (!rt->came || !rt->left) {
+		ti->error = "not enough memory";
+		return -ENOMEM;
+	}
 	if (rt->meta) {
 		replica->meta_dev = rt->meta->bdev->bd_dev;
 		/* Not in preresume: making one takes memory from everybody. */
@@ -479,7 +491,11 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 	if (r && old)
 		replica_put(old);
 	rt->resumed = !r;
-	return r;
+	if (r)
+		return r;
+	replica_news_send(rt->came);
+	rt->came = NULL;
+	return 0;
 }
 
 static int replica_preresume(struct dm_target *ti)

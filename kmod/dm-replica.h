@@ -65,6 +65,7 @@ struct replica_resync;
 struct replica_queue;
 struct replica_intents;
 struct replica_diffs;
+struct replica_news;
 
 /**
  * struct replica_settings - what an administrator may change at run time
@@ -295,6 +296,8 @@ struct replica_target {
 	struct dm_dev *meta;		/* NULL for - */
 	struct replica_params params;
 	bool resumed;
+	struct replica_news *came;	/* for udev, until the first resume */
+	struct replica_news *left;	/* likewise, when the table goes */
 };
 
 static inline void replica_count(struct replica *replica, unsigned int what, u64 n)
@@ -304,6 +307,17 @@ static inline void replica_count(struct replica *replica, unsigned int what, u64
 
 /* Sum over all CPUs.  Any context. */
 u64 replica_counter_sum(struct replica *replica, unsigned int what);
+
+/* uevent.c APIs: */
+
+/*
+ * create: a change for each device of @rt, to be sent later; NULL without memory.  May
+ * sleep.  send: soon, and @news is gone; any context.  drop: not at all; may sleep.  Both
+ * take NULL too.
+ */
+struct replica_news *replica_news_create(struct replica_target *rt);
+void replica_news_send(struct replica_news *news);
+void replica_news_drop(struct replica_news *news);
 
 /* main.c APIs: */
 
