@@ -179,6 +179,35 @@ int replica_meta_scan(struct replica_ctx *ctx, const char *const *paths,
 		      size_t count, struct replica_meta_entry **list);
 
 /* ------------------------------------------------------------------------ */
+/* What a device belongs to */
+
+enum replica_role {
+	REPLICA_ROLE_NONE,
+	REPLICA_ROLE_MAPPED,		/* the mapped device of a replica */
+	REPLICA_ROLE_ORIGIN,
+	REPLICA_ROLE_REPLICA,
+	REPLICA_ROLE_META,
+};
+
+struct replica_belonging {
+	enum replica_role role;
+	bool active;			/* false: known by the label of the replica alone */
+	char name[128];			/* of the mapped device; "" while it is not active */
+	char uuid[130];			/* of the association; "" if it has none */
+	char origin[32];		/* these three while it is active: "8:1" */
+	char replica[32];
+	char meta[32];			/* "-" for none */
+};
+
+/*
+ * What the block device is to a replica, or the disk that it is a partition of.  Needs
+ * no module.  Of an origin and a meta device only an active replica tells.  May
+ * wait for a device that hangs.
+ */
+int replica_belongs(struct replica_ctx *ctx, const char *device,
+		    struct replica_belonging *belonging);
+
+/* ------------------------------------------------------------------------ */
 /* Activation */
 
 /* Freed by replica_activation_free(). */

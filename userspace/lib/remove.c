@@ -11,10 +11,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "belong.h"
+#include "check.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "sysfs.h"
 
 /* udev may hold a device open for a moment after its last user has gone. */
 #define CLOSE_TRIES	40
@@ -124,6 +127,65 @@ static int end(struct replica_ctx *ctx, const char *name, const struct replica_d
 			    name, err.description);
 }
 
+/* The replica's label, to be erased when its log is gone. */
+struct old_label {
+	char path[PATH_MAX];		/* "" if there is none */
+	uint8_t uuid[16];
+};
+
+/* The log says whose label it is.  Without a log there is none. */
+static void remember_label(struct replica_ctx *ctx, const char *name,
+			   const struct replica_dm_info *info, struct old_label *old)
+{
+	struct replica_dm_table table;
+	struct dm_replica_label label;
+	struct replica_blockdev dev;
+	char path[PATH_MAX], leg[32];
+	dev_t devno;
+
+	old->path[0] = '\0';
+	meta_path(ctx, info, path);
+	if (!path[0] || replica_dm_table(ctx, name, &table) ||
+	    sscanf(table.params, "%*s %31s", leg) != 1 ||
+	    replica_parse_devno(leg, &devno))
+		return;
+	replica_sysfs_path(ctx, devno, path, sizeof(path));
+	/* Without room for a label the last block is data, whatever it looks like. */
+	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev) ||
+	    !replica_label_sector(dev.size >> SECTOR_SHIFT, table.sectors) ||
+	    replica_label_read(ctx, path, &label))
+		return;
+	memcpy(old->uuid, label.uuid, sizeof(old->uuid));
+	strcpy(old->path, path);
+}
+
+/* Else udev would go on hiding what is a disk like any other now. */
+static int erase_label(struct replica_ctx *ctx, const char *name, const struct old_label *old)
+{
+	int r;
+
+	if (!old->path[0])
+		return REPLICA_SUCCESS;
+	r = replica_label_erase(ctx, old->path, old->uuid);
+	if (!r)
+		return REPLICA_SUCCESS;
+	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET,
+				  "replica \"%s\" was detached, but its label stays on %s, which udev hides",
+				  name, old->path);
+}
+
+/* What was forced may never answer, and may be needed as it is. */
+static int end_in_order(struct replica_ctx *ctx, const char *name,
+			const struct replica_dm_info *info)
+{
+	struct old_label old;
+	int ret;
+
+	remember_label(ctx, name, info, &old);
+	ret = end(ctx, name, info);
+	return ret ? ret : erase_label(ctx, name, &old);
+}
+
 EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 			  uint32_t timeout_ms)
 {
@@ -137,7 +199,9 @@ EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 		ret = check_closed(ctx, dm_name, &info);
 	if (!ret)
 		ret = settle(ctx, dm_name, force, timeout_ms);
-	return ret ? ret : end(ctx, dm_name, &info);
+	if (ret)
+		return ret;
+	return force ? end(ctx, dm_name, &info) : end_in_order(ctx, dm_name, &info);
 }
 
 EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)

@@ -207,6 +207,15 @@ void replica_sysfs_path(struct replica_ctx *ctx, dev_t devno, char *path,
 		snprintf(path, size, "%u:%u", major(devno), minor(devno));
 }
 
+bool replica_sysfs_dm(struct replica_ctx *ctx, dev_t devno, char name[DM_REPLICA_NAME_LEN],
+		      char uuid[DM_REPLICA_UUID_LEN])
+{
+	if (read_attr(ctx, devno, "dm/name", name, DM_REPLICA_NAME_LEN) || !name[0])
+		return false;
+	read_attr(ctx, devno, "dm/uuid", uuid, DM_REPLICA_UUID_LEN);
+	return true;
+}
+
 static void read_unique_id(struct replica_ctx *ctx, struct replica_blockdev *dev)
 {
 	static const char *const attrs[] = { "dm/uuid", "wwid", "device/wwid" };

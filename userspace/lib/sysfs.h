@@ -24,6 +24,10 @@ struct replica_blockdev {
 int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
 		       struct replica_blockdev *dev);
 
+/* Name and uuid of a mapped device, "" for none; false if it is no mapped device. */
+bool replica_sysfs_dm(struct replica_ctx *ctx, dev_t devno, char name[DM_REPLICA_NAME_LEN],
+		      char uuid[DM_REPLICA_UUID_LEN]);
+
 /* A path in /dev for a number, "8:1" if there is none. */
 void replica_sysfs_path(struct replica_ctx *ctx, dev_t devno, char *path,
 			size_t size);

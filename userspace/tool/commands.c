@@ -36,6 +36,8 @@ const struct command * const commands[] = {
 	&cmd_help,
 	&cmd_version,
 	&cmd_complete,
+	&cmd_udev,
+	&cmd_udev_links,
 	NULL
 };
 

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What a block device is to a replica: for udev, whose rules hide the legs.  Mapped
+ * devices above it answer for a replica that is active, the label at its tail for one
+ * that is not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "belong.h"
+#include "dm.h"
+#include "sysfs.h"
+
+/* ------------------------------------------------------------------------ */
+/* Label */
+
+/* Room for a label where O_DIRECT can put it. */
+union label_block {
+	struct dm_replica_label label;
+	uint8_t bytes[DM_REPLICA_BLOCK_SIZE];
+};
+
+static int open_direct(struct replica_ctx *ctx, const char *path, int flags, uint64_t *offset)
+{
+	int fd = ctx->host->open(ctx, path, flags | O_DIRECT | O_CLOEXEC | O_NONBLOCK), r = 0;
+	uint64_t size;
+
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, BLKGETSIZE64, &size))
+		r = -errno;
+	else if (size < DM_REPLICA_BLOCK_SIZE)
+		r = -ENOMSG;
+	if (r) {
+		close(fd);
+		return r;
+	}
+	*offset = size - size % DM_REPLICA_BLOCK_SIZE - DM_REPLICA_BLOCK_SIZE;
+	return fd;
+}
+
+static union label_block *new_block(void)
+{
+	void *block;
+
+	return posix_memalign(&block, DM_REPLICA_BLOCK_SIZE, sizeof(union label_block)) ?
+	       NULL : block;
+}
+
+static int read_block(int fd, union label_block *block, uint64_t offset)
+{
+	int r = replica_read_at(fd, block, sizeof(*block), offset);
+
+	if (r)
+		return r;
+	if (replica_label_judge(&block->label) != REPLICA_BLOCK_GOOD ||
+	    le64_to_cpu(block->label.sectors) > offset >> SECTOR_SHIFT)
+		return -ENOMSG;
+	return 0;
+}
+
+int replica_label_read(struct replica_ctx *ctx, const char *path, struct dm_replica_label *label)
+{
+	union label_block *block;
+	uint64_t offset;
+	int fd = open_direct(ctx, path, O_RDONLY, &offset), r = -ENOMEM;
+
+	if (fd < 0)
+		return fd;
+	block = new_block();
+	if (block)
+		r = read_block(fd, block, offset);
+	if (!r)
+		*label = block->label;
+	free(block);
+	close(fd);
+	return r;
+}
+
+int replica_label_erase(struct replica_ctx *ctx, const char *path, const uint8_t uuid[16])
+{
+	union label_block *block;
+	uint64_t offset;
+	int fd = open_direct(ctx, path, O_RDWR | O_EXCL, &offset), r = -ENOMEM;
+
+	if (fd < 0)
+		return fd == -ENOMSG ? 0 : fd;
+	block = new_block();
+	if (block)
+		r = read_block(fd, block, offset);
+	if (!r && !memcmp(block->label.uuid, uuid, sizeof(block->label.uuid))) {
+		memset(block, 0, sizeof(*block));
+		r = replica_write_at(fd, block, sizeof(*block), offset);
+		if (!r && fsync(fd))
+			r = -errno;
+	}
+	free(block);
+	close(fd);
+	return r == -ENOMSG ? 0 : r;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Active replicas */
+
+static const char *bare_uuid(const char *uuid)
+{
+	size_t len = strlen(REPLICA_DM_UUID_PREFIX);
+
+	return strncmp(uuid, REPLICA_DM_UUID_PREFIX, len) ? "" : uuid + len;
+}
+
+/* Is the mapped device a replica, by its live table? */
+static bool read_replica(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
+{
+	struct replica_dm_table table;
+	char uuid[DM_REPLICA_UUID_LEN];
+
+	if (!replica_sysfs_dm(ctx, devno, b->name, uuid))
+		return false;
+	if (replica_dm_table(ctx, b->name, &table)) {
+		replica_error_clear(ctx);
+		return false;
+	}
+	snprintf(b->uuid, sizeof(b->uuid), "%s", bare_uuid(uuid));
+	b->active = true;
+	return sscanf(table.params, "%31s %31s %31s", b->origin, b->replica, b->meta) == 3;
+}
+
+static bool is_dev(const char *text, dev_t devno)
+{
+	dev_t found;
+
+	return replica_parse_devno(text, &found) == 0 && found == devno;
+}
+
+static enum replica_role role_in(const struct replica_belonging *b, dev_t devno)
+{
+	if (is_dev(b->origin, devno))
+		return REPLICA_ROLE_ORIGIN;
+	if (is_dev(b->replica, devno))
+		return REPLICA_ROLE_REPLICA;
+	return is_dev(b->meta, devno) ? REPLICA_ROLE_META : REPLICA_ROLE_NONE;
+}
+
+static bool held(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
+{
+	struct replica_devs holders;
+
+	replica_sysfs_holders(ctx, devno, &holders);
+	for (size_t i = 0; i < holders.count; i++) {
+		if (!read_replica(ctx, holders.dev[i], b))
+			continue;
+		b->role = role_in(b, devno);
+		if (b->role != REPLICA_ROLE_NONE)
+			return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------------ */
+
+static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
+{
+	struct dm_replica_label label;
+	struct replica_blockdev dev;
+	char path[PATH_MAX];
+
+	replica_sysfs_path(ctx, devno, path, sizeof(path));
+	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev) || dev.suspended ||
+	    replica_label_read(ctx, path, &label))
+		return false;
+	replica_uuid_text(label.uuid, b->uuid);
+	b->role = REPLICA_ROLE_REPLICA;
+	return true;
+}
+
+static bool look(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
+{
+	dev_t disk = replica_sysfs_disk(ctx, devno);
+	struct replica_belonging none = { .role = REPLICA_ROLE_NONE };
+
+	if (held(ctx, devno, b) || (disk != devno && held(ctx, disk, b)))
+		return true;
+	*b = none;
+	if (read_replica(ctx, devno, b)) {
+		b->role = REPLICA_ROLE_MAPPED;
+		return true;
+	}
+	*b = none;
+	return labelled(ctx, devno, b) || (disk != devno && labelled(ctx, disk, b));
+}
+
+EXPORT int replica_belongs(struct replica_ctx *ctx, const char *device,
+			   struct replica_belonging *belonging)
+{
+	struct replica_blockdev dev;
+	int r;
+
+	memset(belonging, 0, sizeof(*belonging));
+	replica_error_begin(ctx, "GetBelonging");
+	r = replica_sysfs_open(ctx, device, &dev);
+	if (r)
+		return replica_fail_errno(ctx, r, "Device", "%s cannot be looked at", device);
+	if (!look(ctx, dev.devno, belonging))
+		memset(belonging, 0, sizeof(*belonging));
+	return REPLICA_SUCCESS;
+}
