@@ -236,7 +236,7 @@ int replica_check_replicas(struct replica_check *check,
 	int ret;
 
 	*list = NULL;
-	if (!replica_genl_present(check->ctx)) {
+	if (replica_genl_present(check->ctx) == 0) {
 		replica_finding_add(check, REPLICA_CHECK_MODULE, NULL,
 				    REPLICA_NO_MODULE);
 		return REPLICA_SUCCESS;

@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
 
 #include "dm.h"
 #include "table.h"
@@ -58,14 +60,23 @@ static void quiet_end(const bool *quiet)
 #define QUIET \
 	bool quiet __attribute__((cleanup(quiet_end), unused)) = quiet_begin()
 
-/* Why device-mapper does not answer at all: a positive errno. */
+/*
+ * Why device-mapper does not answer at all: a positive errno.  Who may open the node need
+ * not be allowed to use it.
+ */
 static int control_errno(void)
 {
+	struct dm_ioctl version = {
+		.version = { DM_VERSION_MAJOR, 0, 0 },
+		.data_size = sizeof(version),
+	};
 	int fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	int err;
 
 	if (fd >= 0) {
+		err = ioctl(fd, DM_VERSION, &version) < 0 ? errno : ENOMEM;
 		close(fd);
-		return ENOMEM;
+		return err;
 	}
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
 		return EOPNOTSUPP;	/* the kernel has no device-mapper */

@@ -89,6 +89,8 @@ static int find_family(struct nl_sock *sock)
 		return r;
 	family = genl_ctrl_search_by_name(cache, DM_REPLICA_GENL_NAME);
 	r = family ? (int)genl_family_get_id(family) : -NLE_OBJ_NOTFOUND;
+	if (family && genl_family_get_version(family) < DM_REPLICA_GENL_VERSION)
+		r = -NLE_PROTO_MISMATCH;
 	if (family)
 		genl_family_put(family);
 	nl_cache_free(cache);
@@ -109,7 +111,13 @@ static int genl_connect_family(struct replica_genl **out)
 		free(g);
 		return -ENOMEM;
 	}
+	errno = 0;
 	r = genl_connect(g->sock);
+	if (r == -NLE_FAILURE && errno) {	/* libnl has no number for it */
+		r = -errno;
+		replica_genl_close(g);
+		return r;
+	}
 	if (!r) {
 		g->family = find_family(g->sock);
 		r = g->family < 0 ? g->family : 0;
@@ -123,16 +131,23 @@ static int genl_connect_family(struct replica_genl **out)
 	return 0;
 }
 
+/* err: what genl_connect_family() returned. */
+static int fail_connect(struct replica_ctx *ctx, int err)
+{
+	if (err == -ENOENT)
+		return replica_fail_module(ctx);
+	if (err == -EPROTONOSUPPORT)
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EPROTONOSUPPORT, NULL,
+				    "the kernel module dm-replica that is loaded is too old: it does not speak version %d of the netlink protocol",
+				    DM_REPLICA_GENL_VERSION);
+	return replica_fail_errno(ctx, err, NULL, "cannot speak to the kernel by netlink");
+}
+
 int replica_genl_open(struct replica_ctx *ctx, struct replica_genl **g)
 {
 	int r = genl_connect_family(g);
 
-	if (r == -ENOENT)
-		return replica_fail_module(ctx);
-	if (r)
-		return replica_fail_errno(ctx, r, NULL,
-					  "cannot speak to the kernel by netlink");
-	return REPLICA_SUCCESS;
+	return r ? fail_connect(ctx, r) : REPLICA_SUCCESS;
 }
 
 void replica_genl_close(struct replica_genl *g)
@@ -147,6 +162,11 @@ int replica_genl_get(struct replica_ctx *ctx, struct replica_genl **g)
 {
 	int ret = REPLICA_SUCCESS;
 
+	if (ctx->genl_stale) {
+		replica_genl_close(ctx->genl);
+		ctx->genl = NULL;
+		ctx->genl_stale = false;
+	}
 	if (!ctx->genl)
 		ret = replica_genl_open(ctx, &ctx->genl);
 	*g = ctx->genl;
@@ -156,15 +176,18 @@ int replica_genl_get(struct replica_ctx *ctx, struct replica_genl **g)
 int replica_genl_present(struct replica_ctx *ctx)
 {
 	struct replica_genl *g, *old = ctx->genl;
+	int r = genl_connect_family(&g);
 
-	genl_connect_family(&g);
 	if (g && old && g->family == old->family) {
 		replica_genl_close(g);
 		return 1;
 	}
 	replica_genl_close(old);
 	ctx->genl = g;
-	return !!g;
+	ctx->genl_stale = false;
+	if (r == -ENOENT)
+		return 0;
+	return r ? r : 1;
 }
 
 int replica_genl_family(const struct replica_genl *g)
@@ -268,10 +291,17 @@ static int receive_answers(struct replica_genl *g, struct exchange *x,
  */
 static int fail_family(struct replica_ctx *ctx, int family)
 {
-	if (!replica_genl_present(ctx))
-		return replica_fail_module(ctx);
-	if (ctx->genl->family == family)
+	struct replica_genl *g;
+	int r = genl_connect_family(&g);
+	bool same = g && g->family == family;
+
+	replica_genl_close(g);
+	if (r)
+		return fail_connect(ctx, r);
+	if (same)
 		return REPLICA_SUCCESS;
+	/* The caller may still hold it: it is closed when it is asked for the next time. */
+	ctx->genl_stale = true;
 	return replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, NULL,
 			    "kernel module dm-replica was loaded anew meanwhile");
 }

@@ -15,7 +15,7 @@
 
 /*
  * Opens a connection.  All return values here are of enum replica_return, with
- * the error filled in.  REPLICA_NOT_SUPPORTED: the module is not loaded.
+ * the error filled in.  REPLICA_NOT_SUPPORTED: the module is not loaded, or too old.
  */
 int replica_genl_open(struct replica_ctx *ctx, struct replica_genl **g);
 void replica_genl_close(struct replica_genl *g);
@@ -23,7 +23,7 @@ void replica_genl_close(struct replica_genl *g);
 /* The connection of the context, opened when first asked for. */
 int replica_genl_get(struct replica_ctx *ctx, struct replica_genl **g);
 
-/* 1 if the module is loaded, 0 if not; no error is filled in. */
+/* 1 if the module is loaded, 0 if not, or -errno; no error is filled in. */
 int replica_genl_present(struct replica_ctx *ctx);
 
 int replica_genl_family(const struct replica_genl *g);

@@ -55,6 +55,7 @@ struct replica_ctx {
 	const struct replica_host_ops *host;
 	const char *root;		/* put before /sys and /proc; "" but in unit tests */
 	struct replica_genl *genl;	/* NULL until first used */
+	bool genl_stale;		/* it is of a module that is gone */
 };
 
 /* error.c */

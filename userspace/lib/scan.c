@@ -39,7 +39,7 @@ int replica_scan_replicas(struct replica_ctx *ctx, struct replica_info **list)
 	int ret;
 
 	*list = NULL;
-	if (!replica_genl_present(ctx))
+	if (replica_genl_present(ctx) == 0)
 		return REPLICA_SUCCESS;
 	ret = replica_genl_get(ctx, &g);
 	return ret ? ret : replica_info_list(ctx, g, list);
