@@ -36,6 +36,7 @@ static void fill_settings(struct replica *replica, struct dm_replica_sb_settings
 	to->queue_bytes = cpu_to_le32(from->queue_bytes);
 	to->rpo = cpu_to_le32(from->rpo);
 	to->max_skew = cpu_to_le32(from->max_skew);
+	to->copy_priority = from->copy_priority;
 }
 
 /* replica->lock held.  Return: the flag when there is a job. */

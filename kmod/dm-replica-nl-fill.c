@@ -78,7 +78,8 @@ static int put_settings(struct sk_buff *skb, const struct replica_settings *sett
 	      nla_put_u32(skb, DM_REPLICA_S_QUEUE_BYTES, settings->queue_bytes) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_RPO, settings->rpo) ?:
 	      nla_put_u8(skb, DM_REPLICA_S_OVERFLOW, settings->overflow) ?:
-	      nla_put_u32(skb, DM_REPLICA_S_MAX_SKEW, settings->max_skew);
+	      nla_put_u32(skb, DM_REPLICA_S_MAX_SKEW, settings->max_skew) ?:
+	      nla_put_u8(skb, DM_REPLICA_S_COPY_PRIORITY, settings->copy_priority);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
@@ -182,6 +183,8 @@ u32 replica_nl_parse_settings(struct nlattr **attrs, struct replica_settings *se
 		settings->overflow = nla_get_u8(attrs[DM_REPLICA_S_OVERFLOW]);
 	if (mask & REPLICA_SET_MAX_SKEW)
 		settings->max_skew = nla_get_u32(attrs[DM_REPLICA_S_MAX_SKEW]);
+	if (mask & REPLICA_SET_COPY_PRIORITY)
+		settings->copy_priority = nla_get_u8(attrs[DM_REPLICA_S_COPY_PRIORITY]);
 	return mask;
 }
 

@@ -57,6 +57,7 @@ const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 	[DM_REPLICA_S_OVERFLOW] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_OVERFLOW_BLOCK,
 						   DM_REPLICA_OVERFLOW_FAIL),
 	[DM_REPLICA_S_MAX_SKEW] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_max_skew_range),
+	[DM_REPLICA_S_COPY_PRIORITY] = NLA_POLICY_MAX(NLA_U8, DM_REPLICA_PRIORITY_URGENT),
 };
 
 /* The group of attributes that names a replica */

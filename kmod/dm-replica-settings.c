@@ -66,6 +66,11 @@ static bool max_skew_good(const struct replica_settings *settings)
 	return settings->max_skew <= DM_REPLICA_QUEUE_MAX;
 }
 
+static bool copy_priority_good(const struct replica_settings *settings)
+{
+	return settings->copy_priority <= DM_REPLICA_PRIORITY_URGENT;
+}
+
 static const struct {
 	unsigned int attr;
 	bool (*good)(const struct replica_settings *settings);
@@ -89,6 +94,8 @@ static const struct {
 	  "overflow must be 1 (block), 2 (track) or 3 (fail)" },
 	{ DM_REPLICA_S_MAX_SKEW, max_skew_good,
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 bytes" },
+	{ DM_REPLICA_S_COPY_PRIORITY, copy_priority_good,
+	  "copy_priority must be 0 (unmanaged), 1 (low), 2 (same), 3 (high) or 4 (urgent)" },
 };
 
 int replica_settings_check(const struct replica_settings *settings, u32 mask,
@@ -127,6 +134,8 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->overflow, from->overflow);
 	if (mask & REPLICA_SET_MAX_SKEW)
 		WRITE_ONCE(to->max_skew, from->max_skew);
+	if (mask & REPLICA_SET_COPY_PRIORITY)
+		WRITE_ONCE(to->copy_priority, from->copy_priority);
 }
 
 int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,

@@ -21,6 +21,7 @@
  *	rpo <ms>		0 for none, or 100 to 86400000
  *	overflow block|track|fail
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
+ *	copy_priority unmanaged|low|same|high|urgent
  */
 #include <linux/log2.h>
 
@@ -72,6 +73,15 @@ static const struct word overflow_words[] = {
 	{ "block", DM_REPLICA_OVERFLOW_BLOCK },
 	{ "track", DM_REPLICA_OVERFLOW_TRACK },
 	{ "fail", DM_REPLICA_OVERFLOW_FAIL },
+	{ }
+};
+
+static const struct word priority_words[] = {
+	{ "unmanaged", DM_REPLICA_PRIORITY_UNMANAGED },
+	{ "low", DM_REPLICA_PRIORITY_LOW },
+	{ "same", DM_REPLICA_PRIORITY_SAME },
+	{ "high", DM_REPLICA_PRIORITY_HIGH },
+	{ "urgent", DM_REPLICA_PRIORITY_URGENT },
 	{ }
 };
 
@@ -176,6 +186,16 @@ static bool set_overflow(struct replica_settings *settings, const char *value)
 	return true;
 }
 
+static bool set_copy_priority(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(priority_words, value, &number))
+		return false;
+	settings->copy_priority = number;
+	return true;
+}
+
 static bool set_number(struct replica_settings *settings, const char *value, u32 *member,
 		       u32 mask)
 {
@@ -233,6 +253,8 @@ static const struct {
 	  "overflow must be block, track or fail" },
 	{ "max_skew", REPLICA_SET_MAX_SKEW, set_max_skew,
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" },
+	{ "copy_priority", REPLICA_SET_COPY_PRIORITY, set_copy_priority,
+	  "copy_priority must be unmanaged, low, same, high or urgent" },
 };
 
 const char *replica_setting_name(unsigned int index)
@@ -362,7 +384,7 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 static int parse_features(struct replica_params *params, struct dm_arg_set *as, char **error)
 {
 	static const struct dm_arg count_arg[] = {
-		{ 0, 32, "number of feature arguments must be 0 to 32" },
+		{ 0, 64, "number of feature arguments must be 0 to 64" },
 	};
 	unsigned int count;
 	u32 mask = 0;
@@ -459,7 +481,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	unsigned int sz = 0;
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
-	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode), rt->meta ? 28 : 24);
+	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode), rt->meta ? 30 : 26);
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -473,6 +495,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	DMEMIT(" replica_timeout %u", settings->replica_timeout);
 	DMEMIT(" queue_bytes %u rpo %u overflow %s max_skew %u", settings->queue_bytes,
 	       settings->rpo, word_of(overflow_words, settings->overflow), settings->max_skew);
+	DMEMIT(" copy_priority %s", word_of(priority_words, settings->copy_priority));
 	if (rt->meta)
 		DMEMIT(" on_meta_error %s activity %u",
 		       word_of(on_meta_error_words, settings->on_meta_error),

@@ -16,8 +16,6 @@
 /* Sectors: unit of what a resync that compares writes, and gaps that it writes as well. */
 #define PART_ALIGN		8
 #define PART_GAP		64
-/* Longest pause that "auto" makes for the application, ms. */
-#define YIELD_MAX_MS		100
 /* Before it is looked again whether the queue has something for a window, ms. */
 #define QUEUE_PAUSE_MS		10
 
@@ -275,7 +273,23 @@ static void leave_batch(struct window *window)
 	replica_resync_put_batch(window->resync->replica, batch);
 }
 
-static void yield_to_application(struct replica_resync *resync, ktime_t took)
+/*
+ * Pauses between windows while the application does I/O, as multiples of the time that a
+ * window took, and their longest.  Without pauses it is still one window at a time; only
+ * urgent ones are as many as when nobody else is there.
+ */
+static const struct {
+	unsigned int factor;
+	unsigned int max_ms;
+} yields[] = {
+	[DM_REPLICA_PRIORITY_UNMANAGED] = { 3, 100 },
+	[DM_REPLICA_PRIORITY_LOW] = { 15, 2000 },
+	[DM_REPLICA_PRIORITY_SAME] = { 1, 1000 },
+	[DM_REPLICA_PRIORITY_HIGH] = { 0, 0 },
+};
+
+/* Return: when the next window may begin, 0 when it need not look at the application. */
+static ktime_t yield_until(struct replica_resync *resync, u8 priority, ktime_t took)
 {
 	u64 ios = replica_counter_sum(resync->replica, DM_REPLICA_C_READS) +
 		  replica_counter_sum(resync->replica, DM_REPLICA_C_WRITES);
@@ -283,20 +297,23 @@ static void yield_to_application(struct replica_resync *resync, ktime_t took)
 		    replica_counter_sum(resync->replica, DM_REPLICA_C_INFLIGHT);
 
 	resync->ios = ios;
-	resync->not_before = 0;
-	if (busy)
-		resync->not_before = ktime_add_ns(ktime_get(),
-						  min_t(u64, 3 * ktime_to_ns(took),
-							YIELD_MAX_MS * NSEC_PER_MSEC));
+	if (!busy || priority >= ARRAY_SIZE(yields))
+		return 0;
+	return ktime_add_ns(ktime_get(), min_t(u64, yields[priority].factor * ktime_to_ns(took),
+					       yields[priority].max_ms * NSEC_PER_MSEC));
 }
 
 static void pace(struct replica_resync *resync, struct window *window, u64 bytes)
 {
+	u8 priority = READ_ONCE(resync->replica->settings.copy_priority);
 	u32 rate = READ_ONCE(resync->replica->settings.resync_rate);
-	ktime_t now = ktime_get();
+	ktime_t until = 0;
 
+	/* A rate is a choice of its own: who says no more than that has nothing to yield. */
+	if (!rate || priority != DM_REPLICA_PRIORITY_UNMANAGED)
+		until = yield_until(resync, priority, ktime_sub(ktime_get(), window->started));
 	if (!rate) {
-		yield_to_application(resync, ktime_sub(now, window->started));
+		resync->not_before = until;
 		return;
 	}
 	/* A late start is not made good by a burst. */
@@ -304,6 +321,8 @@ static void pace(struct replica_resync *resync, struct window *window, u64 bytes
 		resync->not_before = window->started;
 	resync->not_before = ktime_add_ns(resync->not_before,
 					  div64_u64(bytes * NSEC_PER_SEC, (u64)rate << 20));
+	if (ktime_after(until, resync->not_before))
+		resync->not_before = until;
 }
 
 static u64 window_bytes(const struct window *window)

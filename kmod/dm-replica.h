@@ -77,6 +77,7 @@ struct replica_news;
  * @overflow: enum dm_replica_overflow
  * @replica_timeout: milliseconds, 0 for no limit
  * @queue_bytes: bound of the queue's memory
+ * @copy_priority: enum dm_replica_copy_priority
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
  */
@@ -86,6 +87,7 @@ struct replica_settings {
 	u8 recovery;
 	u8 on_meta_error;
 	u8 overflow;
+	u8 copy_priority;
 	u32 resync_rate;
 	u32 replica_timeout;
 	u32 queue_bytes;
@@ -107,6 +109,7 @@ struct replica_settings {
 #define REPLICA_SET_RPO			BIT(DM_REPLICA_S_RPO)
 #define REPLICA_SET_OVERFLOW		BIT(DM_REPLICA_S_OVERFLOW)
 #define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
+#define REPLICA_SET_COPY_PRIORITY	BIT(DM_REPLICA_S_COPY_PRIORITY)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {

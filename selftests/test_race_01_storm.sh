@@ -49,7 +49,7 @@ random_operation()
 		"set on_replica_error track" "set replica_timeout 500" "confirm 100" jobs "cancel 1" verify
 		reset_to_sync reset_to_async reset_to_adaptive reset_to_async "set rpo 200" "set rpo 0"
 		"set overflow block" "set overflow track" "set overflow fail" "set max_skew 65536"
-		"set max_skew 0" "set queue_bytes 4194304" "set queue_bytes 8388608")
+		"set max_skew 0" "set copy_priority urgent" "set copy_priority low" "set queue_bytes 4194304" "set queue_bytes 8388608")
 	# shellcheck disable=SC2086 # words
 	dmsetup message r 0 ${words[RANDOM % ${#words[@]}]}
 }

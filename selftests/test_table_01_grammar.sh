@@ -39,10 +39,12 @@ lines()
 	wrong "overflow must be block, track or fail" "$o $r - async 2 overflow stop"
 	wrong "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" \
 		"$o $r - adaptive 2 max_skew 2147483649"
-	wrong "number of feature arguments must be 0 to 32" "$o $r - sync none"
-	wrong "number of feature arguments must be 0 to 32" "$o $r - sync -2"
-	wrong "number of feature arguments must be 0 to 32" "$o $r - sync 34"
-	wrong "number of feature arguments must be 0 to 32" "$o $r - sync 99999999999999999999"
+	wrong "copy_priority must be unmanaged, low, same, high or urgent" \
+		"$o $r - sync 2 copy_priority 1"
+	wrong "number of feature arguments must be 0 to 64" "$o $r - sync none"
+	wrong "number of feature arguments must be 0 to 64" "$o $r - sync -2"
+	wrong "number of feature arguments must be 0 to 64" "$o $r - sync 66"
+	wrong "number of feature arguments must be 0 to 64" "$o $r - sync 99999999999999999999"
 	wrong "the number of feature arguments must be even: each has one value" \
 		"$o $r - sync 1 payload"
 	wrong "more arguments than the number of feature arguments says" \

@@ -21,9 +21,9 @@ round_trip()
 	new_mirror r "$origin" "$replica" sync skip region_size 64 resync_rate 77 recovery manual
 	table=$(dmsetup table r)
 	numbers="$(stat -c '%Hr:%Lr' "$origin") $(stat -c '%Hr:%Lr' "$replica")"
-	same "the table" "$table" "0 16384 replica $numbers - sync 24 region_size 64 sync skip \
+	same "the table" "$table" "0 16384 replica $numbers - sync 26 region_size 64 sync skip \
 discard zero payload copy resync_rate 77 recovery manual on_replica_error track replica_timeout 30000 \
-queue_bytes 67108864 rpo 0 overflow block max_skew 0"
+queue_bytes 67108864 rpo 0 overflow block max_skew 0 copy_priority unmanaged"
 	run dmsetup remove r
 	run dmsetup create r --table "$table"
 	same "the table" "$(dmsetup table r)" "$table"
@@ -45,6 +45,7 @@ changed()
 	run message r set rpo 1500
 	run message r set overflow track
 	run message r set max_skew 65536
+	run message r set copy_priority high
 	run message r reset_to_adaptive
 	same "payload" "$(setting payload)" shared
 	same "resync_rate" "$(setting resync_rate)" 12
@@ -55,6 +56,7 @@ changed()
 	same "rpo" "$(setting rpo)" 1500
 	same "overflow" "$(setting overflow)" track
 	same "max_skew" "$(setting max_skew)" 65536
+	same "copy_priority" "$(setting copy_priority)" high
 	[[ $(dmsetup table r) == *" - adaptive "* ]] || fail "the mode is not in the table"
 	run message r set resync_rate auto
 	same "resync_rate" "$(setting resync_rate)" auto

@@ -115,6 +115,7 @@
  * @on_meta_error: enum dm_replica_on_meta_error
  * @discard: 0 as zeroes, 1 passed down, 2 off
  * @overflow: enum dm_replica_overflow, 0 in logs of earlier versions: the default
+ * @copy_priority: enum dm_replica_copy_priority, 0 in logs of earlier versions too
  * @resync_rate: MiB/s, 0 for auto
  * @replica_timeout: milliseconds, 0 for no limit
  * @queue_bytes: bound of the queue, 0 in logs of earlier versions: the default
@@ -128,7 +129,8 @@ struct dm_replica_sb_settings {
 	__u8 on_meta_error;
 	__u8 discard;
 	__u8 overflow;
-	__u8 reserved[2];
+	__u8 copy_priority;
+	__u8 reserved;
 	__le32 resync_rate;
 	__le32 replica_timeout;
 	__le32 queue_bytes;

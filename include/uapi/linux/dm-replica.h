@@ -199,6 +199,7 @@ enum dm_replica_setting_attr {
 	DM_REPLICA_S_RPO,		/* u32, ms, recovery point objective, 0: none */
 	DM_REPLICA_S_OVERFLOW,		/* u8, enum dm_replica_overflow */
 	DM_REPLICA_S_MAX_SKEW,		/* u32, bytes, mode adaptive; 0: half of QUEUE_BYTES */
+	DM_REPLICA_S_COPY_PRIORITY,	/* u8, enum dm_replica_copy_priority */
 
 	__DM_REPLICA_S_LAST
 };
@@ -238,6 +239,18 @@ enum dm_replica_overflow {
 enum dm_replica_on_meta_error {
 	DM_REPLICA_ON_META_CONTINUE = 1,	/* go on; after a crash everything is copied */
 	DM_REPLICA_ON_META_STOP,		/* writes are held until it works again */
+};
+
+/*
+ * CIM_ReplicationSettingData.CopyPriority: how much a job copies while the application
+ * does I/O.  A rate limit holds besides.
+ */
+enum dm_replica_copy_priority {
+	DM_REPLICA_PRIORITY_UNMANAGED,	/* a quarter of the time, or what a rate limit allows */
+	DM_REPLICA_PRIORITY_LOW,	/* a sixteenth of the time */
+	DM_REPLICA_PRIORITY_SAME,	/* half of the time */
+	DM_REPLICA_PRIORITY_HIGH,	/* all the time, one window after the other */
+	DM_REPLICA_PRIORITY_URGENT,	/* as if the application did nothing */
 };
 
 /* CIM_ReplicationSettingData.CopyRecoveryMode */
