@@ -22,6 +22,9 @@
  * that the caller fills start with "size", to be set to sizeof of the
  * structure; members left zero mean "the default".
  *
+ * Example.  userspace/examples/create.c makes a replica with every parameter of
+ * CreateReplica, as a CIM provider would.
+ *
  * Units.  Bytes, milliseconds; times of day are milliseconds since the Unix
  * epoch (UTC), 0: never.  A timeout of 0 means "no limit".
  *
@@ -88,6 +91,19 @@ int replica_error_sm_code(const struct replica_error *err);
 const char *replica_error_sm_message(const struct replica_error *err);
 const char *replica_error_sm_details(const struct replica_error *err);
 
+/* What CIM_Error has besides, each as its number and its name; the names are constants. */
+struct replica_cim_error {
+	unsigned int type;		/* ErrorType */
+	unsigned int severity;		/* PerceivedSeverity */
+	unsigned int cause;		/* ProbableCause */
+	const char *type_name;
+	const char *severity_name;
+	const char *cause_name;
+};
+
+/* For a return value with an SMErrorCode. */
+void replica_error_cim(int ret, int sm_code, struct replica_cim_error *cim);
+
 /* ------------------------------------------------------------------------ */
 /* Settings */
 
@@ -105,6 +121,14 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_RPO = 1u << 10,
 	REPLICA_SETTING_OVERFLOW = 1u << 11,
 	REPLICA_SETTING_MAX_SKEW = 1u << 12,
+	REPLICA_SETTING_COPY_PRIORITY = 1u << 13,
+	/* Those below for create_replica() only, and never reported. */
+	REPLICA_SETTING_ELEMENT_SUPPLIER = 1u << 14,
+	REPLICA_SETTING_THIN_POLICY = 1u << 15,
+	REPLICA_SETTING_METHODOLOGY = 1u << 16,
+	REPLICA_SETTING_READ_ONLY = 1u << 17,
+	REPLICA_SETTING_WAIT_STATE = 1u << 18,
+	REPLICA_SETTING_DELTA_INTERVAL = 1u << 19,
 };
 
 /* Only members whose bit is in "present" have a meaning. */
@@ -123,18 +147,26 @@ struct replica_settings {
 	uint32_t rpo_ms;		/* recovery point objective; 0: none */
 	uint32_t overflow;		/* enum dm_replica_overflow */
 	uint64_t max_skew;		/* bytes; 0: half of queue_bytes */
+	uint32_t copy_priority;		/* enum dm_replica_copy_priority */
+	uint32_t element_supplier;	/* TargetElementSupplier, 1 to 5 */
+	uint32_t thin_policy;		/* ThinProvisioningPolicy, 2 to 7 */
+	uint32_t methodology;		/* DesiredCopyMethodology, enum replica_methodology */
+	uint32_t read_only;		/* ReadOnly, 2 to 4 */
+	uint32_t wait_state;		/* WaitForCopyState, enum dm_replica_copy_state */
+	uint32_t delta_interval_ms;	/* DeltaUpdateInterval */
 };
 
 /*
  * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
  * on_replica_error, recovery, resync_rate, replica_timeout, region_size, discard,
- * on_meta_error, activity, queue_bytes, rpo, overflow, max_skew, and the CIM names
- * FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4), DesiredRPO (an
- * interval, ddddddddhhmmss.mmmmmm:000), MaximumSkew (bytes), TargetElementSupplier and
- * ThinProvisioningPolicy (values that an existing target allows).  A key given
- * twice, under either name, must say the same.
- * Fails with REPLICA_INVALID_PARAMETER and the key in ParameterInfo;
- * settings is unchanged then.
+ * on_meta_error, activity, queue_bytes, rpo, overflow, max_skew, copy_priority, and the
+ * CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4), DesiredRPO
+ * and DeltaUpdateInterval (intervals, ddddddddhhmmss.mmmmmm:000), MaximumSkew (bytes),
+ * WaitForCopyState (a number or a name), and as numbers CopyPriority,
+ * DesiredCopyMethodology, TargetElementSupplier, ThinProvisioningPolicy and ReadOnly.
+ * A key given twice, under either name, must say the same.
+ * Fails with REPLICA_INVALID_PARAMETER, or with REPLICA_NOT_SUPPORTED for a name of
+ * CIM's that is none of these, and the key in ParameterInfo; settings is unchanged then.
  */
 int replica_settings_parse(struct replica_ctx *ctx, const char *text,
 			   struct replica_settings *settings);
@@ -353,7 +385,7 @@ struct replica_create_args {
 	const char *element_name;	/* name of the replica; NULL: made from source */
 	uint32_t sync_type;		/* enum replica_sync_type */
 	uint32_t mode;			/* enum dm_replica_mode; 0: the system chooses */
-	const char *target_storage_system; /* NULL: this one, no other is supported */
+	const char *target_storage_system; /* NULL, or a name of this one: no other is supported */
 	const char *target_storage_volume; /* path of the target */
 	const char *target_storage_pool;   /* ignored when a volume is given */
 	uint32_t recovery_point_objective; /* seconds, up to a day; 0: none, as in mode sync */
@@ -369,15 +401,29 @@ struct replica_create_args {
 	replica_progress_fn progress;	/* NULL: none */
 	void *progress_data;
 	const char *meta;		/* path of the meta device; NULL: none */
+	uint32_t rpo_ms;		/* the objective finer, in its place; 0: not given */
+};
+
+/* The MSFT_SMStorageVolume that a peer embeds as its Element. */
+struct replica_peer_element {
+	char *device;			/* path */
+	char *device_number;		/* "major:minor" */
+	uint64_t size;			/* bytes */
 };
 
 /* MSFT_SMReplicaPeer. */
 struct replica_peer {
+	char *object_id;		/* ObjectId: of this object, the key */
+	char *identifier;		/* Identifier: dm uuid of the association */
 	uint32_t object_type;		/* PeerObjectType: 4 StorageVolume */
+	char *peer_object_id;		/* PeerObjectId: of the target, among all systems */
 	char *object_name;		/* PeerObjectName: path of the target */
 	char *unique_id;		/* PeerUniqueId: WWID, dm uuid, or major:minor */
 	char *system_name;		/* PeerSystemName: host name */
-	bool is_primary;		/* IsPrimary */
+	char *provider_uri;		/* PeerProviderURI; NULL: this library, no other */
+	bool is_cim_replication_entity_based;
+	bool is_primary;		/* IsPrimary: the source, not the target */
+	struct replica_peer_element element;
 };
 
 /* Freed by replica_create_result_free(). */

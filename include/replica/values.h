@@ -81,6 +81,21 @@ enum replica_discard {
 	REPLICA_DISCARD_OFF,		/* refuses it */
 };
 
+/* CIM_ReplicationSettingData.DesiredCopyMethodology and CopyMethodology. */
+enum replica_methodology {
+	REPLICA_METHODOLOGY_OTHER = 1,
+	REPLICA_METHODOLOGY_ANY,	/* the implementation decides */
+	REPLICA_METHODOLOGY_FULL,	/* everything is copied */
+	REPLICA_METHODOLOGY_INCREMENTAL, /* what was written since the last copy */
+	REPLICA_METHODOLOGY_DIFFERENTIAL, /* what a comparison finds different */
+	REPLICA_METHODOLOGY_COPY_ON_WRITE,
+	REPLICA_METHODOLOGY_COPY_ON_ACCESS,
+	REPLICA_METHODOLOGY_DELTA_UPDATE,
+	REPLICA_METHODOLOGY_SNAP_AND_CLONE,
+	REPLICA_METHODOLOGY_BEFORE_ACTIVATION,
+	REPLICA_METHODOLOGY_REDIRECT_ON_WRITE,
+};
+
 /* What a copy of the superblock of a meta device is found to be. */
 enum replica_meta_verdict {
 	REPLICA_META_GOOD,
@@ -163,6 +178,8 @@ enum replica_enum {
 	REPLICA_ENUM_META_VERDICT,	/* enum replica_meta_verdict */
 	REPLICA_ENUM_META_FAULT,	/* enum replica_meta_fault_code */
 	REPLICA_ENUM_META_FIT,		/* enum replica_meta_fit */
+	REPLICA_ENUM_COPY_PRIORITY,	/* enum dm_replica_copy_priority */
+	REPLICA_ENUM_METHODOLOGY,	/* CIM's CopyMethodology, 1 to 11 */
 
 	REPLICA_ENUM_COUNT
 };

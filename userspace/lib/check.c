@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "check.h"
+#include "create-goals.h"
 #include "genl.h"
 #include "info.h"
 #include "signature.h"
@@ -279,6 +280,11 @@ EXPORT int replica_check_create(struct replica_ctx *ctx,
 				    args->source ? REPLICA_PARAM_TARGET :
 				    REPLICA_PARAM_SOURCE,
 				    "source and target must be given");
+	ret = replica_goals_check(ctx, args);
+	if (!ret)
+		ret = replica_room_check(ctx, args->replication_settings);
+	if (ret)
+		return ret;
 	ret = replica_check_args(&check, args, &replicas);
 	replica_info_free(replicas);
 	*list = check.findings;

@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "create-goals.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
 #include "info.h"
 #include "ondisk.h"
+#include "peer.h"
 #include "table.h"
-
-#define PEER_STORAGE_VOLUME	4	/* MSFT_SMReplicaPeer.PeerObjectType */
 
 #define FIRST_VENDOR_VALUE	32768
 
@@ -43,9 +43,7 @@ EXPORT void replica_create_result_free(struct replica_create_result *result)
 	free(result->uuid);
 	free(result->device);
 	free(result->target_storage_volume);
-	free(result->peer.object_name);
-	free(result->peer.unique_id);
-	free(result->peer.system_name);
+	replica_peer_clear(&result->peer);
 	free(result->table);
 	free(result->meta);
 	replica_info_free(result->info);
@@ -94,10 +92,11 @@ static uint32_t mode_of(const struct replica_create_args *a)
 static int check_place(struct replica_ctx *ctx,
 		       const struct replica_create_args *a)
 {
-	if (a->target_storage_system)
+	if (a->target_storage_system && !replica_peer_is_local(ctx, a->target_storage_system))
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
 				    "TargetStorageSystem",
-				    "replicas on another system are not supported");
+				    "\"%.200s\" is not this machine, and replicas on another system are not supported",
+				    a->target_storage_system);
 	if (a->username || a->password)
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
 				    a->username ? "username" : "password",
@@ -111,27 +110,6 @@ static int check_place(struct replica_ctx *ctx,
 				    "TargetStorageVolume",
 				    "a target volume is missing");
 	return REPLICA_SUCCESS;
-}
-
-static int check_wait(struct replica_ctx *ctx, uint32_t state)
-{
-	switch (state) {
-	case 0:
-	case DM_REPLICA_STATE_INITIALIZED:
-	case DM_REPLICA_STATE_UNSYNCHRONIZED:
-	case DM_REPLICA_STATE_SYNCHRONIZED:
-		return REPLICA_SUCCESS;
-	case DM_REPLICA_STATE_INACTIVE:
-		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
-				    "WaitForCopyState",
-				    "a replica is never created Inactive");
-	default:
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    "WaitForCopyState",
-				    "creation does not lead to state %u (%s)", state,
-				    replica_enum_name(REPLICA_ENUM_COPY_STATE,
-						      state));
-	}
 }
 
 /* There is no log that could be dealt with so. */
@@ -152,29 +130,33 @@ static int check_log_settings(struct replica_ctx *ctx,
 }
 
 /* The method counts in seconds, the setting in milliseconds. */
+static uint64_t objective_of(const struct replica_create_args *a)
+{
+	return a->rpo_ms ? a->rpo_ms : a->recovery_point_objective * 1000ULL;
+}
+
+static int fail_rpo(struct replica_ctx *ctx, const char *sentence, uint64_t ms)
+{
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "RecoveryPointObjective",
+			    "the recovery point objective is %g s, %s", ms / 1000.0, sentence);
+}
+
 static int check_rpo(struct replica_ctx *ctx, const struct replica_create_args *a)
 {
 	const struct replica_settings *s = a->replication_settings;
-	uint64_t ms = a->recovery_point_objective * 1000ULL;
-	bool set = s && s->present & REPLICA_SETTING_RPO;
+	uint64_t ms = objective_of(a);
 
 	if (!ms)
 		return REPLICA_SUCCESS;
 	if (mode_of(a) == DM_REPLICA_MODE_SYNC)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    "RecoveryPointObjective",
-				    "a synchronous replica has a recovery point objective of 0, not %u",
-				    a->recovery_point_objective);
-	if (ms > DM_REPLICA_RPO_MAX_MS)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ERANGE,
-				    "RecoveryPointObjective",
-				    "the recovery point objective is %u s, and a day (86400 s) is the most",
-				    a->recovery_point_objective);
-	if (set && s->rpo_ms != ms)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    "RecoveryPointObjective",
-				    "the recovery point objective is given twice, as %u s and as %u ms",
-				    a->recovery_point_objective, s->rpo_ms);
+		return fail_rpo(ctx, "and that of a synchronous replica is 0", ms);
+	if (ms < DM_REPLICA_RPO_MIN_MS || ms > DM_REPLICA_RPO_MAX_MS)
+		return fail_rpo(ctx, "and must be 0 (none), or 0.1 s to a day (86400 s)", ms);
+	if (a->rpo_ms && a->recovery_point_objective &&
+	    a->recovery_point_objective * 1000ULL != ms)
+		return fail_rpo(ctx, "and given in seconds as another one", ms);
+	if (s && s->present & REPLICA_SETTING_RPO && s->rpo_ms != ms)
+		return fail_rpo(ctx, "and another one is among the settings", ms);
 	return REPLICA_SUCCESS;
 }
 
@@ -196,14 +178,16 @@ static int check_args(struct replica_ctx *ctx,
 	if (!ret)
 		ret = check_place(ctx, a);
 	if (!ret)
-		ret = check_wait(ctx, a->wait_for_copy_state);
-	if (!ret)
 		ret = check_rpo(ctx, a);
 	if (!ret && a->replication_settings &&
 	    replica_settings_validate(a->replication_settings, &key, &why))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
 				   "%s %s", key, why);
-	return ret ? ret : check_log_settings(ctx, a);
+	if (!ret)
+		ret = check_log_settings(ctx, a);
+	if (!ret)
+		ret = replica_goals_check(ctx, a);
+	return ret ? ret : replica_room_check(ctx, a->replication_settings);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -246,8 +230,8 @@ static struct replica_settings settings_of(const struct replica_create_args *a)
 
 	if (a->replication_settings)
 		settings = *a->replication_settings;
-	if (a->recovery_point_objective) {
-		settings.rpo_ms = a->recovery_point_objective * 1000;
+	if (objective_of(a)) {
+		settings.rpo_ms = objective_of(a);
 		settings.present |= REPLICA_SETTING_RPO;
 	}
 	return settings;
@@ -281,20 +265,6 @@ static int build_table(struct create *c)
 	return REPLICA_SUCCESS;
 }
 
-static int fill_peer(struct create *c)
-{
-	struct replica_peer *peer = &c->result->peer;
-	char host[256] = "";
-
-	gethostname(host, sizeof(host) - 1);
-	peer->object_type = PEER_STORAGE_VOLUME;
-	peer->object_name = strdup(c->check.target.path);
-	peer->unique_id = strdup(c->check.target.unique_id);
-	peer->system_name = strdup(host);
-	return peer->object_name && peer->unique_id && peer->system_name ?
-	       0 : -ENOMEM;
-}
-
 static int fill_result(struct create *c)
 {
 	struct replica_create_result *r = c->result;
@@ -310,7 +280,8 @@ static int fill_result(struct create *c)
 		     c->params) < 0)
 		r->table = NULL;
 	if (!r->element_name || !r->uuid || !r->target_storage_volume ||
-	    !r->device || !r->table || (c->args->meta && !r->meta) || fill_peer(c))
+	    !r->device || !r->table || (c->args->meta && !r->meta) ||
+	    replica_peer_fill(c->ctx, &c->check.target, c->uuid, &r->peer))
 		return replica_fail_memory(c->ctx);
 	return REPLICA_SUCCESS;
 }
@@ -424,16 +395,17 @@ static bool reached(uint32_t wanted, uint32_t now)
 static int wait_for_state(struct create *c)
 {
 	const struct replica_create_args *a = c->args;
+	uint32_t state = replica_goals_wait(a);
 	const struct replica_wait wait = {
 		.name = c->name,
-		.state = a->wait_for_copy_state,
+		.state = state,
 		.timeout_ms = a->timeout_ms,
 		.progress = a->progress,
 		.progress_data = a->progress_data,
 		.info = &c->result->info,
 	};
 
-	if (reached(a->wait_for_copy_state, c->result->info->copy_state))
+	if (reached(state, c->result->info->copy_state))
 		return REPLICA_SUCCESS;
 	return replica_wait_run(c->ctx, &wait);
 }

@@ -44,6 +44,7 @@ static void put_settings(struct dm_replica_sb_settings *to, const struct replica
 	to->queue_bytes = cpu_to_le32(s->queue_bytes);
 	to->rpo = cpu_to_le32(s->rpo_ms);
 	to->max_skew = cpu_to_le32(s->max_skew);
+	to->copy_priority = s->copy_priority;
 }
 
 static void make_geometry(const struct replica_format *format,

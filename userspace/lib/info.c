@@ -138,6 +138,22 @@ EXPORT int replica_list(struct replica_ctx *ctx, struct replica_info **list)
 	return ret ? ret : replica_info_list(ctx, g, list);
 }
 
+/* Those for which it is too late once there is a replica. */
+static const struct {
+	uint32_t bit;
+	const char *key;
+} fixed[] = {
+	{ REPLICA_SETTING_REGION_SIZE, "region_size" },
+	{ REPLICA_SETTING_DISCARD, "discard" },
+	{ REPLICA_SETTING_ACTIVITY, "activity" },
+	{ REPLICA_SETTING_ELEMENT_SUPPLIER, "TargetElementSupplier" },
+	{ REPLICA_SETTING_THIN_POLICY, "ThinProvisioningPolicy" },
+	{ REPLICA_SETTING_METHODOLOGY, "DesiredCopyMethodology" },
+	{ REPLICA_SETTING_READ_ONLY, "ReadOnly" },
+	{ REPLICA_SETTING_WAIT_STATE, "WaitForCopyState" },
+	{ REPLICA_SETTING_DELTA_INTERVAL, "DeltaUpdateInterval" },
+};
+
 static int check_settings(struct replica_ctx *ctx,
 			  const struct replica_settings *settings)
 {
@@ -147,22 +163,16 @@ static int check_settings(struct replica_ctx *ctx,
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
 				    "ReplicationSettings",
 				    "there is no setting to change");
-	if (settings->present & REPLICA_SETTING_REGION_SIZE)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    "region_size",
-				    "region_size is fixed when a replica is created");
-	if (settings->present & REPLICA_SETTING_DISCARD)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    "discard",
-				    "discard is fixed when a replica is created");
-	if (settings->present & REPLICA_SETTING_ACTIVITY)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-				    "activity",
-				    "activity is fixed when a replica is created");
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		if (settings->present & fixed[i].bit)
+			return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
+					    fixed[i].key,
+					    "%s is fixed when a replica is created",
+					    fixed[i].key);
 	if (replica_settings_validate(settings, &key, &why))
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
 				    "%s %s", key, why);
-	return REPLICA_SUCCESS;
+	return replica_room_check(ctx, settings);
 }
 
 EXPORT int replica_set(struct replica_ctx *ctx, const char *name,

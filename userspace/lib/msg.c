@@ -65,6 +65,7 @@ static const struct replica_field settings_fields[] = {
 	SETTING(RPO, KIND_U32, rpo_ms),
 	SETTING(OVERFLOW, KIND_U8, overflow),
 	SETTING(MAX_SKEW, KIND_U32_WIDE, max_skew),
+	SETTING(COPY_PRIORITY, KIND_U8, copy_priority),
 	{ .attr = 0 },
 };
 

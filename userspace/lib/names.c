@@ -280,6 +280,34 @@ static const struct name meta_fits[] = {
 static_assert(ARRAY_SIZE(meta_fits) == REPLICA_FIT_SWAPPED + 1,
 	      "enum replica_meta_fit");
 
+static const struct name copy_priorities[] = {
+	{ DM_REPLICA_PRIORITY_UNMANAGED, "unmanaged", "Not Managed" },
+	{ DM_REPLICA_PRIORITY_LOW, "low", NULL },
+	{ DM_REPLICA_PRIORITY_SAME, "same", NULL },
+	{ DM_REPLICA_PRIORITY_HIGH, "high", NULL },
+	{ DM_REPLICA_PRIORITY_URGENT, "urgent", NULL },
+};
+
+static_assert(ARRAY_SIZE(copy_priorities) == DM_REPLICA_PRIORITY_URGENT + 1,
+	      "enum dm_replica_copy_priority");
+
+static const struct name methodologies[] = {
+	{ REPLICA_METHODOLOGY_OTHER, "Other", NULL },
+	{ REPLICA_METHODOLOGY_ANY, "Implementation decides", NULL },
+	{ REPLICA_METHODOLOGY_FULL, "Full-Copy", NULL },
+	{ REPLICA_METHODOLOGY_INCREMENTAL, "Incremental-Copy", NULL },
+	{ REPLICA_METHODOLOGY_DIFFERENTIAL, "Differential-Copy", NULL },
+	{ REPLICA_METHODOLOGY_COPY_ON_WRITE, "Copy-On-Write", NULL },
+	{ REPLICA_METHODOLOGY_COPY_ON_ACCESS, "Copy-On-Access", NULL },
+	{ REPLICA_METHODOLOGY_DELTA_UPDATE, "Delta-Update", NULL },
+	{ REPLICA_METHODOLOGY_SNAP_AND_CLONE, "Snap-And-Clone", NULL },
+	{ REPLICA_METHODOLOGY_BEFORE_ACTIVATION, "Copy-Before-Activation", NULL },
+	{ REPLICA_METHODOLOGY_REDIRECT_ON_WRITE, "Redirect-On-Write", NULL },
+};
+
+static_assert(ARRAY_SIZE(methodologies) == REPLICA_METHODOLOGY_REDIRECT_ON_WRITE,
+	      "enum replica_methodology");
+
 static const struct {
 	const struct name *names;
 	size_t count;
@@ -304,6 +332,8 @@ static const struct {
 	[REPLICA_ENUM_META_VERDICT] = { meta_verdicts, ARRAY_SIZE(meta_verdicts) },
 	[REPLICA_ENUM_META_FAULT] = { meta_faults, ARRAY_SIZE(meta_faults) },
 	[REPLICA_ENUM_META_FIT] = { meta_fits, ARRAY_SIZE(meta_fits) },
+	[REPLICA_ENUM_COPY_PRIORITY] = { copy_priorities, ARRAY_SIZE(copy_priorities) },
+	[REPLICA_ENUM_METHODOLOGY] = { methodologies, ARRAY_SIZE(methodologies) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

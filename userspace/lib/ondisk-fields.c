@@ -98,6 +98,7 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 		.rpo_ms = le32_to_cpu(from->rpo),
 		.overflow = from->overflow,
 		.max_skew = le32_to_cpu(from->max_skew),
+		.copy_priority = from->copy_priority,
 	};
 	const char *key, *why;
 

@@ -97,8 +97,8 @@ int replica_enum_exact(enum replica_enum which, const char *name,
 		       unsigned int *value);
 bool replica_enum_has(enum replica_enum which, unsigned int value);
 
-/* The last bit of enum replica_setting. */
-#define REPLICA_SETTING_LAST	REPLICA_SETTING_MAX_SKEW
+/* The last bit of enum replica_setting that a log may have. */
+#define REPLICA_SETTING_LAST	REPLICA_SETTING_COPY_PRIORITY
 
 /* settings.c: 0, or -EINVAL with the reason and the member at fault. */
 int replica_settings_validate(const struct replica_settings *settings,
@@ -107,6 +107,9 @@ int replica_settings_validate(const struct replica_settings *settings,
 /* What from sets, over what is there. */
 void replica_settings_merge(struct replica_settings *to,
 			    const struct replica_settings *from);
+
+/* room.c: is there the memory for them?  settings may be NULL; a return value. */
+int replica_room_check(struct replica_ctx *ctx, const struct replica_settings *settings);
 
 /* wait.c: present time in milliseconds, of a clock that nobody sets. */
 uint64_t replica_now_ms(void);

@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Settings as text: our own keys, and the CIM names that mean the same. */
+/* Settings as text: our own keys; those of CIM are in settings-cim.c. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include <linux/dm-replica-ondisk.h>
 
-#include "replica-private.h"
+#include "settings-keys.h"
 
 #define REGION_MIN	4096ULL
 #define REGION_MAX	((1ULL << 20) << SECTOR_SHIFT)
 
 #define ACTIVITY_RULE	"must be a number of regions from 512 to 65536"
 
+#define PRIORITY_RULE	"must be unmanaged, low, same, high or urgent"
+
 #define RPO_RULE	"must be 0 (none), or 100ms to 1d"
 
 static_assert(DM_REPLICA_RPO_MIN_MS == 100 && DM_REPLICA_RPO_MAX_MS == 86400000, RPO_RULE);
 static_assert(DM_REPLICA_ACTIVITY_MIN == 512 && DM_REPLICA_ACTIVITY_MAX == 65536,
 	      ACTIVITY_RULE);
-
-struct key {
-	const char *name;
-	/* 0 with members and bits of s set, or -EINVAL with the reason */
-	int (*parse)(const char *value, struct replica_settings *s,
-		     const char **why);
-};
 
 static int parse_payload(const char *value, struct replica_settings *s,
 			 const char **why)
@@ -132,7 +126,7 @@ static int parse_queue_bytes(const char *value, struct replica_settings *s,
 	return replica_parse_size(value, &s->queue_bytes);
 }
 
-static int set_rpo(uint64_t ms, struct replica_settings *s)
+int replica_settings_rpo(uint64_t ms, struct replica_settings *s)
 {
 	s->present |= REPLICA_SETTING_RPO;
 	if (ms > DM_REPLICA_RPO_MAX_MS)
@@ -147,24 +141,7 @@ static int parse_rpo(const char *value, struct replica_settings *s,
 	uint64_t ms;
 
 	*why = RPO_RULE;
-	return replica_parse_duration(value, 1, &ms) ? -EINVAL : set_rpo(ms, s);
-}
-
-/* CIM's datetime as an interval: days, hours, minutes, seconds, microseconds. */
-static int parse_desired_rpo(const char *value, struct replica_settings *s,
-			     const char **why)
-{
-	unsigned int days, hours, minutes, seconds, micros;
-	int end = 0;
-
-	*why = "must be an interval like 00000000000015.000000:000, in whole ms, up to a day";
-	if (strspn(value, "0123456789.:") != strlen(value) || strlen(value) != 25 ||
-	    sscanf(value, "%8u%2u%2u%2u.%6u:000%n", &days, &hours, &minutes, &seconds,
-		   &micros, &end) != 5 || end != 25 ||
-	    hours > 23 || minutes > 59 || seconds > 59 || micros % 1000)
-		return -EINVAL;
-	return set_rpo((((days * 24ULL + hours) * 60 + minutes) * 60 + seconds) * 1000 +
-		       micros / 1000, s);
+	return replica_parse_duration(value, 1, &ms) ? -EINVAL : replica_settings_rpo(ms, s);
 }
 
 static int parse_overflow(const char *value, struct replica_settings *s,
@@ -183,63 +160,15 @@ static int parse_max_skew(const char *value, struct replica_settings *s,
 	return replica_parse_size(value, &s->max_skew);
 }
 
-static int parse_stops_host_io(const char *value, struct replica_settings *s,
+static int parse_copy_priority(const char *value, struct replica_settings *s,
 			       const char **why)
 {
-	*why = "must be true or false";
-	s->present |= REPLICA_SETTING_ON_REPLICA_ERROR;
-	if (strcasecmp(value, "true") == 0)
-		s->on_replica_error = DM_REPLICA_ON_ERROR_STOP;
-	else if (strcasecmp(value, "false") == 0)
-		s->on_replica_error = DM_REPLICA_ON_ERROR_TRACK;
-	else
-		return -EINVAL;
-	return 0;
+	*why = PRIORITY_RULE;
+	s->present |= REPLICA_SETTING_COPY_PRIORITY;
+	return replica_enum_exact(REPLICA_ENUM_COPY_PRIORITY, value, &s->copy_priority);
 }
 
-static int parse_recovery_mode(const char *value, struct replica_settings *s,
-			       const char **why)
-{
-	*why = "must be 2 (automatic), 3 (manual) or 4 (implementation decides)";
-	if (strcmp(value, "4") == 0)
-		return 0;
-	s->present |= REPLICA_SETTING_RECOVERY;
-	if (strcmp(value, "2") == 0)
-		s->recovery = DM_REPLICA_RECOVERY_AUTOMATIC;
-	else if (strcmp(value, "3") == 0)
-		s->recovery = DM_REPLICA_RECOVERY_MANUAL;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-/* The target always exists already, so these two ask for nothing. */
-static int parse_supplier(const char *value, struct replica_settings *s,
-			  const char **why)
-{
-	(void)s;
-	*why = "must be 1, 3, 4 or 5: new target elements are not created";
-	return strlen(value) == 1 && strchr("1345", *value) ? 0 : -EINVAL;
-}
-
-static int parse_thin(const char *value, struct replica_settings *s,
-		      const char **why)
-{
-	(void)s;
-	*why = "must be 2 to 7";
-	return strlen(value) == 1 && strchr("234567", *value) ? 0 : -EINVAL;
-}
-
-static int parse_unsupported(const char *value, struct replica_settings *s,
-			     const char **why)
-{
-	(void)value;
-	(void)s;
-	*why = "is not supported";
-	return -EINVAL;
-}
-
-static const struct key keys[] = {
+static const struct replica_key keys[] = {
 	{ "payload", parse_payload },
 	{ "on_replica_error", parse_on_error },
 	{ "recovery", parse_recovery },
@@ -253,38 +182,25 @@ static const struct key keys[] = {
 	{ "rpo", parse_rpo },
 	{ "overflow", parse_overflow },
 	{ "max_skew", parse_max_skew },
-	{ "FailedCopyStopsHostIO", parse_stops_host_io },
-	{ "CopyRecoveryMode", parse_recovery_mode },
-	{ "DesiredRPO", parse_desired_rpo },
-	{ "MaximumSkew", parse_max_skew },
-	{ "TargetElementSupplier", parse_supplier },
-	{ "ThinProvisioningPolicy", parse_thin },
-};
-
-/* Known to CIM or to Microsoft, and not to us: said so instead of "unknown". */
-static const struct key foreign_keys[] = {
-	{ "CopyPriority", parse_unsupported },
-	{ "DesiredCopyMethodology", parse_unsupported },
-	{ "ConsistentPointInTime", parse_unsupported },
-	{ "ReadOnly", parse_unsupported },
-	{ "LogDevices", parse_unsupported },
-	{ "LogSizeInBytes", parse_unsupported },
-	{ "ReplicationQuorum", parse_unsupported },
+	{ "copy_priority", parse_copy_priority },
 };
 
 EXPORT const char *replica_settings_key(size_t index)
 {
-	return index < ARRAY_SIZE(keys) ? keys[index].name : NULL;
+	if (index < ARRAY_SIZE(keys))
+		return keys[index].name;
+	index -= ARRAY_SIZE(keys);
+	return index < replica_nr_cim_keys ? replica_cim_keys[index].name : NULL;
 }
 
-static const struct key *find_key(const char *name)
+static const struct replica_key *find_key(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strcmp(keys[i].name, name) == 0)
 			return &keys[i];
-	for (size_t i = 0; i < ARRAY_SIZE(foreign_keys); i++)
-		if (strcmp(foreign_keys[i].name, name) == 0)
-			return &foreign_keys[i];
+	for (size_t i = 0; i < replica_nr_cim_keys; i++)
+		if (strcmp(replica_cim_keys[i].name, name) == 0)
+			return &replica_cim_keys[i];
 	return NULL;
 }
 
@@ -311,7 +227,9 @@ static bool contradict(const struct replica_settings *a,
 	       ((both & REPLICA_SETTING_QUEUE_BYTES) && a->queue_bytes != b->queue_bytes) ||
 	       ((both & REPLICA_SETTING_RPO) && a->rpo_ms != b->rpo_ms) ||
 	       ((both & REPLICA_SETTING_OVERFLOW) && a->overflow != b->overflow) ||
-	       ((both & REPLICA_SETTING_MAX_SKEW) && a->max_skew != b->max_skew);
+	       ((both & REPLICA_SETTING_MAX_SKEW) && a->max_skew != b->max_skew) ||
+	       ((both & REPLICA_SETTING_COPY_PRIORITY) &&
+		a->copy_priority != b->copy_priority) || replica_goals_contradict(a, b);
 }
 
 void replica_settings_merge(struct replica_settings *to,
@@ -343,6 +261,9 @@ void replica_settings_merge(struct replica_settings *to,
 		to->overflow = from->overflow;
 	if (from->present & REPLICA_SETTING_MAX_SKEW)
 		to->max_skew = from->max_skew;
+	if (from->present & REPLICA_SETTING_COPY_PRIORITY)
+		to->copy_priority = from->copy_priority;
+	replica_goals_merge(to, from);
 	to->present |= from->present;
 }
 
@@ -413,6 +334,9 @@ int replica_settings_validate(const struct replica_settings *s,
 		  "overflow", "must be block, track or fail" },
 		{ REPLICA_SETTING_MAX_SKEW, s->max_skew <= DM_REPLICA_QUEUE_MAX,
 		  "max_skew", "must be a size of up to 2G, 0 for half of queue_bytes" },
+		{ REPLICA_SETTING_COPY_PRIORITY,
+		  replica_enum_has(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority),
+		  "copy_priority", PRIORITY_RULE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -422,7 +346,7 @@ int replica_settings_validate(const struct replica_settings *s,
 		*why = rules[i].why;
 		return -EINVAL;
 	}
-	return 0;
+	return replica_goals_validate(s, key, why);
 }
 
 /* One "key=value", which is changed; all is what was read before it. */
@@ -432,7 +356,7 @@ static int parse_one(struct replica_ctx *ctx, char *word,
 	struct replica_settings one = { .present = 0 };
 	char *value = strchr(word, '=');
 	const char *why, *name = word;
-	const struct key *key;
+	const struct replica_key *key;
 
 	if (!value)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
@@ -440,6 +364,10 @@ static int parse_one(struct replica_ctx *ctx, char *word,
 				    word, word);
 	*value++ = '\0';
 	key = find_key(word);
+	if (!key && replica_foreign_key(word))
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, word,
+				    "setting %s is not supported: %s", word,
+				    replica_foreign_key(word));
 	if (!key)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, word,
 				    "setting \"%s\" is unknown", word);

@@ -92,6 +92,9 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 			    replica_enum_name(REPLICA_ENUM_OVERFLOW, s->overflow));
 	if (s->present & REPLICA_SETTING_MAX_SKEW)
 		add_number(f, "max_skew", s->max_skew);
+	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
+		add_feature(f, "copy_priority",
+			    replica_enum_name(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority));
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -246,6 +249,13 @@ static int read_max_skew(const char *value, struct replica_table *t)
 	return read_number(value, DM_REPLICA_QUEUE_MAX, &t->settings.max_skew);
 }
 
+static int read_copy_priority(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_COPY_PRIORITY;
+	return replica_enum_exact(REPLICA_ENUM_COPY_PRIORITY, value,
+				  &t->settings.copy_priority);
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -270,6 +280,7 @@ static const struct {
 	{ "rpo", read_rpo },
 	{ "overflow", read_overflow },
 	{ "max_skew", read_max_skew },
+	{ "copy_priority", read_copy_priority },
 	{ "stale", read_stale },
 };
 

@@ -107,6 +107,7 @@ static void offer_settings(void)
 		{ "discard", REPLICA_ENUM_DISCARD },
 		{ "on_meta_error", REPLICA_ENUM_ON_META_ERROR },
 		{ "overflow", REPLICA_ENUM_OVERFLOW },
+		{ "copy_priority", REPLICA_ENUM_COPY_PRIORITY },
 	};
 	const char *key;
 	char *text;

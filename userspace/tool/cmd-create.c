@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "credentials.h"
 #include "hint.h"
 #include "human.h"
 #include "interrupt.h"
@@ -21,6 +22,9 @@ struct create_options {
 	uint32_t mode;
 	uint32_t rpo_ms;
 	const char *settings;
+	const char *system;
+	const char *credentials;
+	bool ask_credentials;
 	bool skip_initial_copy;
 	uint32_t wait_for;
 	uint32_t timeout_ms;
@@ -45,6 +49,12 @@ static const struct option create_table[] = {
 	       "Oldest write that the replica may lack; not in sync"),
 	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
 	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
+	OPTION(struct create_options, system, "target-system", "SYSTEM", read_text,
+	       COMPLETE_NOTHING, "Where TARGET is: a name of this machine"),
+	OPTION(struct create_options, credentials, "credentials", "FILE", read_text,
+	       COMPLETE_DEVICE, "User name and password for another system"),
+	OPTION_FLAG(struct create_options, ask_credentials, "ask-credentials",
+		    "Ask for them on the terminal"),
 	OPTION_FLAG(struct create_options, skip_initial_copy, "skip-initial-copy",
 		    "SOURCE and TARGET are known to be equal already"),
 	OPTION(struct create_options, wait_for, "wait-for", "STATE", read_state, COMPLETE_STATE,
@@ -64,11 +74,22 @@ static void show_peer(struct out *out, const struct replica_peer *peer)
 		return;
 	}
 	out_object(out, KEY_JSON("TargetReplicaPeer"));
+	out_string(out, KEY_JSON("ObjectId"), peer->object_id);
+	out_string(out, KEY_JSON("Identifier"), peer->identifier);
 	out_number(out, KEY_JSON("PeerObjectType"), peer->object_type);
+	out_string(out, KEY_JSON("PeerObjectId"), peer->peer_object_id);
 	out_string(out, KEY_JSON("PeerObjectName"), peer->object_name);
 	out_string(out, KEY_JSON("PeerUniqueId"), peer->unique_id);
 	out_string(out, KEY_JSON("PeerSystemName"), peer->system_name);
+	out_string(out, KEY_JSON("PeerProviderURI"), peer->provider_uri);
+	out_bool(out, KEY_JSON("IsCIMReplicationEntityBased"),
+		 peer->is_cim_replication_entity_based);
 	out_bool(out, KEY_JSON("IsPrimary"), peer->is_primary);
+	out_object(out, KEY_JSON("Element"));
+	out_string(out, KEY_JSON("StorageVolume"), peer->element.device);
+	out_string(out, KEY_JSON("DeviceNumber"), peer->element.device_number);
+	out_number(out, KEY_JSON("Size"), peer->element.size);
+	out_end(out);
 	out_end(out);
 }
 
@@ -177,19 +198,45 @@ static bool take_settings(struct cli *cli, const char *text, struct replica_sett
 	return !ret;
 }
 
-static int create_run(struct cli *cli)
+/* Makes it, and shows what became of it. */
+static int create_make(struct cli *cli, struct replica_create_args *args, bool waits)
 {
 	const struct create_options *opts = cli->options;
 	struct replica_create_result *result = NULL;
+	struct credentials credentials;
+	struct progress progress;
+	int ret, status;
+
+	status = credentials_read(cli, opts->credentials, opts->ask_credentials, &credentials);
+	if (!status) {
+		args->username = *credentials.username ? credentials.username : NULL;
+		args->password = *credentials.password ? credentials.password : NULL;
+		args->progress_data = &progress;
+		if (waits)
+			progress_begin(&progress, cli);
+		ret = replica_create_replica(cli->ctx, args, &result);
+		if (waits)
+			progress_end(&progress);
+		status = create_finish(cli, ret, result);
+		replica_create_result_free(result);
+	}
+	credentials_wipe(&credentials);
+	return status;
+}
+
+static int create_run(struct cli *cli)
+{
+	const struct create_options *opts = cli->options;
 	struct replica_settings settings = { 0 };
 	struct replica_create_args args = {
 		.size = sizeof(args),
 		.source = cli->args[0],
 		.target_storage_volume = cli->args[1],
+		.target_storage_system = opts->system,
 		.element_name = opts->name,
 		.sync_type = opts->sync_type,
 		.mode = opts->mode,
-		.recovery_point_objective = opts->rpo_ms / 1000,
+		.rpo_ms = opts->rpo_ms,
 		.replication_settings = &settings,
 		.skip_initial_copy = opts->skip_initial_copy,
 		.meta = opts->meta,
@@ -199,30 +246,19 @@ static int create_run(struct cli *cli)
 		.timeout_ms = opts->timeout_ms,
 		.progress = progress_step,
 	};
-	struct progress progress;
-	int ret, status;
+	int status = 0;
+	bool waits;
 
-	if (opts->timeout_ms && !opts->wait_for)
-		return report_usage(cli, "timeout",
-				    "'--timeout' limits the wait of '--wait-for', which is not given");
-	if (opts->dry_run && opts->wait_for)
-		return report_usage(cli, "wait-for",
-				    "'--dry-run' creates nothing that '--wait-for' could wait for");
-	if (opts->rpo_ms % 1000)
-		return report_usage(cli, "rpo",
-				    "'--rpo' counts whole seconds, as CreateReplica does; write --settings rpo=%ums",
-				    opts->rpo_ms);
 	if (!take_settings(cli, opts->settings, &settings, &status))
 		return status;
-	args.progress_data = &progress;
-	if (opts->wait_for)
-		progress_begin(&progress, cli);
-	ret = replica_create_replica(cli->ctx, &args, &result);
-	if (opts->wait_for)
-		progress_end(&progress);
-	status = create_finish(cli, ret, result);
-	replica_create_result_free(result);
-	return status;
+	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
+	if (opts->timeout_ms && !waits)
+		return report_usage(cli, "timeout",
+				    "'--timeout' limits the wait of '--wait-for', which is not given");
+	if (opts->dry_run && waits)
+		return report_usage(cli, "wait-for",
+				    "'--dry-run' creates nothing that '--wait-for' could wait for");
+	return create_make(cli, &args, waits);
 }
 
 const struct command cmd_create = {

@@ -79,5 +79,7 @@ const struct command cmd_set = {
 		"overflow=block|track|fail        when that cannot be kept slow writers down, give\n"
 		"                                 the queue up for a resync, or stop the replica\n"
 		"max_skew=SIZE                    lag up to which mode adaptive lets the origin alone\n"
-		"                                 acknowledge; 0: half of queue_bytes",
+		"                                 acknowledge; 0: half of queue_bytes\n"
+		"copy_priority=unmanaged|low|same|high|urgent\n"
+		"                                 how much is copied while the application does I/O",
 };

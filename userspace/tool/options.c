@@ -64,7 +64,7 @@ const char *read_objective(const char *value, void *field)
 	uint64_t ms;
 
 	if (replica_parse_duration(value, 1000, &ms) || ms > UINT32_MAX)
-		return "a time of whole seconds up to 1d, such as 15, 15s or 5m, or 0 for none";
+		return "a time from 100ms to 1d, such as 15, 500ms or 5m, or 0 for none";
 	*(uint32_t *)field = ms;
 	return NULL;
 }

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <replica/libreplica.h>
+
 #include "memory.h"
 #include "output-private.h"
 
@@ -257,9 +259,11 @@ static const char *lower_lead(const struct out_error *error)
 void out_error(struct out *out, const struct out_error *error)
 {
 	struct node *open = out->open;
+	struct replica_cim_error cim;
 
 	if (out->error)
 		return;
+	replica_error_cim(error->return_value, error->code, &cim);
 	out->error = node_new(NODE_OBJECT, KEY_JSON("error"));
 	out->open = out->error;
 	out_string(out, KEY("Description", "replicactl: ", NULL), error->sentence);
@@ -267,6 +271,9 @@ void out_error(struct out *out, const struct out_error *error)
 	out_string(out, KEY_JSON("ParameterInfo"), error->parameter);
 	out_string(out, KEY_JSON("ProviderName"), error->provider);
 	out_number(out, KEY_JSON("StatusCode"), error->return_value);
+	out_enum(out, KEY_JSON("ErrorType"), cim.type, cim.type_name);
+	out_enum(out, KEY_JSON("PerceivedSeverity"), cim.severity, cim.severity_name);
+	out_enum(out, KEY_JSON("ProbableCause"), cim.cause, cim.cause_name);
 	out_number(out, KEY_JSON("SMErrorSource"), error->source);
 	out_number(out, KEY_JSON("SMErrorCode"), error->code);
 	out_string(out, KEY("SMMessage", lower_lead(error), NULL), error->lower);

@@ -69,6 +69,29 @@ int report_interrupted(struct cli *cli, struct out *out, const char *sentence)
 	return EXIT_INTERRUPTED;
 }
 
+int report_refusal(struct cli *cli, int ret, int code, const char *parameter,
+		   const char *format, ...)
+{
+	struct out_error error = {
+		.parameter = parameter,
+		.provider = "replicactl",
+		.return_value = ret,
+		.source = REPLICA_SOURCE_LIBRARY,
+		.code = code,
+	};
+	struct out *out = report_new(cli);
+	char *sentence;
+	va_list args;
+
+	va_start(args, format);
+	sentence = mem_vformat(format, args);
+	va_end(args);
+	error.sentence = sentence;
+	out_error(out, &error);
+	free(sentence);
+	return report_finish(cli, out, ret);
+}
+
 int report_usage(struct cli *cli, const char *parameter, const char *format, ...)
 {
 	struct out_error error = {

@@ -26,4 +26,9 @@ int report_interrupted(struct cli *cli, struct out *out, const char *sentence);
 __printf(3, 4)
 int report_usage(struct cli *cli, const char *parameter, const char *format, ...);
 
+/* A call that the tool itself refuses: a return value, an SMErrorCode, a sentence. */
+__printf(5, 6)
+int report_refusal(struct cli *cli, int ret, int code, const char *parameter,
+		   const char *format, ...);
+
 #endif /* REPLICACTL_REPORT_H */

@@ -15,8 +15,8 @@
 
 #define TEXT_LEN 64
 
-static void show_enum(struct out *out, struct out_key key, enum replica_enum which,
-		      unsigned int value)
+void show_enum(struct out *out, struct out_key key, enum replica_enum which,
+	       unsigned int value)
 {
 	out_enum(out, key, value, replica_enum_name(which, value));
 }
@@ -45,83 +45,7 @@ bool show_contains(const uint16_t *values, size_t count, unsigned int value)
 	return false;
 }
 
-/* ---- Jobs ---- */
-
-uint64_t rate_update(struct rate *rate, const struct replica_job *job)
-{
-	uint64_t average = job->elapsed_ms ? job->bytes_done * 1000 / job->elapsed_ms : 0;
-	uint64_t now;
-
-	if (!rate)
-		return average;
-	if (rate->job != job->id || job->elapsed_ms < rate->elapsed_ms ||
-	    job->bytes_done < rate->done) {
-		*rate = (struct rate){ job->id, job->bytes_done, job->elapsed_ms, average };
-	} else if (job->elapsed_ms - rate->elapsed_ms >= 400) {
-		now = (job->bytes_done - rate->done) * 1000 / (job->elapsed_ms - rate->elapsed_ms);
-		rate->value = rate->value ? (rate->value * 2 + now) / 3 : now;
-		rate->done = job->bytes_done;
-		rate->elapsed_ms = job->elapsed_ms;
-	}
-	return rate->value;
-}
-
-static bool job_runs(const struct replica_job *job)
-{
-	return job->state < DM_REPLICA_JOB_COMPLETED;
-}
-
-char *show_job_text(const struct replica_job *job, uint64_t rate)
-{
-	char done[TEXT_LEN], total[TEXT_LEN], speed[TEXT_LEN], left[TEXT_LEN];
-
-	if (!job->bytes_total)
-		return mem_text(job->type == DM_REPLICA_JOB_VERIFY ? "nothing to compare" :
-				"nothing to copy");
-	human_bytes(done, sizeof(done), job->bytes_done);
-	human_bytes(total, sizeof(total), job->bytes_total);
-	human_bytes(speed, sizeof(speed), rate);
-	if (!job->has_eta)
-		return mem_format("%s of %s, %s/s", done, total, speed);
-	human_duration(left, sizeof(left), job->eta_ms);
-	return mem_format("%s of %s, %s/s, %s left", done, total, speed, left);
-}
-
-static enum out_tone job_tone(const struct replica_job *job)
-{
-	if (job_runs(job))
-		return OUT_BUSY;
-	return job->state == DM_REPLICA_JOB_COMPLETED ? OUT_GOOD : OUT_BAD;
-}
-
-void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
-{
-	bool verify = job->type == DM_REPLICA_JOB_VERIFY;
-
-	if (job->name)
-		out_string(out, KEY("ElementName", "Name", "NAME"), job->name);
-	out_number(out, KEY("JobID", NULL, "JOB"), job->id);
-	show_enum(out, KEY("JobType", "Type", "TYPE"), REPLICA_ENUM_JOB_TYPE, job->type);
-	show_enum(out, KEY("JobState", "State", "STATE"), REPLICA_ENUM_JOB_STATE, job->state);
-	out_tone(out, job_tone(job));
-	out_percent(out, KEY("PercentComplete", NULL, "DONE"), job->percent);
-	out_bytes(out, KEY("BytesDone", verify ? "Compared" : "Copied", "COPIED"),
-		  job->bytes_done);
-	out_bytes(out, KEY("BytesTotal", verify ? "To compare" : "To copy", NULL),
-		  job->bytes_total);
-	if (verify)
-		out_bytes(out, KEY("Differs", "Different", NULL), job->differs);
-	out_rate(out, KEY("BytesPerSecond", "Rate", "RATE"), rate);
-	out_time(out, KEY("StartTime", "Started", NULL), job->start_time);
-	out_duration(out, KEY("ElapsedTime", "Running for", "ELAPSED"), job->elapsed_ms);
-	if (job->has_eta)
-		out_duration(out, KEY("RemainingTime", "Time left", "LEFT"), job->eta_ms);
-	else
-		out_none(out, KEY("RemainingTime", NULL, "LEFT"));
-	out_number(out, KEY("ErrorCode", NULL, NULL), job->error_code);
-	out_string(out, KEY("ErrorDescription", job->error_text ? "Error" : NULL, "ERROR"),
-		   job->error_text);
-}
+/* ---- The job of a replica ---- */
 
 static void show_running_job(struct out *out, const struct replica_info *info,
 			     const struct show_style *style)
@@ -169,6 +93,9 @@ static void show_queue_settings(struct out *out, const struct replica_settings *
 			out_string(out, KEY_TEXT("max_skew"), "0 (half of queue_bytes)");
 		out_number(out, KEY_JSON("MaximumSkew"), set->max_skew);
 	}
+	if (set->present & REPLICA_SETTING_COPY_PRIORITY)
+		show_enum(out, KEY("CopyPriority", "copy_priority", NULL),
+			  REPLICA_ENUM_COPY_PRIORITY, set->copy_priority);
 }
 
 void show_settings(struct out *out, const struct replica_settings *set, const char *label)
@@ -255,6 +182,17 @@ static void show_identity(struct out *out, const struct replica_info *info)
 	free(both);
 }
 
+/* In full until the first copy is over, or when all is copied anew. */
+static unsigned int methodology_of(const struct replica_info *info)
+{
+	const struct replica_job *job = info->job;
+
+	if (!info->when_synced ||
+	    (job && job->type != DM_REPLICA_JOB_VERIFY && job->bytes_total >= info->size))
+		return REPLICA_METHODOLOGY_FULL;
+	return REPLICA_METHODOLOGY_INCREMENTAL;
+}
+
 static void show_state(struct out *out, const struct replica_info *info)
 {
 	show_enum(out, KEY("CopyState", "State", "STATE"), REPLICA_ENUM_COPY_STATE,
@@ -272,6 +210,8 @@ static void show_state(struct out *out, const struct replica_info *info)
 	show_enum(out, KEY("SyncType", "Type", NULL), REPLICA_ENUM_SYNC_TYPE,
 		  REPLICA_SYNC_TYPE_MIRROR);
 	show_enum(out, KEY("Mode", "Mode", "MODE"), REPLICA_ENUM_MODE, info->mode);
+	show_enum(out, KEY_JSON("CopyMethodology"), REPLICA_ENUM_METHODOLOGY,
+		  methodology_of(info));
 }
 
 static void show_leg(struct out *out, const char *prefix, const char *label, const char *column,

@@ -41,6 +41,10 @@ void show_findings(struct out *out, const struct replica_finding *list, const ch
 /* What was found beside what the error is about, for stderr; refused: there is an error. */
 void show_asides(struct out *out, const struct replica_finding *list, bool refused);
 
+/* A number of the library, with its name. */
+void show_enum(struct out *out, struct out_key key, enum replica_enum which,
+	       unsigned int value);
+
 /* Is value among the numbers that a capability lists? */
 bool show_contains(const uint16_t *values, size_t count, unsigned int value);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What the public functions refuse before they need a kernel. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "fake.h"
 #include "ktap.h"
@@ -99,10 +100,15 @@ static void modes_of_tables(void)
 	table_has(" async 0", "");		/* without an objective */
 	args.recovery_point_objective = 86400;
 	table_has(" async ", "rpo 86400000");
+	args.recovery_point_objective = 0;
+	args.rpo_ms = 500;
+	table_has(" async ", "rpo 500");
+	args.rpo_ms = 15000;			/* and 15 s: the same */
 	args.mode = DM_REPLICA_MODE_ADAPTIVE;
 	args.recovery_point_objective = 15;
 	args.replication_settings = &same;	/* both ways, and equal */
 	table_has(" adaptive ", "rpo 15000 max_skew 4096");
+	args.rpo_ms = 0;
 	args.recovery_point_objective = 0;
 	args.mode = DM_REPLICA_MODE_SYNC;	/* kept for a mode to come */
 	table_has(" sync ", "rpo 15000");
@@ -110,9 +116,23 @@ static void modes_of_tables(void)
 
 static void places(void)
 {
+	static const char *const local[] = { "localhost", "LocalHost", "0123abcd" };
+	char host[256] = "";
+
+	fake_file("/etc/machine-id", "0123abcd\n");
+	gethostname(host, sizeof(host) - 1);
 	reset_args();
-	args.target_storage_system = "other";
+	args.target_storage_system = "other.example.org";
 	expect(REPLICA_NOT_SUPPORTED, "TargetStorageSystem");
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "other.example.org");
+	args.target_storage_system = "";
+	expect(REPLICA_NOT_SUPPORTED, "TargetStorageSystem");
+	for (size_t i = 0; i < ARRAY_SIZE(local); i++) {
+		args.target_storage_system = local[i];
+		table_has(" sync 0", "");
+	}
+	args.target_storage_system = host;
+	table_has(" sync 0", "");
 	reset_args();
 	args.password = "secret";
 	expect(REPLICA_NOT_SUPPORTED, "password");
@@ -125,6 +145,40 @@ static void places(void)
 	reset_args();
 	args.source = NULL;
 	expect(REPLICA_INVALID_PARAMETER, "Source");
+}
+
+/* Every property of the peer of a target. */
+static void peer(void)
+{
+	struct replica_create_result *result = NULL;
+	const struct replica_peer *p;
+	char host[256] = "";
+
+	fake_file("/etc/machine-id", "0123abcd\n");
+	gethostname(host, sizeof(host) - 1);
+	reset_args();
+	args.dry_run = true;
+	args.element_name = "new";
+	args.source = "/dev/sdx";
+	args.target_storage_volume = "/dev/sdy";
+	CHECK_INT(replica_create_replica(ctx, &args, &result), 0);
+	if (!CHECK(result))
+		return;
+	p = &result->peer;
+	CHECK_STR(p->identifier, result->uuid);
+	CHECK_HAS(p->object_id, result->uuid);
+	CHECK_INT(p->object_type, 4);
+	CHECK_STR(p->object_name, "/dev/sdy");
+	CHECK_STR(p->unique_id, "4000:771");
+	CHECK_STR(p->peer_object_id, "0123abcd/4000:771");
+	CHECK_STR(p->system_name, host);
+	CHECK(!p->provider_uri);
+	CHECK(!p->is_cim_replication_entity_based);
+	CHECK(!p->is_primary);
+	CHECK_STR(p->element.device, "/dev/sdy");
+	CHECK_STR(p->element.device_number, "4000:771");
+	CHECK_INT(p->element.size, 1 << 20);
+	replica_create_result_free(result);
 }
 
 static void rest(void)
@@ -149,6 +203,13 @@ static void rest(void)
 	args.recovery_point_objective = 2;
 	args.replication_settings = &rpo_settings;	/* another one */
 	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	args.replication_settings = NULL;
+	args.rpo_ms = 2500;
+	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	args.recovery_point_objective = 0;
+	args.rpo_ms = 99;
+	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "0.099 s");
 	reset_args();
 	args.replication_settings = &settings;
 	expect(REPLICA_INVALID_PARAMETER, "region_size");
@@ -164,6 +225,78 @@ static void rest(void)
 	reset_args();
 	args.size = 8;
 	expect(REPLICA_INVALID_PARAMETER, "size");
+}
+
+/* Goals that a mirror on a given volume meets, and those that it does not. */
+static void goals(void)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		const char *parameter;
+		bool skip;
+	} cases[] = {
+		{ "TargetElementSupplier=2", REPLICA_INVALID_PARAMETER, "TargetElementSupplier", false },
+		{ "ThinProvisioningPolicy=2", REPLICA_INVALID_PARAMETER, "ThinProvisioningPolicy", false },
+		{ "ThinProvisioningPolicy=6", REPLICA_INVALID_PARAMETER, "ThinProvisioningPolicy", false },
+		{ "DesiredCopyMethodology=1", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=4", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=5", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", true },
+		{ "DesiredCopyMethodology=8", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=11", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=32768", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=3", REPLICA_INVALID_PARAMETER, "DesiredCopyMethodology", true },
+		{ "ReadOnly=2", REPLICA_NOT_SUPPORTED, "ReadOnly", false },
+		{ "ReadOnly=3", REPLICA_NOT_SUPPORTED, "ReadOnly", false },
+		{ "ReadOnly=4", REPLICA_NOT_SUPPORTED, "ReadOnly", false },
+		{ "DeltaUpdateInterval=00000000000100.000000:000", REPLICA_NOT_SUPPORTED,
+		  "DeltaUpdateInterval", false },
+		{ "WaitForCopyState=8", REPLICA_NOT_SUPPORTED, "WaitForCopyState", false },
+		{ "WaitForCopyState=5", REPLICA_INVALID_PARAMETER, "WaitForCopyState", false },
+	};
+	static const char *const good =
+		"TargetElementSupplier=5,ThinProvisioningPolicy=7,DesiredCopyMethodology=3,WaitForCopyState=4";
+	struct replica_settings s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ktap_case = cases[i].text;
+		memset(&s, 0, sizeof(s));
+		CHECK_INT(replica_settings_parse(ctx, cases[i].text, &s), 0);
+		reset_args();
+		args.replication_settings = &s;
+		args.skip_initial_copy = cases[i].skip;
+		expect(cases[i].ret, cases[i].parameter);
+	}
+	memset(&s, 0, sizeof(s));
+	CHECK_INT(replica_settings_parse(ctx, good, &s), 0);
+	reset_args();
+	args.replication_settings = &s;
+	args.wait_for_copy_state = DM_REPLICA_STATE_UNSYNCHRONIZED;	/* and 4 */
+	expect(REPLICA_INVALID_PARAMETER, "WaitForCopyState");
+	args.wait_for_copy_state = 0;
+	table_has(" sync 0", "");
+	s.methodology = REPLICA_METHODOLOGY_INCREMENTAL;
+	args.skip_initial_copy = true;
+	table_has("sync skip", "");
+}
+
+/* No more may be queued than there is memory for. */
+static void room(void)
+{
+	struct replica_settings s = {
+		.present = REPLICA_SETTING_QUEUE_BYTES, .queue_bytes = 64 << 20,
+	};
+
+	fake_file("/proc/meminfo", "Active: 1 kB\nMemTotal:       131071 kB\nMemFree: 1 kB\n");
+	reset_args();
+	args.replication_settings = &s;
+	expect(REPLICA_NO_RESOURCES, "queue_bytes");
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "134216704 bytes");
+	CHECK_INT(replica_set(ctx, "r", &s), REPLICA_NO_RESOURCES);
+	fake_file("/proc/meminfo", "MemTotal:       131072 kB\n");
+	table_has("queue_bytes 67108864", "");
+	fake_file("/proc/meminfo", "nonsense\n");
+	table_has("queue_bytes 67108864", "");
 }
 
 static void fails(int got, int ret, const char *parameter)
@@ -290,7 +423,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(sync_types), T(modes), T(modes_of_tables), T(places),
-		T(rest), T(names), T(settings),
+		T(peer), T(rest), T(goals), T(room), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};
 	int r;

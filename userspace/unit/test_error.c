@@ -135,12 +135,47 @@ static void long_texts_are_cut(void)
 	replica_ctx_free(ctx);
 }
 
+static void cim_error(void)
+{
+	static const struct {
+		int ret;
+		int code;
+		unsigned int type;
+		unsigned int severity;
+		unsigned int cause;
+	} cases[] = {
+		{ REPLICA_NOT_SUPPORTED, EOPNOTSUPP, 10, 4, 0 },
+		{ REPLICA_NOT_SUPPORTED, EPROTONOSUPPORT, 10, 4, 58 },
+		{ REPLICA_UNSPECIFIED_ERROR, EXDEV, 0, 4, 0 },
+		{ REPLICA_TIMEOUT, ETIMEDOUT, 3, 3, 45 },
+		{ REPLICA_FAILED, REPLICA_SM_IN_USE, 9, 4, 57 },
+		{ REPLICA_FAILED, EIO, 5, 5, 24 },
+		{ REPLICA_FAILED, 0, 4, 4, 0 },
+		{ REPLICA_INVALID_PARAMETER, EINVAL, 4, 4, 8 },
+		{ REPLICA_NOT_FOUND, ENOENT, 9, 4, 57 },
+		{ REPLICA_ACCESS_DENIED, EPERM, 7, 4, 0 },
+		{ REPLICA_NO_RESOURCES, ENOSPC, 8, 4, 50 },
+		{ REPLICA_NO_RESOURCES, EMFILE, 8, 4, 44 },
+		{ REPLICA_CACHE_OUT_OF_DATE, ESTALE, 4, 3, 0 },
+		{ -1, -1, 0, 4, 0 },
+	};
+	struct replica_cim_error cim;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		replica_error_cim(cases[i].ret, cases[i].code, &cim);
+		CHECK_INT(cim.type, cases[i].type);
+		CHECK_INT(cim.severity, cases[i].severity);
+		CHECK_INT(cim.cause, cases[i].cause);
+		CHECK(cim.type_name && cim.severity_name && cim.cause_name);
+	}
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(errno_to_return), T(exit_statuses), T(return_names),
 		T(no_error_at_first), T(all_properties), T(from_errno),
-		T(long_texts_are_cut),
+		T(long_texts_are_cut), T(cim_error),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

@@ -31,7 +31,7 @@ static void longest(void)
 
 	t.skip_copy = true;
 	t.settings = (struct replica_settings){
-		.present = 0x1fff, .discard = REPLICA_DISCARD_OFF,
+		.present = 0x3fff, .discard = REPLICA_DISCARD_OFF,
 		.payload = DM_REPLICA_PAYLOAD_SHARED,
 		.on_replica_error = DM_REPLICA_ON_ERROR_STOP,
 		.recovery = DM_REPLICA_RECOVERY_MANUAL, .resync_rate = 250,
@@ -39,16 +39,17 @@ static void longest(void)
 		.on_meta_error = DM_REPLICA_ON_META_STOP, .activity = 2000,
 		.queue_bytes = 8 << 20, .rpo_ms = 500,
 		.overflow = DM_REPLICA_OVERFLOW_FAIL, .max_skew = 4096,
+		.copy_priority = DM_REPLICA_PRIORITY_HIGH,
 	};
 	strcpy(t.meta, "8:48");
 	t.mode = DM_REPLICA_MODE_ASYNC;
 	t.stale_accept = true;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
-	snprintf(want, sizeof(want), "8:16 8:32 8:48 async 30 %s %s %s %s",
+	snprintf(want, sizeof(want), "8:16 8:32 8:48 async 32 %s %s %s %s",
 		 "sync skip stale accept region_size 2048 discard off payload shared",
 		 "resync_rate 250 recovery manual on_replica_error stop replica_timeout 5000",
 		 "on_meta_error stop activity 2000",
-		 "queue_bytes 8388608 rpo 500 overflow fail max_skew 4096");
+		 "queue_bytes 8388608 rpo 500 overflow fail max_skew 4096 copy_priority high");
 	CHECK_STR(line, want);
 	t.settings.resync_rate = 0;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
@@ -136,7 +137,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 32", "number" },
+		{ "a b - sync 34", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -188,7 +189,7 @@ static struct replica_table random_table(void)
 
 	t.mode = DM_REPLICA_MODE_SYNC + random_below(3);
 	t.skip_copy = random_below(2);
-	s->present = random_below(8192);
+	s->present = random_below(16384);
 	if (s->present & REPLICA_SETTING_DISCARD)
 		s->discard = 1 + random_below(3);
 	if (s->present & REPLICA_SETTING_PAYLOAD)
@@ -216,6 +217,8 @@ static struct replica_table random_table(void)
 		s->overflow = 1 + random_below(3);
 	if (s->present & REPLICA_SETTING_MAX_SKEW)
 		s->max_skew = random_below(1 << 30);
+	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
+		s->copy_priority = random_below(5);
 	t.stale_accept = random_below(2);
 	return t;
 }

@@ -1,0 +1,238 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=300
+#
+# Each of the ReplicationSettings of CIM and of MSFT_SMReplicationSettings does what it
+# says, or is refused by name, and nothing has changed then.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+
+legs()
+{
+	new_loop source 8M
+	new_loop target 8M
+	run dd if=/dev/urandom of="$source" bs=1M count=8 status=none
+	defer dm_gone r
+}
+
+# no RETURN SETTING SENTENCE [OPTION]...: by create and by check.
+no()
+{
+	local value=$1 setting=$2 sentence=$3 before
+	shift 3
+	before=$(world "$source" "$target")
+	cli_returns "$value" "$value" create "$source" "$target" --name r --settings "$setting" "$@"
+	complains "$sentence"
+	same "ParameterInfo" "$(get .error.ParameterInfo)" "${setting%%=*}"
+	same "the devices and mappings" "$(world "$source" "$target")" "$before"
+	(($#)) && return
+	cli check "$source" "$target" --settings "$setting"
+	same "return_value of check" "$(get .return_value)" "$value"
+}
+
+# yes FILTER WANTED SETTING [OPTION]...: a replica that has it.
+yes()
+{
+	local filter=$1 wanted=$2
+	cli create "$source" "$target" --name r --wait-for synchronized --settings "${@:3}"
+	same "return_value" "$(get .return_value)" 0
+	same "$filter" "$(get ".Replica$filter")" "$wanted"
+	run replicactl remove r
+}
+
+supplier()
+{
+	local n
+	legs
+	for n in 1 3 4 5; do
+		yes .TargetStorageVolume "$target" "TargetElementSupplier=$n" --force
+	done
+	no 5 TargetElementSupplier=2 "TargetElementSupplier 2 (create new) contradicts"
+	no 5 TargetElementSupplier=6 "must be 1 (use existing)"
+}
+
+thin_policy()
+{
+	local n
+	legs
+	yes .TargetStorageVolume "$target" ThinProvisioningPolicy=7 --force
+	for n in 2 3 4 5 6; do
+		no 5 "ThinProvisioningPolicy=$n" "ThinProvisioningPolicy $n is for a target that is made"
+	done
+	no 5 ThinProvisioningPolicy=8 "must be 2 (thin to thin)"
+}
+
+methodology()
+{
+	local n
+	legs
+	for n in 1 4 5 6 7 8 9 10 11; do
+		no 1 "DesiredCopyMethodology=$n" "($n) is not that of a mirror"
+	done
+	no 5 DesiredCopyMethodology=12 "must be a number of CIM from 1"
+	no 5 DesiredCopyMethodology=3 "contradicts an initial copy that is skipped" \
+		--skip-initial-copy
+	for n in 2 3; do
+		yes .CopyMethodology 4 "DesiredCopyMethodology=$n" --force
+	done
+	yes .CopyMethodology 4 DesiredCopyMethodology=4 --force --skip-initial-copy
+}
+
+# In full until the first copy is over, what was written later; and in full when ordered.
+reported_methodology()
+{
+	slow_replica r
+	cli status r
+	same "the first copy" "$(get .Replica.CopyMethodologyDescription)" Full-Copy
+	run replicactl abort r
+	cli status r
+	same "after a copy that was not finished" "$(get .Replica.CopyMethodology)" 3
+}
+
+read_only()
+{
+	legs
+	no 1 ReadOnly=2 "ReadOnly 2 (source) is not supported"
+	no 1 ReadOnly=3 "ReadOnly 3 (target) is not supported"
+	no 1 ReadOnly=4 "ReadOnly 4 (source and target) is not supported"
+	no 5 ReadOnly=1 "must be 2 (source), 3 (target) or 4 (both)"
+}
+
+delta_update()
+{
+	legs
+	no 1 DeltaUpdateInterval=00000000000100.000000:000 "Delta-Update (8)"
+	no 5 DeltaUpdateInterval=60 "must be an interval"
+	no 1 DeltaUpdateBlocks=8 "setting DeltaUpdateBlocks is not supported"
+	no 1 Multihop=2 "a chain is made replica by replica"
+}
+
+wait_state()
+{
+	legs
+	cli create "$source" "$target" --name r --settings WaitForCopyState=4 --timeout 60
+	same "return_value" "$(get .return_value)" 0
+	same "the state" "$(get .Replica.CopyState)" 4
+	compare_legs "$source" "$target"
+	run replicactl remove r
+	cli create "$source" "$target" --name r --settings WaitForCopyState=unsynchronized --force
+	same "return_value" "$(get .return_value)" 4096
+	run replicactl wait r --timeout 60
+	run replicactl remove r
+	no 5 WaitForCopyState=3 "is given twice, as Synchronized (4) and as Unsynchronized (3)" \
+		--wait-for synchronized
+	no 1 WaitForCopyState=8 "a replica is never created Inactive"
+	no 5 WaitForCopyState=6 "creation does not lead to state 6 (Fractured)"
+}
+
+same_as_ours()
+{
+	legs
+	yes '.ReplicationSettings | [.OnReplicaError, .CopyRecoveryMode, .MaximumSkew,
+		.RecoveryPointObjective, .CopyPriority] | @csv' 2,3,65536,15000,3 \
+		FailedCopyStopsHostIO=true,CopyRecoveryMode=3,MaximumSkew=65536,DesiredRPO=00000000000015.000000:000,CopyPriority=3 \
+		--mode adaptive
+	yes '.ReplicationSettings | [.OnReplicaError, .CopyRecoveryMode] | @csv' 1,2 \
+		FailedCopyStopsHostIO=false,CopyRecoveryMode=4 --force
+	no 5 CopyRecoveryMode=1 "must be 2 (automatic), 3 (manual)"
+	no 5 FailedCopyStopsHostIO=2 "must be true or false"
+	no 5 CopyPriority=5 "must be 0 (not managed), 1 (low)"
+	no 5 MaximumSkew=3G "must be a size of up to 2G"
+}
+
+# After the making it is too late.
+fixed_later()
+{
+	local setting
+	legs
+	run replicactl create "$source" "$target" --name r --wait-for synchronized
+	for setting in TargetElementSupplier=4 ThinProvisioningPolicy=7 ReadOnly=3 \
+		DesiredCopyMethodology=3 WaitForCopyState=4 region_size=4k discard=off activity=512 \
+		DeltaUpdateInterval=00000000000100.000000:000; do
+		cli_returns 5 5 set r "$setting"
+		complains "is fixed when a replica is created"
+		same "ParameterInfo" "$(get .error.ParameterInfo)" "${setting%%=*}"
+	done
+}
+
+# The priority outlives a restart: the meta device has it.
+kept()
+{
+	legs
+	new_loop meta 8M
+	run replicactl create "$source" "$target" --name r --meta "$meta" --wait-for synchronized
+	run replicactl set r copy_priority=urgent
+	run replicactl deactivate r
+	run replicactl activate "$meta"
+	cli status r
+	same "the priority" "$(get .Replica.ReplicationSettings.CopyPriorityDescription)" urgent
+}
+
+copied()
+{
+	cli status r >/dev/null
+	get .Replica.Counters.ResyncBytes
+}
+
+# rate PRIORITY: bytes per second that the job of r copies; the result is in $rate.
+rate()
+{
+	local begin before after
+	run replicactl set r "copy_priority=$1" >/dev/null
+	run replicactl resync r --force
+	ktap_pause 0.3
+	before=$(copied)
+	begin=${EPOCHREALTIME/[.,]/}
+	ktap_pause 3
+	after=$(copied)
+	rate=$(((after - before) * 1000 / ((${EPOCHREALTIME/[.,]/} - begin) / 1000)))
+	run replicactl abort r
+	say "$1: $rate bytes per second"
+}
+
+has_read()
+{
+	(($(replicactl --json status r | jq .Replica.Counters.Reads) > $1))
+}
+
+# Beside an application that reads all the time, on a source whose reads take 25 ms.
+priorities()
+{
+	local disk last=0 name reader
+	new_loop disk 256M
+	new_delay source "$disk" 25 0
+	new_loop target 256M
+	defer dm_gone r
+	run replicactl create "$source" "$target" --name r --skip-initial-copy
+	fio --name=reader --filename=/dev/mapper/r --direct=1 --rw=randread --bs=4k \
+		--ioengine=libaio --iodepth=4 --time_based --runtime=600 --output=/dev/null &
+	reader=$!
+	defer end_reader "$reader"
+	wait_for 60 "the application to read" has_read 100
+	for name in low unmanaged same high urgent; do
+		rate "$name"
+		((rate * 10 > last * 13)) || fail "$name copies $rate bytes/s, the one before it $last"
+		last=$rate
+	done
+}
+
+end_reader()
+{
+	kill "$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
+}
+
+ktap_header
+ktap_case "TargetElementSupplier" supplier
+ktap_case "ThinProvisioningPolicy" thin_policy
+ktap_case "DesiredCopyMethodology" methodology
+ktap_case "CopyMethodology is reported" reported_methodology
+ktap_case "ReadOnly" read_only
+ktap_case "DeltaUpdateInterval and others that are not supported" delta_update
+ktap_case "WaitForCopyState" wait_state
+ktap_case "names of CIM for settings of ours" same_as_ours
+ktap_case "what is fixed when a replica is created" fixed_later
+ktap_case "copy_priority outlives a restart" kept
+ktap_case "five priorities copy more, one after the other" priorities
+ktap_finish
