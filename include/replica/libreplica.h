@@ -57,6 +57,7 @@ const char *replica_version(void);
 
 struct replica_ctx;
 struct replica_error;
+struct replica_finding;
 
 /* A new context, or NULL with errno set.  Opens nothing. */
 struct replica_ctx *replica_ctx_new(void);
@@ -68,41 +69,7 @@ void replica_ctx_free(struct replica_ctx *ctx);
  */
 const struct replica_error *replica_last_error(const struct replica_ctx *ctx);
 
-enum replica_error_source {		/* SMErrorSource */
-	REPLICA_SOURCE_UNKNOWN = 0,
-	REPLICA_SOURCE_LIBRARY = 1,	/* refused before the kernel was asked */
-	REPLICA_SOURCE_KERNEL = 2,	/* refused by the kernel */
-};
-
-/*
- * The properties of MSFT_SMExtendedStatus.  Description is one sentence for
- * people.  Operation is the function at work, "CreateReplica" or
- * "SetReplicationRelationship:Resync".  ParameterInfo is the parameter at
- * fault, NULL when none is.  SMMessage is the text of device-mapper or of the
- * netlink extended acknowledgment, SMDetails what may help to find the cause.
- */
-const char *replica_error_description(const struct replica_error *err);
-const char *replica_error_operation(const struct replica_error *err);
-const char *replica_error_parameter_info(const struct replica_error *err);
-const char *replica_error_provider_name(const struct replica_error *err);
-int replica_error_status_code(const struct replica_error *err);
-int replica_error_sm_source(const struct replica_error *err);
-int replica_error_sm_code(const struct replica_error *err);
-const char *replica_error_sm_message(const struct replica_error *err);
-const char *replica_error_sm_details(const struct replica_error *err);
-
-/* What CIM_Error has besides, each as its number and its name; the names are constants. */
-struct replica_cim_error {
-	unsigned int type;		/* ErrorType */
-	unsigned int severity;		/* PerceivedSeverity */
-	unsigned int cause;		/* ProbableCause */
-	const char *type_name;
-	const char *severity_name;
-	const char *cause_name;
-};
-
-/* For a return value with an SMErrorCode. */
-void replica_error_cim(int ret, int sm_code, struct replica_cim_error *cim);
+/* What is in it: <replica/error.h>, included below. */
 
 /* ------------------------------------------------------------------------ */
 /* Settings */
@@ -335,36 +302,6 @@ int replica_get(struct replica_ctx *ctx, const char *name,
 int replica_list(struct replica_ctx *ctx, struct replica_info **list);
 
 /* ------------------------------------------------------------------------ */
-/* Preflight */
-
-/* One result of a preflight.  Freed by replica_finding_free(). */
-struct replica_finding {
-	struct replica_finding *next;
-	uint32_t severity;		/* enum replica_severity */
-	uint32_t code;			/* enum replica_check_code */
-	int ret;			/* what CreateReplica returns for it; 0: goes on */
-	int sm_code;			/* SMErrorCode that belongs to it */
-	bool forceable;			/* an error only without force */
-	char *parameter;		/* "Source", "TargetStorageVolume", "MetaDevice", ... */
-	char *sentence;
-	char *found;			/* NULL if there is nothing to compare */
-	char *expected;
-};
-
-void replica_finding_free(struct replica_finding *list);
-
-/*
- * Examines whether a replica of source may be made on target, and changes
- * nothing.  name is the intended name, or NULL.  With force, findings that
- * force overrules come out as warnings.  *list has all findings, worst first;
- * NULL for none.  Returns REPLICA_SUCCESS if there is no error among them, else
- * what CreateReplica would return; the list is given out in both cases.
- */
-int replica_check(struct replica_ctx *ctx, const char *source,
-		  const char *target, const char *name, bool force,
-		  struct replica_finding **list);
-
-/* ------------------------------------------------------------------------ */
 /* CreateReplica */
 
 /*
@@ -533,6 +470,8 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 }
 #endif
 
+#include <replica/check.h>
+#include <replica/error.h>
 #include <replica/events.h>
 #include <replica/meta.h>
 #include <replica/resize.h>

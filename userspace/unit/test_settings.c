@@ -94,95 +94,96 @@ static void edges(void)
 	CHECK_INT(parse("max_skew=1M,MaximumSkew=1048576", &s), 0);
 }
 
+static const struct {
+	const char *text;
+	const char *parameter;
+} refusals[] = {
+	{ "payload=both", "payload" }, { "payload=", "payload" },
+	{ "payload=Copy", "payload" }, { "payload=1", "payload" },
+	{ "payload", "payload" }, { "nonsense=1", "nonsense" },
+	{ "Payload=copy", "Payload" }, { "=1", "" },
+	{ "replica_timeout=99ms", "replica_timeout" },
+	{ "replica_timeout=2h", "replica_timeout" },
+	{ "replica_timeout=4294967396", "replica_timeout" },
+	{ "replica_timeout=-1", "replica_timeout" },
+	{ "resync_rate=0", "resync_rate" },
+	{ "resync_rate=1000001", "resync_rate" },
+	{ "resync_rate=1M", "resync_rate" },
+	{ "resync_rate=4294967297", "resync_rate" },
+	{ "region_size=3M", "region_size" },
+	{ "region_size=2K", "region_size" },
+	{ "region_size=1G", "region_size" },
+	{ "region_size=0", "region_size" },
+	{ "discard=on", "discard" }, { "discard=zero,discard=off", "discard" },
+	{ "on_meta_error=track", "on_meta_error" },
+	{ "activity=511", "activity" }, { "activity=65537", "activity" },
+	{ "activity=4294967808", "activity" }, { "activity=1K", "activity" },
+	{ "CopyPriority=5", "CopyPriority" }, { "CopyPriority=low", "CopyPriority" },
+	{ "CopyPriority=", "CopyPriority" }, { "copy_priority=1", "copy_priority" },
+	{ "copy_priority=high,CopyPriority=1", "CopyPriority" },
+	{ "recovery=manual,CopyRecoveryMode=4", "CopyRecoveryMode" },
+	{ "MaximumSkew=3G", "MaximumSkew" },
+	{ "DesiredRPO=15", "DesiredRPO" },
+	{ "DesiredRPO=00000000000015.000000:001", "DesiredRPO" },
+	{ "DesiredRPO=00000000006015.000000:000", "DesiredRPO" },
+	{ "DesiredRPO=00000000000000.000500:000", "DesiredRPO" },	/* not none */
+	{ "DesiredRPO=00000000000000.099000:000", "DesiredRPO" },
+	{ "DesiredRPO=0000000000015.0000000:000", "DesiredRPO" },
+	{ "DesiredRPO=00000000000015.00000:0000", "DesiredRPO" },
+	{ "DesiredRPO=00000000240000.000000:000", "DesiredRPO" },
+	{ "DesiredRPO=00000002000000.000000:000", "DesiredRPO" },
+	{ "rpo=15s,DesiredRPO=00000000000016.000000:000", "DesiredRPO" },
+	{ "rpo=99ms", "rpo" }, { "rpo=25h", "rpo" }, { "rpo=-1", "rpo" },
+	{ "queue_bytes=3M", "queue_bytes" }, { "queue_bytes=3G", "queue_bytes" },
+	{ "queue_bytes=0", "queue_bytes" },
+	{ "overflow=stop", "overflow" }, { "max_skew=3G", "max_skew" },
+	{ "FailedCopyStopsHostIO=1", "FailedCopyStopsHostIO" },
+	{ "CopyRecoveryMode=5", "CopyRecoveryMode" },
+	{ "TargetElementSupplier=0", "TargetElementSupplier" },
+	{ "TargetElementSupplier=6", "TargetElementSupplier" },
+	{ "TargetElementSupplier=1,TargetElementSupplier=3", "TargetElementSupplier" },
+	{ "TargetElementSupplier=", "TargetElementSupplier" },
+	{ "ThinProvisioningPolicy=1", "ThinProvisioningPolicy" },
+	{ "ThinProvisioningPolicy=8", "ThinProvisioningPolicy" },
+	{ "DesiredCopyMethodology=0", "DesiredCopyMethodology" },
+	{ "DesiredCopyMethodology=12", "DesiredCopyMethodology" },
+	{ "DesiredCopyMethodology=32767", "DesiredCopyMethodology" },
+	{ "DesiredCopyMethodology=65536", "DesiredCopyMethodology" },
+	{ "DesiredCopyMethodology=2,DesiredCopyMethodology=3", "DesiredCopyMethodology" },
+	{ "ReadOnly=1", "ReadOnly" }, { "ReadOnly=5", "ReadOnly" },
+	{ "ReadOnly=true", "ReadOnly" },
+	{ "WaitForCopyState=1", "WaitForCopyState" },
+	{ "WaitForCopyState=ready", "WaitForCopyState" },
+	{ "WaitForCopyState=4,WaitForCopyState=3", "WaitForCopyState" },
+	{ "DeltaUpdateInterval=15", "DeltaUpdateInterval" },
+	{ "DeltaUpdateInterval=00000000000000.000000:000", "DeltaUpdateInterval" },
+	{ "DeltaUpdateInterval=00000050000000.000000:000", "DeltaUpdateInterval" },
+	{ "payload=copy,payload=shared", "payload" },
+	{ "recovery=manual,CopyRecoveryMode=2", "CopyRecoveryMode" },
+	{ "FailedCopyStopsHostIO=true,on_replica_error=track",
+	  "on_replica_error" },
+	{ "payload=copy,", "ReplicationSettings" },
+	{ ",payload=copy", "ReplicationSettings" },
+	{ "", "ReplicationSettings" },
+};
+
 static void refused(void)
 {
-	static const struct {
-		const char *text;
-		const char *parameter;
-	} cases[] = {
-		{ "payload=both", "payload" }, { "payload=", "payload" },
-		{ "payload=Copy", "payload" }, { "payload=1", "payload" },
-		{ "payload", "payload" }, { "nonsense=1", "nonsense" },
-		{ "Payload=copy", "Payload" }, { "=1", "" },
-		{ "replica_timeout=99ms", "replica_timeout" },
-		{ "replica_timeout=2h", "replica_timeout" },
-		{ "replica_timeout=4294967396", "replica_timeout" },
-		{ "replica_timeout=-1", "replica_timeout" },
-		{ "resync_rate=0", "resync_rate" },
-		{ "resync_rate=1000001", "resync_rate" },
-		{ "resync_rate=1M", "resync_rate" },
-		{ "resync_rate=4294967297", "resync_rate" },
-		{ "region_size=3M", "region_size" },
-		{ "region_size=2K", "region_size" },
-		{ "region_size=1G", "region_size" },
-		{ "region_size=0", "region_size" },
-		{ "discard=on", "discard" }, { "discard=zero,discard=off", "discard" },
-		{ "on_meta_error=track", "on_meta_error" },
-		{ "activity=511", "activity" }, { "activity=65537", "activity" },
-		{ "activity=4294967808", "activity" }, { "activity=1K", "activity" },
-		{ "CopyPriority=5", "CopyPriority" }, { "CopyPriority=low", "CopyPriority" },
-		{ "CopyPriority=", "CopyPriority" }, { "copy_priority=1", "copy_priority" },
-		{ "copy_priority=high,CopyPriority=1", "CopyPriority" },
-		{ "recovery=manual,CopyRecoveryMode=4", "CopyRecoveryMode" },
-		{ "MaximumSkew=3G", "MaximumSkew" },
-		{ "DesiredRPO=15", "DesiredRPO" },
-		{ "DesiredRPO=00000000000015.000000:001", "DesiredRPO" },
-		{ "DesiredRPO=00000000006015.000000:000", "DesiredRPO" },
-		{ "DesiredRPO=00000000000000.000500:000", "DesiredRPO" },	/* not none */
-		{ "DesiredRPO=00000000000000.099000:000", "DesiredRPO" },
-		{ "DesiredRPO=0000000000015.0000000:000", "DesiredRPO" },
-		{ "DesiredRPO=00000000000015.00000:0000", "DesiredRPO" },
-		{ "DesiredRPO=00000000240000.000000:000", "DesiredRPO" },
-		{ "DesiredRPO=00000002000000.000000:000", "DesiredRPO" },
-		{ "rpo=15s,DesiredRPO=00000000000016.000000:000", "DesiredRPO" },
-		{ "rpo=99ms", "rpo" }, { "rpo=25h", "rpo" }, { "rpo=-1", "rpo" },
-		{ "queue_bytes=3M", "queue_bytes" }, { "queue_bytes=3G", "queue_bytes" },
-		{ "queue_bytes=0", "queue_bytes" },
-		{ "overflow=stop", "overflow" }, { "max_skew=3G", "max_skew" },
-		{ "FailedCopyStopsHostIO=1", "FailedCopyStopsHostIO" },
-		{ "CopyRecoveryMode=5", "CopyRecoveryMode" },
-		{ "TargetElementSupplier=0", "TargetElementSupplier" },
-		{ "TargetElementSupplier=6", "TargetElementSupplier" },
-		{ "TargetElementSupplier=1,TargetElementSupplier=3", "TargetElementSupplier" },
-		{ "TargetElementSupplier=", "TargetElementSupplier" },
-		{ "ThinProvisioningPolicy=1", "ThinProvisioningPolicy" },
-		{ "ThinProvisioningPolicy=8", "ThinProvisioningPolicy" },
-		{ "DesiredCopyMethodology=0", "DesiredCopyMethodology" },
-		{ "DesiredCopyMethodology=12", "DesiredCopyMethodology" },
-		{ "DesiredCopyMethodology=32767", "DesiredCopyMethodology" },
-		{ "DesiredCopyMethodology=65536", "DesiredCopyMethodology" },
-		{ "DesiredCopyMethodology=2,DesiredCopyMethodology=3", "DesiredCopyMethodology" },
-		{ "ReadOnly=1", "ReadOnly" }, { "ReadOnly=5", "ReadOnly" },
-		{ "ReadOnly=true", "ReadOnly" },
-		{ "WaitForCopyState=1", "WaitForCopyState" },
-		{ "WaitForCopyState=ready", "WaitForCopyState" },
-		{ "WaitForCopyState=4,WaitForCopyState=3", "WaitForCopyState" },
-		{ "DeltaUpdateInterval=15", "DeltaUpdateInterval" },
-		{ "DeltaUpdateInterval=00000000000000.000000:000", "DeltaUpdateInterval" },
-		{ "DeltaUpdateInterval=00000050000000.000000:000", "DeltaUpdateInterval" },
-		{ "payload=copy,payload=shared", "payload" },
-		{ "recovery=manual,CopyRecoveryMode=2", "CopyRecoveryMode" },
-		{ "FailedCopyStopsHostIO=true,on_replica_error=track",
-		  "on_replica_error" },
-		{ "payload=copy,", "ReplicationSettings" },
-		{ ",payload=copy", "ReplicationSettings" },
-		{ "", "ReplicationSettings" },
-	};
 	const struct replica_settings before = { .present = 1, .payload = 2 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		struct replica_settings s = before;
 		const struct replica_error *err;
 		const char *parameter;
 
-		ktap_case = cases[i].text;
-		CHECK_INT(replica_settings_parse(ctx, cases[i].text, &s),
+		ktap_case = refusals[i].text;
+		CHECK_INT(replica_settings_parse(ctx, refusals[i].text, &s),
 			  REPLICA_INVALID_PARAMETER);
 		err = replica_last_error(ctx);
 		if (!CHECK(err))
 			continue;
 		parameter = replica_error_parameter_info(err);
-		CHECK_STR(parameter ? parameter : "", cases[i].parameter);
+		CHECK_STR(parameter ? parameter : "", refusals[i].parameter);
 		CHECK_INT(replica_error_status_code(err), REPLICA_INVALID_PARAMETER);
 		CHECK(strlen(replica_error_description(err)) > 10);
 		CHECK(memcmp(&s, &before, sizeof(s)) == 0);
