@@ -52,7 +52,7 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, system, "target-system", "SYSTEM", read_text,
 	       COMPLETE_NOTHING, "Where TARGET is: a name of this machine"),
 	OPTION(struct create_options, credentials, "credentials", "FILE", read_text,
-	       COMPLETE_DEVICE, "User name and password for another system"),
+	       COMPLETE_NOTHING, "User name and password for another system"),
 	OPTION_FLAG(struct create_options, ask_credentials, "ask-credentials",
 		    "Ask for them on the terminal"),
 	OPTION_FLAG(struct create_options, skip_initial_copy, "skip-initial-copy",
