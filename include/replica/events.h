@@ -48,7 +48,10 @@ int replica_monitor_new(struct replica_ctx *ctx, const char *name,
 			struct replica_monitor **monitor);
 void replica_monitor_free(struct replica_monitor *monitor);
 
-/* Becomes readable when the kernel has sent an event; for poll(2). */
+/*
+ * Becomes readable when the kernel has sent an event; for poll(2).  It sends none of
+ * snapshots: replica_monitor_next() looks at them once a second, also with timeout 0.
+ */
 int replica_monitor_fd(const struct replica_monitor *monitor);
 
 /*

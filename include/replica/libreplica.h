@@ -286,6 +286,8 @@ struct replica_info {
 	uint64_t exposed_bytes;		/* that a crash now would cost to copy, at most */
 	char *meta_path;		/* NULL if not found, or none */
 	struct replica_queue queue;
+	uint32_t sync_type;		/* enum replica_sync_type */
+	struct replica_store *store;	/* of a snapshot, whose "replica" it is, else NULL */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -475,6 +477,7 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 #include <replica/events.h>
 #include <replica/meta.h>
 #include <replica/resize.h>
+#include <replica/snapshot.h>
 #include <replica/verify.h>
 
 #endif /* _REPLICA_LIBREPLICA_H */

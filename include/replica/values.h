@@ -65,8 +65,23 @@ enum replica_sync_type {
 /* Event types of enum dm_replica_event_type, and those of the library. */
 enum replica_event_type {
 	REPLICA_EVENT_SNAPSHOT = 256,	/* the whole state of one replica, "info" */
-	REPLICA_EVENT_LOST,		/* events were lost; snapshots follow */
+	REPLICA_EVENT_LOST,		/* events were lost; the states follow */
+	REPLICA_EVENT_STORE,		/* the store of a snapshot fills up, "reason" */
 };
+
+/*
+ * What only the library does.  The numbers of operations and progress are CIM's, as
+ * those of enum dm_replica_operation and dm_replica_progress.
+ */
+enum replica_operation {
+	REPLICA_OP_DETACH = 8,
+	REPLICA_OP_DISSOLVE = 9,
+	REPLICA_OP_RESTORE = 15,
+	REPLICA_OP_RETURN_TO_POOL = 19,
+};
+
+#define REPLICA_PROGRESS_RESTORING	8
+#define REPLICA_JOB_RESTORE		256	/* beside enum dm_replica_job_type */
 
 enum replica_severity {
 	REPLICA_SEVERITY_INFO = 2,	/* CIM PerceivedSeverity */

@@ -179,7 +179,7 @@ void replica_check_signature(struct replica_check *c,
 	replica_finding_compare(c, f, sig.text, "no signature");
 }
 
-static void check_name(struct replica_check *c)
+void replica_check_name(struct replica_check *c)
 {
 	const char *fault;
 
@@ -202,7 +202,7 @@ void replica_check_run(struct replica_check *check, const char *source,
 {
 	bool has_source, has_target;
 
-	check_name(check);
+	replica_check_name(check);
 	has_source = replica_check_open(check, source, REPLICA_PARAM_SOURCE,
 					&check->source);
 	has_target = replica_check_open(check, target, REPLICA_PARAM_TARGET,

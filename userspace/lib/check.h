@@ -34,6 +34,7 @@ int replica_check_args(struct replica_check *check, const struct replica_create_
  * Single steps.  open: true if the device can be examined further.  The others add
  * what they find.
  */
+void replica_check_name(struct replica_check *check);
 bool replica_check_open(struct replica_check *check, const char *path,
 			const char *parameter, struct replica_blockdev *dev);
 void replica_check_same(struct replica_check *check, const struct replica_blockdev *a,

@@ -19,6 +19,7 @@
 #include "info.h"
 #include "ondisk.h"
 #include "peer.h"
+#include "snapshot-create.h"
 #include "table.h"
 
 #define FIRST_VENDOR_VALUE	32768
@@ -193,16 +194,20 @@ static int check_args(struct replica_ctx *ctx,
 /* ------------------------------------------------------------------------ */
 /* Preparation */
 
+void replica_uuid_random(uint8_t b[16])
+{
+	if (getrandom(b, 16, 0) != 16)
+		memset(b, 0, 16);	/* cannot be for so few bytes */
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+}
+
 static void make_uuid(struct create *c)
 {
 	char text[REPLICA_UUID_TEXT];
-	uint8_t *b = c->uuid_bytes;
 
-	if (getrandom(b, sizeof(c->uuid_bytes), 0) != sizeof(c->uuid_bytes))
-		memset(b, 0, sizeof(c->uuid_bytes));	/* cannot be for so few bytes */
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-	replica_uuid_text(b, text);
+	replica_uuid_random(c->uuid_bytes);
+	replica_uuid_text(c->uuid_bytes, text);
 	snprintf(c->uuid, sizeof(c->uuid), "%s%s", REPLICA_DM_UUID_PREFIX, text);
 }
 
@@ -424,6 +429,17 @@ static int create(struct create *c)
 	return c->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
 }
 
+static int create_snapshot(struct replica_ctx *ctx, const struct replica_create_args *args,
+			   struct replica_create_result **result)
+{
+	int ret = replica_snap_check_params(ctx, args);
+
+	if (ret)
+		return ret;
+	*result = calloc(1, sizeof(**result));
+	return *result ? replica_snap_create(ctx, args, *result) : replica_fail_memory(ctx);
+}
+
 EXPORT int replica_create_replica(struct replica_ctx *ctx,
 				  const struct replica_create_args *args,
 				  struct replica_create_result **result)
@@ -433,6 +449,8 @@ EXPORT int replica_create_replica(struct replica_ctx *ctx,
 
 	*result = NULL;
 	replica_error_begin(ctx, "CreateReplica");
+	if (args->size == sizeof(*args) && args->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT)
+		return create_snapshot(ctx, args, result);
 	ret = check_args(ctx, args);
 	if (ret)
 		return ret;

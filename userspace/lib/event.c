@@ -15,6 +15,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "snapshot.h"
 
 struct queued {
 	struct queued *next;
@@ -29,6 +30,7 @@ struct replica_monitor {
 	struct replica_tracked *tracked;
 	struct queued *first, **last;	/* to be given out */
 	bool stale;			/* the state must be read before going on */
+	struct replica_snap_watch *snaps;
 };
 
 EXPORT void replica_event_free(struct replica_event *event)
@@ -73,7 +75,7 @@ static struct replica_event *dequeue(struct replica_monitor *m)
 }
 
 /* An event that the library makes; name may be NULL. */
-static struct replica_event *own_event(uint32_t type, const char *name)
+struct replica_event *replica_event_new(uint32_t type, const char *name)
 {
 	struct replica_event *event = calloc(1, sizeof(*event));
 	struct timespec now;
@@ -93,7 +95,7 @@ static struct replica_event *own_event(uint32_t type, const char *name)
 
 static int enqueue_lost(struct replica_monitor *m, const char *name)
 {
-	struct replica_event *event = own_event(REPLICA_EVENT_LOST, name);
+	struct replica_event *event = replica_event_new(REPLICA_EVENT_LOST, name);
 
 	return event ? enqueue(m, event) : -ENOMEM;
 }
@@ -101,7 +103,7 @@ static int enqueue_lost(struct replica_monitor *m, const char *name)
 /* Takes info over. */
 static int enqueue_snapshot(struct replica_monitor *m, struct replica_info *info)
 {
-	struct replica_event *event = own_event(REPLICA_EVENT_SNAPSHOT, info->name);
+	struct replica_event *event = replica_event_new(REPLICA_EVENT_SNAPSHOT, info->name);
 
 	if (!event || replica_sequence_snapshot(&m->tracked, info)) {
 		replica_event_free(event);
@@ -124,7 +126,7 @@ static int enqueue_gone(struct replica_monitor *m)
 	int r = 0;
 
 	while (!r && (t = replica_sequence_unseen(&m->tracked))) {
-		event = own_event(DM_REPLICA_EVENT_REMOVED, t->name);
+		event = replica_event_new(DM_REPLICA_EVENT_REMOVED, t->name);
 		if (event) {
 			event->major = t->major;
 			event->minor = t->minor;
@@ -251,6 +253,37 @@ static int time_left(int timeout_ms, uint64_t start)
 	return spent >= (uint64_t)timeout_ms ? 0 : timeout_ms - (int)spent;
 }
 
+/* The kernel tells nothing of snapshots, so they are looked at from time to time. */
+static int take_snapshot_events(struct replica_monitor *m)
+{
+	struct replica_event *event;
+	int r;
+
+	do {
+		r = replica_snap_watch_step(m->ctx, m->snaps, &event);
+		if (!r && event)
+			r = enqueue(m, event);
+	} while (!r && event);
+	return r ? replica_fail_memory(m->ctx) : REPLICA_SUCCESS;
+}
+
+/* Not longer than until the next look; *sliced: that is shorter than left. */
+static int slice(const struct replica_monitor *m, int left, bool *sliced)
+{
+	int nap = replica_snap_watch_nap(m->snaps);
+
+	*sliced = nap >= 0 && (left < 0 || nap < left);
+	return *sliced ? nap : left;
+}
+
+static int wait_events(struct replica_monitor *m, int left)
+{
+	bool sliced;
+	int ret = receive_events(m, slice(m, left, &sliced));
+
+	return ret == REPLICA_TIMEOUT && sliced ? REPLICA_SUCCESS : ret;
+}
+
 int replica_monitor_take(struct replica_monitor *m, int timeout_ms,
 			 struct replica_event **event)
 {
@@ -262,7 +295,9 @@ int replica_monitor_take(struct replica_monitor *m, int timeout_ms,
 		if (m->stale)
 			ret = take_snapshots(m);
 		else
-			ret = receive_events(m, time_left(timeout_ms, start));
+			ret = take_snapshot_events(m);
+		if (!ret && !m->stale && !m->first)
+			ret = wait_events(m, time_left(timeout_ms, start));
 		*event = dequeue(m);
 	}
 	/* what was queued before a failure is still given out */
@@ -310,6 +345,9 @@ int replica_monitor_open(struct replica_ctx *ctx, const char *name,
 		ret = replica_genl_open(ctx, &m->requests);
 	if (!ret)
 		ret = take_snapshots(m);
+	m->snaps = replica_snap_watch_new(ctx, name);
+	if (!ret)
+		ret = m->snaps ? take_snapshot_events(m) : replica_fail_memory(ctx);
 	if (!ret && name && !m->first)
 		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
 				   "there is no replica \"%s\"", name);
@@ -343,6 +381,7 @@ EXPORT void replica_monitor_free(struct replica_monitor *m)
 	while ((event = dequeue(m)))
 		replica_event_free(event);
 	replica_sequence_free(m->tracked);
+	replica_snap_watch_free(m->snaps);
 	replica_genl_close(m->events);
 	replica_genl_close(m->requests);
 	free(m->name);

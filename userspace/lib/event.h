@@ -10,6 +10,9 @@ int replica_monitor_open(struct replica_ctx *ctx, const char *name,
 int replica_monitor_take(struct replica_monitor *monitor, int timeout_ms,
 			 struct replica_event **event);
 
+/* An event that the library makes, with the time of day; name may be NULL.  NULL: no memory. */
+struct replica_event *replica_event_new(uint32_t type, const char *name);
+
 /* The connection that the monitor asks for states by. */
 struct replica_genl *replica_monitor_genl(struct replica_monitor *monitor);
 

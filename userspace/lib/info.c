@@ -11,6 +11,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "snapshot.h"
 #include "sysfs.h"
 
 /* A list that changes while it is read is read again so often. */
@@ -33,6 +34,7 @@ EXPORT void replica_info_free(struct replica_info *list)
 		free(list->meta_path);
 		free(list->reason);
 		free(list->queue.switch_reason);
+		free(list->store);
 		free(list);
 	}
 }
@@ -62,6 +64,7 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 
 	if (r)
 		return r;
+	info->sync_type = REPLICA_SYNC_TYPE_MIRROR;
 	info->origin_path = path_of(reader->ctx, info->origin);
 	info->replica_path = path_of(reader->ctx, info->replica);
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
@@ -122,9 +125,47 @@ EXPORT int replica_get(struct replica_ctx *ctx, const char *name,
 	*info = NULL;
 	replica_error_begin(ctx, "GetReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && replica_snap_is(ctx, dm_name))
+		return replica_snap_info(ctx, dm_name, info);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	return ret ? ret : replica_info_read(ctx, g, dm_name, info);
+}
+
+/* Both are ordered by name. */
+static void merge_lists(struct replica_info **list, struct replica_info *more)
+{
+	struct replica_info *next;
+
+	for (; more; more = next) {
+		next = more->next;
+		while (*list && strcmp((*list)->name, more->name) < 0)
+			list = &(*list)->next;
+		more->next = *list;
+		*list = more;
+		list = &more->next;
+	}
+}
+
+/* Snapshots need no module of ours, so without it they are all that there can be. */
+static int add_snapshots(struct replica_ctx *ctx, int ret, struct replica_info **list)
+{
+	struct replica_error err = ctx->err;
+	struct replica_info *snaps;
+
+	if (ret && ret != REPLICA_NOT_SUPPORTED)
+		return ret;
+	if (replica_snap_list(ctx, &snaps)) {
+		replica_error_clear(ctx);	/* there is no device-mapper */
+		snaps = NULL;
+	}
+	if (ret && !snaps) {
+		ctx->err = err;
+		return ret;
+	}
+	merge_lists(list, snaps);
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
 }
 
 EXPORT int replica_list(struct replica_ctx *ctx, struct replica_info **list)
@@ -135,7 +176,9 @@ EXPORT int replica_list(struct replica_ctx *ctx, struct replica_info **list)
 	*list = NULL;
 	replica_error_begin(ctx, "EnumerateReplicas");
 	ret = replica_genl_get(ctx, &g);
-	return ret ? ret : replica_info_list(ctx, g, list);
+	if (!ret)
+		ret = replica_info_list(ctx, g, list);
+	return add_snapshots(ctx, ret, list);
 }
 
 /* Those for which it is too late once there is a replica. */
@@ -187,6 +230,8 @@ EXPORT int replica_set(struct replica_ctx *ctx, const char *name,
 	ret = check_settings(ctx, settings);
 	if (!ret)
 		ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_snap_none(ctx, dm_name);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)

@@ -9,6 +9,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "snapshot.h"
 
 #define LIST_TRIES	10
 
@@ -80,6 +81,8 @@ EXPORT int replica_jobs(struct replica_ctx *ctx, const char *name,
 	replica_error_begin(ctx, "EnumerateJobs");
 	if (name)
 		ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && name && replica_snap_is(ctx, dm_name))
+		return replica_snap_jobs(ctx, dm_name, jobs);
 	for (int i = 0; i < LIST_TRIES; i++) {
 		if (ret && ret != REPLICA_CACHE_OUT_OF_DATE)
 			break;
@@ -89,7 +92,7 @@ EXPORT int replica_jobs(struct replica_ctx *ctx, const char *name,
 			break;
 		}
 	}
-	return ret;
+	return ret || name ? ret : replica_snap_jobs(ctx, NULL, jobs);
 }
 
 static int job_name(struct replica_ctx *ctx, const char *name, uint32_t id,
@@ -110,12 +113,27 @@ EXPORT int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t i
 	*job = NULL;
 	replica_error_begin(ctx, "GetJob");
 	ret = job_name(ctx, name, id, dm_name);
+	if (!ret && replica_snap_is(ctx, dm_name)) {
+		ret = replica_snap_jobs(ctx, dm_name, job);
+		if (!ret && (!*job || id != (*job)->id))
+			ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENOENT, "JobID",
+					   "snapshot \"%s\" has no job %u", dm_name, id);
+		return ret;
+	}
 	if (!ret)
 		ret = replica_jobs_read(ctx, dm_name, id, job);
 	if (!ret && !*job)
 		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, "JobID",
 				   "the kernel answered without job %u", id);
 	return ret;
+}
+
+/* The kernel merges until it is done. */
+static int fail_snapshot_job(struct replica_ctx *ctx, const char *name)
+{
+	return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "JobID",
+			    "a restore cannot be cancelled, as the source of \"%s\" would be left partly restored",
+			    name);
 }
 
 EXPORT int replica_job_cancel(struct replica_ctx *ctx, const char *name,
@@ -128,6 +146,8 @@ EXPORT int replica_job_cancel(struct replica_ctx *ctx, const char *name,
 
 	replica_error_begin(ctx, "RequestStateChange:Terminate");
 	ret = job_name(ctx, name, id, dm_name);
+	if (!ret && replica_snap_is(ctx, dm_name))
+		return fail_snapshot_job(ctx, dm_name);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)

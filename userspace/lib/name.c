@@ -63,22 +63,28 @@ int replica_name_resolve(struct replica_ctx *ctx, const char *name,
 	return REPLICA_SUCCESS;
 }
 
-int replica_name_generate(struct replica_ctx *ctx, const char *stem,
-			  char out[DM_REPLICA_NAME_LEN])
+int replica_name_free(struct replica_ctx *ctx, const char *stem, const char *kind,
+		      char out[DM_REPLICA_NAME_LEN])
 {
-	char clean[DM_REPLICA_NAME_LEN - 16];
+	char clean[DM_REPLICA_NAME_LEN - 24];
 	size_t i;
 	int r;
 
 	for (i = 0; stem[i] && i < sizeof(clean) - 1; i++)
 		clean[i] = name_char(stem[i]) ? stem[i] : '_';
 	clean[i] = '\0';
-	snprintf(out, DM_REPLICA_NAME_LEN, "%s-replica", clean);
+	snprintf(out, DM_REPLICA_NAME_LEN, "%s-%s", clean, kind);
 	for (int n = 2; n < 1000; n++) {
 		r = ctx->host->dm_exists(ctx, out);
 		if (r <= 0)
 			return r;
-		snprintf(out, DM_REPLICA_NAME_LEN, "%s-replica-%d", clean, n);
+		snprintf(out, DM_REPLICA_NAME_LEN, "%s-%s-%d", clean, kind, n);
 	}
 	return -EEXIST;
+}
+
+int replica_name_generate(struct replica_ctx *ctx, const char *stem,
+			  char out[DM_REPLICA_NAME_LEN])
+{
+	return replica_name_free(ctx, stem, "replica", out);
 }

@@ -45,9 +45,10 @@ static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE, "Requires Activate", NULL },
 	{ DM_REPLICA_PROGRESS_PENDING, "Pending", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_RESUME, "Requires Resume", NULL },
+	{ REPLICA_PROGRESS_RESTORING, "Restoring", NULL },
 };
 
-static_assert(ARRAY_SIZE(progress) == 10, "enum dm_replica_progress");
+static_assert(ARRAY_SIZE(progress) == 10 + 1, "enum dm_replica_progress, REPLICA_PROGRESS_*");
 
 static const struct name modes[] = {
 	{ DM_REPLICA_MODE_SYNC, "sync", "Synchronous" },
@@ -78,18 +79,23 @@ static const struct name operations[] = {
 	{ DM_REPLICA_OP_SPLIT, "Split", NULL },
 	{ DM_REPLICA_OP_SUSPEND, "Suspend", NULL },
 	{ DM_REPLICA_OP_RESET_TO_ADAPTIVE, "Reset To Adaptive", NULL },
+	{ REPLICA_OP_DETACH, "Detach", NULL },
+	{ REPLICA_OP_DISSOLVE, "Dissolve", NULL },
+	{ REPLICA_OP_RESTORE, "Restore From Replica", "Restore" },
+	{ REPLICA_OP_RETURN_TO_POOL, "Return To ResourcePool", NULL },
 };
 
-static_assert(ARRAY_SIZE(operations) == 11, "enum dm_replica_operation");
+static_assert(ARRAY_SIZE(operations) == 11 + 4, "enum dm_replica_operation, REPLICA_OP_*");
 
 static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
 	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
 	{ DM_REPLICA_JOB_VERIFY, "Verify", NULL },
+	{ REPLICA_JOB_RESTORE, "Restore", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_VERIFY,
-	      "enum dm_replica_job_type");
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_VERIFY + 1,
+	      "enum dm_replica_job_type, REPLICA_JOB_*");
 
 static const struct name job_states[] = {
 	{ DM_REPLICA_JOB_NEW, "New", NULL },
@@ -120,9 +126,10 @@ static const struct name event_types[] = {
 	{ DM_REPLICA_EVENT_RPO, "RPO", NULL },
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
+	{ REPLICA_EVENT_STORE, "Store", NULL },
 };
 
-static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_RPO + 2,
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_RPO + 3,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
 static const struct name payloads[] = {

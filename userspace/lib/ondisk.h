@@ -51,6 +51,10 @@ void replica_meta_free_fields(struct replica_meta_fields *fields);
 #define REPLICA_UUID_TEXT	37
 /* Text from a device: only what prints is shown; field need not end with a zero. */
 void replica_printable(const void *field, size_t size, char *text, size_t room);
+/* create.c: of version 4. */
+void replica_uuid_random(uint8_t uuid[16]);
+/* create.c: a random one, of version 4. */
+void replica_uuid_random(uint8_t uuid[16]);
 void replica_uuid_text(const uint8_t uuid[16], char text[REPLICA_UUID_TEXT]);
 
 /*

@@ -10,6 +10,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "snapshot.h"
 
 /* The kernel keeps the time of a confirm; its answer may need a little more. */
 #define CONFIRM_GRACE_MS	5000
@@ -56,9 +57,28 @@ static int begin(struct replica_ctx *ctx, const char *name, enum dm_replica_oper
 
 	snprintf(title, sizeof(title), "SetReplicationRelationship:%s",
 		 replica_enum_name(REPLICA_ENUM_OPERATION, operation));
+	dm_name[0] = '\0';
 	replica_error_begin(ctx, title);
 	ret = replica_name_resolve(ctx, name, dm_name);
 	return ret ? ret : replica_genl_get(ctx, g);
+}
+
+/* What becomes of a snapshot: it ends, or its source does. */
+static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned int operation)
+{
+	switch (operation) {
+	case REPLICA_OP_DETACH:
+	case REPLICA_OP_DISSOLVE:
+	case REPLICA_OP_RETURN_TO_POOL:
+		return replica_snap_end(ctx, name);
+	case REPLICA_OP_RESTORE:
+		return replica_restore(ctx, name, 0, NULL, NULL);
+	default:
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Operation",
+				    "operation %s (%u) is not for snapshots, and \"%s\" is one",
+				    replica_enum_name(REPLICA_ENUM_OPERATION, operation),
+				    operation, name);
+	}
 }
 
 EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
@@ -69,6 +89,10 @@ EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 	struct replica_genl *g;
 	int ret = begin(ctx, name, operation, dm_name, &g);
 
+	if (dm_name[0] && replica_snap_is(ctx, dm_name)) {
+		replica_error_clear(ctx);	/* it needs no module of ours */
+		return operate_snapshot(ctx, dm_name, operation);
+	}
 	return ret ? ret : operate(ctx, g, dm_name, operation, force ? REPLICA_RESYNC_FORCE : 0,
 				   job_id, copy_state);
 }
@@ -80,6 +104,8 @@ EXPORT int replica_resync(struct replica_ctx *ctx, const char *name, unsigned in
 	struct replica_genl *g;
 	int ret = begin(ctx, name, DM_REPLICA_OP_RESYNC, dm_name, &g);
 
+	if (!ret)
+		ret = replica_snap_none(ctx, dm_name);
 	return ret ? ret : operate(ctx, g, dm_name, DM_REPLICA_OP_RESYNC, flags, job_id,
 				   copy_state);
 }
@@ -106,6 +132,8 @@ EXPORT int replica_repair(struct replica_ctx *ctx, const char *name, uint32_t *j
 	struct replica_genl *g;
 	int ret = begin(ctx, name, DM_REPLICA_OP_RESYNC, dm_name, &g);
 
+	if (!ret)
+		ret = replica_snap_none(ctx, dm_name);
 	if (!ret)
 		ret = check_skewed(ctx, g, dm_name, copy_state);
 	return ret ? ret : operate(ctx, g, dm_name, DM_REPLICA_OP_RESYNC, 0, job_id, copy_state);
@@ -197,6 +225,8 @@ EXPORT int replica_confirm(struct replica_ctx *ctx, const char *name,
 	replica_error_begin(ctx, "ConfirmTargetData");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
+		ret = replica_snap_none(ctx, dm_name);
+	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	return ret ? ret : replica_confirm_name(ctx, g, dm_name, timeout_ms);
 }
@@ -213,6 +243,41 @@ EXPORT void replica_capabilities_free(struct replica_capabilities *caps)
 	free(caps);
 }
 
+/* What is possible with a snapshot in its state; the module has told nothing of it. */
+static int snapshot_caps(struct replica_ctx *ctx, const char *name,
+			 struct replica_capabilities *caps)
+{
+	static const uint16_t all[] = {
+		REPLICA_OP_DETACH, REPLICA_OP_DISSOLVE, REPLICA_OP_RETURN_TO_POOL,
+		REPLICA_OP_RESTORE,
+	};
+	struct replica_info *info;
+	size_t first = 0, end = ARRAY_SIZE(all);
+	int ret = replica_snap_info(ctx, name, &info);
+
+	if (ret)
+		return ret;
+	if (info->copy_state == DM_REPLICA_STATE_BROKEN)
+		end--;
+	else if (info->job)
+		first = end - 1;
+	for (size_t i = first; i < end; i++) {
+		caps->operations[caps->nr_operations++] = all[i];
+		caps->operations_force[caps->nr_operations_force++] = all[i];
+	}
+	caps->copy_state = info->copy_state;
+	caps->name = strdup(name);
+	replica_info_free(info);
+	return caps->name ? REPLICA_SUCCESS : replica_fail_memory(ctx);
+}
+
+/* Snapshots are the library's work. */
+static void add_snapshot_type(struct replica_capabilities *caps)
+{
+	if (caps->nr_replication_types < REPLICA_CAPS_MAX)
+		caps->replication_types[caps->nr_replication_types++] = REPLICA_SNAPSHOT_LOCAL;
+}
+
 static int read_caps(const struct nlmsghdr *nlh, void *data)
 {
 	struct replica_capabilities **caps = data;
@@ -227,23 +292,29 @@ EXPORT int replica_capabilities(struct replica_ctx *ctx, const char *name,
 	int ret = REPLICA_SUCCESS;
 	struct replica_genl *g;
 	struct nl_msg *msg;
+	bool snapshot;
 
 	*caps = NULL;
 	replica_error_begin(ctx, "GetCapabilities");
 	if (name)
 		ret = replica_name_resolve(ctx, name, dm_name);
+	snapshot = !ret && name && replica_snap_is(ctx, dm_name);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)
 		return ret;
 	msg = replica_msg_new(replica_genl_family(g), DM_REPLICA_CMD_CAPS_GET, 0,
-			      name ? dm_name : NULL);
+			      name && !snapshot ? dm_name : NULL);
 	if (!msg)
 		return replica_fail_memory(ctx);
 	ret = replica_genl_request(ctx, g, msg, read_caps, caps);
 	if (!ret && !*caps)
 		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, NULL,
 				   "the kernel answered without capabilities");
+	if (!ret)
+		add_snapshot_type(*caps);
+	if (!ret && snapshot)
+		ret = snapshot_caps(ctx, dm_name, *caps);
 	if (ret) {
 		replica_capabilities_free(*caps);
 		*caps = NULL;

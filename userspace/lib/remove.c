@@ -17,6 +17,7 @@
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "snapshot.h"
 #include "sysfs.h"
 
 /* udev may hold a device open for a moment after its last user has gone. */
@@ -195,6 +196,8 @@ EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && replica_snap_is(ctx, dm_name))
+		return replica_snap_end(ctx, dm_name);
 	if (!ret)
 		ret = check_closed(ctx, dm_name, &info);
 	if (!ret)
@@ -212,6 +215,8 @@ EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && replica_snap_is(ctx, dm_name))
+		return replica_snap_end(ctx, dm_name);
 	if (!ret)
 		ret = check_closed(ctx, dm_name, &info);
 	return ret ? ret : end(ctx, dm_name, &info);

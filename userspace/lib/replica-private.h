@@ -117,11 +117,13 @@ uint64_t replica_now_ms(void);
 /*
  * name.c.  resolve: the dm name for a name or a path (see libreplica.h), a return
  * value.  fault: why a name cannot be used, NULL if it can.  generate: a free
- * name made from stem, 0 or -errno.
+ * name made from stem, 0 or -errno; free: "stem-kind", kind being short.
  */
 int replica_name_resolve(struct replica_ctx *ctx, const char *name,
 			 char out[DM_REPLICA_NAME_LEN]);
 const char *replica_name_fault(const char *name);
+int replica_name_free(struct replica_ctx *ctx, const char *stem, const char *kind,
+		      char out[DM_REPLICA_NAME_LEN]);
 int replica_name_generate(struct replica_ctx *ctx, const char *stem,
 			  char out[DM_REPLICA_NAME_LEN]);
 

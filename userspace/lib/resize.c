@@ -11,6 +11,7 @@
 #include "info.h"
 #include "ondisk.h"
 #include "resize-plan.h"
+#include "snapshot.h"
 #include "table.h"
 
 struct resize {
@@ -181,10 +182,13 @@ static int resize(struct resize *r)
 static int check_args(struct replica_ctx *ctx, const struct replica_resize_args *args,
 		      char dm_name[DM_REPLICA_NAME_LEN])
 {
+	int ret;
+
 	if (args->size != sizeof(*args))
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "size",
 				    "struct replica_resize_args has a wrong size");
-	return replica_name_resolve(ctx, args->name, dm_name);
+	ret = replica_name_resolve(ctx, args->name, dm_name);
+	return ret ? ret : replica_snap_none(ctx, dm_name);
 }
 
 EXPORT int replica_resize(struct replica_ctx *ctx, const struct replica_resize_args *args,

@@ -7,6 +7,7 @@
 #include "diff.h"
 #include "genl.h"
 #include "info.h"
+#include "snapshot.h"
 
 #define LIST_TRIES	10
 
@@ -40,6 +41,8 @@ EXPORT int replica_verify(struct replica_ctx *ctx, const char *name, uint32_t *j
 
 	replica_error_begin(ctx, "VerifyReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_snap_none(ctx, dm_name);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)
@@ -188,6 +191,8 @@ EXPORT int replica_differences(struct replica_ctx *ctx, const char *name,
 	*differences = NULL;
 	replica_error_begin(ctx, "GetDifferences");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_snap_none(ctx, dm_name);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)

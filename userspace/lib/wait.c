@@ -6,6 +6,7 @@
 
 #include "event.h"
 #include "info.h"
+#include "snapshot.h"
 
 /* Somebody who is shown progress wants to see it move between events. */
 #define PROGRESS_MS	500
@@ -19,12 +20,14 @@ uint64_t replica_now_ms(void)
 }
 
 /* Who wants the legs in step waits in vain in a state that only people end. */
-static bool hopeless(uint32_t wanted, uint32_t now)
+static bool hopeless(uint32_t wanted, const struct replica_info *info)
 {
+	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT)
+		return info->copy_state == DM_REPLICA_STATE_BROKEN;
 	if (wanted != DM_REPLICA_STATE_SYNCHRONIZED &&
 	    wanted != DM_REPLICA_STATE_UNSYNCHRONIZED)
 		return false;
-	switch (now) {
+	switch (info->copy_state) {
 	case DM_REPLICA_STATE_FRACTURED:
 	case DM_REPLICA_STATE_SPLIT:
 	case DM_REPLICA_STATE_INACTIVE:
@@ -92,7 +95,10 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 	struct replica_info *info;
 	int ret;
 
-	ret = replica_info_read(ctx, replica_monitor_genl(m), w->name, &info);
+	if (replica_snap_is(ctx, w->name))
+		ret = replica_snap_info(ctx, w->name, &info);
+	else
+		ret = replica_info_read(ctx, replica_monitor_genl(m), w->name, &info);
 	if (ret)
 		return ret;
 	replica_info_free(*w->info);
@@ -105,7 +111,7 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		return look_at_job(ctx, w, info, over);
 	if (info->copy_state == w->state)
 		*over = true;
-	if (!*over && hopeless(w->state, info->copy_state))
+	if (!*over && hopeless(w->state, info))
 		return fail_hopeless(ctx, w, info);
 	return REPLICA_SUCCESS;
 }

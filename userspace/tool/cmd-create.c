@@ -42,7 +42,7 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
 	       "Keep a log of what may differ there, for 'activate'"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
-	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default)"),
+	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default) or snapshot"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
 	       "Who completes a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
@@ -126,6 +126,10 @@ static void say_created(struct out *out, struct cli *cli,
 	if (opts->dry_run) {
 		out_message(out, "'%s' could be created with this table; nothing was changed:\n%s",
 			    name, result->table);
+	} else if (opts->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
+		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
+			    "Go on using %s; what it overwrites is kept on %s.", name,
+			    result->device, source, source, target);
 	} else if (ret == REPLICA_JOB_STARTED) {
 		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
 			    "Use %s in place of %s from now on; 'replicactl wait %s' waits for the copy.",
@@ -277,7 +281,10 @@ const struct command cmd_create = {
 		"without --force. With --meta, what may differ is kept on a small device of its\n"
 		"own ('check' tells how small), from which 'activate' brings the replica back after\n"
 		"a crash or reboot without copying everything. The initial copy runs in the kernel\n"
-		"after the command has returned (return value 4096), unless --wait-for is given.",
+		"after the command has returned (return value 4096), unless --wait-for is given.\n"
+		"With --sync-type snapshot, SOURCE is a mapped device, which may be in use and stays\n"
+		"in use, /dev/mapper/NAME is SOURCE as it was when the command was given, and TARGET\n"
+		"becomes the store of what SOURCE overwrites from then on.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),

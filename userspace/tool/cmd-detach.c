@@ -40,10 +40,26 @@ static const struct option detach_table[] = {
 	       "Longest wait for the replica; seconds without a unit"),
 };
 
+/* What is left of a snapshot is no second device. */
+static bool is_snapshot(struct cli *cli)
+{
+	struct replica_info *info = NULL;
+	bool snapshot;
+
+	snapshot = !replica_get(cli->ctx, cli->args[0], &info) &&
+		   info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
+	replica_info_free(info);
+	return snapshot;
+}
+
 static int detach_run(struct cli *cli)
 {
 	const struct detach_options *opts = cli->options;
 
+	if (is_snapshot(cli))
+		return finish(cli, replica_detach(cli->ctx, cli->args[0], opts->force,
+						  opts->timeout_ms),
+			      "Detached", "; its store is free");
 	return finish(cli, replica_detach(cli->ctx, cli->args[0], opts->force, opts->timeout_ms),
 		      "Detached", opts->force ? "" : "; source and target are equal");
 }

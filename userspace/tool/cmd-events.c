@@ -67,6 +67,8 @@ static char *event_text(const struct replica_event *event)
 				  show_ack(event->ack_mode), reason);
 	case DM_REPLICA_EVENT_RPO:
 		return mem_format("RPO %s", reason);
+	case REPLICA_EVENT_STORE:
+		return mem_text(reason);
 	case REPLICA_EVENT_LOST:
 		return mem_text("events were lost; what follows is read anew");
 	case REPLICA_EVENT_SNAPSHOT:

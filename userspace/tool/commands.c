@@ -26,6 +26,7 @@ const struct command * const commands[] = {
 	&cmd_verify,
 	&cmd_resize,
 	&cmd_mode,
+	&cmd_restore,
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,

@@ -60,7 +60,8 @@ static void show_running_job(struct out *out, const struct replica_info *info,
 	}
 	speed = rate_update(style->rate, job);
 	text = show_job_text(job, speed);
-	out_bar(out, job->type == DM_REPLICA_JOB_VERIFY ? "Verify" : "Copy", job->percent, text);
+	out_bar(out, job->type == DM_REPLICA_JOB_VERIFY ? "Verify" :
+		     job->type == REPLICA_JOB_RESTORE ? "Restore" : "Copy", job->percent, text);
 	free(text);
 	text = mem_format("Job %u", job->id);
 	out_object(out, KEY("Job", style->brief ? NULL : text, NULL));
@@ -195,6 +196,8 @@ static unsigned int methodology_of(const struct replica_info *info)
 
 static void show_state(struct out *out, const struct replica_info *info)
 {
+	bool snapshot = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
+
 	show_enum(out, KEY("CopyState", "State", "STATE"), REPLICA_ENUM_COPY_STATE,
 		  info->copy_state);
 	out_tone(out, show_state_tone(info->copy_state));
@@ -207,11 +210,12 @@ static void show_state(struct out *out, const struct replica_info *info)
 	if (info->dm_suspended)
 		out_string(out, KEY_TEXT("Warning"), "the mapped device is suspended: I/O waits");
 	out_bool(out, KEY_JSON("DeviceSuspended"), info->dm_suspended);
-	show_enum(out, KEY("SyncType", "Type", NULL), REPLICA_ENUM_SYNC_TYPE,
-		  REPLICA_SYNC_TYPE_MIRROR);
-	show_enum(out, KEY("Mode", "Mode", "MODE"), REPLICA_ENUM_MODE, info->mode);
+	show_enum(out, KEY("SyncType", "Type", snapshot ? "MODE" : NULL), REPLICA_ENUM_SYNC_TYPE,
+		  info->sync_type);
+	show_enum(out, KEY("Mode", snapshot ? NULL : "Mode", snapshot ? NULL : "MODE"),
+		  REPLICA_ENUM_MODE, info->mode);
 	show_enum(out, KEY_JSON("CopyMethodology"), REPLICA_ENUM_METHODOLOGY,
-		  methodology_of(info));
+		  snapshot ? REPLICA_METHODOLOGY_COPY_ON_WRITE : methodology_of(info));
 }
 
 static void show_leg(struct out *out, const char *prefix, const char *label, const char *column,
@@ -309,8 +313,26 @@ static void show_meta(struct out *out, const struct replica_info *info)
 	free(text);
 }
 
+static void show_snapshot(struct out *out, const struct replica_info *info,
+			  const struct show_style *style)
+{
+	show_identity(out, info);
+	show_state(out, info);
+	show_leg(out, "Source", "Source", "ORIGIN", info->origin_path, info->origin);
+	show_leg(out, "Target", "Store device", "REPLICA", info->replica_path, info->replica);
+	show_store(out, info);
+	out_bytes(out, KEY("Size", "Size", NULL), info->size);
+	out_bytes(out, KEY("RegionSize", "Chunk size", NULL), info->region_size);
+	out_bool(out, KEY_JSON("ConsistentNow"), info->consistent_now);
+	show_running_job(out, info, style);
+}
+
 void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style)
 {
+	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
+		show_snapshot(out, info, style);
+		return;
+	}
 	show_identity(out, info);
 	show_state(out, info);
 	show_leg(out, "Source", "Origin", "ORIGIN", info->origin_path, info->origin);

@@ -37,7 +37,7 @@ static void expect(int ret, const char *parameter)
 static void sync_types(void)
 {
 	static const uint32_t bad[] = { 0, 5, 10, 32767, 65536, ~0u };
-	static const uint32_t unsupported[] = { 7, 8, 9, 32768, 65535 };
+	static const uint32_t unsupported[] = { 8, 9, 32768, 65535 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		reset_args();
@@ -49,6 +49,34 @@ static void sync_types(void)
 		args.sync_type = unsupported[i];
 		expect(REPLICA_NOT_SUPPORTED, "SyncType");
 	}
+}
+
+/* What a mirror has and a snapshot has not. */
+static void snapshots(void)
+{
+	struct replica_settings payload = {
+		.present = REPLICA_SETTING_PAYLOAD, .payload = DM_REPLICA_PAYLOAD_COPY,
+	};
+
+#define SNAPSHOT(member, value, ret, parameter) do { \
+		reset_args(); \
+		args.sync_type = REPLICA_SYNC_TYPE_SNAPSHOT; \
+		args.member = value; \
+		expect(ret, parameter); \
+	} while (0)
+	SNAPSHOT(mode, DM_REPLICA_MODE_ASYNC, REPLICA_NOT_SUPPORTED, "Mode");
+	SNAPSHOT(mode, 1, REPLICA_INVALID_PARAMETER, "Mode");
+	SNAPSHOT(replication_settings, &payload, REPLICA_INVALID_PARAMETER, "ReplicationSettings");
+	SNAPSHOT(recovery_point_objective, 1, REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	SNAPSHOT(meta, "/dev/sdy", REPLICA_INVALID_PARAMETER, "MetaDevice");
+	SNAPSHOT(skip_initial_copy, true, REPLICA_INVALID_PARAMETER, "SkipInitialCopy");
+	SNAPSHOT(wait_for_copy_state, DM_REPLICA_STATE_SPLIT, REPLICA_INVALID_PARAMETER,
+		 "WaitForCopyState");
+	SNAPSHOT(target_storage_volume, NULL, REPLICA_INVALID_PARAMETER, "TargetStorageVolume");
+	SNAPSHOT(target_storage_system, "host", REPLICA_NOT_SUPPORTED, "TargetStorageSystem");
+	SNAPSHOT(username, "me", REPLICA_NOT_SUPPORTED, "username");
+	SNAPSHOT(source, NULL, REPLICA_INVALID_PARAMETER, "Source");
+#undef SNAPSHOT
 }
 
 static void modes(void)
@@ -422,7 +450,7 @@ static void null_is_freed(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(sync_types), T(modes), T(modes_of_tables), T(places),
+		T(sync_types), T(snapshots), T(modes), T(modes_of_tables), T(places),
 		T(peer), T(rest), T(goals), T(room), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};

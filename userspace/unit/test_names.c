@@ -52,6 +52,11 @@ static void known_names(void)
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_REPLICATION_TYPE, 2),
 		  "Synchronous Mirror Local");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_EVENT_TYPE, 257), "Lost");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_EVENT_TYPE, 258), "Store");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 15), "Restore From Replica");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 19), "Return To ResourcePool");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_PROGRESS, 8), "Restoring");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_TYPE, 256), "Restore");
 }
 
 static void unknown_values(void)

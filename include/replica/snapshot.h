@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Snapshots: points in time of a mapped device, made by replica_create_replica() with
+ * the sync type snapshot.  replica_detach() and replica_remove() end them.  Part of
+ * libreplica.h, which says what holds for all of it.
+ */
+#ifndef _REPLICA_SNAPSHOT_H_PUBLIC
+#define _REPLICA_SNAPSHOT_H_PUBLIC
+
+#include <replica/libreplica.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The copy-on-write store of a snapshot.  The kernel does not tell of one that is full. */
+struct replica_store {
+	uint64_t bytes;
+	uint64_t used;			/* with the metadata */
+	uint64_t metadata;
+	uint32_t percent;		/* in use */
+};
+
+/*
+ * Restore from Replica of a snapshot: the source becomes what the snapshot is, then the
+ * snapshot is gone and its store is free.  Nobody may have either open at the start; as
+ * soon as the job runs the source shows the restored data and may be used.  Waits for
+ * the end; after REPLICA_TIMEOUT or ECANCELED the kernel goes on, and another call waits
+ * again and finishes it.  Newer snapshots of the same source are refused with SMErrorCode 6.
+ */
+int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t timeout_ms,
+		    replica_progress_fn progress, void *progress_data);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _REPLICA_SNAPSHOT_H_PUBLIC */

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Snapshots as they are found in the kernel's tables, and their state. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "snapshot.h"
+
+/* udev may hold a device open for a moment after its last user has gone. */
+#define IDLE_TRIES	40
+#define IDLE_STEP_MS	50
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+bool replica_snap_is_base(const struct replica_lines *map)
+{
+	return has_prefix(map->uuid, REPLICA_BASE_UUID_PREFIX);
+}
+
+uint64_t replica_lines_sectors(const struct replica_lines *lines)
+{
+	const struct replica_line *last;
+
+	if (!lines->count)
+		return 0;
+	last = &lines->line[lines->count - 1];
+	return last->start + last->length;
+}
+
+bool replica_snap_is(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_lines lines;
+	bool is;
+
+	is = !replica_lines_read(ctx, name, 0, &lines) &&
+	     has_prefix(lines.uuid, REPLICA_SNAP_UUID_PREFIX);
+	replica_lines_clear(&lines);
+	return is;
+}
+
+int replica_snap_none(struct replica_ctx *ctx, const char *name)
+{
+	if (!replica_snap_is(ctx, name))
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
+			    "\"%s\" is a snapshot, and this is not for snapshots", name);
+}
+
+int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *what)
+{
+	const struct timespec step = { .tv_nsec = IDLE_STEP_MS * 1000000 };
+	struct replica_lines lines;
+	int open_count = 0, r;
+
+	for (int i = 0; i < IDLE_TRIES; i++) {
+		r = replica_lines_read(ctx, name, 0, &lines);
+		open_count = lines.open_count;
+		replica_lines_clear(&lines);
+		if (r)
+			return replica_fail_errno(ctx, r, "Name",
+						  "device-mapper does not tell about \"%s\"", name);
+		if (!open_count)
+			return REPLICA_SUCCESS;
+		nanosleep(&step, NULL);
+	}
+	return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+			    "%s \"%s\" is in use: it is open %d time%s", what, name, open_count,
+			    open_count == 1 ? "" : "s");
+}
+
+/* ------------------------------------------------------------------------ */
+/* Who lies on whom */
+
+static const struct replica_lines *by_name(const struct replica_maps *maps, const char *name)
+{
+	for (size_t i = 0; i < maps->count; i++)
+		if (!strcmp(maps->map[i].name, name))
+			return &maps->map[i];
+	return NULL;
+}
+
+/* The base of a snapshot: the same association, another prefix. */
+static const struct replica_lines *base_of(const struct replica_maps *maps,
+					   const struct replica_lines *self)
+{
+	const char *id = self->uuid + strlen(REPLICA_SNAP_UUID_PREFIX);
+
+	for (size_t i = 0; i < maps->count; i++)
+		if (replica_snap_is_base(&maps->map[i]) &&
+		    !strcmp(maps->map[i].uuid + strlen(REPLICA_BASE_UUID_PREFIX), id))
+			return &maps->map[i];
+	return NULL;
+}
+
+/* Is it an origin, or merging one, that lies on dev? */
+static bool lies_on(const struct replica_lines *map, dev_t dev)
+{
+	char word[32];
+	dev_t below;
+
+	return (replica_lines_only(map, REPLICA_SNAP_ORIGIN_TARGET) ||
+		replica_lines_only(map, REPLICA_SNAP_MERGE_TARGET)) &&
+	       sscanf(map->line[0].params, "%31s", word) == 1 &&
+	       !replica_parse_devno(word, &below) && below == dev;
+}
+
+static const struct replica_lines *upper_of(const struct replica_maps *maps,
+					    const struct replica_lines *base)
+{
+	for (size_t i = 0; base && i < maps->count; i++)
+		if (lies_on(&maps->map[i], base->dev))
+			return &maps->map[i];
+	return NULL;
+}
+
+/* The stack has as many floors as there are devices, at most. */
+static const struct replica_lines *source_of(const struct replica_maps *maps,
+					     const struct replica_lines *upper)
+{
+	for (size_t i = 0; upper && replica_snap_is_base(upper) && i < maps->count; i++)
+		upper = upper_of(maps, upper);
+	return upper;
+}
+
+static void parse_store(struct replica_snap *snap, const struct replica_lines *table)
+{
+	char store[32];
+
+	if (replica_lines_only(table, REPLICA_SNAP_TARGET) &&
+	    sscanf(table->line[0].params, "%*s %31s %*s %u", store, &snap->chunk) == 2)
+		replica_parse_devno(store, &snap->store);
+}
+
+/* One that was never started has its table in waiting, and a header on its store. */
+static void read_store(struct replica_snap *snap)
+{
+	struct replica_lines inactive;
+
+	parse_store(snap, snap->self);
+	if (snap->store || !snap->self->inactive)
+		return;
+	if (!replica_lines_read_inactive(snap->ctx, snap->self->name, &inactive))
+		parse_store(snap, &inactive);
+	replica_lines_clear(&inactive);
+}
+
+static void link_up(struct replica_snap *snap, const struct replica_lines *self)
+{
+	snap->self = self;
+	snap->base = base_of(&snap->maps, self);
+	snap->upper = upper_of(&snap->maps, snap->base);
+	snap->source = source_of(&snap->maps, snap->upper);
+	snap->merging = snap->upper && replica_lines_only(snap->upper, REPLICA_SNAP_MERGE_TARGET);
+	snap->store = 0;
+	snap->chunk = 0;
+	read_store(snap);
+}
+
+void replica_snap_clear(struct replica_snap *snap)
+{
+	replica_maps_clear(&snap->maps);
+}
+
+int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_snap *snap)
+{
+	const struct replica_lines *self;
+	int r;
+
+	*snap = (struct replica_snap){ .ctx = ctx };
+	r = replica_maps_read(ctx, &snap->maps);
+	if (r)
+		return replica_fail_errno(ctx, r, "Name", "device-mapper does not list its devices");
+	self = by_name(&snap->maps, name);
+	if (!self || !has_prefix(self->uuid, REPLICA_SNAP_UUID_PREFIX))
+		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+				    "there is no snapshot \"%s\"", name);
+	link_up(snap, self);
+	return REPLICA_SUCCESS;
+}
+
+/* ------------------------------------------------------------------------ */
+/* State */
+
+static char *devno_text(dev_t dev)
+{
+	char text[32];
+
+	if (!dev)
+		return strdup("0:0");
+	snprintf(text, sizeof(text), "%u:%u", major(dev), minor(dev));
+	return strdup(text);
+}
+
+static char *devno_path(struct replica_ctx *ctx, dev_t dev)
+{
+	char path[PATH_MAX];
+
+	if (!dev)
+		return NULL;
+	replica_sysfs_path(ctx, dev, path, sizeof(path));
+	return path[0] == '/' ? strdup(path) : NULL;
+}
+
+static void set_state(struct replica_info *info, uint32_t state, uint32_t progress,
+		      const char *reason)
+{
+	info->copy_state = state;
+	info->progress_status = progress;
+	info->reason = strdup(reason);
+}
+
+static int set_usage(struct replica_info *info, const struct replica_usage *usage)
+{
+	struct replica_store *store;
+
+	if (!usage->valid || !usage->total)
+		return 0;
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return -ENOMEM;
+	store->bytes = usage->total << SECTOR_SHIFT;
+	store->used = usage->used << SECTOR_SHIFT;
+	store->metadata = usage->metadata << SECTOR_SHIFT;
+	store->percent = usage->used * 100 / usage->total;
+	info->store = store;
+	return 0;
+}
+
+/*
+ * A restore is over when nothing but metadata is left.  How much there was at first
+ * is not known, so it counts from the size of the store.
+ */
+static int set_job(struct replica_info *info, const struct replica_usage *usage)
+{
+	struct replica_job *job = calloc(1, sizeof(*job));
+	uint64_t left = usage->used - usage->metadata;
+
+	if (!job)
+		return -ENOMEM;
+	job->id = 1;
+	job->type = REPLICA_JOB_RESTORE;
+	job->state = DM_REPLICA_JOB_RUNNING;
+	job->bytes_total = usage->total << SECTOR_SHIFT;
+	job->bytes_done = (usage->total - left) << SECTOR_SHIFT;
+	job->percent = usage->total ? (usage->total - left) * 100 / usage->total : 0;
+	info->job = job;
+	info->percent_synced = job->percent;
+	return 0;
+}
+
+static int merging_state(struct replica_info *info, const struct replica_usage *usage)
+{
+	if (usage->merge_failed) {
+		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
+			  "the restore has failed: a device gave an error, and the source is partly restored");
+		return 0;
+	}
+	set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, REPLICA_PROGRESS_RESTORING,
+		  "the source is being restored from the snapshot");
+	return usage->valid ? set_job(info, usage) : 0;
+}
+
+static void plain_state(struct replica_info *info, const struct replica_usage *usage)
+{
+	if (usage->valid) {
+		info->consistent_now = true;
+		info->has_consistent_age = true;
+		info->percent_synced = 100;
+		set_state(info, DM_REPLICA_STATE_SYNCHRONIZED, DM_REPLICA_PROGRESS_COMPLETED,
+			  "it is the source at the time of the snapshot");
+	} else if (usage->overflow) {
+		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
+			  "the store is full: a write to the snapshot was refused");
+	} else {
+		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
+			  "the store is full, or failed: the snapshot is lost, the source is not touched");
+	}
+}
+
+static int read_state(const struct replica_snap *snap, struct replica_info *info)
+{
+	const char *of = snap->merging ? snap->upper->name : snap->self->name;
+	struct replica_usage usage;
+
+	if (!snap->upper || !snap->store) {
+		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
+			  "its creation or its end was cut short; 'replicactl remove' tidies up");
+		return 0;
+	}
+	if (replica_snap_usage(of, &usage))
+		memset(&usage, 0, sizeof(usage));
+	if (set_usage(info, &usage))
+		return -ENOMEM;
+	if (snap->merging)
+		return merging_state(info, &usage);
+	plain_state(info, &usage);
+	return 0;
+}
+
+static int describe(const struct replica_snap *snap, struct replica_info *info)
+{
+	dev_t source = snap->source ? snap->source->dev : 0;
+	struct replica_ctx *ctx = snap->ctx;
+
+	info->sync_type = REPLICA_SYNC_TYPE_SNAPSHOT;
+	info->name = strdup(snap->self->name);
+	info->uuid = strdup(snap->self->uuid);
+	info->major = major(snap->self->dev);
+	info->minor = minor(snap->self->dev);
+	info->origin = devno_text(source);
+	info->replica = devno_text(snap->store);
+	info->origin_path = devno_path(ctx, source);
+	info->replica_path = devno_path(ctx, snap->store);
+	info->size = replica_lines_sectors(snap->self) << SECTOR_SHIFT;
+	info->region_size = (uint64_t)snap->chunk << SECTOR_SHIFT;
+	info->mode = DM_REPLICA_MODE_SYNC;
+	info->requested_copy_state = DM_REPLICA_STATE_NOT_APPLICABLE;
+	info->dm_suspended = snap->self->suspended;
+	if (!info->name || !info->uuid || !info->origin || !info->replica)
+		return -ENOMEM;
+	return read_state(snap, info);
+}
+
+static int new_info(const struct replica_snap *snap, struct replica_info **info)
+{
+	int r;
+
+	*info = calloc(1, sizeof(**info));
+	r = *info ? describe(snap, *info) : -ENOMEM;
+	if (!r && (*info)->reason)
+		return REPLICA_SUCCESS;
+	replica_info_free(*info);
+	*info = NULL;
+	return replica_fail_memory(snap->ctx);
+}
+
+int replica_snap_info(struct replica_ctx *ctx, const char *name, struct replica_info **info)
+{
+	struct replica_snap snap;
+	int ret;
+
+	*info = NULL;
+	ret = replica_snap_find(ctx, name, &snap);
+	if (!ret)
+		ret = new_info(&snap, info);
+	replica_snap_clear(&snap);
+	return ret;
+}
+
+/* Ordered by name. */
+static void insert(struct replica_info **list, struct replica_info *info)
+{
+	while (*list && strcmp((*list)->name, info->name) < 0)
+		list = &(*list)->next;
+	info->next = *list;
+	*list = info;
+}
+
+int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list)
+{
+	struct replica_snap snap = { .ctx = ctx };
+	struct replica_info *info;
+	int ret = REPLICA_SUCCESS, r;
+
+	*list = NULL;
+	r = replica_maps_read(ctx, &snap.maps);
+	if (r)
+		return replica_fail_errno(ctx, r, NULL, "device-mapper does not list its devices");
+	for (size_t i = 0; !ret && i < snap.maps.count; i++) {
+		if (!has_prefix(snap.maps.map[i].uuid, REPLICA_SNAP_UUID_PREFIX))
+			continue;
+		link_up(&snap, &snap.maps.map[i]);
+		ret = new_info(&snap, &info);
+		if (!ret)
+			insert(list, info);
+	}
+	replica_snap_clear(&snap);
+	if (ret) {
+		replica_info_free(*list);
+		*list = NULL;
+	}
+	return ret;
+}
+
+/* Appends the jobs of one snapshot, or of all, to a list. */
+int replica_snap_jobs(struct replica_ctx *ctx, const char *name, struct replica_job **jobs)
+{
+	struct replica_info *list, *info;
+	int ret;
+
+	ret = name ? replica_snap_info(ctx, name, &list) : replica_snap_list(ctx, &list);
+	while (*jobs)
+		jobs = &(*jobs)->next;
+	for (info = list; !ret && info; info = info->next) {
+		if (!info->job)
+			continue;
+		info->job->name = strdup(info->name);
+		if (!info->job->name) {
+			ret = replica_fail_memory(ctx);
+			break;
+		}
+		*jobs = info->job;
+		jobs = &info->job->next;
+		info->job = NULL;
+	}
+	replica_info_free(list);
+	return ret;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Snapshots by dm-snapshot.  Each has a hidden device of its own, the base, which has
+ * the table that the source had; the source has "snapshot-origin BASE" in its place,
+ * and the snapshot is "snapshot BASE STORE PO CHUNK".  A second snapshot puts its base
+ * between the source and the first one's, so that each is added and taken out without
+ * a touch of the others:
+ *
+ *	source -> base of the newest -> ... -> base of the oldest -> what was there
+ *
+ * The kernel's tables are all the memory that there is: a snapshot and its base are
+ * found by their uuids, and what lies on a base by its table.
+ */
+#ifndef _REPLICA_SNAPSHOT_H
+#define _REPLICA_SNAPSHOT_H
+
+#include "check.h"
+#include "dm-lines.h"
+
+/* What follows is the uuid of the association. */
+#define REPLICA_SNAP_UUID_PREFIX	"REPLICA-SNAP-"
+#define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"
+#define REPLICA_BASE_SUFFIX		"-base"
+
+#define REPLICA_SNAPSHOT_LOCAL	6	/* SupportedReplicationTypes */
+
+#define REPLICA_SNAP_TARGET		"snapshot"
+#define REPLICA_SNAP_ORIGIN_TARGET	"snapshot-origin"
+#define REPLICA_SNAP_MERGE_TARGET	"snapshot-merge"
+
+/* All mapped devices, each with its live table. */
+struct replica_maps {
+	size_t count;
+	struct replica_lines *map;
+};
+
+/* A snapshot among them; members that are not there are NULL. */
+struct replica_snap {
+	struct replica_ctx *ctx;
+	struct replica_maps maps;
+	const struct replica_lines *self;
+	const struct replica_lines *base;
+	const struct replica_lines *upper;	/* what lies on the base */
+	const struct replica_lines *source;	/* what people use */
+	bool merging;			/* upper has the target snapshot-merge */
+	dev_t store;			/* 0: not known any more */
+	unsigned int chunk;		/* sectors */
+};
+
+/* What the kernel says of a store; all in sectors. */
+struct replica_usage {
+	uint64_t used;
+	uint64_t total;
+	uint64_t metadata;		/* of what is used */
+	bool valid;			/* the three above are known */
+	bool overflow;			/* a write to the snapshot found no room */
+	bool merge_failed;
+};
+
+/*
+ * snapshot-dm.c.  Return values, but for maps_read and usage: 0 or -errno.
+ *
+ * resume: exchanges the tables if a second one is loaded, within one call; with
+ * freeze, file systems on the device are brought to rest before.  set: the same with
+ * a table of one line.  REPLICA_TIMEOUT: it is done, and udev is late.
+ */
+#define REPLICA_UDEV_HIDDEN	1	/* udev leaves the device alone */
+
+int replica_maps_read(struct replica_ctx *ctx, struct replica_maps *maps);
+void replica_maps_clear(struct replica_maps *maps);
+int replica_snap_usage(const char *name, struct replica_usage *usage);
+int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uuid);
+int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sectors,
+		      const char *type, const char *params);
+int replica_snap_resume(struct replica_ctx *ctx, const char *name, int hidden, bool freeze);
+int replica_snap_suspend(struct replica_ctx *ctx, const char *name);
+
+/*
+ * snapshot.c.  is: does the name (a dm name) belong to a snapshot?  none: fails if it
+ * does, for functions that are for mirrors.  find: looks it up;
+ * a return value, to be cleared in any case.  info: its state, or a list of all; jobs
+ * go to the end of a list, of all snapshots for name NULL.
+ * idle: REPLICA_SUCCESS when nobody has the device open; udev may for a moment.
+ */
+bool replica_snap_is(struct replica_ctx *ctx, const char *name);
+int replica_snap_none(struct replica_ctx *ctx, const char *name);
+int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_snap *snap);
+void replica_snap_clear(struct replica_snap *snap);
+bool replica_snap_is_base(const struct replica_lines *map);
+int replica_snap_info(struct replica_ctx *ctx, const char *name, struct replica_info **info);
+int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list);
+int replica_snap_jobs(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
+int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *what);
+
+/* The length of a table in sectors. */
+uint64_t replica_lines_sectors(const struct replica_lines *lines);
+
+/*
+ * snapshot-create.c: CreateReplica with SyncType 7, when its parameters have been checked.
+ * snapshot-end.c.  end: the source gets its table back, the snapshot and its base go,
+ * the store is free; also of one whose creation or end was cut short.  restore: the
+ * source becomes what the snapshot is.  Both refuse what is in use.
+ */
+int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
+			struct replica_create_result *result);
+int replica_snap_end(struct replica_ctx *ctx, const char *name);
+int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive);
+
+/*
+ * snapshot-watch.c: what has changed since the last look, of one snapshot or of all.
+ * new: NULL without memory.  step gives out one event after another, NULL when there is
+ * no more until the next look.
+ */
+struct replica_snap_watch;
+
+struct replica_snap_watch *replica_snap_watch_new(struct replica_ctx *ctx, const char *name);
+void replica_snap_watch_free(struct replica_snap_watch *watch);
+/* 0 or -ENOMEM; looks at the kernel if a second has passed since the last time. */
+int replica_snap_watch_step(struct replica_ctx *ctx, struct replica_snap_watch *watch,
+			    struct replica_event **event);
+/* Milliseconds until it is worth to look again; -1: never. */
+int replica_snap_watch_nap(const struct replica_snap_watch *watch);
+
+#endif /* _REPLICA_SNAPSHOT_H */
