@@ -18,7 +18,7 @@
 #include "dm-lines.h"
 
 /* What follows is the uuid of the association. */
-#define REPLICA_SNAP_UUID_PREFIX	"REPLICA-SNAP-"
+#define REPLICA_SNAP_UUID_PREFIX	"REPLICA-snap-"	/* capitals: udev hides it */
 #define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"
 #define REPLICA_BASE_SUFFIX		"-base"
 
