@@ -15,6 +15,7 @@
 #include <linux/uuid.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-intent-priv.h"
 
 /*
@@ -185,6 +186,12 @@ static bool read_intents(struct replica_intents *intents)
 	return good;
 }
 
+void replica_intents_everything(struct replica_intents *intents)
+{
+	intents->everything = true;
+	replica_log_mark_all(intents->replica->log);
+}
+
 static void recover(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
@@ -193,13 +200,14 @@ static void recover(struct replica_intents *intents)
 
 	if (damaged)
 		DMWARN("%s: %u sectors of the dirty bitmap are damaged", replica->name, damaged);
+	intents->everything = damaged;
 	if (!(flags & DM_REPLICA_SB_CLEAN) && !read_intents(intents)) {
 		DMWARN("%s: the intents are damaged: everything is copied", replica->name);
-		replica_log_mark_all(replica->log);
+		replica_intents_everything(intents);
 	}
 	if (flags & DM_REPLICA_SB_LOST) {
 		DMWARN("%s: the meta device had failed: everything is copied", replica->name);
-		replica_log_mark_all(replica->log);
+		replica_intents_everything(intents);
 	}
 }
 
@@ -266,6 +274,8 @@ static void make_superblock(struct replica *replica, const struct replica_params
 	replica_sb_make(sb, &geometry, (const u8 *)&uuid);
 	sb->created_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
 	sb->state = cpu_to_le16(DM_REPLICA_STATE_INITIALIZED);
+	if (params->clone)
+		sb->incompat = cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_CLONE);
 }
 
 static struct replica_intents *make_intents(struct replica *replica)
@@ -321,11 +331,25 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	replica->when_synced_ms = le64_to_cpu(sb->synced_ms);
 	replica->when_suspended_ms = le64_to_cpu(sb->suspended_ms);
 	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_JOB && le32_to_cpu(sb->job.id) &&
-	    le16_to_cpu(sb->job.type) <= DM_REPLICA_JOB_RESYNC)
+	    le16_to_cpu(sb->job.type) != DM_REPLICA_JOB_VERIFY &&
+	    le16_to_cpu(sb->job.type) <= DM_REPLICA_JOB_CLONE)
 		replica_job_restore(replica, le32_to_cpu(sb->job.id), le16_to_cpu(sb->job.type),
 				    le64_to_cpu(sb->job.started_ms),
 				    le64_to_cpu(sb->job.bytes_done),
 				    le64_to_cpu(sb->job.elapsed_ms));
+}
+
+/* What is to be copied is not guessed: a region copied twice may be of two instants. */
+static void restore_clone(struct replica_intents *intents)
+{
+	struct replica *replica = intents->replica;
+
+	if (intents->everything) {
+		DMERR("%s: the point in time of the clone is lost", replica->name);
+		replica->restored = DM_REPLICA_STATE_ABORTED;
+	}
+	replica->skewed_bytes = 0;
+	replica_clone_opened(replica, replica->restored == DM_REPLICA_STATE_ABORTED);
 }
 
 /*
@@ -353,6 +377,8 @@ static int take_into_use(struct replica_intents *intents, bool made,
 		replica_log_mark_all(replica->log);
 	}
 	why = replica_label_check(intents, first);
+	if (!why && replica->clone && intents->label_unread)
+		why = "the label of the replica cannot be read: a clone does not go on without";
 	if (why && !params->stale_accept) {
 		*error = why;
 		return -ESTALE;
@@ -369,6 +395,8 @@ static int take_into_use(struct replica_intents *intents, bool made,
 		r = rewrite(intents);
 	if (!r) {
 		restore(replica, intents->meta->sb, first);
+		if (replica->clone)
+			restore_clone(intents);
 		r = replica_label_begin(intents);
 	}
 	if (r)
@@ -396,6 +424,9 @@ static int find_superblock(struct replica *replica, struct block_device *bdev,
 		*error = replica_verdict_sentence(verdict);
 		return -EINVAL;
 	}
+	*error = replica_role_sentence(sb, replica->clone);
+	if (*error)
+		return -EINVAL;
 	replica_geometry_read(&geometry, sb);
 	if (geometry.blocks * (DM_REPLICA_BLOCK_SIZE >> SECTOR_SHIFT) > bdev_nr_sectors(bdev)) {
 		*error = "meta device is smaller than its log";

@@ -72,6 +72,9 @@ static void flush_done(void *context, blk_status_t status)
 /* Nothing but an order of the administrator ends these states. */
 static bool is_stopped(struct replica *replica)
 {
+	/* The replica is of one instant, and gets nothing that came later. */
+	if (replica->clone)
+		return true;
 	switch (replica->state) {
 	case DM_REPLICA_STATE_SYNCHRONIZED:
 	case DM_REPLICA_STATE_UNSYNCHRONIZED:

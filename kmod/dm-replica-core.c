@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-compare.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
@@ -24,6 +25,7 @@ static void unmake(struct replica *replica)
 	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
+	replica_clone_destroy(replica->clone);
 	replica_resync_destroy(replica->resync);
 	replica_queue_destroy(replica->queue);
 	replica_intents_destroy(replica);
@@ -126,7 +128,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	atomic64_set(&replica->lost_gen, S64_MAX);
 }
 
-static bool make(struct replica *replica)
+static bool make(struct replica *replica, bool clone)
 {
 	replica->counters = alloc_percpu(struct replica_counters);
 	if (!replica->counters)
@@ -151,6 +153,10 @@ static bool make(struct replica *replica)
 	replica->resync = replica_resync_create(replica);
 	if (!replica->resync)
 		return false;
+	if (clone)
+		replica->clone = replica_clone_create(replica);
+	if (clone && !replica->clone)
+		return false;
 	replica->events = replica_event_ring_create();
 	return replica->events;
 }
@@ -167,7 +173,7 @@ struct replica *replica_create(const struct replica_params *params, sector_t sec
 	init_fields(replica, params, sectors);
 	replica->origin_dev = origin;
 	replica->replica_dev = copy;
-	if (!make(replica)) {
+	if (!make(replica, params->clone)) {
 		*error = "not enough memory for the log and the pools";
 		unmake(replica);
 		return ERR_PTR(-ENOMEM);

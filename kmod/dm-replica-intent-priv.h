@@ -22,6 +22,7 @@
  * @label_pending: the replica has not got the label of this activation yet
  * @label_unread: the replica could not be asked for its label yet
  * @label_behind: at activation: it still has that of the one before
+ * @everything: at activation: all is to be copied, for it is not known what
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
  * @activity: slots; @nr_used of them in use
@@ -47,6 +48,7 @@ struct replica_intents {
 	bool label_pending;
 	bool label_unread;
 	bool label_behind;
+	bool everything;
 	unsigned long last_tick;
 	atomic64_t settled;
 	u32 activity;
@@ -63,6 +65,7 @@ struct replica_intents {
 void replica_intents_work(struct work_struct *work);
 /* The mutex is held, or nobody else can be there yet, for all of these. */
 void replica_intents_set_bit(struct replica_intents *intents, u64 region, bool urgent);
+void replica_intents_clear_bit(struct replica_intents *intents, u64 region, bool urgent);
 int replica_intents_write_anew(struct replica_intents *intents);
 /* Take all slots back and write everything down.  The device is suspended. */
 int replica_intents_empty(struct replica_intents *intents);
@@ -81,6 +84,9 @@ void replica_intents_let_go(struct replica_intents *intents, struct bio_list *ba
 void replica_intents_go_on_without(struct replica_intents *intents);
 /* Write everything to it anew; if that works the log is one again. */
 void replica_intents_try_again(struct replica_intents *intents);
+
+/* It is not known any more what may differ.  At activation. */
+void replica_intents_everything(struct replica_intents *intents);
 
 /* label.c APIs, with the mutex as above: */
 

@@ -6,6 +6,7 @@
 #include <linux/bitmap.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent-priv.h"
 #include "dm-replica-queue.h"
@@ -49,7 +50,7 @@ void replica_intents_set_bit(struct replica_intents *intents, u64 region, bool u
 	__set_bit(block, urgent ? intents->meta->urgent : intents->meta->stale);
 }
 
-static void clear_on_disk(struct replica_intents *intents, u64 region)
+void replica_intents_clear_bit(struct replica_intents *intents, u64 region, bool urgent)
 {
 	struct dm_replica_log_sector *sector;
 	unsigned int block, bit;
@@ -59,7 +60,7 @@ static void clear_on_disk(struct replica_intents *intents, u64 region)
 	sector->bitmap[bit / 8] &= ~(1 << (bit % 8));
 	if (__test_and_clear_bit(region, intents->on_disk))
 		intents->nr_on_disk--;
-	__set_bit(block, intents->meta->stale);
+	__set_bit(block, urgent ? intents->meta->urgent : intents->meta->stale);
 }
 
 static void free_slot(struct replica_intents *intents, u32 slot)
@@ -435,7 +436,8 @@ static void clear_bits(struct replica_intents *intents)
 	bool tried = false;
 	u64 region;
 
-	if (intents->nr_on_disk <= replica_log_dirty_regions(log))
+	/* A clone's are cleared when their regions are opened. */
+	if (intents->replica->clone || intents->nr_on_disk <= replica_log_dirty_regions(log))
 		return;
 	for (region = next_redundant(intents, 0); region < log->nr_regions && budget--;
 	     region = next_redundant(intents, region + 1)) {
@@ -446,7 +448,7 @@ static void clear_bits(struct replica_intents *intents)
 			tried = true;
 		}
 		if (test_bit(region, intents->slotted) || deactivate(intents, region))
-			clear_on_disk(intents, region);
+			replica_intents_clear_bit(intents, region, false);
 		cond_resched();
 	}
 }
@@ -484,6 +486,9 @@ static int save_marks(struct replica_intents *intents)
 	u64 word, region;
 	int r;
 
+	/* There what is dirty has its bit from the start. */
+	if (intents->replica->clone)
+		return 0;
 	for (word = 0; word < BITS_TO_LONGS(log->nr_regions); word++) {
 		unsigned long fresh = READ_ONCE(log->dirty[word]) & ~intents->on_disk[word];
 
@@ -517,24 +522,34 @@ static int tick(struct replica_intents *intents)
 		return r;
 	clear_bits(intents);
 	r = replica_meta_write_log(intents->meta, true);
-	if (!r && READ_ONCE(intents->replica->ship))
+	if (!r && (READ_ONCE(intents->replica->ship) || replica_clone_copies(intents->replica)))
 		r = replica_intents_write_label(intents);
 	if (!r && job_runs(intents->replica))
 		r = replica_intents_write_sb(intents, 0);
 	return r;
 }
 
-/* All bits set, no intents: true whatever happened meanwhile. */
-int replica_intents_write_anew(struct replica_intents *intents)
+static void set_all_bits(struct replica_intents *intents)
 {
 	struct replica_log *log = intents->replica->log;
 	u64 region;
-	u32 slot;
-	int r;
 
 	bitmap_fill(log->active, log->nr_regions);
 	for (region = 0; region < log->nr_regions; region++)
 		replica_intents_set_bit(intents, region, true);
+}
+
+/* All bits set, no intents: true whatever happened meanwhile.  A clone's have no such value. */
+int replica_intents_write_anew(struct replica_intents *intents)
+{
+	struct replica_log *log = intents->replica->log;
+	u32 slot;
+	int r;
+
+	if (intents->replica->clone)
+		replica_clone_rewrite(intents->replica);
+	else
+		set_all_bits(intents);
 	for (slot = 0; slot < intents->activity; slot++)
 		put_intent(intents, slot, DM_REPLICA_INTENT_NONE);
 	bitmap_zero(intents->slotted, log->nr_regions);
@@ -591,7 +606,8 @@ static int work_once(struct replica_intents *intents)
 static bool has_work_later(struct replica_intents *intents)
 {
 	return intents->failed || intents->nr_used || intents->label_pending ||
-	       intents->nr_on_disk != replica_log_dirty_regions(intents->replica->log) ||
+	       (intents->nr_on_disk != replica_log_dirty_regions(intents->replica->log) &&
+		!intents->replica->clone) ||
 	       !bitmap_empty(intents->meta->stale, intents->meta->nr_blocks) ||
 	       job_runs(intents->replica);
 }

@@ -13,6 +13,7 @@
  * is submitted from deferred_work.
  */
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -86,6 +87,9 @@ static void origin_failed(struct replica_io *io)
 		strscpy(event.reason, "origin does not take this request", sizeof(event.reason));
 	replica_count(replica, DM_REPLICA_C_ORIGIN_ERRORS, 1);
 	replica_event_raise(replica, &event);
+	/* A clone is of what was before. */
+	if (replica->clone)
+		return;
 	if (is_flush(io)) {
 		replica_intents_origin_lost(replica);
 		return;
@@ -280,7 +284,7 @@ static void route(struct replica_io *io)
 	struct replica *replica = io->replica;
 
 	io->ship = replica->ship;
-	if (unlikely(!io->ship))
+	if (unlikely(!io->ship) && !replica->clone)
 		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
 }
 
@@ -303,7 +307,7 @@ enum start {
 
 static enum start start_tracked(struct replica_io *io)
 {
-	io->missed = true;
+	io->missed = !io->replica->clone;
 	atomic_set(&io->pending, 1);
 	replica_count(io->replica, DM_REPLICA_C_TRACKED_WRITES, 1);
 	return START_DONE;
@@ -433,7 +437,7 @@ static enum start start_flush(struct replica_io *io, struct bio *bio)
 		replica_leg_flush_begin(replica, &io->unranged.flush);
 		send_to_replica(io, request);
 	} else {
-		io->missed = true;
+		io->missed = !replica->clone;
 		atomic_set(&io->pending, 1);
 	}
 	return START_DONE;
@@ -479,7 +483,22 @@ static int hold_bio(struct replica *replica, struct bio *bio)
 	return r;
 }
 
-enum admission { ADMIT_GRANTED, ADMIT_WAITS, ADMIT_HELD };
+enum admission {
+	ADMIT_GRANTED,
+	ADMIT_WAITS,	/* admitted: it is continued when it may go */
+	ADMIT_COPIED,	/* the clone role has it, until it is to come again */
+	ADMIT_HELD,
+};
+
+/* Bucket lock held.  A window could not get its range if the write had it while it waits. */
+static bool waits_for_copy(struct replica_io *io)
+{
+	if (likely(!io->replica->clone) ||
+	    replica_log_admit(io->replica->log, io_sector(io), io_sectors(io)))
+		return false;
+	replica_clone_wait(io);
+	return true;
+}
 
 static enum admission admit(struct replica *replica, struct replica_io *io)
 {
@@ -489,7 +508,9 @@ static enum admission admit(struct replica *replica, struct replica_io *io)
 
 	bucket = replica_range_bucket(replica->ranges, io->range.first);
 	spin_lock_irqsave(&bucket->lock, flags);
-	if (likely(!replica->hold)) {
+	if (unlikely(waits_for_copy(io))) {
+		admission = ADMIT_COPIED;
+	} else if (likely(!replica->hold)) {
 		io->admitted = true;
 		if (likely(replica_range_add(bucket, &io->range))) {
 			route(io);
@@ -503,7 +524,7 @@ static enum admission admit(struct replica *replica, struct replica_io *io)
 		}
 	}
 	spin_unlock_irqrestore(&bucket->lock, flags);
-	if (likely(admission != ADMIT_HELD))
+	if (likely(admission < ADMIT_COPIED))
 		replica_count(replica, DM_REPLICA_C_INFLIGHT, 1);
 	return admission;
 }
@@ -523,7 +544,7 @@ static int map_write(struct replica *replica, struct bio *bio, struct replica_io
 
 	if (unlikely(admission == ADMIT_HELD))
 		return hold_bio(replica, bio);
-	if (unlikely(admission == ADMIT_WAITS))
+	if (unlikely(admission != ADMIT_GRANTED))
 		return DM_MAPIO_SUBMITTED;
 	/* Those who wait for memory come first; who needs none does not wait. */
 	if (likely(!READ_ONCE(replica->memory_wait)) || !io->ship)

@@ -272,6 +272,8 @@ int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_s
 		      void *context);
 /* Flush the replica and wait, uninterruptible.  0 or a negative errno. */
 int replica_leg_flush_wait(struct replica *replica);
+/* The same, for as long as replica_timeout lets it take. */
+int replica_leg_flush_patiently(struct replica *replica);
 /* No flush of our own is under way.  For wait_event(replica->quiet). */
 bool replica_leg_quiet(struct replica *replica);
 /*
@@ -343,6 +345,8 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 			 const char *reason);
 /* Let the worker walk: shipping is on, a job is under way.  replica->lock held. */
 void replica_resync_run(struct replica *replica, enum replica_walk how);
+/* There is something for the worker of the walk to look at.  Any context. */
+void replica_resync_wake(struct replica *replica);
 /* The device has another size: the walk begins anew.  replica->lock held. */
 void replica_resync_resized(struct replica *replica);
 /* Stop issuing windows; those under way go on.  replica->lock held. */

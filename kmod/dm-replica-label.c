@@ -48,7 +48,7 @@ static const char *judge_kinship(struct replica_intents *intents,
 		return NULL;
 	case REPLICA_KIN_OLD_REPLICA:
 		DMWARN("%s: the replica is an old one: everything is copied", replica->name);
-		replica_log_mark_all(replica->log);
+		replica_intents_everything(intents);
 		return NULL;
 	case REPLICA_KIN_OLD_META:
 		return "meta device is an old copy: the replica was in use after it was made";
@@ -87,7 +87,7 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 	case REPLICA_BLOCK_DAMAGED:
 		DMWARN("%s: the label of the replica is damaged: everything is copied",
 		       replica->name);
-		replica_log_mark_all(replica->log);
+		replica_intents_everything(intents);
 		return NULL;
 	default:
 		return "replica has lost its label: another device, or it was written to elsewhere";

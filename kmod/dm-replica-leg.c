@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
@@ -170,17 +171,27 @@ static void flush_waited(void *context, blk_status_t status)
 	complete(&wait->completion);
 }
 
-int replica_leg_flush_wait(struct replica *replica)
+static int wait_for_flush(struct replica *replica, unsigned int limit_ms)
 {
 	struct flush_wait wait;
 	int r;
 
 	init_completion(&wait.completion);
-	r = send_flush(replica, WAITED_FLUSH_MS, flush_waited, &wait);
+	r = send_flush(replica, limit_ms, flush_waited, &wait);
 	if (r)
 		return r;
 	wait_for_completion_io(&wait.completion);
 	return blk_status_to_errno(wait.status);
+}
+
+int replica_leg_flush_wait(struct replica *replica)
+{
+	return wait_for_flush(replica, WAITED_FLUSH_MS);
+}
+
+int replica_leg_flush_patiently(struct replica *replica)
+{
+	return wait_for_flush(replica, NO_LIMIT_MS);
 }
 
 /*
@@ -358,7 +369,7 @@ void replica_leg_timeout_work(struct work_struct *work)
 	}
 	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
 	/* Nothing new is sent after a cut: what is still out gets little time. */
-	if (!READ_ONCE(replica->ship)) {
+	if (!READ_ONCE(replica->ship) && !replica_clone_copies(replica)) {
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
 		overdue.blind_ms = CUT_TIMEOUT_MS;
 	}

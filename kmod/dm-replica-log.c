@@ -45,6 +45,7 @@ void replica_log_destroy(struct replica_log *log)
 {
 	if (!log)
 		return;
+	kvfree(log->sealed);
 	kvfree(log->touched);
 	kvfree(log->active);
 	kvfree(log->cached);
@@ -60,6 +61,26 @@ int replica_log_make_durable(struct replica_log *log)
 	log->active = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
 	log->touched = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
 	return log->active && log->touched ? 0 : -ENOMEM;
+}
+
+int replica_log_make_sealed(struct replica_log *log)
+{
+	log->sealed = kvcalloc(BITS_TO_LONGS(log->nr_regions), sizeof(long), GFP_KERNEL);
+	return log->sealed ? replica_log_make_durable(log) : -ENOMEM;
+}
+
+bool replica_log_seal(struct replica_log *log, u64 region, u64 durable)
+{
+	unsigned long flags;
+	bool sealed;
+
+	spin_lock_irqsave(&log->lock, flags);
+	sealed = !test_bit(region, log->dirty) &&
+		 (u64)atomic64_read(&log->cached[region]) <= durable;
+	if (sealed)
+		__set_bit(region, log->sealed);
+	spin_unlock_irqrestore(&log->lock, flags);
+	return sealed;
 }
 
 void replica_log_import(struct replica_log *log, struct replica_log *from)
@@ -88,9 +109,11 @@ static void mark_region(struct replica_log *log, u64 region)
 		return;
 
 	spin_lock_irqsave(&log->lock, flags);
-	__set_bit(region, log->marked);
-	if (!__test_and_set_bit(region, log->dirty))
-		WRITE_ONCE(log->nr_dirty, log->nr_dirty + 1);
+	if (!log->sealed || !test_bit(region, log->sealed)) {
+		__set_bit(region, log->marked);
+		if (!__test_and_set_bit(region, log->dirty))
+			WRITE_ONCE(log->nr_dirty, log->nr_dirty + 1);
+	}
 	spin_unlock_irqrestore(&log->lock, flags);
 }
 

@@ -34,6 +34,8 @@
  * @active: durably dirty on the meta device; NULL without one.  Set by intent.c
  *	only; cleared by it, and then valid when it has seen the bucket locks
  * @touched: written to since intent.c last looked
+ * @sealed: no mark is taken any more; NULL but in the clone role.  Set by clone.c only,
+ *	under @lock
  */
 struct replica_log {
 	spinlock_t lock;	/* see above */
@@ -46,6 +48,7 @@ struct replica_log {
 	atomic64_t *cached;
 	unsigned long *active;
 	unsigned long *touched;
+	unsigned long *sealed;
 };
 
 /**
@@ -63,6 +66,15 @@ void replica_log_import(struct replica_log *log, struct replica_log *from);
 
 /* Give the log what it needs for a meta device.  May sleep.  0 or -ENOMEM. */
 int replica_log_make_durable(struct replica_log *log);
+
+/* Likewise for the clone role, with or without one. */
+int replica_log_make_sealed(struct replica_log *log);
+/**
+ * replica_log_seal - take no more marks for a region
+ * @durable: generation of flushes up to which the replica's cache can be relied on
+ * Any context.  Return: false when it is dirty, or was copied later than that.
+ */
+bool replica_log_seal(struct replica_log *log, u64 region, u64 durable);
 
 static inline u64 replica_log_region(const struct replica_log *log, sector_t sector)
 {

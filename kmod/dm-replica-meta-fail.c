@@ -5,6 +5,7 @@
 #include <linux/bitmap.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent-priv.h"
 
@@ -78,6 +79,9 @@ void replica_intents_go_on_without(struct replica_intents *intents)
 	struct replica *replica = intents->replica;
 	struct bio_list batch;
 
+	/* Nobody waits here in the clone role, and what is not copied is not opened. */
+	if (replica->clone)
+		return;
 	if (!may_go_on(replica)) {
 		if (gives_back(replica))
 			give_back(intents);
@@ -95,7 +99,7 @@ void replica_intents_try_again(struct replica_intents *intents)
 	struct replica *replica = intents->replica;
 
 	/* The label may be all that can say that the log is dead. */
-	if (intents->label_pending && READ_ONCE(replica->ship) &&
+	if (intents->label_pending && (READ_ONCE(replica->ship) || replica_clone_copies(replica)) &&
 	    !replica_meta_write_label(intents->meta))
 		intents->label_pending = false;
 	if (replica_meta_busy(intents->meta) ||

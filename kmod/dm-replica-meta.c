@@ -220,6 +220,16 @@ char *replica_verdict_sentence(enum replica_verdict verdict)
 	}
 }
 
+char *replica_role_sentence(const struct dm_replica_superblock *sb, bool clone)
+{
+	bool is_clone = le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_CLONE;
+
+	if (is_clone == clone)
+		return NULL;
+	return clone ? "meta device holds the log of a mirror, and the table says role clone" :
+		       "meta device holds the log of a clone: the table must say role clone";
+}
+
 /*
  * Images.
  */

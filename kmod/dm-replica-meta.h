@@ -80,6 +80,9 @@ int replica_meta_peek(struct block_device *bdev, struct dm_replica_superblock *s
 /* Sentence for a verdict other than GOOD and ZERO. */
 char *replica_verdict_sentence(enum replica_verdict verdict);
 
+/* Sentence why a log is not for a table of this role, or NULL. */
+char *replica_role_sentence(const struct dm_replica_superblock *sb, bool clone);
+
 /* Memory for a device that holds or will hold a log like @sb.  NULL: none. */
 struct replica_meta *replica_meta_create(struct replica *replica, struct block_device *bdev,
 					 const struct dm_replica_superblock *sb);

@@ -11,6 +11,7 @@
 /* SyncType Mirror, local, in CIM's SupportedReplicationTypes. */
 #define REPLICA_TYPE_MIRROR_SYNC_LOCAL	2
 #define REPLICA_TYPE_MIRROR_ASYNC_LOCAL	3
+#define REPLICA_TYPE_CLONE_LOCAL		10
 #define REPLICA_TYPE_MIRROR_ADAPTIVE_LOCAL	18
 
 /*--------------------------------------------------------------------------
@@ -262,6 +263,8 @@ static int put_geometry(struct sk_buff *skb, struct replica *replica,
 	       put_dev(skb, DM_REPLICA_A_REPLICA, replica->replica_dev) ?:
 	       put_u64(skb, DM_REPLICA_A_SIZE, status->size) ?:
 	       nla_put_u32(skb, DM_REPLICA_A_REGION_SIZE, status->region_size) ?:
+	       nla_put_u16(skb, DM_REPLICA_A_SYNC_TYPE, status->clone ?
+			   DM_REPLICA_SYNC_TYPE_CLONE : DM_REPLICA_SYNC_TYPE_MIRROR) ?:
 	       nla_put_u16(skb, DM_REPLICA_A_MODE, status->mode);
 }
 
@@ -444,6 +447,7 @@ int replica_nl_fill_caps(struct sk_buff *skb, struct replica *replica, const voi
 	static const u16 types[] = {
 		REPLICA_TYPE_MIRROR_SYNC_LOCAL,
 		REPLICA_TYPE_MIRROR_ASYNC_LOCAL,
+		REPLICA_TYPE_CLONE_LOCAL,
 		REPLICA_TYPE_MIRROR_ADAPTIVE_LOCAL,
 	};
 	u64 plain, forced;

@@ -6,6 +6,7 @@
  */
 #include <linux/slab.h>
 
+#include "dm-replica-clone.h"
 #include "dm-replica-compare.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -201,12 +202,19 @@ static int run_split(struct replica *replica, const struct operation *op, u32 *j
 	return r;
 }
 
+static int run_abort(struct replica *replica, const struct operation *op, u32 *job_id,
+		     const char **error)
+{
+	return replica->clone ? replica_clone_abort(replica, op->reason, error) :
+				run_move(replica, op, job_id, error);
+}
+
 static const struct operation operations[] = {
 	{
 		.number = DM_REPLICA_OP_ABORT,
 		.name = "abort",
 		.from = S(UNSYNCHRONIZED),
-		.run = run_move,
+		.run = run_abort,
 		.to = DM_REPLICA_STATE_ABORTED,
 		.reason = "aborted by the administrator",
 	},
@@ -325,8 +333,10 @@ void replica_operations_possible(struct replica *replica, u64 *plain, u64 *force
 	u32 state = BIT(READ_ONCE(replica->state));
 	unsigned int i;
 
-	*plain = 0;
-	*forced = 0;
+	*plain = replica->clone ? replica_clone_operations(replica) : 0;
+	*forced = *plain;
+	if (replica->clone)
+		return;
 	for (i = 0; i < ARRAY_SIZE(operations); i++) {
 		if (operations[i].from & state)
 			*plain |= BIT_ULL(operations[i].number);
@@ -354,6 +364,10 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 {
 	u32 state = BIT(READ_ONCE(replica->state));
 
+	if (replica->clone) {
+		*error = replica_clone_refuses(replica, op->number);
+		return *error ? -EBUSY : 0;
+	}
 	if (op->from & state || (force && op->from_forced & state))
 		return 0;
 	*error = op->from_forced & state ?

@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
@@ -56,6 +57,17 @@ static struct window *free_window(struct replica_resync *resync)
 	return NULL;
 }
 
+static bool in_batch(void *context, u64 region)
+{
+	const struct replica_resync *resync = context;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(resync->batches); i++)
+		if (region - resync->batches[i].first < resync->batches[i].regions)
+			return true;
+	return false;
+}
+
 /* How many dirty regions in a row one window can take. */
 static u64 regions_in_a_row(struct replica *replica, u64 region)
 {
@@ -66,9 +78,35 @@ static u64 regions_in_a_row(struct replica *replica, u64 region)
 		return 1;
 	end = round_up((region + 1) << shift, REPLICA_WINDOW) >> shift;
 	end = min(end, replica_log_regions(replica->log));
-	while (region + n < end && replica_log_next_dirty(replica->log, region + n) == region + n)
+	while (region + n < end && replica_log_next_dirty(replica->log, region + n) == region + n &&
+	       !(replica->clone && in_batch(replica->resync, region + n)))
 		n++;
 	return n;
+}
+
+/*
+ * The clone role: what a write waits for comes first, and nothing is copied twice at once,
+ * since the write goes on when it has been copied once.
+ */
+static bool wanted_region(struct replica_resync *resync, u64 *region)
+{
+	struct replica *replica = resync->replica;
+
+	if (!replica->clone)
+		return false;
+	*region = replica_clone_wanted(replica, in_batch, resync);
+	return *region < replica_log_regions(replica->log);
+}
+
+static u64 next_region(struct replica_resync *resync)
+{
+	struct replica_log *log = resync->replica->log;
+	u64 region = replica_log_next_dirty(log, resync->cursor);
+
+	while (resync->replica->clone && region < replica_log_regions(log) &&
+	       in_batch(resync, region))
+		region = replica_log_next_dirty(log, region + 1);
+	return region;
 }
 
 /* The regions of one window, or one of several windows, dirty or not. */
@@ -99,10 +137,11 @@ static struct batch *open_batch(struct replica_resync *resync)
 {
 	struct replica *replica = resync->replica;
 	u64 i, region = resync->cursor;
+	bool wanted = wanted_region(resync, &region);
 	struct batch *batch;
 
-	if (resync->walk != REPLICA_WALK_VERIFY)
-		region = replica_log_next_dirty(replica->log, region);
+	if (!wanted && resync->walk != REPLICA_WALK_VERIFY)
+		region = next_region(resync);
 	if (region >= replica_log_regions(replica->log))
 		return NULL;
 	batch = free_batch(resync);
@@ -116,12 +155,13 @@ static struct batch *open_batch(struct replica_resync *resync)
 	/* What is copied from here on is not covered by an earlier flush. */
 	resync->flush_status = BLK_STS_AGAIN;
 	batch->first = region;
-	batch->regions = regions_in_a_row(replica, region);
+	batch->regions = wanted ? 1 : regions_in_a_row(replica, region);
 	batch->issued = false;
 	batch->failed = false;
 	for (i = 0; i < batch->regions; i++)
 		replica_log_copy_begin(replica->log, region + i);
-	resync->cursor = region + batch->regions;
+	if (!wanted)
+		resync->cursor = region + batch->regions;
 	resync->offset = region << replica->region_shift;
 	return batch;
 }
@@ -238,9 +278,12 @@ static bool issue(struct replica_resync *resync)
 	bool limited = READ_ONCE(resync->replica->settings.resync_rate) ||
 		       ktime_after(resync->not_before, 0);
 	struct window *window;
+	u64 region;
 
 	while ((window = free_window(resync))) {
-		if (paused(resync) || (limited && replica_resync_windows_out(resync)))
+		/* Neither a rate nor a pause is for what a write waits for. */
+		if (!wanted_region(resync, &region) &&
+		    (paused(resync) || (limited && replica_resync_windows_out(resync))))
 			return true;
 		if (!resync->open)
 			resync->open = open_batch(resync);
@@ -432,6 +475,8 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 	bool paid = replica_queue_pay(replica);
 	u32 id = 0;
 
+	if (replica->clone)
+		job_type = DM_REPLICA_JOB_CLONE;
 	/* Nothing is sent before that, not even for a moment; the probe tries again. */
 	if (!paid && order_resume(replica))
 		return 0;
@@ -481,6 +526,11 @@ void replica_resync_run(struct replica *replica, enum replica_walk how)
 	resync->read_errors = 0;
 	resync->not_before = 0;
 	replica_resync_kick(resync);
+}
+
+void replica_resync_wake(struct replica *replica)
+{
+	replica_resync_kick(replica->resync);
 }
 
 void replica_resync_resized(struct replica *replica)

@@ -2,6 +2,7 @@
 /*
  * The copy state: the table of transitions, and the only code that changes it.
  */
+#include "dm-replica-clone.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -20,7 +21,9 @@ static const u32 transitions[] = {
 		S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
 	[DM_REPLICA_STATE_SYNCHRONIZED] = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
 		S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(SKEWED),
-	[DM_REPLICA_STATE_BROKEN] = S(UNSYNCHRONIZED) | S(FRACTURED) | S(INACTIVE) | S(SUSPENDED),
+	/* To Aborted in the clone role only. */
+	[DM_REPLICA_STATE_BROKEN] = S(UNSYNCHRONIZED) | S(FRACTURED) | S(INACTIVE) |
+		S(SUSPENDED) | S(ABORTED),
 	[DM_REPLICA_STATE_FRACTURED] = S(UNSYNCHRONIZED) | S(INACTIVE),
 	[DM_REPLICA_STATE_SPLIT] = S(UNSYNCHRONIZED) | S(INACTIVE),
 	[DM_REPLICA_STATE_INACTIVE] = S(UNSYNCHRONIZED),
@@ -96,6 +99,9 @@ static void stamp_times(struct replica *replica, u16 old, u16 state)
 
 static bool must_hold(struct replica *replica)
 {
+	/* Only what is not copied waits, and clone.c has it. */
+	if (replica->clone)
+		return false;
 	if (replica->settings.on_meta_error == DM_REPLICA_ON_META_STOP &&
 	    replica_intents_failed(replica))
 		return true;
@@ -105,7 +111,7 @@ static bool must_hold(struct replica *replica)
 
 static void decide_routes(struct replica *replica)
 {
-	bool ship = ships(replica->state) && !replica->behind;
+	bool ship = ships(replica->state) && !replica->behind && !replica->clone;
 
 	WRITE_ONCE(replica->ship, ship);
 	replica_queue_set_open(replica, ship);
@@ -238,7 +244,8 @@ bool replica_state_synced(struct replica *replica)
 			enter(replica, DM_REPLICA_STATE_SKEWED,
 			      "what a verify found still differs");
 		else if (done)
-			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED, "legs are equal");
+			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED,
+			      replica->clone ? "clone is complete" : "legs are equal");
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return done;
@@ -286,6 +293,19 @@ void replica_state_stop(struct replica *replica, const char *reason)
 		DMWARN_LIMIT("%s: %s", replica->name, reason);
 		enter(replica, DM_REPLICA_STATE_BROKEN, reason);
 		WRITE_ONCE(replica->stopped, true);
+	}
+	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void replica_state_give_up(struct replica *replica, const char *reason)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	if (may_enter(replica, DM_REPLICA_STATE_ABORTED)) {
+		__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION, REPLICA_RETURN_FAILED,
+				  reason);
+		enter(replica, DM_REPLICA_STATE_ABORTED, reason);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
@@ -352,5 +372,6 @@ void replica_state_work(struct work_struct *work)
 		replica_io_release_held(replica, false);
 		replica_intents_note(replica);
 	}
+	replica_clone_kick(replica);
 	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 }

@@ -59,6 +59,7 @@ static const char * const job_type_names[] = {
 	[DM_REPLICA_JOB_INITIAL_COPY] = "initial_copy",
 	[DM_REPLICA_JOB_RESYNC] = "resync",
 	[DM_REPLICA_JOB_VERIFY] = "verify",
+	[DM_REPLICA_JOB_CLONE] = "clone",
 };
 
 static const char * const job_state_names[] = {
@@ -141,7 +142,7 @@ static u16 progress_of(const struct replica_status *status)
 			return DM_REPLICA_PROGRESS_PENDING;
 		if (!status->has_job)
 			return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
-		return status->job.type == DM_REPLICA_JOB_INITIAL_COPY ?
+		return status->job.type != DM_REPLICA_JOB_RESYNC ?
 		       DM_REPLICA_PROGRESS_SYNCHRONIZING : DM_REPLICA_PROGRESS_RESYNCING;
 	case DM_REPLICA_STATE_SYNCHRONIZED:
 		return status->queue.pending ? DM_REPLICA_PROGRESS_PENDING :
@@ -152,6 +153,9 @@ static u16 progress_of(const struct replica_status *status)
 		return DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE;
 	case DM_REPLICA_STATE_SUSPENDED:
 		return DM_REPLICA_PROGRESS_REQUIRES_RESUME;
+	case DM_REPLICA_STATE_ABORTED:
+		return status->clone ? DM_REPLICA_PROGRESS_REQUIRES_DETACH :
+				       DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
 	default:
 		return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
 	}
@@ -217,6 +221,7 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 {
 	memset(status, 0, sizeof(*status));
 	status->size = (u64)replica->sectors << SECTOR_SHIFT;
+	status->clone = replica->clone;
 	status->region_size = 1U << (replica->region_shift + SECTOR_SHIFT);
 	replica_queue_status(replica, &status->queue);
 	fill_state(replica, status);
@@ -282,9 +287,10 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 {
 	unsigned int i, sz = 0;
 
-	DMEMIT("v=1 state=%s copy_state=%u progress=%u percent=%u mode=%s",
+	DMEMIT("v=1 state=%s copy_state=%u progress=%u percent=%u mode=%s role=%s",
 	       replica_state_name(status->state), status->state, status->progress,
-	       status->percent, replica_mode_name(status->mode));
+	       status->percent, replica_mode_name(status->mode),
+	       status->clone ? "clone" : "mirror");
 	sz += emit_reason(status->reason, result + sz, maxlen - sz);
 	DMEMIT(" size=%llu region_size=%u dirty_regions=%llu dirty_bytes=%llu",
 	       status->size, status->region_size, status->dirty_regions, status->dirty_bytes);

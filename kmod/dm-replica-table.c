@@ -22,6 +22,7 @@
  *	overflow block|track|fail
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
+ *	role mirror|clone
  */
 #include <linux/log2.h>
 
@@ -95,6 +96,12 @@ static const struct word mode_words[] = {
 static const struct word stale_words[] = {
 	{ "refuse", false },
 	{ "accept", true },
+	{ }
+};
+
+static const struct word role_words[] = {
+	{ "mirror", false },
+	{ "clone", true },
 	{ }
 };
 
@@ -290,6 +297,7 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_ROLE		BIT(26)
 #define SEEN_STALE		BIT(27)
 #define SEEN_ACTIVITY		BIT(28)
 #define SEEN_REGION_SIZE	BIT(29)
@@ -373,6 +381,13 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 			params->stale_accept = number;
 		return r;
 	}
+	if (!strcasecmp(key, "role")) {
+		r = seen(mask, SEEN_ROLE, error) ?:
+		    parse_words(role_words, value, &number, "role must be mirror or clone", error);
+		if (!r)
+			params->clone = number;
+		return r;
+	}
 	r = replica_setting_parse(&params->settings, mask, key, value, error);
 	if (r == -ENOENT) {
 		*error = "unknown feature";
@@ -427,6 +442,20 @@ static int parse_mode(struct replica_params *params, const char *mode, char **er
 	return r;
 }
 
+/* What contradicts a copy of one instant. */
+static char *clone_trouble(const struct replica_params *params)
+{
+	if (params->mode != DM_REPLICA_MODE_SYNC)
+		return "role clone goes with mode sync only";
+	if (params->sync_skip)
+		return "role clone copies everything: sync skip is not for it";
+	if (params->stale_accept)
+		return "role clone cannot copy again what is lost: stale accept is not for it";
+	if (params->settings.rpo)
+		return "role clone has no recovery point objective: rpo is not for it";
+	return NULL;
+}
+
 int replica_table_parse(struct replica_params *params, const char **meta,
 			struct dm_arg_set *as, sector_t len, char **error)
 {
@@ -466,7 +495,9 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "activity and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
-	return 0;
+	if (params->clone)
+		*error = clone_trouble(params);
+	return params->clone && *error ? -EINVAL : 0;
 }
 
 const char *replica_mode_name(u16 mode)
@@ -481,7 +512,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	unsigned int sz = 0;
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
-	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode), rt->meta ? 30 : 26);
+	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
+	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -500,5 +532,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" on_meta_error %s activity %u",
 		       word_of(on_meta_error_words, settings->on_meta_error),
 		       rt->params.activity);
+	if (rt->params.clone)
+		DMEMIT(" role %s", word_of(role_words, true));
 	return sz;
 }

@@ -70,6 +70,9 @@ static int check_found_log(struct dm_target *ti, struct replica_target *rt,
 	u32 region_sectors = le32_to_cpu(sb->region_sectors);
 	u32 activity = le32_to_cpu(sb->activity);
 
+	ti->error = replica_role_sentence(sb, rt->params.clone);
+	if (ti->error)
+		return -EINVAL;
 	if (rt->params.region_given && rt->params.region_sectors != region_sectors) {
 		ti->error = "region_size is not that of the log on the meta device";
 		return -EINVAL;

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -186,8 +187,9 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 		ti->error = "not enough memory";
 		return -ENOMEM;
 	}
-	if (rt->meta) {
+	if (rt->meta)
 		replica->meta_dev = rt->meta->bdev->bd_dev;
+	if (rt->meta || rt->params.clone) {
 		/* Not in preresume: making one takes memory from everybody. */
 		replica->log_wq = alloc_workqueue("dm-replica-log", WQ_MEM_RECLAIM | WQ_UNBOUND,
 						  0);
@@ -313,7 +315,8 @@ static void replica_dtr(struct dm_target *ti)
 static bool can_adopt(struct replica *old, struct replica *fresh)
 {
 	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
-	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift;
+	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift &&
+	       !old->clone == !fresh->clone;
 }
 
 /* The log follows a device of another size.  old->op_mutex held. */
@@ -324,6 +327,10 @@ static int adopt_size(struct replica *old, struct replica *fresh)
 
 	if (old->sectors == fresh->sectors)
 		return 0;
+	if (old->clone) {
+		DMERR("%s: a clone keeps the size of its point in time", old->name);
+		return -EINVAL;
+	}
 	replica_log_import(fresh->log, old->log);
 	if (old->intents) {
 		r = replica_intents_grow(old, fresh->log, &error);
@@ -404,8 +411,24 @@ static void set_devices(struct replica_target *rt)
 	replica->origin_bdev = rt->origin->bdev;
 	replica->replica_bdev = rt->copy->bdev;
 	replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
-	replica->legs_volatile = rt->meta && (replica->replica_volatile ||
+	replica->legs_volatile = rt->meta && !rt->params.clone && (replica->replica_volatile ||
 					      bdev_write_cache(rt->origin->bdev));
+}
+
+/*
+ * What the origin has in a volatile cache belongs to the instant of a clone: a power cut
+ * must not take it away while what is not copied yet is read from there.
+ */
+static int settle_origin(struct replica_target *rt)
+{
+	struct block_device *origin = rt->origin->bdev;
+	int r = 0;
+
+	if (rt->params.clone && bdev_write_cache(origin))
+		r = blkdev_issue_flush(origin);
+	if (r)
+		DMERR("origin could not be flushed (%d): it has no instant to be cloned", r);
+	return r;
 }
 
 /* The log of a new association.  On failure nothing has changed but the device. */
@@ -446,7 +469,7 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 		rt->replica->sync_skip = false;
 	}
 	set_devices(rt);
-	r = open_log(rt, md);
+	r = settle_origin(rt) ?: open_log(rt, md);
 	if (r)
 		return r;
 	if (old)
@@ -581,6 +604,7 @@ static void replica_resume(struct dm_target *ti)
 	replica->suspended = false;
 	replica_state_refresh(replica);
 	replica_resync_continue(replica);
+	replica_clone_resume(replica);
 	replica_queue_resume(replica);
 	queue_delayed_work(replica->wq, &replica->timeout_work, 0);
 	queue_delayed_work(replica->wq, &replica->probe_work, 0);
@@ -634,6 +658,7 @@ static void replica_postsuspend(struct dm_target *ti)
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	replica_queue_suspend(replica);
 	replica_resync_quiesce(replica);
+	replica_clone_suspend(replica);
 	/* No operation changes anything from here on: it would not be written down. */
 	mutex_lock(&replica->op_mutex);
 	replica->suspended = true;

@@ -82,6 +82,10 @@ static int verify_locked(struct replica *replica, u32 *job_id, const char **erro
 	struct replica_diffs *diffs;
 	bool busy;
 
+	if (replica->clone) {
+		*error = "a clone is of one instant: there is nothing to compare it with";
+		return -EBUSY;
+	}
 	spin_lock_irq(&replica->lock);
 	busy = __replica_job_current(replica);
 	spin_unlock_irq(&replica->lock);

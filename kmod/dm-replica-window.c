@@ -8,6 +8,7 @@
 #include <linux/math64.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
@@ -242,6 +243,7 @@ static void end_batch(struct replica *replica, struct batch *batch)
 		replica_log_copy_end(replica->log, region);
 	}
 	batch->regions = 0;
+	replica_clone_copied(replica);
 }
 
 void replica_resync_put_batch(struct replica *replica, struct batch *batch)
@@ -262,6 +264,9 @@ static void window_failed(struct window *window)
 	}
 	resync->read_errors++;
 	resync->bad_sector = window->range.first;
+	if (resync->replica->clone)
+		replica_clone_unreadable(resync->replica, window->batch->first,
+					 window->batch->regions, window->range.first);
 }
 
 static void leave_batch(struct window *window)

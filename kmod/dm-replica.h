@@ -13,6 +13,8 @@
  * (private copy) -> io.c (submit both legs, complete) -> range.c (release).
  * In the modes async and adaptive the replica's part goes by way of queue.c.
  * A job: resync.c (windows, kcopyd) -> range.c -> log.c.
+ * In the clone role a write goes to the origin alone, after clone.c has seen to it that
+ * its regions are copied.
  *
  * Locks, outermost first:
  *	replica->op_mutex	operations, settings, suspend and resume, adoption
@@ -66,6 +68,7 @@ struct replica_queue;
 struct replica_intents;
 struct replica_diffs;
 struct replica_news;
+struct replica_clone;
 
 /**
  * struct replica_settings - what an administrator may change at run time
@@ -127,6 +130,7 @@ enum replica_discard {
  * @region_given: @region_sectors stands in the line
  * @activity: most regions with an intent, 0 when the line does not say
  * @stale_accept: a log that does not fit the legs is taken, with a full copy
+ * @clone: the replica becomes a copy of one instant, and writes do not reach it
  * @settings: initial values of the settings
  */
 struct replica_params {
@@ -134,6 +138,7 @@ struct replica_params {
 	u32 activity;
 	bool region_given;
 	bool stale_accept;
+	bool clone;
 	bool sync_skip;
 	enum replica_discard discard;
 	u16 mode;
@@ -201,6 +206,7 @@ struct replica {
 	bool replica_volatile;		/* the replica has a volatile cache */
 	bool legs_volatile;		/* it or the origin has, and there is a meta device */
 	struct replica_intents *intents;	/* NULL without a meta device */
+	struct replica_clone *clone;	/* NULL but in the clone role */
 	struct replica_queue *queue;
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
@@ -264,7 +270,7 @@ struct replica {
 	void *open_meta;
 
 	struct workqueue_struct *wq;
-	struct workqueue_struct *log_wq;	/* NULL without a meta device */
+	struct workqueue_struct *log_wq;	/* of the log and the clone role, else NULL */
 	bool ticking;			/* delayed works may queue themselves */
 	bool suspending;		/* under @lock: since presuspend */
 	bool noflush;			/* under @lock: held writes are requeued then */
@@ -441,6 +447,7 @@ struct replica_queue_status {
 struct replica_status {
 	u64 size;
 	u32 region_size;
+	bool clone;
 	u16 mode;
 	u16 state;
 	u16 requested;
@@ -516,6 +523,8 @@ bool replica_state_synced(struct replica *replica);
 bool replica_state_behind(struct replica *replica, const char *reason);
 /* Broken by our own will: it is not probed, but waits for an order.  Any context. */
 void replica_state_stop(struct replica *replica, const char *reason);
+/* A clone cannot be finished: Aborted, and the job ends with an exception.  Any context. */
+void replica_state_give_up(struct replica *replica, const char *reason);
 /* A job cannot go on though the replica is well. */
 void replica_state_job_failed(struct replica *replica, const char *text);
 /* Report a failed replica: state Broken (or held writes), probe.  Any context. */

@@ -62,6 +62,20 @@ enum replica_sync_type {
 	REPLICA_SYNC_TYPE_TOKENIZED_CLONE = 9,
 };
 
+/* CIM_Synchronized.CopyType: what becomes of the copy, and when it gets a write. */
+enum replica_copy_type {
+	REPLICA_COPY_TYPE_ASYNC = 2,
+	REPLICA_COPY_TYPE_SYNC = 3,
+	REPLICA_COPY_TYPE_UNSYNC_UNASSOC = 5,	/* of one instant; the association ends */
+};
+
+/* What became of the mapped device of a clone that has ended. */
+enum replica_ended {
+	REPLICA_ENDED_NOT,		/* it is a clone still */
+	REPLICA_ENDED_REMOVED,		/* nobody had it open */
+	REPLICA_ENDED_REPLACED,		/* it leads to the source, and to nothing else */
+};
+
 /* Event types of enum dm_replica_event_type, and those of the library. */
 enum replica_event_type {
 	REPLICA_EVENT_SNAPSHOT = 256,	/* the whole state of one replica, "info" */
@@ -195,6 +209,7 @@ enum replica_enum {
 	REPLICA_ENUM_META_FIT,		/* enum replica_meta_fit */
 	REPLICA_ENUM_COPY_PRIORITY,	/* enum dm_replica_copy_priority */
 	REPLICA_ENUM_METHODOLOGY,	/* CIM's CopyMethodology, 1 to 11 */
+	REPLICA_ENUM_COPY_TYPE,		/* enum replica_copy_type */
 
 	REPLICA_ENUM_COUNT
 };

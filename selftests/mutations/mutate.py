@@ -109,7 +109,7 @@ r = replica_meta_write_log(intents->meta, true);
                      'if (0)\n			replica_log_note_cached('),
     # Writes that do not go to the replica leave no mark.
     'no-mark': (IO, """\
-	if (unlikely(!io->ship))
+	if (unlikely(!io->ship) && !replica->clone)
 		replica_log_mark(""", """\
 	if (0)
 		replica_log_mark("""),

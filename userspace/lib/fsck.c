@@ -202,10 +202,12 @@ static int repair_sectors(struct replica_fsck *k, int fd)
 int replica_fsck_repair(struct replica_fsck *k, int fd)
 {
 	const struct replica_meta *m = &k->meta;
+	bool clone = le64_to_cpu(m->sb[m->copy].incompat) & DM_REPLICA_FEATURE_INCOMPAT_CLONE;
 	int r = 0;
 
+	/* What a clone does not know any more must not be copied again: that ends it. */
 	for (size_t i = 0; i < m->nr_damage; i++)
-		k->lost |= m->damage[i].intents && m->damage[i].regions;
+		k->lost |= clone || (m->damage[i].intents && m->damage[i].regions);
 	if (k->faults)
 		r = write_superblocks(k, fd);
 	return r ? r : repair_sectors(k, fd);

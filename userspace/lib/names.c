@@ -44,11 +44,12 @@ static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_REQUIRES_RESYNC, "Requires Resync", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE, "Requires Activate", NULL },
 	{ DM_REPLICA_PROGRESS_PENDING, "Pending", NULL },
+	{ DM_REPLICA_PROGRESS_REQUIRES_DETACH, "Requires Detach", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_RESUME, "Requires Resume", NULL },
 	{ REPLICA_PROGRESS_RESTORING, "Restoring", NULL },
 };
 
-static_assert(ARRAY_SIZE(progress) == 10 + 1, "enum dm_replica_progress, REPLICA_PROGRESS_*");
+static_assert(ARRAY_SIZE(progress) == 11 + 1, "enum dm_replica_progress, REPLICA_PROGRESS_*");
 
 static const struct name modes[] = {
 	{ DM_REPLICA_MODE_SYNC, "sync", "Synchronous" },
@@ -66,6 +67,14 @@ static const struct name sync_types[] = {
 };
 
 static_assert(ARRAY_SIZE(sync_types) == 4, "enum replica_sync_type");
+
+static const struct name copy_types[] = {
+	{ REPLICA_COPY_TYPE_ASYNC, "Async", NULL },
+	{ REPLICA_COPY_TYPE_SYNC, "Sync", NULL },
+	{ REPLICA_COPY_TYPE_UNSYNC_UNASSOC, "UnSyncUnAssoc", NULL },
+};
+
+static_assert(ARRAY_SIZE(copy_types) == 3, "enum replica_copy_type");
 
 static const struct name operations[] = {
 	{ DM_REPLICA_OP_ABORT, "Abort", NULL },
@@ -91,10 +100,11 @@ static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
 	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
 	{ DM_REPLICA_JOB_VERIFY, "Verify", NULL },
+	{ DM_REPLICA_JOB_CLONE, "Clone", NULL },
 	{ REPLICA_JOB_RESTORE, "Restore", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_VERIFY + 1,
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_CLONE + 1,
 	      "enum dm_replica_job_type, REPLICA_JOB_*");
 
 static const struct name job_states[] = {
@@ -323,6 +333,7 @@ static const struct {
 	[REPLICA_ENUM_PROGRESS] = { progress, ARRAY_SIZE(progress) },
 	[REPLICA_ENUM_MODE] = { modes, ARRAY_SIZE(modes) },
 	[REPLICA_ENUM_SYNC_TYPE] = { sync_types, ARRAY_SIZE(sync_types) },
+	[REPLICA_ENUM_COPY_TYPE] = { copy_types, ARRAY_SIZE(copy_types) },
 	[REPLICA_ENUM_OPERATION] = { operations, ARRAY_SIZE(operations) },
 	[REPLICA_ENUM_JOB_TYPE] = { job_types, ARRAY_SIZE(job_types) },
 	[REPLICA_ENUM_JOB_STATE] = { job_states, ARRAY_SIZE(job_states) },

@@ -48,6 +48,14 @@
  * With DM_REPLICA_SB_LOST set the log could not be written at some time, and all
  * regions may differ.
  *
+ * Clone
+ *	With the incompatible feature of that name the replica is to become a copy
+ *	of the origin of one instant, and gets no writes.  A bit of the bitmap is
+ *	then set until its region is durable on the replica, and is durably clear
+ *	before the first write to the region since that instant is issued to the
+ *	origin.  There are no intents.  What is damaged is not copied again: the
+ *	state becomes Aborted, as with DM_REPLICA_SB_LOST, and stays so.
+ *
  * Generations
  *	Each activation of the association draws a random number, its generation.
  *	The superblock remembers this and the ones before.  When the replica has
@@ -105,7 +113,10 @@
  */
 #define DM_REPLICA_FEATURE_COMPAT_KNOWN		0ULL
 #define DM_REPLICA_FEATURE_RO_COMPAT_KNOWN	0ULL
-#define DM_REPLICA_FEATURE_INCOMPAT_KNOWN	0ULL
+#define DM_REPLICA_FEATURE_INCOMPAT_KNOWN	DM_REPLICA_FEATURE_INCOMPAT_CLONE
+
+/* Incompatible feature: the log is that of a clone, see above. */
+#define DM_REPLICA_FEATURE_INCOMPAT_CLONE	(1ULL << 0)
 
 /**
  * struct dm_replica_sb_settings - as of the last change, 64 bytes

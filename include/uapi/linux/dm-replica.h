@@ -177,6 +177,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_COMPARE,		/* flag */
 	DM_REPLICA_A_SECTORS,		/* u64, 512 byte sectors from A_SECTOR on */
 	DM_REPLICA_A_QUEUE,		/* (R) nest, enum dm_replica_queue_attr */
+	DM_REPLICA_A_SYNC_TYPE,		/* (R) u16, enum dm_replica_sync_type */
 
 	__DM_REPLICA_A_LAST
 };
@@ -359,6 +360,7 @@ enum dm_replica_job_type {
 	DM_REPLICA_JOB_INITIAL_COPY = 1,
 	DM_REPLICA_JOB_RESYNC,
 	DM_REPLICA_JOB_VERIFY,
+	DM_REPLICA_JOB_CLONE,
 };
 
 /* CIM_ConcreteJob.JobState */
@@ -379,6 +381,12 @@ enum dm_replica_mode {
 	DM_REPLICA_MODE_SYNC = 2,
 	DM_REPLICA_MODE_ASYNC = 3,
 	DM_REPLICA_MODE_ADAPTIVE = 4,
+};
+
+/* MSFT_SMStorageVolume.CreateReplica, parameter SyncType: the role of the replica */
+enum dm_replica_sync_type {
+	DM_REPLICA_SYNC_TYPE_MIRROR = 6,
+	DM_REPLICA_SYNC_TYPE_CLONE = 8,
 };
 
 /* CIM_Synchronized.CopyState */
@@ -407,6 +415,7 @@ enum dm_replica_progress {
 	DM_REPLICA_PROGRESS_REQUIRES_RESYNC = 18,
 	DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE = 19,
 	DM_REPLICA_PROGRESS_PENDING = 20,
+	DM_REPLICA_PROGRESS_REQUIRES_DETACH = 22,
 	DM_REPLICA_PROGRESS_REQUIRES_RESUME = 25,
 };
 
