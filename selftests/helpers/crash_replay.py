@@ -9,6 +9,8 @@ the legs synchronized it is suspended and removed, and
 - the replica equals the origin, byte by byte, and the origin is what it was before;
 - exactly what crash_log.py reads as dirty from the image was copied;
 - all that differed was among it.
+With --clone the record is one of the clone role from its mark "clone" on: the replica
+equals what the origin was at that mark, and the origin is what it was before the cut.
 Prints NAME=VALUE lines; exits with 1 when something was wrong."""
 import argparse
 import ctypes
@@ -100,6 +102,7 @@ class Replay:
         self.points = self.bad = self.differed = self.copied = self.flush_points = 0
         self.seconds = 0
         self.states = {}
+        self.instant = None
 
     def start(self, sizes):
         self.disks = [Disk(size) for size in sizes]
@@ -162,7 +165,7 @@ class Replay:
         origin, replica, _ = self.images
         differing = self.differing(origin.wanted, replica.wanted)
         where = f'point {event}: {sb}'
-        if differing & ~dirty:
+        if differing & ~dirty and not self.args.clone:
             self.tell(f'{where}: differ and are clean: {list(bits_of(differing & ~dirty))[:9]}')
         self.differed += differing != 0
         name = STATES.get(sb.state) if isinstance(sb, Superblock) else str(sb)
@@ -177,9 +180,10 @@ class Replay:
         self.copied += copied
         if not same(origin.found, origin.wanted, 0, end):
             self.tell(f'{where}: the origin was written to')
-        if not same(origin.found, replica.found, 0, end):
-            self.tell(f'{where}: the legs differ after the resync in regions '
-                      f'{list(bits_of(self.differing(origin.found, replica.found)))[:9]}')
+        wanted = self.instant or origin.found
+        if not same(wanted, replica.found, 0, end):
+            self.tell(f'{where}: the replica is not what it should be in regions '
+                      f'{list(bits_of(self.differing(wanted, replica.found)))[:9]}')
         wanted = bin(dirty).count('1') * self.args.region_sectors * SECTOR
         if copied != wanted:
             self.tell(f'{where}: {copied} bytes were copied, {wanted} were dirty')
@@ -230,8 +234,11 @@ class Replay:
     def choose(self):
         """Numbers of the events to cut after."""
         flushes, others = [], []
-        for number, (kind, _, flags, *_) in enumerate(records(self.args.log)):
-            if kind == FLUSHED or kind == DONE and flags & FUA:
+        for number, (kind, _, flags, _, _, _, data) in enumerate(records(self.args.log)):
+            if self.args.clone and kind == MARK and data == b'mark clone':
+                # Before that it is of another instant.
+                flushes, others = [], []
+            elif kind == FLUSHED or kind == DONE and flags & FUA:
                 flushes.append(number)
             elif kind != MARK:
                 others.append(number)
@@ -247,6 +254,9 @@ class Replay:
         for number, event in enumerate(records(self.args.log)):
             if event[0] == MARK and event[6].startswith(b'sizes '):
                 self.start([int(word) for word in event[6].split()[1:]])
+            elif event[0] == MARK and event[6] == b'mark clone':
+                size = len(self.disks[ORIGIN].durable)
+                self.instant = (ctypes.c_char * size).from_buffer_copy(self.disks[ORIGIN].durable)
             elif event[0] != MARK:
                 disk, sectors = apply(self.disks, event)
                 self.images[disk].stale.update(sectors)
@@ -271,6 +281,7 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--part', default='0/1', help='do only each so many-th of them')
     parser.add_argument('--features', default='')
+    parser.add_argument('--clone', action='store_true')
     parser.add_argument('log')
     parser.add_argument('sectors', type=int)
     parser.add_argument('region_sectors', type=int)

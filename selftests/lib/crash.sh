@@ -15,12 +15,12 @@
 #	keep NAME		the record goes to $CRASH_KEEP
 #
 # $modes are those that next_mode goes through, the first is that of the tables; $features
-# are those that every table has.
+# are those that every table has, $replay_options those of crash_replay.py.
 helpers=$(readlink -f "$(dirname "$0")/helpers")
 sectors=${CRASH_SECTORS:-16384} region=${CRASH_REGION:-8}
 meta_sectors=1024 timeout_ms=2000
 run_number=0
-modes=(sync) mode_number=0 features=()
+modes=(sync) mode_number=0 features=() replay_options=()
 writers=()
 
 # disks WORD...: a command to the recorder.
@@ -301,7 +301,7 @@ replay()
 	new_loop a $((sectors * 512))
 	new_loop b $(((sectors + 64) * 512))
 	new_loop c $((meta_sectors * 512))
-	run python3 "$helpers/crash_replay.py" --part "$1" --points "$2" --features "$3" \
+	run python3 "$helpers/crash_replay.py" "${replay_options[@]}" --part "$1" --points "$2" --features "$3" \
 		"$log" "$sectors" "$region" "$a:$(behind "$a")" "$b:$(behind "$b")" \
 		"$c:$(behind "$c")"
 )

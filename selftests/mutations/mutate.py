@@ -3,12 +3,14 @@
 """mutate.py --list | --judge NAME | --check KMOD | NAME KMOD: breaks one rule of the durable
 log, or of the order of writes, in a copy of the module's sources. Fails when the text that
 it looks for is not there exactly once; --check only tells, of all. --judge says what has to
-find it out: "crash", helpers/crash_check.py, or "order", helpers/order_check.py."""
+find it out: "crash", helpers/crash_check.py, "clone", helpers/crash_clone.py, or "order",
+helpers/order_check.py."""
 import os
 import sys
 
 INTENT, ACTIVATE, META, LOG = (f'dm-replica-{name}.c'
                                for name in ('intent', 'activate', 'meta', 'log'))
+CLONE = 'dm-replica-clone.c'
 IO, WINDOW = 'dm-replica-io.c', 'dm-replica-window.c'
 ORDER, QUEUE = 'dm-replica-order.h', 'dm-replica-queue.c'
 
@@ -115,6 +117,15 @@ r = replica_meta_write_log(intents->meta, true);
 		replica_log_mark("""),
     # What was in the cache of a replica that failed is thought to be there.
     'no-cached-mark': (LOG, 'if ((u64)atomic64_read(&log->cached[region]) > flushed)', 'if (0)'),
+    # Regions of a clone are opened before the log is durably clear of them.
+    'open-first': (CLONE, """\
+	r = intents->failed ? 0 : replica_meta_write_log(intents->meta, false);
+""", """\
+	r = 0;
+"""),
+    # Or before the replica holds them durably.
+    'open-cached': (CLONE, 'return !replica_clone_copies(replica) || !any_unflushed(replica) ||',
+                    'return any_unflushed(replica) >= 0 ||'),
     # Entries of the queue wait for nobody.
     'no-dep': (ORDER, 'new->dep = order->acked;', 'new->dep = 0;'),
     # Nobody waits for a flush.
@@ -134,8 +145,9 @@ replica_order_add(&queue->order, &request->ordered);
 			request->ordered.dep = 0;"""),
 }
 
-# Those of the order of writes; the others are of the durable log.
+# Those of the order of writes, and of the clone role; the others are of the durable log.
 ORDERED = ('no-dep', 'flush-first', 'flush-early')
+CLONED = ('open-first', 'open-cached')
 
 
 def broken(name, kmod):
@@ -155,7 +167,7 @@ def main():
         return
     name, kmod = sys.argv[1:]
     if name == '--judge':
-        print('order' if kmod in ORDERED else 'crash')
+        print('order' if kmod in ORDERED else 'clone' if kmod in CLONED else 'crash')
         return
     if name != '--check' and name not in MUTATIONS:
         raise SystemExit(f'there is no mutation {name}; there are {", ".join(MUTATIONS)}')
