@@ -260,6 +260,7 @@ struct replica_info {
 	char *replica_path;
 	uint64_t size;			/* bytes that are mirrored */
 	uint64_t region_size;		/* bytes */
+	uint32_t sync_type;		/* enum replica_sync_type */
 	uint32_t mode;			/* enum dm_replica_mode */
 	uint32_t copy_state;		/* enum dm_replica_copy_state */
 	uint32_t requested_copy_state;	/* 15 when reached */
@@ -286,7 +287,6 @@ struct replica_info {
 	uint64_t exposed_bytes;		/* that a crash now would cost to copy, at most */
 	char *meta_path;		/* NULL if not found, or none */
 	struct replica_queue queue;
-	uint32_t sync_type;		/* enum replica_sync_type */
 	struct replica_store *store;	/* of a snapshot, whose "replica" it is, else NULL */
 };
 
@@ -377,6 +377,7 @@ struct replica_create_result {
 	struct replica_info *info;	/* NULL after a dry run */
 	struct replica_finding *findings; /* all of the preflight */
 	char *meta;			/* NULL: none */
+	uint32_t ended;			/* enum replica_ended, of a clone that was waited for */
 };
 
 void replica_create_result_free(struct replica_create_result *result);
@@ -387,6 +388,7 @@ void replica_create_result_free(struct replica_create_result *result);
  *
  * Returns REPLICA_JOB_STARTED when an initial copy runs (result->job_id),
  * REPLICA_SUCCESS when there is none or when it ended within the call.
+ * A clone that is waited for until Synchronized is ended too, as by replica_finish().
  *
  * *result is also given out, incomplete, when the preflight refused (findings)
  * and when a wait failed (REPLICA_TIMEOUT and others): the replica exists then
@@ -473,6 +475,7 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 #endif
 
 #include <replica/check.h>
+#include <replica/clone.h>
 #include <replica/error.h>
 #include <replica/events.h>
 #include <replica/meta.h>

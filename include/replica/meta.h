@@ -33,6 +33,7 @@ int replica_check_create(struct replica_ctx *ctx,
 
 /* What stands in the superblock that counts.  Belongs to the replica_meta. */
 struct replica_meta_fields {
+	bool clone;			/* the log is that of a clone */
 	char *name;			/* of the replica */
 	char *uuid;			/* of the association */
 	char *origin_path;		/* NULL: not known, as made without the tool */

@@ -189,10 +189,15 @@ static int build_table(struct activate *a, char *params, size_t size)
 	struct replica_table table = {
 		.mode = a->fields->mode,
 		.stale_accept = a->force,
+		.clone = a->fields->clone,
 		.settings = a->fields->settings,
 	};
 	int r;
 
+	if (table.clone && table.stale_accept)
+		return replica_fail(a->ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Force",
+				    "\"%s\" is a clone: copied again it would be of another instant, so force is not for it",
+				    a->fields->name);
 	put_leg(table.origin, &a->check.source);
 	put_leg(table.replica, &a->check.target);
 	put_leg(table.meta, &a->check.meta);

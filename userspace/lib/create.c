@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "clone.h"
 #include "create-goals.h"
 #include "dm.h"
 #include "format.h"
@@ -57,7 +58,7 @@ EXPORT void replica_create_result_free(struct replica_create_result *result)
 
 static int check_sync_type(struct replica_ctx *ctx, uint32_t sync_type)
 {
-	if (sync_type == REPLICA_SYNC_TYPE_MIRROR)
+	if (sync_type == REPLICA_SYNC_TYPE_MIRROR || sync_type == REPLICA_SYNC_TYPE_CLONE)
 		return REPLICA_SUCCESS;
 	if ((sync_type >= REPLICA_SYNC_TYPE_SNAPSHOT &&
 	     sync_type <= REPLICA_SYNC_TYPE_TOKENIZED_CLONE) ||
@@ -180,6 +181,8 @@ static int check_args(struct replica_ctx *ctx,
 		ret = check_place(ctx, a);
 	if (!ret)
 		ret = check_rpo(ctx, a);
+	if (!ret)
+		ret = replica_clone_check(ctx, a);
 	if (!ret && a->replication_settings &&
 	    replica_settings_validate(a->replication_settings, &key, &why))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
@@ -253,6 +256,7 @@ static int build_table(struct create *c)
 		.settings = settings_of(c->args),
 		/* With a meta device the log says it. */
 		.skip_copy = c->args->skip_initial_copy && !c->args->meta,
+		.clone = replica_is_clone(c->args),
 	};
 	int r;
 
@@ -353,6 +357,7 @@ static int make_log(struct create *c)
 		.uuid = c->uuid_bytes,
 		.mode = mode_of(c->args),
 		.skip_copy = c->args->skip_initial_copy,
+		.clone = replica_is_clone(c->args),
 	};
 
 	return c->args->meta ? replica_format_meta(c->ctx, &format) : REPLICA_SUCCESS;
@@ -424,6 +429,8 @@ static int create(struct create *c)
 	ret = make_device(c);
 	if (!ret)
 		ret = wait_for_state(c);
+	if (!ret)
+		ret = replica_clone_end(c->ctx, c->args, c->result->info, &c->result->ended);
 	if (ret)
 		return ret;
 	return c->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;

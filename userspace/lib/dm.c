@@ -259,8 +259,8 @@ static int create_empty(struct replica_ctx *ctx, const char *name,
 	return r ? replica_dm_fail(ctx, r, name, "") : REPLICA_SUCCESS;
 }
 
-int replica_dm_load(struct replica_ctx *ctx, const char *name, const char *devno,
-		    uint64_t sectors, const char *params)
+static int load_target(struct replica_ctx *ctx, const char *name, const char *devno,
+		       uint64_t sectors, const char *target, const char *params)
 {
 	struct dm_task *task = replica_dm_task(DM_DEVICE_RELOAD, name);
 	char sentence[256];
@@ -269,7 +269,7 @@ int replica_dm_load(struct replica_ctx *ctx, const char *name, const char *devno
 	if (!task)
 		return replica_dm_fail_task(ctx);
 	kmsg = replica_kmsg_open();
-	r = dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params) ?
+	r = dm_task_add_target(task, 0, sectors, target, params) ?
 	    replica_dm_run(task) : -ENOMEM;
 	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	dm_task_destroy(task);
@@ -277,9 +277,14 @@ int replica_dm_load(struct replica_ctx *ctx, const char *name, const char *devno
 		return REPLICA_SUCCESS;
 	ret = replica_dm_fail(ctx, r, name, sentence);
 	replica_error_details(ctx, "table: 0 %llu %s %s",
-			      (unsigned long long)sectors, REPLICA_TARGET_NAME,
-			      params);
+			      (unsigned long long)sectors, target, params);
 	return ret;
+}
+
+int replica_dm_load(struct replica_ctx *ctx, const char *name, const char *devno,
+		    uint64_t sectors, const char *params)
+{
+	return load_target(ctx, name, devno, sectors, REPLICA_TARGET_NAME, params);
 }
 
 /* REPLICA_TIMEOUT: it runs, and udev is late. */
@@ -407,6 +412,28 @@ int replica_dm_set_length(struct replica_ctx *ctx, const char *name,
 	ret = start_device(ctx, name, table->devno);
 	if (ret && ret != REPLICA_TIMEOUT)
 		restore_table(ctx, name, table);
+	return ret;
+}
+
+int replica_dm_become_origin(struct replica_ctx *ctx, const char *name)
+{
+	QUIET;
+	struct replica_dm_table table;
+	char params[64], origin[32];
+	int ret = replica_dm_table(ctx, name, &table);
+
+	if (ret)
+		return ret;
+	if (sscanf(table.params, "%31s", origin) != 1)
+		return replica_fail(ctx, REPLICA_FAILED, EPROTO, "Name",
+				    "the table of \"%s\" names no origin", name);
+	snprintf(params, sizeof(params), "%s 0", origin);
+	ret = load_target(ctx, name, table.devno, table.sectors, "linear", params);
+	if (ret)
+		return ret;		/* the live one was not touched */
+	ret = start_device(ctx, name, table.devno);
+	if (ret && ret != REPLICA_TIMEOUT)
+		restore_table(ctx, name, &table);
 	return ret;
 }
 

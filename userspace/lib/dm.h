@@ -51,6 +51,12 @@ int replica_dm_set_length(struct replica_ctx *ctx, const char *name,
 			  const struct replica_dm_table *table, uint64_t sectors);
 
 /*
+ * Gives the mapped device a linear table that leads to its origin, without a suspend of
+ * our own.  On failure the table that it had is live.
+ */
+int replica_dm_become_origin(struct replica_ctx *ctx, const char *name);
+
+/*
  * create and remove wait until udev has done its part.  REPLICA_TIMEOUT: the
  * device was made or removed, and udev did not get ready in time.
  */

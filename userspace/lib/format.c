@@ -80,6 +80,8 @@ static void make_superblock(struct replica_ctx *ctx, const struct replica_format
 	sb->flags = cpu_to_le16(DM_REPLICA_SB_CLEAN);
 	sb->state = cpu_to_le16(DM_REPLICA_STATE_INITIALIZED);
 	sb->mode = cpu_to_le16(format->mode);
+	if (format->clone)
+		sb->incompat = cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_CLONE);
 	sb->next_job_id = cpu_to_le32(1);
 	sb->created_ms = cpu_to_le64(wall_clock_ms());
 	sb->written_ms = sb->created_ms;

@@ -12,6 +12,7 @@ struct replica_format {
 	const uint8_t *uuid;		/* 16 bytes */
 	unsigned int mode;		/* enum dm_replica_mode */
 	bool skip_copy;			/* nothing differs; else everything may */
+	bool clone;			/* the log of a clone */
 };
 
 /*

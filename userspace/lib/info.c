@@ -64,7 +64,6 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 
 	if (r)
 		return r;
-	info->sync_type = REPLICA_SYNC_TYPE_MIRROR;
 	info->origin_path = path_of(reader->ctx, info->origin);
 	info->replica_path = path_of(reader->ctx, info->replica);
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;

@@ -26,6 +26,7 @@ static const struct replica_field info_fields[] = {
 	INFO_OPT(META, KIND_STRING, meta),
 	INFO_REQ(SIZE, KIND_U64, size),
 	INFO_REQ(REGION_SIZE, KIND_U32_WIDE, region_size),
+	INFO_REQ(SYNC_TYPE, KIND_U16, sync_type),
 	INFO_REQ(MODE, KIND_U16, mode),
 	INFO_REQ(COPY_STATE, KIND_U16, copy_state),
 	INFO_REQ(REQUESTED_COPY_STATE, KIND_U16, requested_copy_state),

@@ -64,7 +64,11 @@ static int check_in_step(struct replica_ctx *ctx, struct replica_genl *g,
 	ret = replica_info_read(ctx, g, name, &info);
 	if (ret)
 		return ret;
-	if (info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED) {
+	if (info->sync_type == REPLICA_SYNC_TYPE_CLONE)
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Name",
+				   "replica \"%s\" is a clone: finish ends it when it is complete, remove at once",
+				   name);
+	else if (info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED) {
 		ret = replica_fail(ctx, REPLICA_FAILED, 0, "Force",
 				   "replica \"%s\" is %s, not Synchronized: its legs differ; use force to detach it nevertheless",
 				   name,

@@ -115,6 +115,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 		add_feature(&f, "sync", "skip");
 	if (table->stale_accept)
 		add_feature(&f, "stale", "accept");
+	if (table->clone)
+		add_feature(&f, "role", "clone");
 	add_settings(&f, &table->settings);
 	len = snprintf(line, size, "%s %s %s %s %u%s", table->origin,
 		       table->replica, table->meta,
@@ -262,6 +264,12 @@ static int read_stale(const char *value, struct replica_table *t)
 	return t->stale_accept || strcmp(value, "refuse") == 0 ? 0 : -EINVAL;
 }
 
+static int read_role(const char *value, struct replica_table *t)
+{
+	t->clone = strcmp(value, "clone") == 0;
+	return t->clone || strcmp(value, "mirror") == 0 ? 0 : -EINVAL;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const char *value, struct replica_table *t);
@@ -282,6 +290,7 @@ static const struct {
 	{ "max_skew", read_max_skew },
 	{ "copy_priority", read_copy_priority },
 	{ "stale", read_stale },
+	{ "role", read_role },
 };
 
 static int read_feature(const char *name, const char *value,

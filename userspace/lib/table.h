@@ -17,6 +17,7 @@ struct replica_table {
 	unsigned int mode;		/* enum dm_replica_mode */
 	bool skip_copy;			/* feature "sync skip" */
 	bool stale_accept;		/* feature "stale accept" */
+	bool clone;			/* feature "role clone" */
 	struct replica_settings settings;
 };
 

@@ -42,7 +42,7 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
 	       "Keep a log of what may differ there, for 'activate'"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
-	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default) or snapshot"),
+	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default), snapshot, clone"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
 	       "Who completes a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
@@ -107,7 +107,7 @@ static void show_created(struct out *out, const struct replica_create_result *re
 	else
 		out_none(out, KEY_JSON("JobID"));
 	out_string(out, KEY_JSON("Table"), result->table);
-	if (result->info)
+	if (result->info && result->ended == REPLICA_ENDED_NOT)
 		show_replica_member(out, result->info);
 	show_findings(out, result->findings, NULL);
 }
@@ -130,6 +130,14 @@ static void say_created(struct out *out, struct cli *cli,
 		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
 			    "Go on using %s; what it overwrites is kept on %s.", name,
 			    result->device, source, source, target);
+	} else if (result->ended != REPLICA_ENDED_NOT) {
+		out_message(out, "%s is a clone of %s now, complete and free to be used%s.", target,
+			    source, result->ended == REPLICA_ENDED_REMOVED ? "" :
+			    "; the mapped device stays for who has it open");
+	} else if (ret == REPLICA_JOB_STARTED && opts->sync_type == REPLICA_SYNC_TYPE_CLONE) {
+		out_message(out, "Created '%s'; job %u clones %s to %s as it was a moment ago.\n"
+			    "Use %s in place of %s meanwhile; 'replicactl finish %s' ends it when it is complete.",
+			    name, result->job_id, source, target, result->device, source, name);
 	} else if (ret == REPLICA_JOB_STARTED) {
 		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
 			    "Use %s in place of %s from now on; 'replicactl wait %s' waits for the copy.",
@@ -284,7 +292,9 @@ const struct command cmd_create = {
 		"after the command has returned (return value 4096), unless --wait-for is given.\n"
 		"With --sync-type snapshot, SOURCE is a mapped device, which may be in use and stays\n"
 		"in use, /dev/mapper/NAME is SOURCE as it was when the command was given, and TARGET\n"
-		"becomes the store of what SOURCE overwrites from then on.",
+		"becomes the store of what SOURCE overwrites from then on.\n"
+		"With --sync-type clone TARGET becomes a copy of SOURCE as it is now, whatever is\n"
+		"written meanwhile; --wait-for synchronized also ends it, as 'finish' does.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl detach, remove */
+/* replicactl detach, finish, remove */
 #include <stdlib.h>
 
 #include "memory.h"
@@ -80,6 +80,33 @@ const struct command cmd_detach = {
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),
+};
+
+/* ---- finish ---- */
+
+static int finish_run(struct cli *cli)
+{
+	uint32_t ended;
+	int ret = replica_finish(cli->ctx, cli->args[0], &ended);
+
+	return finish(cli, ret, "Finished", ended == REPLICA_ENDED_REPLACED ?
+		      "; the mapped device stays, and leads to the source alone" :
+		      "; the target is free to be used");
+}
+
+const struct command cmd_finish = {
+	.name = "finish",
+	.group = GROUP_WORK,
+	.run = finish_run,
+	.min_args = 1,
+	.max_args = 1,
+	.args = "NAME",
+	.complete = { COMPLETE_NAME },
+	.help = "End a clone that is complete: its target becomes free",
+	.details =
+		"The clone must be Synchronized, or Aborted if it was given up. Its mapped device\n"
+		"goes away, and the log on its meta device with it. If somebody has it open it\n"
+		"stays, without a pause, and leads to the source alone from then on.",
 };
 
 /* ---- remove ---- */

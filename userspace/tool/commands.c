@@ -30,6 +30,7 @@ const struct command * const commands[] = {
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,
+	&cmd_finish,
 	&cmd_remove,
 	&cmd_scan,
 	&cmd_dump,

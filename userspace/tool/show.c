@@ -194,6 +194,16 @@ static unsigned int methodology_of(const struct replica_info *info)
 	return REPLICA_METHODOLOGY_INCREMENTAL;
 }
 
+/* In mode adaptive it is what the copy is now. */
+static uint32_t copy_type(const struct replica_info *info)
+{
+	if (info->sync_type == REPLICA_SYNC_TYPE_CLONE)
+		return REPLICA_COPY_TYPE_UNSYNC_UNASSOC;
+	return info->mode == DM_REPLICA_MODE_SYNC ||
+	       info->queue.ack_mode == DM_REPLICA_MODE_SYNC ? REPLICA_COPY_TYPE_SYNC :
+							      REPLICA_COPY_TYPE_ASYNC;
+}
+
 static void show_state(struct out *out, const struct replica_info *info)
 {
 	bool snapshot = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
@@ -212,6 +222,8 @@ static void show_state(struct out *out, const struct replica_info *info)
 	out_bool(out, KEY_JSON("DeviceSuspended"), info->dm_suspended);
 	show_enum(out, KEY("SyncType", "Type", snapshot ? "MODE" : NULL), REPLICA_ENUM_SYNC_TYPE,
 		  info->sync_type);
+	if (!snapshot)
+		show_enum(out, KEY_JSON("CopyType"), REPLICA_ENUM_COPY_TYPE, copy_type(info));
 	show_enum(out, KEY("Mode", snapshot ? NULL : "Mode", snapshot ? NULL : "MODE"),
 		  REPLICA_ENUM_MODE, info->mode);
 	show_enum(out, KEY_JSON("CopyMethodology"), REPLICA_ENUM_METHODOLOGY,

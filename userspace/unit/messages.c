@@ -95,6 +95,7 @@ struct nl_msg *info_msg(void)
 	nla_put_string(msg, DM_REPLICA_A_REPLICA, "8:32");
 	nla_put_u64(msg, DM_REPLICA_A_SIZE, 1ULL << 40);
 	nla_put_u32(msg, DM_REPLICA_A_REGION_SIZE, 1 << 20);
+	nla_put_u16(msg, DM_REPLICA_A_SYNC_TYPE, DM_REPLICA_SYNC_TYPE_MIRROR);
 	nla_put_u16(msg, DM_REPLICA_A_MODE, DM_REPLICA_MODE_SYNC);
 	nla_put_u16(msg, DM_REPLICA_A_COPY_STATE, DM_REPLICA_STATE_UNSYNCHRONIZED);
 	nla_put_u16(msg, DM_REPLICA_A_REQUESTED_COPY_STATE,

@@ -37,7 +37,7 @@ static void expect(int ret, const char *parameter)
 static void sync_types(void)
 {
 	static const uint32_t bad[] = { 0, 5, 10, 32767, 65536, ~0u };
-	static const uint32_t unsupported[] = { 8, 9, 32768, 65535 };
+	static const uint32_t unsupported[] = { 9, 32768, 65535 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		reset_args();
@@ -77,6 +77,29 @@ static void snapshots(void)
 	SNAPSHOT(username, "me", REPLICA_NOT_SUPPORTED, "username");
 	SNAPSHOT(source, NULL, REPLICA_INVALID_PARAMETER, "Source");
 #undef SNAPSHOT
+}
+
+/* What contradicts a copy of one instant. */
+static void clones(void)
+{
+	struct replica_settings settings = { .present = REPLICA_SETTING_RPO, .rpo_ms = 500 };
+
+	for (uint32_t mode = 3; mode <= 4; mode++) {
+		reset_args();
+		args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+		args.mode = mode;
+		expect(REPLICA_INVALID_PARAMETER, "Mode");
+	}
+	reset_args();
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	args.recovery_point_objective = 5;
+	expect(REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
+	args.recovery_point_objective = 0;
+	args.replication_settings = &settings;
+	expect(REPLICA_INVALID_PARAMETER, "rpo");
+	args.replication_settings = NULL;
+	args.skip_initial_copy = true;
+	expect(REPLICA_INVALID_PARAMETER, "SkipInitialCopy");
 }
 
 static void modes(void)
@@ -450,7 +473,7 @@ static void null_is_freed(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(sync_types), T(snapshots), T(modes), T(modes_of_tables), T(places),
+		T(sync_types), T(snapshots), T(clones), T(modes), T(modes_of_tables), T(places),
 		T(peer), T(rest), T(goals), T(room), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};

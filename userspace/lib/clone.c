@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What is special about a clone: what create refuses for it, and its end.  The kernel does
+ * not use the target any more when the clone is complete, but has it open.  The mapped
+ * device goes away, or leads to the source alone when somebody has it open; then the log is
+ * erased.  Killed in between, it leaves a log that says that the clone is complete.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clone.h"
+#include "dm.h"
+#include "format.h"
+#include "genl.h"
+#include "info.h"
+#include "sysfs.h"
+
+/* Nothing can be late, or be there already. */
+int replica_clone_check(struct replica_ctx *ctx, const struct replica_create_args *a)
+{
+	const struct replica_settings *s = a->replication_settings;
+
+	if (!replica_is_clone(a))
+		return REPLICA_SUCCESS;
+	if (a->mode && a->mode != DM_REPLICA_MODE_SYNC)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Mode",
+				    "mode %s is for a mirror; a clone takes none, or sync",
+				    replica_enum_name(REPLICA_ENUM_MODE, a->mode));
+	if (s && s->present & REPLICA_SETTING_RPO && s->rpo_ms)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "rpo",
+				    "a clone has no recovery point objective, and rpo is %u ms",
+				    s->rpo_ms);
+	if (a->skip_initial_copy)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "SkipInitialCopy",
+				    "a clone is made by copying: the initial copy cannot be skipped");
+	return REPLICA_SUCCESS;
+}
+
+static int check_over(struct replica_ctx *ctx, const struct replica_info *info)
+{
+	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Name",
+				    "replica \"%s\" is a mirror; finish ends clones, and detach mirrors",
+				    info->name);
+	if (info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED ||
+	    info->copy_state == DM_REPLICA_STATE_ABORTED)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_FAILED, EBUSY, "Name",
+			    "clone \"%s\" is %s: it has %u %% of its data; wait for it, or abort it first",
+			    info->name,
+			    replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state),
+			    info->percent_synced);
+}
+
+/* Nobody sees a difference but the target, which is free. */
+static int unmap(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+{
+	struct replica_dm_info info;
+	int ret = replica_dm_info(ctx, name, &info);
+
+	*ended = REPLICA_ENDED_REMOVED;
+	if (!ret && !info.open_count) {
+		ret = replica_dm_remove(ctx, name);
+		if (ret != REPLICA_FAILED || replica_error_sm_code(&ctx->err) != REPLICA_SM_IN_USE)
+			return ret;
+		/* Somebody was faster. */
+		replica_error_clear(ctx);
+		ret = REPLICA_SUCCESS;
+	}
+	*ended = REPLICA_ENDED_REPLACED;
+	return ret ? ret : replica_dm_become_origin(ctx, name);
+}
+
+/* The label at the tail of the target is of no use without its log. */
+static int erase_log(struct replica_ctx *ctx, const struct replica_info *info)
+{
+	char path[PATH_MAX];
+	dev_t devno;
+
+	if (!info->meta || replica_parse_devno(info->meta, &devno))
+		return REPLICA_SUCCESS;
+	replica_sysfs_path(ctx, devno, path, sizeof(path));
+	return path[0] ? replica_erase_meta(ctx, path) : REPLICA_SUCCESS;
+}
+
+static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+{
+	struct replica_info *info;
+	struct replica_genl *g;
+	uint32_t how;
+	int ret;
+
+	ret = replica_genl_get(ctx, &g);
+	if (!ret)
+		ret = replica_info_read(ctx, g, name, &info);
+	if (ret)
+		return ret;
+	ret = check_over(ctx, info);
+	if (!ret)
+		ret = unmap(ctx, name, &how);
+	if (!ret && ended)
+		*ended = how;
+	if (!ret)
+		ret = erase_log(ctx, info);
+	replica_info_free(info);
+	return ret;
+}
+
+int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args *args,
+		      const struct replica_info *info, uint32_t *ended)
+{
+	if (!replica_is_clone(args) || !args->wait_for_copy_state ||
+	    info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED)
+		return REPLICA_SUCCESS;
+	return finish(ctx, info->name, ended);
+}
+
+EXPORT int replica_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	int ret;
+
+	replica_error_begin(ctx, "FinishClone");
+	if (ended)
+		*ended = REPLICA_ENDED_NOT;
+	ret = replica_name_resolve(ctx, name, dm_name);
+	return ret ? ret : finish(ctx, dm_name, ended);
+}
