@@ -150,8 +150,9 @@ static int check_source(struct replica_snap_making *m)
 
 	if (!s->dm_name[0])
 		return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
-				    "%s is no mapped device, and writes to any other cannot be intercepted; use it through one: dmsetup create NAME --table \"0 %" PRIu64 " linear %s 0\"",
-				    s->path, s->size >> SECTOR_SHIFT, s->path);
+				    "%s is no mapped device, and writes to any other cannot be intercepted; "
+				    "use it through one: dmsetup create NAME --table \"0 %" PRIu64
+				    " linear %s 0\"", s->path, s->size >> SECTOR_SHIFT, s->path);
 	r = replica_lines_read(m->ctx, s->dm_name, 0, &m->old);
 	if (r)
 		return replica_fail_errno(m->ctx, r, REPLICA_PARAM_SOURCE,
@@ -195,7 +196,8 @@ static void check_store_size(struct replica_snap_making *m)
 	if (t->size >= need)
 		return;
 	f = replica_finding_add(&m->check, REPLICA_CHECK_TOO_SMALL, REPLICA_PARAM_TARGET,
-				"%s has %" PRIu64 " bytes, less than the %" PRIu64 " of the smallest store",
+				"%s has %" PRIu64 " bytes, less than the %" PRIu64
+				" of the smallest store",
 				t->path, t->size, need);
 	snprintf(found, sizeof(found), "%" PRIu64, t->size);
 	snprintf(expected, sizeof(expected), "at least %" PRIu64, need);

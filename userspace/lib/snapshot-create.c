@@ -175,7 +175,8 @@ static void undo(struct replica_snap_making *m)
 	ret = replica_snap_end(m->ctx, m->name);
 	m->ctx->err = err;
 	if (ret)
-		replica_error_details(m->ctx, "something is left behind: 'replicactl remove %s' tidies up",
+		replica_error_details(m->ctx,
+				      "something is left behind: 'replicactl remove %s' tidies up",
 				      m->name);
 }
 

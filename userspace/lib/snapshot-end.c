@@ -232,7 +232,8 @@ static void go_on(struct replica_snap *snap, bool upper)
 		ret = replica_snap_resume(snap->ctx, snap->self->name, 0, false);
 	snap->ctx->err = err;
 	if (ret && ret != REPLICA_TIMEOUT)
-		replica_error_details(snap->ctx, "'replicactl remove %s' gives \"%s\" its table back",
+		replica_error_details(snap->ctx,
+				      "'replicactl remove %s' gives \"%s\" its table back",
 				      snap->self->name, snap->upper->name);
 }
 

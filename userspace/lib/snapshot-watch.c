@@ -176,7 +176,8 @@ static int tell_level(struct replica_snap_watch *w, struct watched *known,
 	if (!event)
 		return -ENOMEM;
 	event->copy_state = info->copy_state;
-	if (asprintf(&event->reason, "the store is %u %% full; the snapshot is lost when it is full",
+	if (asprintf(&event->reason,
+		     "the store is %u %% full; the snapshot is lost when it is full",
 		     info->store->percent) < 0)
 		event->reason = NULL;
 	return event->reason ? 0 : -ENOMEM;

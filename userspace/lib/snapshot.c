@@ -176,7 +176,8 @@ int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_
 	*snap = (struct replica_snap){ .ctx = ctx };
 	r = replica_maps_read(ctx, &snap->maps);
 	if (r)
-		return replica_fail_errno(ctx, r, "Name", "device-mapper does not list its devices");
+		return replica_fail_errno(ctx, r, "Name",
+					  "device-mapper does not list its devices");
 	self = by_name(&snap->maps, name);
 	if (!self || !has_prefix(self->uuid, REPLICA_SNAP_UUID_PREFIX))
 		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",

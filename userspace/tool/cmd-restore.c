@@ -19,8 +19,8 @@ static const struct option restore_table[] = {
 static char *restore_hint(const struct replica_error *err, const char *name)
 {
 	if (err && strstr(replica_error_description(err), "is in use"))
-		return mem_format("unmount and close both first; 'lsblk' and 'fuser -vm /dev/mapper/%s' show who uses them",
-				  name);
+		return mem_format("unmount and close both first; 'lsblk' and 'fuser -vm "
+				  "/dev/mapper/%s' show who uses them", name);
 	return NULL;
 }
 
@@ -41,7 +41,8 @@ static int restore_run(struct cli *cli)
 	out_enum(out, KEY_JSON("Operation"), REPLICA_OP_RESTORE,
 		 replica_enum_name(REPLICA_ENUM_OPERATION, REPLICA_OP_RESTORE));
 	if (!ret) {
-		out_message(out, "The source is what '%s' was; the snapshot is gone and its store is free.",
+		out_message(out,
+			    "The source is what '%s' was; the snapshot is gone and its store is free.",
 			    name);
 		return report_finish(cli, out, ret);
 	}

@@ -281,32 +281,33 @@ static void rest(void)
 /* Goals that a mirror on a given volume meets, and those that it does not. */
 static void goals(void)
 {
+	enum { NO = REPLICA_NOT_SUPPORTED, BAD = REPLICA_INVALID_PARAMETER };
 	static const struct {
 		const char *text;
 		int ret;
 		const char *parameter;
 		bool skip;
 	} cases[] = {
-		{ "TargetElementSupplier=2", REPLICA_INVALID_PARAMETER, "TargetElementSupplier", false },
-		{ "ThinProvisioningPolicy=2", REPLICA_INVALID_PARAMETER, "ThinProvisioningPolicy", false },
-		{ "ThinProvisioningPolicy=6", REPLICA_INVALID_PARAMETER, "ThinProvisioningPolicy", false },
-		{ "DesiredCopyMethodology=1", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=4", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=5", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", true },
-		{ "DesiredCopyMethodology=8", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=11", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=32768", REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=3", REPLICA_INVALID_PARAMETER, "DesiredCopyMethodology", true },
-		{ "ReadOnly=2", REPLICA_NOT_SUPPORTED, "ReadOnly", false },
-		{ "ReadOnly=3", REPLICA_NOT_SUPPORTED, "ReadOnly", false },
-		{ "ReadOnly=4", REPLICA_NOT_SUPPORTED, "ReadOnly", false },
-		{ "DeltaUpdateInterval=00000000000100.000000:000", REPLICA_NOT_SUPPORTED,
-		  "DeltaUpdateInterval", false },
-		{ "WaitForCopyState=8", REPLICA_NOT_SUPPORTED, "WaitForCopyState", false },
-		{ "WaitForCopyState=5", REPLICA_INVALID_PARAMETER, "WaitForCopyState", false },
+		{ "TargetElementSupplier=2", BAD, "TargetElementSupplier", false },
+		{ "ThinProvisioningPolicy=2", BAD, "ThinProvisioningPolicy", false },
+		{ "ThinProvisioningPolicy=6", BAD, "ThinProvisioningPolicy", false },
+		{ "DesiredCopyMethodology=1", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=4", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=5", NO, "DesiredCopyMethodology", true },
+		{ "DesiredCopyMethodology=8", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=11", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=32768", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=3", BAD, "DesiredCopyMethodology", true },
+		{ "ReadOnly=2", NO, "ReadOnly", false },
+		{ "ReadOnly=3", NO, "ReadOnly", false },
+		{ "ReadOnly=4", NO, "ReadOnly", false },
+		{ "DeltaUpdateInterval=00000000000100.000000:000", NO, "DeltaUpdateInterval", false },
+		{ "WaitForCopyState=8", NO, "WaitForCopyState", false },
+		{ "WaitForCopyState=5", BAD, "WaitForCopyState", false },
 	};
 	static const char *const good =
-		"TargetElementSupplier=5,ThinProvisioningPolicy=7,DesiredCopyMethodology=3,WaitForCopyState=4";
+		"TargetElementSupplier=5,ThinProvisioningPolicy=7,DesiredCopyMethodology=3,"
+		"WaitForCopyState=4";
 	struct replica_settings s;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

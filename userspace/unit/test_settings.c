@@ -203,13 +203,13 @@ static void over_what_is_there(void)
 /* Goals: kept as numbers, those of vendors too where CIM gives them room. */
 static void goals(void)
 {
+	static const char interval[] = "DeltaUpdateInterval=00000000000100.000000:000";
 	struct replica_settings s;
 
 	CHECK_INT(parse("TargetElementSupplier=2,ThinProvisioningPolicy=3,ReadOnly=4", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "DesiredCopyMethodology=65535", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "WaitForCopyState=synchronized", &s), 0);
-	CHECK_INT(replica_settings_parse(ctx,
-		  "DeltaUpdateInterval=00000000000100.000000:000", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, interval, &s), 0);
 	CHECK_INT(s.present, 0xfc000);
 	CHECK_INT(s.element_supplier, 2);
 	CHECK_INT(s.thin_policy, 3);

@@ -42,7 +42,9 @@ static inline void list_del_init(struct list_head *entry)
 
 #define list_entry(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
-#define list_first_entry_or_null(head, type, member) \
-	(list_empty(head) ? NULL : list_entry((head)->next, type, member))
+#define list_first_entry_or_null(head, type, member) ({		\
+	struct list_head *_head = (head);				\
+	list_empty(_head) ? NULL : list_entry(_head->next, type, member);	\
+})
 
 #endif /* _UNIT_LINUX_LIST_H */
