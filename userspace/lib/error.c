@@ -186,11 +186,16 @@ int replica_fail_module(struct replica_ctx *ctx)
 			    REPLICA_NO_MODULE);
 }
 
+void replica_error_message(struct replica_ctx *ctx, const char *message)
+{
+	snprintf(ctx->err.message, sizeof(ctx->err.message), "%s",
+		 message ? message : "");
+}
+
 void replica_error_kernel(struct replica_ctx *ctx, const char *message)
 {
 	ctx->err.sm_source = REPLICA_SOURCE_KERNEL;
-	snprintf(ctx->err.message, sizeof(ctx->err.message), "%s",
-		 message ? message : "");
+	replica_error_message(ctx, message);
 }
 
 void replica_error_details(struct replica_ctx *ctx, const char *fmt, ...)

@@ -83,6 +83,8 @@ int replica_fail_module(struct replica_ctx *ctx);
 
 /* Add to the error that was filled in last. */
 void replica_error_kernel(struct replica_ctx *ctx, const char *message);
+/* What another program said. */
+void replica_error_message(struct replica_ctx *ctx, const char *message);
 void replica_error_details(struct replica_ctx *ctx, const char *fmt, ...)
 	__printf(2, 3);
 

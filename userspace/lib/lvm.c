@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* LVM's commands, and what comes back from them. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lvm.h"
+#include "proc.h"
+
+/* A pool that hangs must not hold the caller for ever. */
+#define LVM_TIMEOUT_MS	180000
+
+#define LVM_UUID_LEN	32		/* without dashes */
+#define LVM_NAME_MAX	127
+#define ARGS_MAX	32
+
+#define LV_FIELDS	"lv_name,vg_name,lv_uuid,lv_dm_path,segtype,pool_lv,origin,lv_tags," \
+			"lv_size,vg_extent_size,chunk_size,data_percent,lv_active,lv_device_open"
+
+bool replica_lvm_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > LVM_NAME_MAX || name[0] == '-' || !strcmp(name, ".") ||
+	    !strcmp(name, ".."))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && !strchr("+_.-", name[i]))
+			return false;
+	return true;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Running them */
+
+/* LVM's lines as one: "a; b". */
+static void one_line(const char *text, char *line, size_t size)
+{
+	size_t len = 0;
+
+	for (; *text && len + 3 < size; text++) {
+		if (*text == '\n' && len && line[len - 1] != ' ') {
+			line[len++] = ';';
+			line[len++] = ' ';
+		} else if (*text != '\n' && (*text != ' ' || (len && line[len - 1] != ' '))) {
+			line[len++] = *text;
+		}
+	}
+	while (len && (line[len - 1] == ' ' || line[len - 1] == ';'))
+		len--;
+	line[len] = '\0';
+}
+
+static int fail_status(struct replica_ctx *ctx, const struct replica_proc *proc,
+		       const char *what)
+{
+	bool full = strstr(proc->err, "insufficient free space") ||
+		    strstr(proc->err, "insufficient suitable");
+	char line[512];
+	int ret;
+
+	ret = replica_fail(ctx, full ? REPLICA_NO_RESOURCES : REPLICA_FAILED, full ? ENOSPC : 0,
+			   "TargetStoragePool", "LVM's %s cannot %s (exit status %d)",
+			   proc->argv[0], what, proc->status);
+	one_line(proc->err, line, sizeof(line));
+	replica_error_message(ctx, line);
+	return ret;
+}
+
+static int fail_run(struct replica_ctx *ctx, const struct replica_proc *proc, int err,
+		    const char *what)
+{
+	if (err == -ENOENT)
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, ENOENT, "TargetStoragePool",
+				    "LVM is not installed: there is no program %s",
+				    proc->argv[0]);
+	if (err == -ETIMEDOUT)
+		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "TargetStoragePool",
+				    "LVM's %s did not %s within %u seconds", proc->argv[0],
+				    what, LVM_TIMEOUT_MS / 1000);
+	return replica_fail_errno(ctx, err, "TargetStoragePool", "LVM's %s cannot %s",
+				  proc->argv[0], what);
+}
+
+/* Runs it; proc is to be cleared by the caller, whatever the return value. */
+static int run(struct replica_ctx *ctx, struct replica_proc *proc, const char *const *argv,
+	       const char *what)
+{
+	int r;
+
+	memset(proc, 0, sizeof(*proc));
+	proc->argv = argv;
+	proc->timeout_ms = LVM_TIMEOUT_MS;
+	if (geteuid())
+		return replica_fail(ctx, REPLICA_ACCESS_DENIED, EPERM, "TargetStoragePool",
+				    "LVM's %s is for root only", argv[0]);
+	r = replica_proc_run(proc);
+	if (r)
+		return fail_run(ctx, proc, r, what);
+	return proc->status ? fail_status(ctx, proc, what) : REPLICA_SUCCESS;
+}
+
+/* One that has nothing to tell. */
+static int run_only(struct replica_ctx *ctx, const char *const *argv, const char *what)
+{
+	struct replica_proc proc;
+	int ret = run(ctx, &proc, argv, what);
+
+	replica_proc_clear(&proc);
+	return ret;
+}
+
+static int fail_report(struct replica_ctx *ctx, const char *program, int err)
+{
+	if (err == -ENOMEM)
+		return replica_fail_memory(ctx);
+	return replica_fail(ctx, REPLICA_FAILED, EPROTO, "TargetStoragePool",
+			    "LVM's %s gave a report that cannot be understood", program);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Looking */
+
+/* A selection and no name as argument: none such is an empty report, not a failure. */
+static int select_lvs(struct replica_ctx *ctx, const char *select, struct replica_lv **list)
+{
+	const char *const argv[] = {
+		"lvs", "--reportformat", "json", "--units", "b", "--nosuffix",
+		"--options", LV_FIELDS, "--select", select, NULL,
+	};
+	struct replica_proc proc;
+	int ret = run(ctx, &proc, argv, "list the logical volumes"), r;
+
+	*list = NULL;
+	if (!ret) {
+		r = replica_lvm_parse_lvs(proc.out, list);
+		if (r)
+			ret = fail_report(ctx, argv[0], r);
+	}
+	replica_proc_clear(&proc);
+	return ret;
+}
+
+int replica_lvm_vg(struct replica_ctx *ctx, const char *name, struct replica_vg **vg)
+{
+	char select[LVM_NAME_MAX + 32];
+	const char *const argv[] = {
+		"vgs", "--reportformat", "json", "--units", "b", "--nosuffix",
+		"--options", "vg_name,vg_extent_size,vg_free", "--select", select, NULL,
+	};
+	struct replica_proc proc;
+	int ret, r;
+
+	*vg = NULL;
+	if (!replica_lvm_name_ok(name))
+		return REPLICA_SUCCESS;
+	snprintf(select, sizeof(select), "vg_name=\"%s\"", name);
+	ret = run(ctx, &proc, argv, "list the volume groups");
+	if (!ret) {
+		r = replica_lvm_parse_vgs(proc.out, vg);
+		if (r)
+			ret = fail_report(ctx, argv[0], r);
+	}
+	replica_proc_clear(&proc);
+	return ret;
+}
+
+int replica_lvm_list(struct replica_ctx *ctx, const char *vg, struct replica_lv **list)
+{
+	char select[LVM_NAME_MAX + 32];
+
+	*list = NULL;
+	if (!replica_lvm_name_ok(vg))
+		return REPLICA_SUCCESS;
+	snprintf(select, sizeof(select), "vg_name=\"%s\"", vg);
+	return select_lvs(ctx, select, list);
+}
+
+int replica_lvm_lv(struct replica_ctx *ctx, const char *vg, const char *name,
+		   struct replica_lv **lv)
+{
+	char select[2 * LVM_NAME_MAX + 64];
+
+	*lv = NULL;
+	if (!replica_lvm_name_ok(vg) || !replica_lvm_name_ok(name))
+		return REPLICA_SUCCESS;
+	snprintf(select, sizeof(select), "vg_name=\"%s\" && lv_name=\"%s\"", vg, name);
+	return select_lvs(ctx, select, lv);
+}
+
+/* LVM writes a uuid as groups of 6-4-4-4-4-4-6 characters. */
+static bool dashed(const char *plain, char text[LVM_UUID_LEN + 7])
+{
+	static const unsigned int groups[] = { 6, 4, 4, 4, 4, 4, 6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (i)
+			*text++ = '-';
+		for (unsigned int j = 0; j < groups[i]; j++) {
+			if (!isalnum((unsigned char)*plain))
+				return false;
+			*text++ = *plain++;
+		}
+	}
+	*text = '\0';
+	return true;
+}
+
+int replica_lvm_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
+			   struct replica_lv **lv)
+{
+	char uuid[LVM_UUID_LEN + 7], select[96];
+
+	*lv = NULL;
+	/* Behind it there may be a suffix: that is a part of a volume and none itself. */
+	if (strncmp(dm_uuid, "LVM-", 4) || strlen(dm_uuid) != 4 + 2 * LVM_UUID_LEN ||
+	    !dashed(dm_uuid + 4 + LVM_UUID_LEN, uuid))
+		return REPLICA_SUCCESS;
+	snprintf(select, sizeof(select), "lv_uuid=\"%s\"", uuid);
+	return select_lvs(ctx, select, lv);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Changing */
+
+static void add_tags(const char **argv, size_t *n, const char *change,
+		     const char *const *tags, size_t count)
+{
+	for (size_t i = 0; i < count && tags[i]; i++) {
+		argv[(*n)++] = change;
+		argv[(*n)++] = tags[i];
+	}
+}
+
+int replica_lvm_create(struct replica_ctx *ctx, const struct replica_lvm_new *lv)
+{
+	const char *argv[ARGS_MAX] = {
+		"lvcreate", "--yes", "--wipesignatures", "y", "--name", lv->name,
+	};
+	size_t n = 6;
+	char size[32], what[2 * LVM_NAME_MAX + 32];
+
+	snprintf(size, sizeof(size), "%" PRIu64 "b", lv->size);
+	snprintf(what, sizeof(what), "make volume %s/%s", lv->vg, lv->name);
+	add_tags(argv, &n, "--addtag", lv->tags, ARRAY_SIZE(lv->tags));
+	argv[n++] = "--type";
+	argv[n++] = lv->pool ? "thin" : "linear";
+	if (lv->pool) {
+		argv[n++] = "--thinpool";
+		argv[n++] = lv->pool;
+		argv[n++] = "--virtualsize";
+	} else {
+		argv[n++] = "--zero";
+		argv[n++] = "y";
+		argv[n++] = "--size";
+	}
+	argv[n++] = size;
+	argv[n++] = lv->vg;
+	return run_only(ctx, argv, what);
+}
+
+static void name_of(const struct replica_lv *lv, char *name, size_t size)
+{
+	snprintf(name, size, "%s/%s", lv->vg, lv->name);
+}
+
+/* By uuid and tag and not by name, which may be another volume's by now. */
+int replica_lvm_remove(struct replica_ctx *ctx, const struct replica_lv *lv, const char *tag)
+{
+	char select[160], name[2 * LVM_NAME_MAX + 2], what[2 * LVM_NAME_MAX + 32];
+	const char *const argv[] = {
+		"lvremove", "--yes", "--select", select, name, NULL,
+	};
+
+	name_of(lv, name, sizeof(name));
+	snprintf(select, sizeof(select), "lv_uuid=\"%s\" && lv_tags={\"%s\"}", lv->uuid, tag);
+	snprintf(what, sizeof(what), "remove volume %s", name);
+	return run_only(ctx, argv, what);
+}
+
+int replica_lvm_tag(struct replica_ctx *ctx, const struct replica_lv *lv, const char *change,
+		    const char *const *tags, size_t count)
+{
+	char name[2 * LVM_NAME_MAX + 2], what[2 * LVM_NAME_MAX + 48];
+	const char *argv[ARGS_MAX] = { "lvchange", "--yes" };
+	size_t n = 2;
+
+	name_of(lv, name, sizeof(name));
+	snprintf(what, sizeof(what), "change the tags of volume %s", name);
+	add_tags(argv, &n, change, tags, count);
+	argv[n++] = name;
+	return run_only(ctx, argv, what);
+}
+
+int replica_lvm_activate(struct replica_ctx *ctx, const struct replica_lv *lv)
+{
+	char name[2 * LVM_NAME_MAX + 2], what[2 * LVM_NAME_MAX + 48];
+	const char *const argv[] = {
+		"lvchange", "--yes", "--activate", "y", name, NULL,
+	};
+
+	name_of(lv, name, sizeof(name));
+	snprintf(what, sizeof(what), "activate volume %s", name);
+	return run_only(ctx, argv, what);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef _REPLICA_PROC_H
+#define _REPLICA_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Most that is kept of what a program writes to stdout, and to stderr. */
+#define REPLICA_PROC_OUT_MAX	(16U << 20)
+#define REPLICA_PROC_ERR_MAX	4096U
+
+/* Another program, and what came out of it. */
+struct replica_proc {
+	const char *const *argv;	/* ends with NULL; argv[0] without a path */
+	uint32_t timeout_ms;
+	int status;			/* exit status; 128 and more: the signal it died of */
+	char *out;			/* stdout, ends with a zero byte */
+	char *err;			/* the beginning of stderr, likewise */
+};
+
+/*
+ * Runs a program without a shell and waits for it.  It is looked for in the system's own
+ * directories, and gets nothing from this process but argv, an
+ * empty stdin and the few variables that LVM and libdevmapper are told their places by.
+ * 0 when it has ended, whatever its status; -ENOENT: there is no such program;
+ * -ETIMEDOUT: it had to be ended; -EFBIG: it said too much; or another errno.  out and err
+ * are freed by replica_proc_clear(), in all cases.
+ */
+int replica_proc_run(struct replica_proc *proc);
+void replica_proc_clear(struct replica_proc *proc);
+
+#endif /* _REPLICA_PROC_H */
