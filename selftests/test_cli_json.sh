@@ -152,7 +152,7 @@ errors()
 	valid mode nobody async
 	valid mode r sometimes
 	for command in status wait confirm suspend resume fracture split resync abort activate \
-		deactivate detach remove jobs cancel capabilities verify resize; do
+		deactivate detach remove return-to-pool jobs cancel capabilities verify resize; do
 		valid "$command" nobody
 	done
 	valid set nobody payload=copy

@@ -34,7 +34,7 @@ misspelled()
 miscounted()
 {
 	wrong COMMAND "a command is needed"
-	wrong "SOURCE TARGET" "'create' needs SOURCE TARGET" create /dev/null
+	wrong "SOURCE [TARGET]" "'create' needs SOURCE TARGET, or SOURCE and --pool" create /dev/null
 	wrong c "'c' is one argument too many for 'create'" create a b c
 	wrong timeout "'--timeout' needs a value" wait x --timeout
 	wrong watch "'--watch' takes no value" status --watch=1
@@ -95,7 +95,7 @@ documented_options()
 	local command option
 	man replicactl | col -b >"$dev_dir/page"
 	for command in create check activate deactivate fsck status wait events resync verify resize \
-		detach confirm; do
+		detach return-to-pool confirm; do
 		for option in $(replicactl help "$command" --json | jq -r '.Options[].Option' | cut -d' ' -f1); do
 			grep -q -- "$option" "$dev_dir/page" || fail "$command $option is not in the man page"
 		done

@@ -326,7 +326,7 @@ struct replica_create_args {
 	uint32_t mode;			/* enum dm_replica_mode; 0: the system chooses */
 	const char *target_storage_system; /* NULL, or a name of this one: no other is supported */
 	const char *target_storage_volume; /* path of the target */
-	const char *target_storage_pool;   /* ignored when a volume is given */
+	const char *target_storage_pool;   /* pool.h; ignored when a volume is given */
 	uint32_t recovery_point_objective; /* seconds, up to a day; 0: none, as in mode sync */
 	const struct replica_settings *replication_settings; /* NULL: defaults */
 	const char *username;		/* NULL: a local target has no credentials */
@@ -339,7 +339,7 @@ struct replica_create_args {
 	uint32_t timeout_ms;		/* of the wait, 0: no limit */
 	replica_progress_fn progress;	/* NULL: none */
 	void *progress_data;
-	const char *meta;		/* path of the meta device; NULL: none */
+	const char *meta;		/* path, or REPLICA_META_FROM_POOL; NULL: none */
 	uint32_t rpo_ms;		/* the objective finer, in its place; 0: not given */
 };
 
@@ -373,7 +373,7 @@ struct replica_create_result {
 	char *target_storage_volume;
 	struct replica_peer peer;	/* TargetReplicaPeer */
 	uint32_t job_id;		/* 0: no job */
-	char *table;			/* the device-mapper table line */
+	char *table;			/* the device-mapper table line; NULL: a dry run with a pool */
 	struct replica_info *info;	/* NULL after a dry run */
 	struct replica_finding *findings; /* all of the preflight */
 	char *meta;			/* NULL: none */
@@ -433,7 +433,8 @@ int replica_wait_state(struct replica_ctx *ctx, const char *name,
  * Ends a replica in an orderly way (CIM Detach): the state must be
  * Synchronized, everything written is confirmed on the replica, then the mapped
  * device goes away and leaves two equal devices, and no log.  With force the state does not
- * matter, and what cannot be confirmed is left.  A mapped device that is open
+ * matter, and what cannot be confirmed is left.  A target that was cut from a pool stays
+ * and is no longer ours, a meta device from a pool goes back.  A mapped device that is open
  * is refused with SMErrorCode 6, with and without force.
  */
 int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
@@ -479,6 +480,7 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 #include <replica/error.h>
 #include <replica/events.h>
 #include <replica/meta.h>
+#include <replica/pool.h>
 #include <replica/resize.h>
 #include <replica/snapshot.h>
 #include <replica/verify.h>

@@ -205,8 +205,9 @@ void replica_check_run(struct replica_check *check, const char *source,
 	replica_check_name(check);
 	has_source = replica_check_open(check, source, REPLICA_PARAM_SOURCE,
 					&check->source);
-	has_target = replica_check_open(check, target, REPLICA_PARAM_TARGET,
-					&check->target);
+	/* One that is yet to be cut from a pool needs no checks. */
+	has_target = target && replica_check_open(check, target, REPLICA_PARAM_TARGET,
+						  &check->target);
 	if (has_source && has_target) {
 		replica_check_same(check, &check->source, &check->target,
 				   REPLICA_PARAM_TARGET);

@@ -21,7 +21,7 @@ struct replica_check {
 
 /*
  * The whole preflight, but for the question whether there is a module; findings
- * belong to the caller.
+ * belong to the caller.  target NULL: all that is to be said without one.
  */
 void replica_check_run(struct replica_check *check, const char *source,
 		       const char *target);

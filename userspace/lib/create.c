@@ -20,6 +20,7 @@
 #include "info.h"
 #include "ondisk.h"
 #include "peer.h"
+#include "pool.h"
 #include "snapshot-create.h"
 #include "table.h"
 
@@ -31,6 +32,7 @@ struct create {
 	struct replica_create_result *result;
 	struct replica_check check;
 	struct replica_info *replicas;	/* that exist already */
+	struct replica_cut *cut;	/* from a pool; NULL: nothing was */
 	char name[DM_REPLICA_NAME_LEN];
 	uint8_t uuid_bytes[16];
 	char uuid[DM_REPLICA_UUID_LEN];
@@ -103,15 +105,11 @@ static int check_place(struct replica_ctx *ctx,
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
 				    a->username ? "username" : "password",
 				    "a local target takes no credentials");
-	if (!a->target_storage_volume && a->target_storage_pool)
-		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
-				    "TargetStoragePool",
-				    "targets made from a pool are not supported; name a target volume");
-	if (!a->target_storage_volume)
+	if (!a->target_storage_volume && !a->target_storage_pool)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
 				    "TargetStorageVolume",
-				    "a target volume is missing");
-	return REPLICA_SUCCESS;
+				    "a target volume is missing, or a pool to cut it from");
+	return replica_pool_check_args(ctx, a);
 }
 
 /* There is no log that could be dealt with so. */
@@ -427,6 +425,8 @@ static int create(struct create *c)
 	if (ret || c->args->dry_run)
 		return ret;
 	ret = make_device(c);
+	if (c->cut && c->result->info)
+		replica_pool_unlock(&c->cut->lock);	/* they belong to a replica now */
 	if (!ret)
 		ret = wait_for_state(c);
 	if (!ret)
@@ -447,11 +447,33 @@ static int create_snapshot(struct replica_ctx *ctx, const struct replica_create_
 	return *result ? replica_snap_create(ctx, args, *result) : replica_fail_memory(ctx);
 }
 
+/* Of volumes that exist. */
+static int create_of(struct replica_ctx *ctx, const struct replica_create_args *args,
+		     struct replica_cut *cut, struct replica_create_result **result)
+{
+	struct create *c = calloc(1, sizeof(*c));
+	int ret;
+
+	if (c)
+		c->result = calloc(1, sizeof(*c->result));
+	if (!c || !c->result) {
+		free(c);
+		return replica_fail_memory(ctx);
+	}
+	c->ctx = ctx;
+	c->args = args;
+	c->cut = cut;
+	ret = create(c);
+	replica_info_free(c->replicas);
+	*result = c->result;
+	free(c);
+	return ret;
+}
+
 EXPORT int replica_create_replica(struct replica_ctx *ctx,
 				  const struct replica_create_args *args,
 				  struct replica_create_result **result)
 {
-	struct create *c;
 	int ret;
 
 	*result = NULL;
@@ -461,18 +483,6 @@ EXPORT int replica_create_replica(struct replica_ctx *ctx,
 	ret = check_args(ctx, args);
 	if (ret)
 		return ret;
-	c = calloc(1, sizeof(*c));
-	if (c)
-		c->result = calloc(1, sizeof(*c->result));
-	if (!c || !c->result) {
-		free(c);
-		return replica_fail_memory(ctx);
-	}
-	c->ctx = ctx;
-	c->args = args;
-	ret = create(c);
-	replica_info_free(c->replicas);
-	*result = c->result;
-	free(c);
-	return ret;
+	return args->target_storage_volume ? create_of(ctx, args, NULL, result) :
+	       replica_pool_create(ctx, args, create_of, result);
 }

@@ -17,6 +17,7 @@
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "pool.h"
 #include "snapshot.h"
 #include "sysfs.h"
 
@@ -191,24 +192,87 @@ static int end_in_order(struct replica_ctx *ctx, const char *name,
 	return ret ? ret : erase_label(ctx, name, &old);
 }
 
+/* What is to become of the replica's volumes, if they were cut from a pool. */
+enum volumes { KEEP_TARGET, GIVE_BACK };
+
+/*
+ * Said on the volumes while the association still protects them: who is killed
+ * after it leaves what 'return-to-pool --left' judges rightly.
+ */
+static int mark_volumes(struct replica_ctx *ctx, const struct replica_cut *legs,
+			enum volumes volumes, bool force)
+{
+	int ret;
+
+	if (volumes == GIVE_BACK)
+		return replica_pool_doom(ctx, legs);
+	ret = replica_pool_keep(ctx, legs);
+	if (!ret || !force)
+		return ret;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
+
+/* Who wants to be rid of a replica gets rid of it without LVM too. */
+static int find_volumes(struct replica_ctx *ctx, const char *name, struct replica_cut *legs,
+			bool may_fail)
+{
+	int ret = replica_pool_legs(ctx, name, legs);
+
+	if (!ret || !may_fail)
+		return ret;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
+
+static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
+		       uint32_t timeout_ms, enum volumes volumes,
+		       struct replica_pool_volume **list)
+{
+	struct replica_cut legs = { .lock = -1 };
+	struct replica_dm_info info;
+	int ret = check_closed(ctx, name, &info);
+
+	if (!ret)
+		ret = find_volumes(ctx, name, &legs, force && volumes == KEEP_TARGET);
+	if (!ret && volumes == GIVE_BACK)
+		ret = replica_pool_returnable(ctx, name, &legs);
+	if (!ret)
+		ret = settle(ctx, name, force, timeout_ms);
+	if (!ret)
+		ret = mark_volumes(ctx, &legs, volumes, force);
+	if (!ret)
+		ret = force || volumes == GIVE_BACK ? end(ctx, name, &info) :
+						      end_in_order(ctx, name, &info);
+	if (!ret)
+		ret = replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK, list);
+	replica_cut_clear(&legs);
+	return ret;
+}
+
 EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 			  uint32_t timeout_ms)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
-	struct replica_dm_info info;
 	int ret;
 
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
 		return replica_snap_end(ctx, dm_name);
-	if (!ret)
-		ret = check_closed(ctx, dm_name, &info);
-	if (!ret)
-		ret = settle(ctx, dm_name, force, timeout_ms);
-	if (ret)
-		return ret;
-	return force ? end(ctx, dm_name, &info) : end_in_order(ctx, dm_name, &info);
+	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, KEEP_TARGET, NULL);
+}
+
+EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, bool force,
+				  uint32_t timeout_ms, struct replica_pool_volume **list)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	int ret;
+
+	*list = NULL;
+	replica_error_begin(ctx, "SetReplicationRelationship:Return To ResourcePool");
+	ret = replica_name_resolve(ctx, name, dm_name);
+	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, GIVE_BACK, list);
 }
 
 EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)

@@ -173,6 +173,10 @@ static void offer(struct cli *cli, int kind)
 	case COMPLETE_LOG:
 		offer_logs(cli);
 		break;
+	case COMPLETE_META:
+		out_line(REPLICA_META_FROM_POOL);
+		offer_devices();
+		break;
 	}
 }
 

@@ -17,6 +17,7 @@
 
 struct create_options {
 	const char *name;
+	const char *pool;
 	const char *meta;
 	uint32_t sync_type;
 	uint32_t mode;
@@ -39,8 +40,10 @@ static const struct create_options create_defaults = {
 static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
-	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
-	       "Keep a log of what may differ there, for 'activate'"),
+	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
+	       "Cut TARGET from VG or VG/THINPOOL of LVM"),
+	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_META,
+	       "Keep a log of what may differ there, or on a volume from the 'pool'"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
 	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default), snapshot, clone"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
@@ -121,9 +124,13 @@ static void say_created(struct out *out, struct cli *cli,
 			const struct replica_create_result *result, int ret)
 {
 	const struct create_options *opts = cli->options;
-	const char *source = cli->args[0], *target = cli->args[1], *name = result->element_name;
+	const char *source = cli->args[0], *name = result->element_name;
+	const char *target = result->target_storage_volume;
 
-	if (opts->dry_run) {
+	if (opts->dry_run && !result->table) {
+		out_message(out, "'%s' could be created from pool %s; nothing was changed.", name,
+			    opts->pool);
+	} else if (opts->dry_run) {
 		out_message(out, "'%s' could be created with this table; nothing was changed:\n%s",
 			    name, result->table);
 	} else if (opts->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
@@ -245,6 +252,7 @@ static int create_run(struct cli *cli)
 		.source = cli->args[0],
 		.target_storage_volume = cli->args[1],
 		.target_storage_system = opts->system,
+		.target_storage_pool = opts->pool,
 		.element_name = opts->name,
 		.sync_type = opts->sync_type,
 		.mode = opts->mode,
@@ -261,6 +269,9 @@ static int create_run(struct cli *cli)
 	int status = 0;
 	bool waits;
 
+	if (!cli->args[1] && !opts->pool)
+		return report_usage(cli, cli->command->args,
+				    "'create' needs SOURCE TARGET, or SOURCE and --pool");
 	if (!take_settings(cli, opts->settings, &settings, &status))
 		return status;
 	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
@@ -277,9 +288,9 @@ const struct command cmd_create = {
 	.name = "create",
 	.group = GROUP_MAKE,
 	.run = create_run,
-	.min_args = 2,
+	.min_args = 1,
 	.max_args = 2,
-	.args = "SOURCE TARGET",
+	.args = "SOURCE [TARGET]",
 	.complete = { COMPLETE_DEVICE, COMPLETE_DEVICE },
 	.help = "Create a replica: make TARGET a copy of SOURCE",
 	.details =
@@ -294,7 +305,10 @@ const struct command cmd_create = {
 		"in use, /dev/mapper/NAME is SOURCE as it was when the command was given, and TARGET\n"
 		"becomes the store of what SOURCE overwrites from then on.\n"
 		"With --sync-type clone TARGET becomes a copy of SOURCE as it is now, whatever is\n"
-		"written meanwhile; --wait-for synchronized also ends it, as 'finish' does.",
+		"written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
+		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume group\n"
+		"or thin pool, and with --meta pool one for the log too; 'return-to-pool' gives them\n"
+		"back.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),

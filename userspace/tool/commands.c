@@ -32,6 +32,7 @@ const struct command * const commands[] = {
 	&cmd_detach,
 	&cmd_finish,
 	&cmd_remove,
+	&cmd_return,
 	&cmd_scan,
 	&cmd_dump,
 	&cmd_fsck,

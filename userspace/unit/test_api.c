@@ -191,8 +191,14 @@ static void places(void)
 	reset_args();
 	args.target_storage_volume = NULL;
 	expect(REPLICA_INVALID_PARAMETER, "TargetStorageVolume");
-	args.target_storage_pool = "vg";
-	expect(REPLICA_NOT_SUPPORTED, "TargetStoragePool");
+	args.target_storage_pool = "v g";
+	args.skip_initial_copy = true;
+	expect(REPLICA_INVALID_PARAMETER, "SkipInitialCopy");
+	args.skip_initial_copy = false;
+	args.target_storage_pool = NULL;
+	args.target_storage_volume = "/dev/b";
+	args.meta = REPLICA_META_FROM_POOL;
+	expect(REPLICA_INVALID_PARAMETER, "MetaDevice");
 	reset_args();
 	args.source = NULL;
 	expect(REPLICA_INVALID_PARAMETER, "Source");

@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=240
+#
+# Targets and meta devices cut from an LVM volume group and thin pool: of the right size,
+# blank, given back when anything fails, kept by detach, removed by return-to-pool.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/lvm.sh"
+
+made()
+{
+	new_vg vgt 64M
+	new_loop source 8M
+	fill "$source" 3
+	defer dm_gone r
+	cli create "$source" --pool vgt --name r --meta pool --wait-for synchronized --timeout 60
+	same "return_value" "$(get .return_value)" 0
+	same "the target" "$(get .TargetStorageVolume)" /dev/mapper/vgt-r--replica
+	same "the meta device" "$(get .MetaDevice)" /dev/mapper/vgt-r--meta
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica"
+	same "the size, with room for the label" \
+		"$(blockdev --getsize64 /dev/mapper/vgt-r--replica)" $((9 << 20))
+	same "tags" "$(lvs --noheadings -o lv_tags vgt/r-replica | tr -d ' ' | sed 's/cut-[0-9a-f]*/cut/')" \
+		dm-replica,dm-replica.cut,dm-replica.r
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+}
+
+kept()
+{
+	made
+	cli detach r
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes" "$(volumes vgt)" r-replica
+	same "tags" "$(lvs --noheadings -o lv_tags vgt | tr -d ' ')" ""
+	cli return-to-pool --left vgt
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes that are left over" "$(get '.Volumes | length')" 0
+	same "the volumes" "$(volumes vgt)" r-replica
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+}
+
+returned()
+{
+	made
+	cli return-to-pool --left vgt
+	same "what a live replica has" "$(get '[.Volumes[] | .Removed] | any')" false
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	same "what went back" "$(get '[.Volumes[] | select(.Removed) | .StorageVolume] | sort | join(" ")')" \
+		"vgt/r-meta vgt/r-replica"
+	same "the volumes" "$(volumes vgt)" ""
+	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
+}
+
+not_ours()
+{
+	new_loop source 8M
+	new_loop target 8M
+	new_replica r "$source" "$target"
+	cli_returns 1 1 return-to-pool r
+	complains "was not cut from a pool"
+	same "the state" "$(replicactl --json status r | jq -r .Replica.CopyStateDescription)" Synchronized
+}
+
+with_snapshot()
+{
+	made
+	run lvcreate -qy -s -L 2M -n snap vgt/r-replica || skip "LVM makes no snapshot of it"
+	cli_returns 4 4 return-to-pool r
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica snap"
+	in_state r Synchronized
+}
+
+# given_back RETURN EXIT SENTENCE ARG...: and nothing has changed.
+given_back()
+{
+	local value=$1 exit=$2 sentence=$3 before
+	shift 3
+	before=$(volumes vgt; dmsetup table)
+	cli_returns "$value" "$exit" create "$source" "$@"
+	complains "$sentence"
+	same "volumes and mappings" "$(volumes vgt; dmsetup table)" "$before"
+}
+
+refusals()
+{
+	new_vg vgt 24M
+	new_loop source 8M
+	new_loop large 64M
+	run lvcreate -qy -L 1M -n r-replica vgt
+	given_back 8 8 'there is no LVM volume group "nope"' --pool nope
+	given_back 8 8 "there is no LVM thin pool vgt/nope" --pool vgt/nope
+	given_back 5 5 "is a volume of type linear" --pool vgt/r-replica
+	given_back 5 5 "cannot be the name of a pool" --pool 'v g'
+	given_back 5 5 "asks for a thin target" --pool vgt --settings ThinProvisioningPolicy=4
+	given_back 5 5 "does not equal the source" --pool vgt --skip-initial-copy
+	given_back 5 5 "already a mapped device" --pool vgt --name vgt-r--replica
+	run mkfs.ext4 -q "$source"
+	mkdir -p "$dev_dir/mnt-$BASHPID"
+	run mount "$source" "$dev_dir/mnt-$BASHPID"
+	defer unmounted "$dev_dir/mnt-$BASHPID"
+	given_back 4 4 "is mounted" --pool vgt
+	run umount "$dev_dir/mnt-$BASHPID"
+	source=$large
+	given_back 40002 12 "are needed" --pool vgt --meta pool
+}
+
+# The preflight passes without the module; the deed does not.
+late_failure()
+{
+	new_vg vgt 64M
+	new_loop source 8M
+	run modprobe -r dm-replica
+	defer modprobe dm-replica
+	[[ -z $(dmsetup targets | grep ^replica) ]] || skip "the module comes back by itself"
+	given_back 1 1 "not loaded" --pool vgt --meta pool
+}
+
+thin()
+{
+	new_vg vgt 96M
+	new_loop source 8M
+	fill "$source" 5
+	new_thin_pool vgt tp 32M
+	defer dm_gone r
+	cli create "$source" --pool vgt/tp --name r --meta pool --wait-for synchronized --timeout 60
+	same "return_value" "$(get .return_value)" 0
+	same "its pool" "$(lvs --noheadings -o pool_lv vgt/r-replica | tr -d ' ')" tp
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+	new_loop source 64M
+	cli_returns 40002 12 create "$source" --pool vgt/tp --name q
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica tp"
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes" "$(volumes vgt)" tp
+}
+
+# A new volume lies where an old replica with its label and log was.
+reused()
+{
+	made
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	cli create "$source" --pool vgt --name r --meta pool --wait-for synchronized --timeout 60
+	same "return_value" "$(get .return_value)" 0
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+	# Its log protects it while it is not active, and a label alone does so too.
+	cli deactivate r
+	cli return-to-pool --left vgt
+	same "what a log names" "$(get '[.Volumes[] | .Removed] | any')" false
+	cli activate r
+	same "return_value" "$(get .return_value)" 0
+	cli remove r
+	cli return-to-pool --left vgt --dry-run
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica"
+	cli return-to-pool --left vgt
+	same "the volumes" "$(volumes vgt)" r-replica
+	cli return-to-pool --left vgt --force
+	same "the volumes" "$(volumes vgt)" ""
+}
+
+ktap_header
+modprobe -q dm-replica || true
+command -v lvcreate >/dev/null || ktap_skip_all "needs LVM"
+ktap_case "what is cut has the right size, and the copy equals the source" made
+ktap_case "detach keeps the target" kept
+ktap_case "return-to-pool removes what was cut" returned
+ktap_case "a target that was not cut from a pool is refused" not_ours
+ktap_case "a target with a snapshot is refused" with_snapshot
+ktap_case "refusals leave nothing behind" refusals
+ktap_case "a failure after the cut leaves nothing behind" late_failure
+ktap_case "a thin pool" thin
+ktap_case "old labels and logs do not count; logs and labels protect" reused
+ktap_finish

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Cuts the volumes of a replica from a pool.  LVM makes a volume with its tags in one
+ * step, so that a process that is killed leaves nothing that cannot be told as ours.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "pool.h"
+
+/* Superblocks, labels and partition tables stand within so much of either end. */
+#define END_BYTES	(1U << 20)
+
+/* Room for "-replica-999" in a name of LVM. */
+#define STEM_SIZE	100
+
+void replica_cut_clear(struct replica_cut *cut)
+{
+	replica_lv_free(cut->target);
+	replica_lv_free(cut->meta);
+	replica_pool_unlock(&cut->lock);
+	cut->target = NULL;
+	cut->meta = NULL;
+}
+
+int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
+		     uint64_t bytes, uint64_t meta_bytes)
+{
+	uint64_t target = replica_pool_round(bytes, pool->unit);
+	uint64_t meta = meta_bytes ? replica_pool_round(meta_bytes, pool->unit) : 0;
+
+	if (!target || (meta_bytes && !meta) || meta > UINT64_MAX - target)
+		return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
+				    "no pool has room for so large a source");
+	if (target + meta <= pool->free)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
+			    "pool %s%s%s has %" PRIu64 " bytes free, and %" PRIu64 " are needed",
+			    pool->vg, pool->thin[0] ? "/" : "", pool->thin, pool->free,
+			    target + meta);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Undoing */
+
+/* The error that there is stays, and says what could not be removed. */
+static void give_back(struct replica_ctx *ctx, const struct replica_lv *lv, const char *tag)
+{
+	struct replica_error err = ctx->err;
+	int ret = replica_lvm_remove(ctx, lv, tag);
+	char why[256];
+
+	snprintf(why, sizeof(why), "%.200s",
+		 ctx->err.message[0] ? ctx->err.message : ctx->err.description);
+	ctx->err = err;
+	if (ret)
+		replica_error_details(ctx, "volume %s/%s is left behind: %s", lv->vg, lv->name,
+				      why);
+}
+
+void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut)
+{
+	if (cut->meta)
+		give_back(ctx, cut->meta, REPLICA_POOL_TAG);
+	if (cut->target)
+		give_back(ctx, cut->target, REPLICA_POOL_TAG);
+	replica_cut_clear(cut);
+}
+
+/* What a command that failed may have made nevertheless. */
+static void undo_half(struct replica_ctx *ctx, const char *vg, const char *tag)
+{
+	struct replica_error err = ctx->err;
+	struct replica_lv *list;
+
+	if (replica_lvm_list(ctx, vg, &list))
+		list = NULL;
+	ctx->err = err;
+	for (const struct replica_lv *lv = list; lv; lv = lv->next)
+		if (replica_lv_has_tag(lv, tag))
+			give_back(ctx, lv, tag);
+	replica_lv_free(list);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Making */
+
+static bool taken(const struct replica_lv *list, const char *name)
+{
+	while (list && strcmp(list->name, name))
+		list = list->next;
+	return list;
+}
+
+static int free_name(struct replica_ctx *ctx, const char *vg, const char *stem,
+		     const char *role, char *name, size_t size)
+{
+	struct replica_lv *list;
+	int ret = replica_lvm_list(ctx, vg, &list);
+
+	if (ret)
+		return ret;
+	snprintf(name, size, "%s-%s", stem, role);
+	for (int n = 2; taken(list, name) && n < 1000; n++)
+		snprintf(name, size, "%s-%s-%d", stem, role, n);
+	if (taken(list, name))
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EEXIST, REPLICA_PARAM_POOL,
+				   "volume group %s has no name left for a volume of %s", vg,
+				   stem);
+	replica_lv_free(list);
+	return ret;
+}
+
+static int zero_range(int fd, uint64_t offset, size_t len)
+{
+	void *zeroes = calloc(1, len);
+	size_t done = 0;
+	ssize_t n = 0;
+
+	if (!zeroes)
+		return -ENOMEM;
+	while (done < len && n >= 0) {
+		n = pwrite(fd, zeroes, len - done, offset + done);
+		if (n > 0)
+			done += n;
+		else if (n < 0 && errno == EINTR)
+			n = 0;
+		else
+			n = n ? -errno : -EIO;
+	}
+	free(zeroes);
+	return n < 0 ? (int)n : 0;
+}
+
+/*
+ * What lay there before must not be taken for a label, a log or a partition table.  LVM
+ * wipes what it knows of them, and only at the beginning for certain.
+ */
+static int zero_ends(struct replica_ctx *ctx, const struct replica_lv *lv)
+{
+	size_t len = lv->size < END_BYTES ? lv->size : END_BYTES;
+	int fd = ctx->host->open(ctx, lv->path, O_RDWR | O_EXCL | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return replica_fail_errno(ctx, fd, REPLICA_PARAM_POOL,
+					  "the new volume %s cannot be opened", lv->path);
+	r = zero_range(fd, 0, len);
+	if (!r)
+		r = zero_range(fd, lv->size - len, len);
+	if (!r && fdatasync(fd))
+		r = -errno;
+	close(fd);
+	if (r)
+		return replica_fail_errno(ctx, r, REPLICA_PARAM_POOL,
+					  "the new volume %s cannot be written", lv->path);
+	return REPLICA_SUCCESS;
+}
+
+static int read_back(struct replica_ctx *ctx, const struct replica_lvm_new *new,
+		     struct replica_lv **lv)
+{
+	int ret = replica_lvm_lv(ctx, new->vg, new->name, lv);
+
+	if (ret)
+		return ret;
+	if (*lv && replica_lv_has_tag(*lv, new->tags[2]) && (*lv)->size >= new->size)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_FAILED, 0, REPLICA_PARAM_POOL,
+			    "LVM made volume %s/%s, and it is not there", new->vg, new->name);
+}
+
+/* A tag that no other call has finds what this one made, also of a command that failed. */
+static void once_tag(char tag[48])
+{
+	uint64_t number = replica_now_ms();
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number ^= (uint64_t)getpid() << 48;	/* cannot be for so few bytes */
+	snprintf(tag, 48, "%scut-%016" PRIx64, REPLICA_POOL_TAG_NAME, number);
+}
+
+static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
+		       const char *stem, const char *role, uint64_t bytes,
+		       struct replica_lv **lv)
+{
+	char name[STEM_SIZE + 24], of[STEM_SIZE + 16], once[48];
+	const struct replica_lvm_new new = {
+		.vg = pool->vg,
+		.pool = pool->thin[0] ? pool->thin : NULL,
+		.name = name,
+		.size = replica_pool_round(bytes, pool->unit),
+		.tags = { REPLICA_POOL_TAG, of, once },
+	};
+	int ret = free_name(ctx, pool->vg, stem, role, name, sizeof(name));
+
+	if (ret)
+		return ret;
+	snprintf(of, sizeof(of), "%s%s", REPLICA_POOL_TAG_NAME, stem);
+	once_tag(once);
+	ret = replica_lvm_create(ctx, &new);
+	if (!ret)
+		ret = read_back(ctx, &new, lv);
+	if (!ret && !new.pool)		/* a new thin volume holds zeroes */
+		ret = zero_ends(ctx, *lv);
+	if (!ret)
+		return REPLICA_SUCCESS;
+	undo_half(ctx, pool->vg, once);
+	replica_lv_free(*lv);
+	*lv = NULL;
+	return ret;
+}
+
+int replica_cut_make(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
+		     uint64_t bytes, uint64_t meta_bytes)
+{
+	char stem[STEM_SIZE];
+	int ret;
+
+	replica_pool_stem(name, stem, sizeof(stem));
+	ret = make_volume(ctx, &cut->pool, stem, "replica", bytes, &cut->target);
+	if (!ret && meta_bytes)
+		ret = make_volume(ctx, &cut->pool, stem, "meta", meta_bytes, &cut->meta);
+	if (ret)
+		replica_cut_undo(ctx, cut);
+	return ret;
+}

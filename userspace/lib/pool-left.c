@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Volumes that were cut from a pool and that nobody knows any more.  What a replica has
+ * as a leg is known, and so is what a log names; a log that was never activated was made
+ * by a creation that did not come to its end, and names nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <replica/meta.h>
+
+#include "info.h"
+#include "ondisk.h"
+#include "pool.h"
+#include "scan.h"
+#include "sysfs.h"
+
+#define KNOWN_MAX	4096
+
+struct known {
+	dev_t devno;
+	char name[DM_REPLICA_NAME_LEN];		/* of the replica */
+	bool live;
+};
+
+struct left {
+	struct replica_ctx *ctx;
+	bool force;
+	bool dry_run;
+	struct replica_lv *volumes;
+	struct known *known;
+	size_t count;
+	int ret;				/* of the first that failed */
+	struct replica_error err;		/* likewise */
+	struct replica_pool_volume **list;
+};
+
+/* ------------------------------------------------------------------------ */
+/* What is known */
+
+static int add_known(struct left *l, dev_t devno, const char *name, bool live)
+{
+	struct known *known;
+
+	if (l->count == KNOWN_MAX)
+		return replica_fail(l->ctx, REPLICA_NO_RESOURCES, E2BIG, REPLICA_PARAM_POOL,
+				    "there are more than %d legs and logs", KNOWN_MAX);
+	known = realloc(l->known, (l->count + 1) * sizeof(*known));
+	if (!known)
+		return replica_fail_memory(l->ctx);
+	l->known = known;
+	known += l->count++;
+	known->devno = devno;
+	known->live = live;
+	snprintf(known->name, sizeof(known->name), "%s", name);
+	return REPLICA_SUCCESS;
+}
+
+static int add_number(struct left *l, const char *text, const char *name)
+{
+	dev_t devno;
+
+	return text && replica_parse_devno(text, &devno) == 0 ?
+	       add_known(l, devno, name, true) : REPLICA_SUCCESS;
+}
+
+static int add_path(struct left *l, const char *path, const char *name)
+{
+	dev_t devno;
+
+	return path && l->ctx->host->devno(l->ctx, path, &devno) == 0 ?
+	       add_known(l, devno, name, false) : REPLICA_SUCCESS;
+}
+
+static int know_replicas(struct left *l)
+{
+	struct replica_info *list;
+	int ret = replica_scan_replicas(l->ctx, &list);
+
+	for (const struct replica_info *i = list; i && !ret; i = i->next) {
+		ret = add_number(l, i->origin, i->name);
+		if (!ret)
+			ret = add_number(l, i->replica, i->name);
+		if (!ret)
+			ret = add_number(l, i->meta, i->name);
+	}
+	replica_info_free(list);
+	return ret;
+}
+
+static int know_named(struct left *l, const char *path, const struct replica_meta *meta)
+{
+	const struct dm_replica_superblock *sb = replica_meta_superblock(meta);
+	const char *name = meta->fields.name ? meta->fields.name : "?";
+	int ret;
+
+	if (sb && !sb->activation)
+		return REPLICA_SUCCESS;
+	ret = add_path(l, path, name);		/* a damaged one too */
+	if (!ret && sb)
+		ret = add_path(l, meta->fields.origin_path, name);
+	if (!ret && sb)
+		ret = add_path(l, meta->fields.replica_path, name);
+	return ret;
+}
+
+static int know_log(struct left *l, const char *path)
+{
+	struct replica_meta meta;
+	uint64_t size;
+	int fd = replica_meta_open_file(l->ctx, path, false, false, &size), ret;
+
+	if (fd < 0)
+		return replica_fail_errno(l->ctx, fd, REPLICA_PARAM_POOL,
+					  "the log on %s cannot be read", path);
+	ret = replica_meta_read(&meta, fd, size) ? replica_fail_memory(l->ctx) :
+						   know_named(l, path, &meta);
+	if (!ret)
+		replica_meta_clear(&meta);
+	close(fd);
+	return ret;
+}
+
+static int know_logs(struct left *l)
+{
+	struct replica_meta_entry *list;
+	int ret = replica_scan_run(l->ctx, NULL, 0, &list);
+
+	for (const struct replica_meta_entry *e = list; e && !ret; e = e->next)
+		if (!e->active)
+			ret = know_log(l, e->path);
+	replica_meta_entry_free(list);
+	return ret;
+}
+
+/* ------------------------------------------------------------------------ */
+/* One volume */
+
+static bool has_label(struct left *l, const struct replica_lv *lv)
+{
+	struct dm_replica_label label;
+	uint64_t size = lv->size - lv->size % sizeof(label);
+	int fd = l->ctx->host->open(l->ctx, lv->path, O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? fd : 0;
+
+	if (!r && size)
+		r = replica_read_at(fd, &label, sizeof(label), size - sizeof(label));
+	if (fd >= 0)
+		close(fd);
+	/* What cannot be read is not thrown away. */
+	return r || (size && replica_label_judge(&label) == REPLICA_BLOCK_GOOD);
+}
+
+static const struct known *find_known(const struct left *l, dev_t devno)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->known[i].devno == devno)
+			return &l->known[i];
+	return NULL;
+}
+
+/* True with the reason when the volume stays. */
+static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t size)
+{
+	const struct known *known;
+	dev_t devno;
+
+	if (!lv->active || l->ctx->host->devno(l->ctx, lv->path, &devno)) {
+		snprintf(why, size, "it is not active, so that logs on it are not seen");
+		return true;
+	}
+	known = find_known(l, devno);
+	if (known) {
+		snprintf(why, size, known->live ? "it belongs to replica \"%s\"" :
+			 "the log of replica \"%s\" names it", known->name);
+		return true;
+	}
+	snprintf(why, size, "it is in use");
+	if (lv->open)
+		return true;
+	snprintf(why, size, "it is a replica whose log is not found; force removes it");
+	return !l->force && !replica_lv_has_tag(lv, REPLICA_POOL_TAG_RETURN) &&
+	       has_label(l, lv);
+}
+
+static void note_failure(struct left *l, int ret)
+{
+	if (!ret || l->ret)
+		return;
+	l->ret = ret;
+	l->err = l->ctx->err;
+}
+
+static void judge(struct left *l, const struct replica_lv *lv)
+{
+	char why[DM_REPLICA_NAME_LEN + 64] = "LVM cannot remove it";
+	bool kept = stays(l, lv, why, sizeof(why));
+	int ret = REPLICA_SUCCESS;
+
+	if (!kept && !l->dry_run)
+		ret = replica_lvm_remove(l->ctx, lv, REPLICA_POOL_TAG);
+	if (ret)
+		snprintf(why, sizeof(why), "LVM cannot remove it");
+	note_failure(l, ret);
+	if (!replica_pool_volume_add(l->list, lv, kept || ret ? why : NULL))
+		note_failure(l, replica_fail_memory(l->ctx));
+}
+
+/* ------------------------------------------------------------------------ */
+/* All of a pool */
+
+static bool is_ours(const struct replica_lv *lv, const struct replica_pool *pool)
+{
+	return replica_lv_has_tag(lv, REPLICA_POOL_TAG) && !strcmp(lv->pool, pool->thin);
+}
+
+static int list_ours(struct left *l, const struct replica_pool *pool)
+{
+	struct replica_lv **at = &l->volumes, *lv;
+	int ret = replica_lvm_list(l->ctx, pool->vg, &l->volumes);
+
+	while ((lv = *at)) {
+		if (is_ours(lv, pool)) {
+			at = &lv->next;
+			continue;
+		}
+		*at = lv->next;
+		lv->next = NULL;
+		replica_lv_free(lv);
+	}
+	return ret;
+}
+
+/* Without it a log that stands on one of them could not be seen. */
+static int activate_ours(struct left *l, const struct replica_pool *pool)
+{
+	bool any = false;
+	int ret = REPLICA_SUCCESS;
+
+	for (const struct replica_lv *lv = l->volumes; lv && !ret; lv = lv->next) {
+		if (lv->active)
+			continue;
+		any = true;
+		ret = replica_lvm_activate(l->ctx, lv);
+	}
+	if (!any || ret)
+		return ret;
+	replica_lv_free(l->volumes);
+	l->volumes = NULL;
+	return list_ours(l, pool);
+}
+
+static int clean(struct left *l, const struct replica_pool *pool)
+{
+	int ret = list_ours(l, pool);
+
+	if (!ret && !l->dry_run)
+		ret = activate_ours(l, pool);
+	if (!ret)
+		ret = know_replicas(l);
+	if (!ret)
+		ret = know_logs(l);
+	for (const struct replica_lv *lv = l->volumes; lv && !ret; lv = lv->next)
+		judge(l, lv);
+	if (!ret && l->ret) {
+		ret = l->ret;
+		l->ctx->err = l->err;
+	}
+	replica_lv_free(l->volumes);
+	free(l->known);
+	return ret;
+}
+
+EXPORT int replica_return_left(struct replica_ctx *ctx, const char *pool, bool force,
+			       bool dry_run, struct replica_pool_volume **list)
+{
+	struct left l = { .ctx = ctx, .force = force, .dry_run = dry_run, .list = list };
+	struct replica_pool which;
+	int lock = -1, ret;
+
+	*list = NULL;
+	replica_error_begin(ctx, "SetReplicationRelationship:Return To ResourcePool");
+	ret = replica_pool_open(ctx, pool, &which);
+	if (!ret)
+		ret = replica_pool_lock(ctx, true, &lock);
+	if (!ret)
+		ret = clean(&l, &which);
+	replica_pool_unlock(&lock);
+	return ret;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The volumes of a replica that were cut from a pool, at the end of the replica. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dm.h"
+#include "pool.h"
+#include "sysfs.h"
+
+EXPORT void replica_pool_volume_free(struct replica_pool_volume *list)
+{
+	struct replica_pool_volume *next;
+
+	for (; list; list = next) {
+		next = list->next;
+		free(list->name);
+		free(list->reason);
+		free(list);
+	}
+}
+
+bool replica_pool_volume_add(struct replica_pool_volume **list, const struct replica_lv *lv,
+			     const char *reason)
+{
+	struct replica_pool_volume *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return false;
+	if (asprintf(&v->name, "%s/%s", lv->vg, lv->name) < 0)
+		v->name = NULL;
+	v->size = lv->size;
+	v->removed = !reason;
+	v->reason = reason ? strdup(reason) : NULL;
+	if (!v->name || (reason && !v->reason)) {
+		replica_pool_volume_free(v);
+		return false;
+	}
+	while (*list)
+		list = &(*list)->next;
+	*list = v;
+	return true;
+}
+
+/* ------------------------------------------------------------------------ */
+/* Finding them */
+
+/* The volume with that device number if it is ours; a machine without LVM has none. */
+static int find_leg(struct replica_ctx *ctx, const char *devno, struct replica_lv **lv)
+{
+	struct replica_blockdev dev;
+	char path[PATH_MAX];
+	dev_t number;
+	int ret;
+
+	if (replica_parse_devno(devno, &number))
+		return REPLICA_SUCCESS;
+	replica_sysfs_path(ctx, number, path, sizeof(path));
+	if (replica_sysfs_open(ctx, path, &dev) || dev.devno != number)
+		return REPLICA_SUCCESS;
+	ret = replica_lvm_by_dm_uuid(ctx, dev.unique_id, lv);
+	if (ret == REPLICA_NOT_SUPPORTED) {
+		replica_error_clear(ctx);
+		return REPLICA_SUCCESS;
+	}
+	if (*lv && !replica_lv_has_tag(*lv, REPLICA_POOL_TAG)) {
+		replica_lv_free(*lv);
+		*lv = NULL;
+	}
+	return ret;
+}
+
+int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs)
+{
+	char target[32] = "", meta[32] = "";
+	struct replica_dm_table table;
+	int ret = replica_dm_table(ctx, name, &table);
+
+	memset(legs, 0, sizeof(*legs));
+	legs->lock = -1;
+	if (ret)
+		return ret;
+	if (sscanf(table.params, "%*s %31s %31s", target, meta) != 2)
+		return REPLICA_SUCCESS;
+	ret = find_leg(ctx, target, &legs->target);
+	return ret ? ret : find_leg(ctx, meta, &legs->meta);
+}
+
+/* ------------------------------------------------------------------------ */
+/* May they go? */
+
+/* A thick snapshot goes with its origin, a thin one stays. */
+static bool has_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
+{
+	for (; list; list = list->next)
+		if (!strcmp(list->origin, lv->name) && strcmp(list->segtype, "thin"))
+			return true;
+	return false;
+}
+
+static int check_snapshots(struct replica_ctx *ctx, const char *name,
+			   const struct replica_lv *lv)
+{
+	struct replica_lv *list;
+	int ret = replica_lvm_list(ctx, lv->vg, &list);
+
+	if (!ret && has_snapshot(list, lv))
+		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+				   "the target of replica \"%s\", volume %s/%s, has snapshots",
+				   name, lv->vg, lv->name);
+	replica_lv_free(list);
+	return ret;
+}
+
+static int check_holders(struct replica_ctx *ctx, const char *name,
+			 const struct replica_lv *lv)
+{
+	struct replica_blockdev dev;
+	struct replica_devs holders;
+	char path[PATH_MAX], own[DM_REPLICA_NAME_LEN + 16];
+
+	if (replica_sysfs_open(ctx, lv->path, &dev))
+		return REPLICA_SUCCESS;
+	snprintf(own, sizeof(own), "/dev/mapper/%s", name);
+	replica_sysfs_holders(ctx, dev.devno, &holders);
+	for (size_t i = 0; i < holders.count; i++) {
+		replica_sysfs_path(ctx, holders.dev[i], path, sizeof(path));
+		if (strcmp(path, own))
+			return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+					    "the target of replica \"%s\", volume %s/%s, is in use by %s too",
+					    name, lv->vg, lv->name, path);
+	}
+	return REPLICA_SUCCESS;
+}
+
+int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
+			    const struct replica_cut *legs)
+{
+	int ret;
+
+	if (!legs->target)
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
+				    "the target of replica \"%s\" was not cut from a pool: it is no volume with the tag %s",
+				    name, REPLICA_POOL_TAG);
+	ret = check_holders(ctx, name, legs->target);
+	return ret ? ret : check_snapshots(ctx, name, legs->target);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Going and staying */
+
+/* All tags of ours that a volume has. */
+static size_t our_tags(char *copy, const char *tags[], size_t max)
+{
+	size_t n = 0;
+	char *word;
+
+	while (n < max && (word = strsep(&copy, ",")))
+		if (!strcmp(word, REPLICA_POOL_TAG) ||
+		    !strncmp(word, REPLICA_POOL_TAG_NAME, strlen(REPLICA_POOL_TAG_NAME)))
+			tags[n++] = word;
+	return n;
+}
+
+int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs)
+{
+	const char *tags[8];
+	char *copy;
+	size_t n;
+	int ret = REPLICA_SUCCESS;
+
+	if (!legs->target)
+		return ret;
+	copy = strdup(legs->target->tags);
+	if (!copy)
+		return replica_fail_memory(ctx);
+	n = our_tags(copy, tags, ARRAY_SIZE(tags));
+	if (n)
+		ret = replica_lvm_tag(ctx, legs->target, "--deltag", tags, n);
+	free(copy);
+	return ret;
+}
+
+int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs)
+{
+	static const char *const tags[] = { REPLICA_POOL_TAG_RETURN };
+	int ret = replica_lvm_tag(ctx, legs->target, "--addtag", tags, 1);
+
+	if (!ret && legs->meta)
+		ret = replica_lvm_tag(ctx, legs->meta, "--addtag", tags, 1);
+	return ret;
+}
+
+static int remove_one(struct replica_ctx *ctx, const struct replica_lv *lv,
+		      struct replica_pool_volume **list)
+{
+	int ret = replica_lvm_remove(ctx, lv, REPLICA_POOL_TAG), sm_code = ctx->err.sm_code;
+	char lvm[512];
+
+	if (!ret)
+		return list && !replica_pool_volume_add(list, lv, NULL) ?
+		       replica_fail_memory(ctx) : ret;
+	snprintf(lvm, sizeof(lvm), "%s", ctx->err.message);
+	if (list)
+		replica_pool_volume_add(list, lv, "LVM cannot remove it");
+	replica_fail(ctx, ret, sm_code, REPLICA_PARAM_POOL,
+		     "the replica was detached, but volume %s/%s cannot be removed", lv->vg,
+		     lv->name);
+	replica_error_message(ctx, lvm);
+	return ret;
+}
+
+int replica_pool_give_back(struct replica_ctx *ctx, const struct replica_cut *legs,
+			   bool target, struct replica_pool_volume **list)
+{
+	int ret = REPLICA_SUCCESS;
+
+	if (target && legs->target)
+		ret = remove_one(ctx, legs->target, list);
+	if (!ret && legs->meta)
+		ret = remove_one(ctx, legs->meta, list);
+	return ret;
+}

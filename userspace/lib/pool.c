@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What the name of a pool means, how much room it has, and whose turn it is. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/dm-replica-ondisk.h>
+
+#include "pool.h"
+
+#define LOCK_PATH	"/run/dm-replica-pool.lock"
+#define LOCK_WAIT_MS	30000
+#define LOCK_STEP_MS	50
+
+uint64_t replica_pool_round(uint64_t bytes, uint64_t unit)
+{
+	if (!unit || bytes > UINT64_MAX - (unit - 1))
+		return 0;
+	bytes += unit - 1;
+	return bytes - bytes % unit;
+}
+
+/* The label is the last whole block, and must begin where the mirrored sectors end. */
+uint64_t replica_pool_target_bytes(uint64_t source)
+{
+	uint64_t bytes = replica_pool_round(source, DM_REPLICA_BLOCK_SIZE);
+
+	return bytes ? bytes + DM_REPLICA_BLOCK_SIZE : 0;
+}
+
+void replica_pool_stem(const char *name, char *stem, size_t size)
+{
+	size_t i;
+
+	for (i = 0; name[i] && i + 1 < size; i++)
+		stem[i] = isalnum((unsigned char)name[i]) || strchr("+_.-", name[i]) ?
+			  name[i] : '_';
+	stem[i] = '\0';
+}
+
+/* ------------------------------------------------------------------------ */
+/* Names */
+
+/* "VG" and "VG/THINPOOL", both also behind "/dev/", as LVM takes them. */
+static bool split(const char *text, struct replica_pool *pool)
+{
+	const char *slash;
+	size_t len;
+
+	if (!strncmp(text, "/dev/", 5))
+		text += 5;
+	slash = strchr(text, '/');
+	len = slash ? (size_t)(slash - text) : strlen(text);
+	if (len >= sizeof(pool->vg) || (slash && strlen(slash + 1) >= sizeof(pool->thin)))
+		return false;
+	snprintf(pool->vg, sizeof(pool->vg), "%.*s", (int)len, text);
+	snprintf(pool->thin, sizeof(pool->thin), "%s", slash ? slash + 1 : "");
+	return replica_lvm_name_ok(pool->vg) &&
+	       (!slash || replica_lvm_name_ok(pool->thin));
+}
+
+static int not_found(struct replica_ctx *ctx, const struct replica_pool *pool)
+{
+	if (pool->thin[0])
+		return replica_fail(ctx, REPLICA_NOT_FOUND, ENOENT, REPLICA_PARAM_POOL,
+				    "there is no LVM thin pool %s/%s", pool->vg, pool->thin);
+	return replica_fail(ctx, REPLICA_NOT_FOUND, ENOENT, REPLICA_PARAM_POOL,
+			    "there is no LVM volume group \"%s\"", pool->vg);
+}
+
+static int open_vg(struct replica_ctx *ctx, struct replica_pool *pool)
+{
+	struct replica_vg *vg;
+	int ret = replica_lvm_vg(ctx, pool->vg, &vg);
+
+	if (ret)
+		return ret;
+	if (!vg)
+		return not_found(ctx, pool);
+	pool->unit = vg->extent_size;
+	pool->free = vg->free;
+	replica_vg_free(vg);
+	return REPLICA_SUCCESS;
+}
+
+/* All that is copied has to be there, so what is promised to others does not count. */
+static uint64_t thin_free(const struct replica_lv *lv)
+{
+	uint64_t part = lv->size / 10000;
+
+	return lv->size - part * lv->data_used - lv->size % 10000 * lv->data_used / 10000;
+}
+
+static int open_thin(struct replica_ctx *ctx, struct replica_pool *pool)
+{
+	struct replica_lv *lv;
+	int ret = replica_lvm_lv(ctx, pool->vg, pool->thin, &lv);
+
+	if (ret)
+		return ret;
+	if (!lv)
+		return not_found(ctx, pool);
+	pool->unit = lv->extent_size;
+	pool->free = thin_free(lv);
+	if (strcmp(lv->segtype, "thin-pool"))
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_POOL,
+				   "%s/%s is a volume of type %s, not a thin pool", pool->vg,
+				   pool->thin, lv->segtype);
+	replica_lv_free(lv);
+	return ret;
+}
+
+int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_pool *pool)
+{
+	memset(pool, 0, sizeof(*pool));
+	if (!strncmp(text, "/dev/mapper/", 12))
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_POOL,
+				    "%.200s is no pool of LVM; name a volume group (VG) or a thin pool (VG/POOL)",
+				    text);
+	if (!split(text, pool))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_POOL,
+				    "\"%.200s\" cannot be the name of a pool: VG or VG/THINPOOL of LVM is expected",
+				    text);
+	return pool->thin[0] ? open_thin(ctx, pool) : open_vg(ctx, pool);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Lock */
+
+/* It goes with the process that held it, however that ended. */
+int replica_pool_lock(struct replica_ctx *ctx, bool alone, int *fd)
+{
+	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000 };
+	uint64_t deadline = replica_now_ms() + LOCK_WAIT_MS;
+
+	*fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0)
+		return replica_fail_errno(ctx, errno, REPLICA_PARAM_POOL,
+					  "the lock %s cannot be opened", LOCK_PATH);
+	while (flock(*fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB)) {
+		if (replica_now_ms() > deadline) {
+			replica_pool_unlock(fd);
+			return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT,
+					    REPLICA_PARAM_POOL,
+					    "another program has been at work on pools for %d seconds",
+					    LOCK_WAIT_MS / 1000);
+		}
+		nanosleep(&step, NULL);
+	}
+	return REPLICA_SUCCESS;
+}
+
+void replica_pool_unlock(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}

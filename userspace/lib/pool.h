@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pools, and volumes that are cut from them. */
+#ifndef _REPLICA_LIB_POOL_H
+#define _REPLICA_LIB_POOL_H
+
+#include <replica/pool.h>
+
+#include "lvm.h"
+
+/* What a volume of ours carries; the name of the replica follows the second. */
+#define REPLICA_POOL_TAG	"dm-replica"
+#define REPLICA_POOL_TAG_NAME	"dm-replica."
+/* It goes back to the pool whatever is on it. */
+#define REPLICA_POOL_TAG_RETURN	"dm-replica.return"
+
+#define REPLICA_PARAM_POOL	"TargetStoragePool"
+
+struct replica_pool {
+	char vg[128];
+	char thin[128];			/* "": the volume group itself */
+	uint64_t unit;			/* volumes are a multiple of so many bytes */
+	uint64_t free;			/* bytes */
+};
+
+/* REPLICA_NOT_FOUND, with what was looked for, when there is no such pool. */
+int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_pool *pool);
+
+/* Pure.  Bytes of a target for a source: its label has room behind what is mirrored. */
+uint64_t replica_pool_target_bytes(uint64_t source);
+/* bytes rounded up to whole units; 0: that cannot be. */
+uint64_t replica_pool_round(uint64_t bytes, uint64_t unit);
+/* The name of a replica with what LVM does not take made to "_". */
+void replica_pool_stem(const char *name, char *stem, size_t size);
+
+/*
+ * Who cuts holds the lock shared until the volumes belong to a replica; who looks for
+ * what is left holds it alone.
+ */
+int replica_pool_lock(struct replica_ctx *ctx, bool alone, int *fd);
+void replica_pool_unlock(int *fd);
+
+/* The volumes of one replica that were cut from a pool; NULL for those that were not. */
+struct replica_cut {
+	struct replica_pool pool;
+	struct replica_lv *target;
+	struct replica_lv *meta;
+	int lock;			/* -1: not held */
+};
+
+/*
+ * pool-cut.c.  cut: makes both, meta_bytes 0: the target alone; after a failure nothing is
+ * left, or the error says what.  undo: gives them back; the error stays.
+ */
+int replica_cut_make(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
+		     uint64_t bytes, uint64_t meta_bytes);
+int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
+		     uint64_t bytes, uint64_t meta_bytes);
+void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut);
+void replica_cut_clear(struct replica_cut *cut);
+
+/* pool-create.c: run makes a replica of volumes that exist. */
+typedef int (*replica_create_fn)(struct replica_ctx *ctx,
+				 const struct replica_create_args *args,
+				 struct replica_cut *cut,
+				 struct replica_create_result **result);
+int replica_pool_check_args(struct replica_ctx *ctx, const struct replica_create_args *args);
+int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_args *args,
+			replica_create_fn run, struct replica_create_result **result);
+
+/*
+ * pool-return.c.  legs: the volumes of a replica that carry our tag.  keep: takes the
+ * tags off the target, for it is to stay.  doom: marks both as to go.  give_back: removes
+ * the meta device, and the target if it is to go; list may be NULL.
+ */
+int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
+int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
+			    const struct replica_cut *legs);
+int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs);
+int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs);
+int replica_pool_give_back(struct replica_ctx *ctx, const struct replica_cut *legs,
+			   bool target, struct replica_pool_volume **list);
+
+/* Adds to the end; false: no memory.  reason NULL: it goes. */
+bool replica_pool_volume_add(struct replica_pool_volume **list, const struct replica_lv *lv,
+			     const char *reason);
+
+#endif /* _REPLICA_LIB_POOL_H */
