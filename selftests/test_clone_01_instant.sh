@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=180
+# dm-replica-test: set=full timeout=300
 #
 # Role clone: the replica becomes what the origin was at the first resume, byte by byte,
 # whatever is written to the origin meanwhile; and then it is left alone. Each case keeps an

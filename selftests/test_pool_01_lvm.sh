@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=240
+# dm-replica-test: set=full timeout=450
 #
 # Targets and meta devices cut from an LVM volume group and thin pool: of the right size,
 # blank, given back when anything fails, kept by detach, removed by return-to-pool.

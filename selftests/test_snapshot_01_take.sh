@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=100
+# dm-replica-test: set=full timeout=150
 #
 # A snapshot of a mapped device in use holds, byte for byte, what the device held when it
 # was made, while writes go on and more snapshots come and go; at the end the device has

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=full timeout=240
 #
 # A store that is too small: events tell of it before it is full, the snapshot is Broken
 # when it is, and the source goes on, unharmed. And what is refused, with nothing changed.

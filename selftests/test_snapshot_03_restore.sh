@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=full timeout=240
 #
 # Restore from Replica: the source becomes, byte for byte, what the snapshot was, is so at
 # once and may be used meanwhile, and nothing of the snapshot is left; it is refused when

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=long timeout=900
 #
 # The tool is killed at each of its calls to device-mapper, while it makes and removes a
 # snapshot: the source works all the time, and 'remove' leaves nothing behind.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120
+# dm-replica-test: set=full timeout=240
 #
 # The tool is killed at each of its calls to device-mapper while it restores: the source
 # is never left suspended, and the same command, or 'remove' when the restore is over

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=240 systemd=yes disks=63M,64M,8M
+# dm-replica-test: set=full timeout=450 systemd=yes disks=63M,64M,8M
 #
 # What a replica consists of is hidden from whoever acts on what he finds on a disk, and is
 # there again after its end; links by uuid and label go to the mapped device.
