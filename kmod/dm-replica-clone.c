@@ -20,6 +20,7 @@
 
 /**
  * struct replica_clone - what the role needs besides the log
+ * @replica: the association
  * @work: the worker; on replica->log_wq, for it waits for both devices
  * @waiting: writes without a range; under replica->lock
  * @stopped: the device is suspended; under replica->lock
