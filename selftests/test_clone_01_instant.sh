@@ -82,7 +82,6 @@ read_back()
 # When it is complete the replica is not used any more, whatever becomes of it.
 left_alone()
 {
-	local writes
 	clone_legs 8
 	new_linear weak "$replica"
 	point_in_time

@@ -30,7 +30,7 @@ is_image()
 again()
 {
 	dm_gone r
-	new_clone r resync_rate 1 "$@"
+	new_clone r resync_rate 1
 }
 
 goes_on()

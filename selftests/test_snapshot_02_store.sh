@@ -30,7 +30,7 @@ fills_up()
 	defer kill_and_wait $!
 	wait_for 10 "the state of the snapshot" has_event "$events" '.EventType == 256'
 	until store_over 82; do
-		run dd if=/dev/urandom of="$source" bs=32k seek=$block count=1 oflag=direct status=none
+		run dd if=/dev/urandom of="$source" bs=32k seek="$block" count=1 oflag=direct status=none
 		block=$((block + 1))
 	done
 	wait_for 20 "the event of 80 percent" has_event "$events" \
@@ -76,7 +76,7 @@ refused_snapshot()
 
 refusals()
 {
-	local source leg table store small mirror target
+	local source leg table store small target
 	new_source 8M
 	new_loop store 8M
 	new_loop small 32K

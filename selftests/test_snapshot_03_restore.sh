@@ -36,7 +36,7 @@ write_scattered()
 {
 	local block
 	for ((block = 0; block < 48; block += 2)); do
-		dd if=/dev/urandom of="$1" bs=4k seek=$block count=1 oflag=direct status=none
+		dd if=/dev/urandom of="$1" bs=4k seek="$block" count=1 oflag=direct status=none
 	done
 }
 
