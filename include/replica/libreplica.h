@@ -373,7 +373,7 @@ struct replica_create_result {
 	char *target_storage_volume;
 	struct replica_peer peer;	/* TargetReplicaPeer */
 	uint32_t job_id;		/* 0: no job */
-	char *table;			/* the device-mapper table line; NULL: a dry run with a pool */
+	char *table;			/* of device-mapper; NULL: a dry run with a pool */
 	struct replica_info *info;	/* NULL after a dry run */
 	struct replica_finding *findings; /* all of the preflight */
 	char *meta;			/* NULL: none */

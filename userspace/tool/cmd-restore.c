@@ -19,8 +19,8 @@ static const struct option restore_table[] = {
 static char *restore_hint(const struct replica_error *err, const char *name)
 {
 	if (err && strstr(replica_error_description(err), "is in use"))
-		return mem_format("unmount and close both first; 'lsblk' and 'fuser -vm "
-				  "/dev/mapper/%s' show who uses them", name);
+		return mem_format("unmount and close both first; 'lsblk' shows who uses '%s'",
+				  name);
 	return NULL;
 }
 

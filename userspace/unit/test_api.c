@@ -307,7 +307,8 @@ static void goals(void)
 		{ "ReadOnly=2", NO, "ReadOnly", false },
 		{ "ReadOnly=3", NO, "ReadOnly", false },
 		{ "ReadOnly=4", NO, "ReadOnly", false },
-		{ "DeltaUpdateInterval=00000000000100.000000:000", NO, "DeltaUpdateInterval", false },
+		{ "DeltaUpdateInterval=00000000000100.000000:000", NO,
+		  "DeltaUpdateInterval", false },
 		{ "WaitForCopyState=8", NO, "WaitForCopyState", false },
 		{ "WaitForCopyState=5", BAD, "WaitForCopyState", false },
 	};
