@@ -30,6 +30,9 @@ int replica_dm_exists(struct replica_ctx *ctx, const char *name);
 int replica_dm_load_target(struct replica_ctx *ctx);
 
 /* info: REPLICA_SUCCESS with exists false if there is no such device. */
+/* REPLICA_SUCCESS if there is such a device, it is ours, and nobody has it open. */
+int replica_dm_check_closed(struct replica_ctx *ctx, const char *name,
+			    struct replica_dm_info *info);
 int replica_dm_info(struct replica_ctx *ctx, const char *name,
 		    struct replica_dm_info *info);
 

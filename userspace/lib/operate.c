@@ -7,6 +7,7 @@
 
 #include <netlink/attr.h>
 
+#include "dm.h"
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
@@ -61,6 +62,17 @@ static int begin(struct replica_ctx *ctx, const char *name, enum dm_replica_oper
 	return ret ? ret : replica_genl_get(ctx, g);
 }
 
+/* What is read from a device that is open would change under its user's feet. */
+static int check_operation(struct replica_ctx *ctx, const char *name,
+			   enum dm_replica_operation operation, bool force)
+{
+	struct replica_dm_info info;
+
+	if (operation != DM_REPLICA_OP_RESTORE || force)
+		return REPLICA_SUCCESS;
+	return replica_dm_check_closed(ctx, name, &info);
+}
+
 EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 			   enum dm_replica_operation operation, bool force,
 			   uint32_t *job_id, uint32_t *copy_state)
@@ -69,6 +81,8 @@ EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 	struct replica_genl *g;
 	int ret = begin(ctx, name, operation, dm_name, &g);
 
+	if (!ret)
+		ret = check_operation(ctx, dm_name, operation, force);
 	return ret ? ret : operate(ctx, g, dm_name, operation, force ? REPLICA_RESYNC_FORCE : 0,
 				   job_id, copy_state);
 }

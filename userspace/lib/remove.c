@@ -26,9 +26,8 @@
 /* What force grants a replica that may never answer, if the caller sets no time. */
 #define FORCED_CONFIRM_MS	5000
 
-/* REPLICA_SUCCESS if there is such a device, it is ours, and nobody has it open. */
-static int check_closed(struct replica_ctx *ctx, const char *name,
-			struct replica_dm_info *info)
+int replica_dm_check_closed(struct replica_ctx *ctx, const char *name,
+			    struct replica_dm_info *info)
 {
 	const struct timespec step = { .tv_nsec = CLOSE_STEP_MS * 1000000 };
 	int ret;
@@ -196,7 +195,7 @@ EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
-		ret = check_closed(ctx, dm_name, &info);
+		ret = replica_dm_check_closed(ctx, dm_name, &info);
 	if (!ret)
 		ret = settle(ctx, dm_name, force, timeout_ms);
 	if (ret)
@@ -213,7 +212,7 @@ EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
-		ret = check_closed(ctx, dm_name, &info);
+		ret = replica_dm_check_closed(ctx, dm_name, &info);
 	return ret ? ret : end(ctx, dm_name, &info);
 }
 
@@ -253,7 +252,7 @@ static int take_down(struct replica_ctx *ctx, const char *name,
 				    "replica \"%s\" has no meta device to be activated from again",
 				    name);
 	if (!ret)
-		ret = check_closed(ctx, name, &info);
+		ret = replica_dm_check_closed(ctx, name, &info);
 	if (ret)
 		return ret;
 	meta_path(ctx, &info, path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl detach, remove */
+/* replicactl detach, dissolve, remove */
 #include <stdlib.h>
 
 #include "memory.h"
@@ -61,6 +61,27 @@ const struct command cmd_detach = {
 		"The replica must be Synchronized; everything written is confirmed on both devices,\n"
 		"then the mapped device goes away, and the log on its meta device with it. It may\n"
 		"not be in use; 'deactivate' takes down a replica that is to come back.",
+	.options = detach_table,
+	.nr_options = ARRAY_SIZE(detach_table),
+	.options_size = sizeof(struct detach_options),
+};
+
+/* ---- dissolve ---- */
+
+/*
+ * CIM tells the two apart by what becomes of the association's record. A log that is kept
+ * would be believed by an activation later on, when the devices have gone their own ways.
+ */
+const struct command cmd_dissolve = {
+	.name = "dissolve",
+	.group = GROUP_WORK,
+	.run = detach_run,
+	.min_args = 1,
+	.max_args = 1,
+	.args = "NAME",
+	.complete = { COMPLETE_NAME },
+	.help = "The same as detach, by the other name that CIM has for it",
+	.details = "No record is kept that a later activation could take for true.",
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),
