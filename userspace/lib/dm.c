@@ -12,7 +12,7 @@
 #include <libdevmapper.h>
 #include <linux/dm-ioctl.h>
 
-#include "dm.h"
+#include "dm-task.h"
 #include "table.h"
 
 /* How long udev may take for one device. */
@@ -37,11 +37,8 @@ static void keep_text(int level, const char *file, int line, int err,
 	va_end(ap);
 }
 
-/*
- * Nothing may get to stderr while a function of this file runs.  A program that
- * gave libdevmapper a log function of its own keeps it.
- */
-static bool quiet_begin(void)
+/* A program that gave libdevmapper a log function of its own keeps it. */
+bool replica_dm_quiet_begin(void)
 {
 	bool quiet = !dm_log_is_non_default();
 
@@ -51,14 +48,11 @@ static bool quiet_begin(void)
 	return quiet;
 }
 
-static void quiet_end(const bool *quiet)
+void replica_dm_quiet_end(const bool *quiet)
 {
 	if (*quiet)
 		dm_log_with_errno_init(NULL);
 }
-
-#define QUIET \
-	bool quiet __attribute__((cleanup(quiet_end), unused)) = quiet_begin()
 
 /*
  * Why device-mapper does not answer at all: a positive errno.  Who may open the node need
@@ -83,8 +77,7 @@ static int control_errno(void)
 	return errno;
 }
 
-/* 0 or -errno. */
-static int run_task(struct dm_task *task)
+int replica_dm_run(struct dm_task *task)
 {
 	int r;
 
@@ -94,15 +87,11 @@ static int run_task(struct dm_task *task)
 	return r ? r : -control_errno();
 }
 
-/*
- * A task for a device, or NULL with errno set: libdevmapper speaks to the kernel
- * already here, about its version.
- */
-static struct dm_task *new_task(int type, const char *name)
+struct dm_task *replica_dm_task(int type, const char *name)
 {
 	struct dm_task *task = dm_task_create(type);
 
-	if (task && dm_task_set_name(task, name))
+	if (task && (!name || dm_task_set_name(task, name)))
 		return task;
 	if (task)
 		dm_task_destroy(task);
@@ -110,7 +99,7 @@ static struct dm_task *new_task(int type, const char *name)
 	return NULL;
 }
 
-static int fail_task(struct replica_ctx *ctx)
+int replica_dm_fail_task(struct replica_ctx *ctx)
 {
 	return replica_fail_errno(ctx, errno, NULL,
 				  "device-mapper cannot be used");
@@ -135,14 +124,14 @@ static int wait_udev(struct replica_ctx *ctx, uint32_t cookie, const char *name)
 int replica_dm_exists(struct replica_ctx *ctx, const char *name)
 {
 	QUIET;
-	struct dm_task *task = new_task(DM_DEVICE_INFO, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_INFO, name);
 	struct dm_info info = { .exists = 0 };
 	int r;
 
 	(void)ctx;
 	if (!task)
 		return -errno;
-	r = run_task(task);
+	r = replica_dm_run(task);
 	if (!r && dm_task_get_info(task, &info))
 		r = info.exists;
 	dm_task_destroy(task);
@@ -152,13 +141,13 @@ int replica_dm_exists(struct replica_ctx *ctx, const char *name)
 int replica_dm_load_target(struct replica_ctx *ctx)
 {
 	QUIET;
-	struct dm_task *task = new_task(DM_DEVICE_GET_TARGET_VERSION,
-					REPLICA_TARGET_NAME);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_GET_TARGET_VERSION,
+					       REPLICA_TARGET_NAME);
 	int r;
 
 	if (!task)
-		return fail_task(ctx);
-	r = run_task(task);
+		return replica_dm_fail_task(ctx);
+	r = replica_dm_run(task);
 	dm_task_destroy(task);
 	if (r == -EPERM || r == -EACCES)
 		return replica_fail_errno(ctx, r, NULL,
@@ -194,15 +183,15 @@ int replica_dm_info(struct replica_ctx *ctx, const char *name,
 		    struct replica_dm_info *info)
 {
 	QUIET;
-	struct dm_task *task = new_task(DM_DEVICE_TABLE, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_TABLE, name);
 	struct dm_info dmi = { .exists = 0 };
 	int r;
 
 	memset(info, 0, sizeof(*info));
 	if (!task)
-		return fail_task(ctx);
+		return replica_dm_fail_task(ctx);
 	dm_task_no_flush(task);
-	r = run_task(task);
+	r = replica_dm_run(task);
 	if (!r && dm_task_get_info(task, &dmi) && dmi.exists) {
 		info->exists = true;
 		info->open_count = dmi.open_count;
@@ -215,17 +204,16 @@ int replica_dm_info(struct replica_ctx *ctx, const char *name,
 				  "device-mapper does not tell about \"%s\"", name);
 }
 
-/* Runs a task that makes or unmakes a device, and waits for udev. */
-static int run_with_udev(struct replica_ctx *ctx, struct dm_task *task,
-			 const char *name, int *err)
+int replica_dm_run_udev(struct replica_ctx *ctx, struct dm_task *task, const char *name,
+			uint16_t flags, int *err)
 {
 	uint32_t cookie = 0;
 
 	*err = 0;
-	if (!dm_task_set_cookie(task, &cookie, 0))
+	if (!dm_task_set_cookie(task, &cookie, flags))
 		return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, NULL,
 				    "no udev cookie could be made");
-	*err = run_task(task);
+	*err = replica_dm_run(task);
 	return wait_udev(ctx, cookie, name);
 }
 
@@ -235,8 +223,8 @@ static int return_of(int err)
 	return err == -ESTALE ? REPLICA_FAILED : replica_return_from_errno(err);
 }
 
-static int fail_create(struct replica_ctx *ctx, int err, const char *name,
-		       const char *sentence)
+int replica_dm_fail(struct replica_ctx *ctx, int err, const char *name,
+		    const char *sentence)
 {
 	int ret;
 
@@ -258,36 +246,36 @@ static int fail_create(struct replica_ctx *ctx, int err, const char *name,
 static int create_empty(struct replica_ctx *ctx, const char *name,
 			const char *uuid, char *devno, size_t size)
 {
-	struct dm_task *task = new_task(DM_DEVICE_CREATE, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_CREATE, name);
 	struct dm_info info = { .major = 0 };
 	int r;
 
 	if (!task)
-		return fail_task(ctx);
-	r = dm_task_set_uuid(task, uuid) ? run_task(task) : -ENOMEM;
+		return replica_dm_fail_task(ctx);
+	r = dm_task_set_uuid(task, uuid) ? replica_dm_run(task) : -ENOMEM;
 	if (!r && dm_task_get_info(task, &info))
 		snprintf(devno, size, "%u:%u", info.major, info.minor);
 	dm_task_destroy(task);
-	return r ? fail_create(ctx, r, name, "") : REPLICA_SUCCESS;
+	return r ? replica_dm_fail(ctx, r, name, "") : REPLICA_SUCCESS;
 }
 
-static int load_table(struct replica_ctx *ctx, const char *name,
-		      const char *devno, uint64_t sectors, const char *params)
+int replica_dm_load(struct replica_ctx *ctx, const char *name, const char *devno,
+		    uint64_t sectors, const char *params)
 {
-	struct dm_task *task = new_task(DM_DEVICE_RELOAD, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_RELOAD, name);
 	char sentence[256];
 	int kmsg, r, ret;
 
 	if (!task)
-		return fail_task(ctx);
+		return replica_dm_fail_task(ctx);
 	kmsg = replica_kmsg_open();
 	r = dm_task_add_target(task, 0, sectors, REPLICA_TARGET_NAME, params) ?
-	    run_task(task) : -ENOMEM;
+	    replica_dm_run(task) : -ENOMEM;
 	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	dm_task_destroy(task);
 	if (!r)
 		return REPLICA_SUCCESS;
-	ret = fail_create(ctx, r, name, sentence);
+	ret = replica_dm_fail(ctx, r, name, sentence);
 	replica_error_details(ctx, "table: 0 %llu %s %s",
 			      (unsigned long long)sectors, REPLICA_TARGET_NAME,
 			      params);
@@ -297,17 +285,17 @@ static int load_table(struct replica_ctx *ctx, const char *name,
 /* REPLICA_TIMEOUT: it runs, and udev is late. */
 static int start_device(struct replica_ctx *ctx, const char *name, const char *devno)
 {
-	struct dm_task *task = new_task(DM_DEVICE_RESUME, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_RESUME, name);
 	int kmsg, err, ret;
 	char sentence[256];
 
 	if (!task)
-		return fail_task(ctx);
+		return replica_dm_fail_task(ctx);
 	kmsg = replica_kmsg_open();
-	ret = run_with_udev(ctx, task, name, &err);
+	ret = replica_dm_run_udev(ctx, task, name, 0, &err);
 	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	if (err)
-		ret = fail_create(ctx, err, name, sentence);
+		ret = replica_dm_fail(ctx, err, name, sentence);
 	dm_task_destroy(task);
 	return ret;
 }
@@ -335,7 +323,7 @@ int replica_dm_create(struct replica_ctx *ctx, const char *name,
 	ret = create_empty(ctx, name, uuid, devno, sizeof(devno));
 	if (ret)
 		return ret;
-	ret = load_table(ctx, name, devno, sectors, params);
+	ret = replica_dm_load(ctx, name, devno, sectors, params);
 	if (!ret)
 		ret = start_device(ctx, name, devno);
 	if (ret && ret != REPLICA_TIMEOUT)
@@ -369,13 +357,13 @@ static int take_table(struct replica_ctx *ctx, struct dm_task *task, const char 
 int replica_dm_table(struct replica_ctx *ctx, const char *name, struct replica_dm_table *table)
 {
 	QUIET;
-	struct dm_task *task = new_task(DM_DEVICE_TABLE, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_TABLE, name);
 	int r, ret;
 
 	if (!task)
-		return fail_task(ctx);
+		return replica_dm_fail_task(ctx);
 	dm_task_no_flush(task);
-	r = run_task(task);
+	r = replica_dm_run(task);
 	if (r)
 		ret = replica_fail_errno(ctx, r, "Name",
 					 "device-mapper does not tell about \"%s\"", name);
@@ -392,7 +380,7 @@ static void restore_table(struct replica_ctx *ctx, const char *name,
 	struct replica_error err = ctx->err;
 	int ret;
 
-	ret = load_table(ctx, name, table->devno, table->sectors, table->params);
+	ret = replica_dm_load(ctx, name, table->devno, table->sectors, table->params);
 	if (!ret)
 		ret = start_device(ctx, name, table->devno);
 	ctx->err = err;
@@ -412,7 +400,7 @@ int replica_dm_set_length(struct replica_ctx *ctx, const char *name,
 			  const struct replica_dm_table *table, uint64_t sectors)
 {
 	QUIET;
-	int ret = load_table(ctx, name, table->devno, sectors, table->params);
+	int ret = replica_dm_load(ctx, name, table->devno, sectors, table->params);
 
 	if (ret)
 		return ret;		/* the live one was not touched */
@@ -425,13 +413,13 @@ int replica_dm_set_length(struct replica_ctx *ctx, const char *name,
 int replica_dm_remove(struct replica_ctx *ctx, const char *name)
 {
 	QUIET;
-	struct dm_task *task = new_task(DM_DEVICE_REMOVE, name);
+	struct dm_task *task = replica_dm_task(DM_DEVICE_REMOVE, name);
 	int err, ret;
 
 	if (!task)
-		return fail_task(ctx);
+		return replica_dm_fail_task(ctx);
 	dm_task_retry_remove(task);	/* udev may be looking at it just now */
-	ret = run_with_udev(ctx, task, name, &err);
+	ret = replica_dm_run_udev(ctx, task, name, 0, &err);
 	if (err == -EBUSY)
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				   "replica \"%s\" is in use", name);
