@@ -70,6 +70,8 @@ int replica_write_at(int fd, const void *data, size_t size, uint64_t offset);
  * crash on the way leaves no log.  wipe: leaves no log.
  */
 int replica_meta_format(int fd, struct dm_replica_superblock *sb, bool dirty);
+/* All regions of a log may differ from now on; can be cut off anywhere. */
+int replica_meta_mark_all(int fd, const struct dm_replica_superblock *sb);
 int replica_meta_wipe(int fd);
 
 /* Writes a sealed superblock to one place, or the log sector at a place. */

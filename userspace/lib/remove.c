@@ -2,7 +2,8 @@
 /*
  * The end of a replica.  detach ends it in order, remove at once; both leave
  * the source as it is and no log, while deactivate leaves the log for later.  All
- * refuse while the mapped device is open, because whoever has it open would lose it.
+ * refuse while the mapped device is open, because whoever has it open would lose it;
+ * but for a source that has a replica under its own name, which gets its table back.
  */
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "attach.h"
 #include "belong.h"
-#include "check.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
@@ -76,7 +77,10 @@ static int check_in_step(struct replica_ctx *ctx, struct replica_genl *g,
 	return ret;
 }
 
-/* Nobody has the device open, so what is confirmed now stays so. */
+/*
+ * If nobody has the device open, what is confirmed now stays so.  Where somebody has,
+ * the kernel sees what comes later through before it exchanges the table.
+ */
 static int settle(struct replica_ctx *ctx, const char *name, bool force,
 		  uint32_t timeout_ms)
 {
@@ -107,17 +111,13 @@ static void meta_path(struct replica_ctx *ctx, const struct replica_dm_info *inf
 		replica_sysfs_path(ctx, devno, path, PATH_MAX);
 }
 
-/* Removes the mapped device, and the log with it. */
-static int end(struct replica_ctx *ctx, const char *name, const struct replica_dm_info *info)
+static int erase_log(struct replica_ctx *ctx, const char *name, const char *path)
 {
 	struct replica_error err;
-	char path[PATH_MAX];
 	int ret;
 
-	meta_path(ctx, info, path);
-	ret = replica_dm_remove(ctx, name);
-	if (ret || !path[0])
-		return ret;
+	if (!path[0])
+		return REPLICA_SUCCESS;
 	ret = replica_erase_meta(ctx, path);
 	if (!ret)
 		return ret;
@@ -174,6 +174,17 @@ static int erase_label(struct replica_ctx *ctx, const char *name, const struct o
 				  name, old->path);
 }
 
+/* Removes the mapped device, and the log with it. */
+static int end(struct replica_ctx *ctx, const char *name, const struct replica_dm_info *info)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	meta_path(ctx, info, path);
+	ret = replica_dm_remove(ctx, name);
+	return ret ? ret : erase_log(ctx, name, path);
+}
+
 /* What was forced may never answer, and may be needed as it is. */
 static int end_in_order(struct replica_ctx *ctx, const char *name,
 			const struct replica_dm_info *info)
@@ -186,35 +197,87 @@ static int end_in_order(struct replica_ctx *ctx, const char *name,
 	return ret ? ret : erase_label(ctx, name, &old);
 }
 
+/* The same for a source that gets its own table back, whoever has it open. */
+static int end_attached(struct replica_attached *a, const char *name, bool in_order)
+{
+	struct replica_dm_info info;
+	struct old_label old;
+	char path[PATH_MAX];
+	int ret = replica_dm_info(a->ctx, name, &info);
+
+	if (ret)
+		return ret;
+	meta_path(a->ctx, &info, path);
+	remember_label(a->ctx, name, &info, &old);
+	ret = replica_attached_end(a);
+	if (!ret)
+		ret = erase_log(a->ctx, name, path);
+	if (!ret && in_order)
+		ret = erase_label(a->ctx, name, &old);
+	return ret ? ret : replica_attached_drop(a);
+}
+
+static int detach(struct replica_attached *a, const char *name, bool force,
+		  uint32_t timeout_ms)
+{
+	struct replica_dm_info info;
+	int ret = a->attached ? REPLICA_SUCCESS : check_closed(a->ctx, name, &info);
+
+	if (!ret)
+		ret = settle(a->ctx, name, force, timeout_ms);
+	if (ret)
+		return ret;
+	if (a->attached)
+		return end_attached(a, name, !force);
+	return force ? end(a->ctx, name, &info) : end_in_order(a->ctx, name, &info);
+}
+
+static int remove_any(struct replica_attached *a, const char *name)
+{
+	struct replica_dm_info info;
+	int ret;
+
+	if (a->attached)
+		return end_attached(a, name, false);
+	if (a->left)
+		return replica_attached_tidy(a);
+	ret = check_closed(a->ctx, name, &info);
+	return ret ? ret : end(a->ctx, name, &info);
+}
+
 EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 			  uint32_t timeout_ms)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
-	struct replica_dm_info info;
+	struct replica_attached attached;
 	int ret;
 
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
-	if (!ret)
-		ret = check_closed(ctx, dm_name, &info);
-	if (!ret)
-		ret = settle(ctx, dm_name, force, timeout_ms);
 	if (ret)
 		return ret;
-	return force ? end(ctx, dm_name, &info) : end_in_order(ctx, dm_name, &info);
+	ret = replica_attached_look(&attached, ctx, dm_name);
+	if (!ret)
+		ret = detach(&attached, dm_name, force, timeout_ms);
+	replica_attached_clear(&attached);
+	return ret;
 }
 
 EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
-	struct replica_dm_info info;
+	struct replica_attached attached;
 	int ret;
 
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (ret)
+		return ret;
+	ret = replica_attached_look(&attached, ctx, dm_name);
 	if (!ret)
-		ret = check_closed(ctx, dm_name, &info);
-	return ret ? ret : end(ctx, dm_name, &info);
+		ret = remove_any(&attached, dm_name);
+	replica_attached_clear(&attached);
+	return ret;
 }
 
 /* What is taken down, for those who want to know. */
@@ -244,6 +307,7 @@ static int describe(struct replica_ctx *ctx, const char *name, const char *meta,
 static int take_down(struct replica_ctx *ctx, const char *name,
 		     struct replica_activation **activation)
 {
+	struct replica_attached attached;
 	struct replica_dm_info info;
 	char path[PATH_MAX];
 	int ret = replica_dm_info(ctx, name, &info);
@@ -252,13 +316,21 @@ static int take_down(struct replica_ctx *ctx, const char *name,
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
 				    "replica \"%s\" has no meta device to be activated from again",
 				    name);
-	if (!ret)
-		ret = check_closed(ctx, name, &info);
 	if (ret)
 		return ret;
+	ret = replica_attached_look(&attached, ctx, name);
+	if (!ret && !attached.attached)
+		ret = check_closed(ctx, name, &info);
 	meta_path(ctx, &info, path);
-	ret = describe(ctx, name, path, activation);
-	return ret ? ret : replica_dm_remove(ctx, name);
+	if (!ret)
+		ret = describe(ctx, name, path, activation);
+	if (!ret)
+		ret = attached.attached ? replica_attached_end(&attached) :
+		      replica_dm_remove(ctx, name);
+	if (!ret && attached.attached)
+		ret = replica_attached_drop(&attached);
+	replica_attached_clear(&attached);
+	return ret;
 }
 
 EXPORT int replica_deactivate(struct replica_ctx *ctx, const char *name,

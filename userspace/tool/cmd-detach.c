@@ -44,6 +44,7 @@ static int detach_run(struct cli *cli)
 {
 	const struct detach_options *opts = cli->options;
 
+	mem_lock();
 	return finish(cli, replica_detach(cli->ctx, cli->args[0], opts->force, opts->timeout_ms),
 		      "Detached", opts->force ? "" : "; source and target are equal");
 }
@@ -60,7 +61,8 @@ const struct command cmd_detach = {
 	.details =
 		"The replica must be Synchronized; everything written is confirmed on both devices,\n"
 		"then the mapped device goes away, and the log on its meta device with it. It may\n"
-		"not be in use; 'deactivate' takes down a replica that is to come back.",
+		"not be in use, but for a source that has its replica under its own name: that\n"
+		"gets its own table back. 'deactivate' takes down a replica that is to come back.",
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),
@@ -70,6 +72,7 @@ const struct command cmd_detach = {
 
 static int remove_run(struct cli *cli)
 {
+	mem_lock();
 	return finish(cli, replica_remove(cli->ctx, cli->args[0]), "Removed",
 		      "; the source has all its data");
 }
@@ -85,5 +88,7 @@ const struct command cmd_remove = {
 	.help = "Drop a replica in any state, at once",
 	.details =
 		"The origin keeps all its data; the replica is left as it is, complete or not, and\n"
-		"the log on its meta device is erased. The mapped device may not be in use.",
+		"the log on its meta device is erased. The mapped device may not be in use, but\n"
+		"for a source that has its replica under its own name. What a 'create', 'detach'\n"
+		"or 'activate' of such a replica has left that was cut off goes too.",
 };
