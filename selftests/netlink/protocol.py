@@ -201,7 +201,7 @@ def check_replies(name):
     caps = client.call('caps-get', name)[0]
     same('the reply to caps-get', set(caps),
          set(client.protocol.ops['caps-get']['do']['reply']['attributes']))
-    same('replication types', caps['replication-types'], [2, 3, 18])
+    same('replication types', caps['replication-types'], [2, 3, 10, 18])
     known = set(client.protocol.enums['operation'].values())
     assert set(caps['operations']) <= set(caps['operations-force']) <= known
     same('the reply to caps-get of the module', set(client.call('caps-get')[0]),
