@@ -27,7 +27,7 @@ offers()
 words()
 {
 	offers "replicactl sta" status
-	offers "replicactl re" remove resize resume resync
+	offers "replicactl re" remove resize restore resume resync return-to-pool
 	offers "replicactl verify x --no" --no-wait
 	offers "replicactl status --w" --watch
 	offers "replicactl create a b --wait-for s" skewed split suspended synchronized

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/snapshot.sh"
 check=$(dirname "$0")/lib/json-check.py
 schema=/usr/share/dm-replica/replicactl.schema.json
 [[ -e $schema ]] || schema=$(dirname "$0")/../Documentation/replicactl.schema.json
@@ -141,6 +142,26 @@ copying()
 	valid remove r
 }
 
+# Kinds of copy that end in other ways than a mirror.
+other_kinds()
+{
+	legs
+	valid create "$source" "$target" --name r --sync-type clone
+	valid wait r --timeout 20
+	valid finish r
+	new_source 8M
+	new_loop store 8M
+	valid create "$source" "$store" --name snap --sync-type snapshot
+	defer snapshot_gone snap
+	valid status snap
+	valid status
+	valid restore snap
+	valid remove snap
+	valid create "$source" "$store" --name snap --sync-type snapshot
+	valid remove snap
+	valid create "$source" "$store" --sync-type snapshot --dry-run
+}
+
 errors()
 {
 	legs
@@ -152,7 +173,8 @@ errors()
 	valid mode nobody async
 	valid mode r sometimes
 	for command in status wait confirm suspend resume fracture split resync abort activate \
-		deactivate detach remove return-to-pool jobs cancel capabilities verify resize; do
+		deactivate detach remove return-to-pool jobs cancel capabilities verify resize \
+		restore finish; do
 		valid "$command" nobody
 	done
 	valid set nobody payload=copy
@@ -223,6 +245,7 @@ rm -f "$dev_dir/commands"
 ktap_case "the documents of a life" all_valid life
 ktap_case "the documents of meta devices" all_valid logs
 ktap_case "while a copy runs" all_valid copying
+ktap_case "clones and snapshots" all_valid other_kinds
 ktap_case "errors" all_valid errors
 ktap_case "help and versions" all_valid others
 ktap_case "streams" streams

@@ -43,7 +43,7 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
 	       "Cut TARGET from VG or VG/THINPOOL of LVM"),
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_META,
-	       "Keep a log of what may differ there, or on a volume from the 'pool'"),
+	       "Keep a log there; 'pool': on a volume of the pool"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
 	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default), snapshot, clone"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
@@ -298,17 +298,18 @@ const struct command cmd_create = {
 		"on: it reads from SOURCE and writes to both. Neither may be in use. All data on\n"
 		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
 		"without --force. With --meta, what may differ is kept on a small device of its\n"
-		"own ('check' tells how small), from which 'activate' brings the replica back after\n"
-		"a crash or reboot without copying everything. The initial copy runs in the kernel\n"
-		"after the command has returned (return value 4096), unless --wait-for is given.\n"
-		"With --sync-type snapshot, SOURCE is a mapped device, which may be in use and stays\n"
-		"in use, /dev/mapper/NAME is SOURCE as it was when the command was given, and TARGET\n"
-		"becomes the store of what SOURCE overwrites from then on.\n"
-		"With --sync-type clone TARGET becomes a copy of SOURCE as it is now, whatever is\n"
-		"written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
-		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume group\n"
-		"or thin pool, and with --meta pool one for the log too; 'return-to-pool' gives them\n"
-		"back.",
+		"own ('check' tells how small), from which 'activate' brings the replica back\n"
+		"after a crash or reboot without copying everything. The initial copy runs in\n"
+		"the kernel after the command has returned (return value 4096), unless\n"
+		"--wait-for is given.\n"
+		"With --sync-type snapshot, SOURCE is a mapped device, which may be in use and\n"
+		"stays in use, /dev/mapper/NAME is SOURCE as it was when the command was given,\n"
+		"and TARGET becomes the store of what SOURCE overwrites from then on.\n"
+		"With --sync-type clone TARGET becomes a copy of SOURCE as it is now, whatever\n"
+		"is written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
+		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume\n"
+		"group or thin pool, and with --meta pool one for the log too; 'return-to-pool'\n"
+		"gives them back.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),

@@ -74,9 +74,9 @@ const struct command cmd_detach = {
 	.complete = { COMPLETE_NAME },
 	.help = "End a replica and leave two equal devices",
 	.details =
-		"The replica must be Synchronized; everything written is confirmed on both devices,\n"
-		"then the mapped device goes away, and the log on its meta device with it. It may\n"
-		"not be in use; 'deactivate' takes down a replica that is to come back.",
+		"The replica must be Synchronized; everything written is confirmed on both\n"
+		"devices, then the mapped device goes away, and the log on its meta device with\n"
+		"it. It may not be in use; to bring it back later, use 'deactivate' instead.",
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),
@@ -102,7 +102,7 @@ const struct command cmd_finish = {
 	.max_args = 1,
 	.args = "NAME",
 	.complete = { COMPLETE_NAME },
-	.help = "End a clone that is complete: its target becomes free",
+	.help = "End a clone that is complete; free its target",
 	.details =
 		"The clone must be Synchronized, or Aborted if it was given up. Its mapped device\n"
 		"goes away, and the log on its meta device with it. If somebody has it open it\n"
@@ -127,6 +127,6 @@ const struct command cmd_remove = {
 	.complete = { COMPLETE_NAME },
 	.help = "Drop a replica in any state, at once",
 	.details =
-		"The origin keeps all its data; the replica is left as it is, complete or not, and\n"
-		"the log on its meta device is erased. The mapped device may not be in use.",
+		"The origin keeps all its data; the replica is left as it is, complete or not,\n"
+		"and the log on its meta device is erased. The mapped device may not be in use.",
 };

@@ -64,8 +64,8 @@ const struct command cmd_fsck = {
 	.help = "Check the log on a meta device, and repair it",
 	.details =
 		"DEVICE may be a file that holds the image of one. Exit status: 0 if nothing is\n"
-		"wrong or all was repaired, 4 if something is wrong, or it is in use and cannot be\n"
-		"repaired now, 5 if there is no log, 8 if there is no such device.",
+		"wrong or all was repaired, 4 if something is wrong, or it is in use and cannot\n"
+		"be repaired now, 5 if there is no log, 8 if there is no such device.",
 	.options = fsck_table,
 	.nr_options = ARRAY_SIZE(fsck_table),
 	.options_size = sizeof(struct fsck_options),

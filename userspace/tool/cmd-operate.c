@@ -139,8 +139,8 @@ const struct command cmd_fracture = {
 	OPERATE_COMMAND(fracture),
 	.help = "Cut the replica off at once; 'resync' undoes it",
 	.details =
-		"What is under way is not waited for, so the replica need not be consistent; 'split'\n"
-		"is the orderly cut. Changes are remembered for a quick resync.",
+		"What is under way is not waited for, so the replica need not be consistent;\n"
+		"'split' is the orderly cut. Changes are remembered for a quick resync.",
 };
 
 const struct command cmd_split = {
@@ -156,10 +156,11 @@ const struct command cmd_resync = {
 	.help = "Bring a replica that fell behind up to date",
 	.details =
 		"The replica may be Fractured, Split, Broken, Aborted or Skewed.\n"
-		"Copies the regions that changed, as a job. What was written to the replica itself\n"
-		"since the cut is overwritten only in regions that changed at the origin too: after\n"
-		"using the replica, make it Synchronized and use --force, which copies everything;\n"
-		"with --compare too, it reads everything and writes only what differs.",
+		"Copies the regions that changed, as a job. What was written to the replica\n"
+		"itself since the cut is overwritten only in regions that changed at the origin\n"
+		"too: after using the replica, make it Synchronized and use --force, which\n"
+		"copies everything; with --compare too, it reads everything and writes only what\n"
+		"differs.",
 	.options = resync_table,
 	.nr_options = ARRAY_SIZE(resync_table),
 	.options_size = sizeof(struct resync_options),

@@ -66,10 +66,10 @@ const struct command cmd_restore = {
 	.help = "Make the source what a snapshot of it is",
 	.details =
 		"All that was written to the source since is lost, and what was written to the\n"
-		"snapshot comes too. Neither may be in use. The source shows the restored data at once\n"
-		"and may be used while the kernel copies; at the end the snapshot is gone. Ctrl-C ends\n"
-		"the wait and not the restore, and the same command then waits again. Snapshots that are\n"
-		"newer have to be removed first.",
+		"snapshot comes too. Neither may be in use. The source shows the restored data\n"
+		"at once and may be used while the kernel copies; at the end the snapshot is\n"
+		"gone. Ctrl-C ends the wait and not the restore, and the same command then waits\n"
+		"again. Snapshots that are newer have to be removed first.",
 	.options = restore_table,
 	.nr_options = ARRAY_SIZE(restore_table),
 	.options_size = sizeof(struct restore_options),

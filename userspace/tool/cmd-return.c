@@ -14,7 +14,7 @@ struct return_options {
 
 static const struct option return_table[] = {
 	OPTION_FLAG(struct return_options, left, "left",
-		    "What a creation that was killed left in POOL, and dropped replicas"),
+		    "What a killed creation left in POOL, and dropped replicas"),
 	OPTION_FLAG(struct return_options, dry_run, "dry-run",
 		    "Only show what --left would remove"),
 	OPTION_FLAG(struct return_options, force, "force",
@@ -101,14 +101,14 @@ const struct command cmd_return = {
 	.max_args = 1,
 	.args = "NAME|POOL",
 	.complete = { COMPLETE_NAME },
-	.help = "End a replica and give its volumes back to their pool",
+	.help = "End a replica and return its volumes to a pool",
 	.details =
 		"Detaches as 'detach' does, then removes the target and the meta device that\n"
 		"'create --pool' cut; a target that was not cut so is refused. With --left POOL,\n"
-		"removes the volumes cut from POOL that no replica and no log knows: what a killed\n"
-		"'create' left, and the targets of replicas that were dropped with 'remove'. All\n"
-		"meta devices have to be there then, for it is their logs that protect a replica\n"
-		"that is not active.",
+		"removes the volumes cut from POOL that no replica and no log knows: what a\n"
+		"killed 'create' left, and the targets of replicas that were dropped with\n"
+		"'remove'. All meta devices have to be there then, for it is their logs that\n"
+		"protect a replica that is not active.",
 	.options = return_table,
 	.nr_options = ARRAY_SIZE(return_table),
 	.options_size = sizeof(struct return_options),

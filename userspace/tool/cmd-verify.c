@@ -305,10 +305,10 @@ const struct command cmd_verify = {
 	.help = "Compare origin and replica while they are in use",
 	.details =
 		"Reads all of both devices, as a job that gives way to the writers, and makes a\n"
-		"replica Skewed that is not equal to the origin. Nothing is changed until --repair\n"
-		"or 'resync' copies what was found. On a terminal it waits for the result; Ctrl-C\n"
-		"ends the wait, not the verify. Exit status: 0 if nothing differs, or the verify\n"
-		"goes on, 65 if something differs.",
+		"replica Skewed that is not equal to the origin. Nothing is changed until\n"
+		"--repair or 'resync' copies what was found. On a terminal it waits for the\n"
+		"result; Ctrl-C ends the wait, not the verify. Exit status: 0 if nothing\n"
+		"differs, or the verify goes on, 65 if something differs.",
 	.options = verify_table,
 	.nr_options = ARRAY_SIZE(verify_table),
 	.options_size = sizeof(struct verify_options),
