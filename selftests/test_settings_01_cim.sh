@@ -169,60 +169,6 @@ kept()
 	same "the priority" "$(get .Replica.ReplicationSettings.CopyPriorityDescription)" urgent
 }
 
-copied()
-{
-	cli status r >/dev/null
-	get .Replica.Counters.ResyncBytes
-}
-
-# rate PRIORITY: bytes per second that the job of r copies; the result is in $rate.
-rate()
-{
-	local begin before after
-	run replicactl set r "copy_priority=$1" >/dev/null
-	run replicactl resync r --force
-	ktap_pause 0.3
-	before=$(copied)
-	begin=${EPOCHREALTIME/[.,]/}
-	ktap_pause 3
-	after=$(copied)
-	rate=$(((after - before) * 1000 / ((${EPOCHREALTIME/[.,]/} - begin) / 1000)))
-	run replicactl abort r
-	say "$1: $rate bytes per second"
-}
-
-has_read()
-{
-	(($(replicactl --json status r | jq .Replica.Counters.Reads) > $1))
-}
-
-# Beside an application that reads all the time, on a source whose reads take 25 ms.
-priorities()
-{
-	local disk last=0 name reader
-	new_loop disk 256M
-	new_delay source "$disk" 25 0
-	new_loop target 256M
-	defer dm_gone r
-	run replicactl create "$source" "$target" --name r --skip-initial-copy
-	fio --name=reader --filename=/dev/mapper/r --direct=1 --rw=randread --bs=4k \
-		--ioengine=libaio --iodepth=4 --time_based --runtime=600 --output=/dev/null &
-	reader=$!
-	defer end_reader "$reader"
-	wait_for 60 "the application to read" has_read 100
-	for name in low unmanaged same high urgent; do
-		rate "$name"
-		((rate * 10 > last * 13)) || fail "$name copies $rate bytes/s, the one before it $last"
-		last=$rate
-	done
-}
-
-end_reader()
-{
-	kill "$1" 2>/dev/null || true
-	wait "$1" 2>/dev/null || true
-}
-
 ktap_header
 ktap_case "TargetElementSupplier" supplier
 ktap_case "ThinProvisioningPolicy" thin_policy
@@ -234,5 +180,4 @@ ktap_case "WaitForCopyState" wait_state
 ktap_case "names of CIM for settings of ours" same_as_ours
 ktap_case "what is fixed when a replica is created" fixed_later
 ktap_case "copy_priority outlives a restart" kept
-ktap_case "five priorities copy more, one after the other" priorities
 ktap_finish
