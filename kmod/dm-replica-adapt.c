@@ -85,3 +85,11 @@ bool replica_adapt_look(struct replica_adapt *adapt, const struct replica_adapt_
 		return false;
 	return true;
 }
+
+u32 replica_behind_dwell(u32 last_ms, bool failed, u64 since_ms)
+{
+	/* Else it may still be the load, and not a whim. */
+	if (!failed && since_ms >= (u64)REPLICA_BEHIND_CALM * last_ms)
+		return REPLICA_BEHIND_DWELL_MIN_MS;
+	return clamp(last_ms * 2, REPLICA_BEHIND_DWELL_MIN_MS, REPLICA_BEHIND_DWELL_MAX_MS);
+}

@@ -24,6 +24,15 @@
 /* After so long in one mode, in dwell times, the next dwell time is shorter again. */
 #define REPLICA_ADAPT_CALM		4
 
+/*
+ * A queue that was given up under overflow track: the time until its resync begins doubles
+ * each time that the copying came to nothing, or that the queue is given up again within so
+ * many of these times; ms.
+ */
+#define REPLICA_BEHIND_DWELL_MIN_MS	1000U
+#define REPLICA_BEHIND_DWELL_MAX_MS	60000U
+#define REPLICA_BEHIND_CALM		4
+
 /**
  * struct replica_adapt_look - what was seen since the last look
  * @now_ms: monotonic
@@ -66,5 +75,13 @@ struct replica_adapt {
 void replica_adapt_init(struct replica_adapt *adapt, bool async, u64 now_ms);
 /* Return: true when adapt->async has changed. */
 bool replica_adapt_look(struct replica_adapt *adapt, const struct replica_adapt_look *look);
+
+/**
+ * replica_behind_dwell - how long a queue that is given up stays so, ms
+ * @last_ms: how long it was the last time, 0: this is the first
+ * @failed: the resync that came then was still copying
+ * @since_ms: since that resync began, U64_MAX: there was none
+ */
+u32 replica_behind_dwell(u32 last_ms, bool failed, u64 since_ms);
 
 #endif /* DM_REPLICA_ADAPT_H */

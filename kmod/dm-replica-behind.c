@@ -13,14 +13,6 @@
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 
-/* Shortest and longest time between an overflow and the resync, ms. */
-#define DWELL_MIN_MS		1000U
-#define DWELL_MAX_MS		60000U
-/*
- * It gets longer when the queue has to be given up before the legs are in step, or within so
- * many dwell times since the resync began.
- */
-#define DWELL_CALM		4
 /* Before it is looked again whether the replica has returned all, ms. */
 #define OWES_MS			100U
 /* How long a drain waits for the replica, ms. */
@@ -233,18 +225,16 @@ bool replica_queue_pay(struct replica *replica)
  * Giving up.
  */
 
-/* @again: the resync did not get through.  Else it may still be the load, and not a whim. */
+/* @again: the resync did not get through. */
 static void note_overflow(struct replica_queue *queue, bool again)
 {
-	u64 now = ktime_get_ns(), calm;
+	u64 now = ktime_get_ns(), since;
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->overflows++;
-	calm = (u64)DWELL_CALM * queue->dwell_ms * NSEC_PER_MSEC;
-	again |= queue->resumed && now - queue->resumed < calm;
-	queue->dwell_ms = again ? clamp(queue->dwell_ms * 2, DWELL_MIN_MS, DWELL_MAX_MS) :
-			  DWELL_MIN_MS;
+	since = queue->resumed ? div_u64(now - queue->resumed, NSEC_PER_MSEC) : U64_MAX;
+	queue->dwell_ms = replica_behind_dwell(queue->dwell_ms, again, since);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 

@@ -235,11 +235,12 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	status->percent = percent_of(status);
 }
 
-static unsigned int emit_reason(const char *reason, char *result, unsigned int maxlen)
+static unsigned int emit_reason(const char *key, const char *reason, char *result,
+				unsigned int maxlen)
 {
 	unsigned int sz = 0;
 
-	DMEMIT(" reason=");
+	DMEMIT(" %s=", key);
 	for (; *reason; reason++)
 		DMEMIT("%c", *reason == ' ' ? '_' : *reason);
 	return sz;
@@ -279,6 +280,7 @@ static unsigned int emit_queue(const struct replica_queue_status *queue, char *r
 		DMEMIT("%s%llu", i ? "," : "", queue->delays[i]);
 	DMEMIT(" switches=%llu sync_ms=%llu async_ms=%llu", queue->switches, queue->sync_ms,
 	       queue->async_ms);
+	sz += emit_reason("switch_reason", queue->reason ?: "-", result + sz, maxlen - sz);
 	return sz;
 }
 
@@ -291,7 +293,7 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	       replica_state_name(status->state), status->state, status->progress,
 	       status->percent, replica_mode_name(status->mode),
 	       status->clone ? "clone" : "mirror");
-	sz += emit_reason(status->reason, result + sz, maxlen - sz);
+	sz += emit_reason("reason", status->reason, result + sz, maxlen - sz);
 	DMEMIT(" size=%llu region_size=%u dirty_regions=%llu dirty_bytes=%llu",
 	       status->size, status->region_size, status->dirty_regions, status->dirty_bytes);
 	DMEMIT(" consistent_now=%u consistent_age_ms=", status->consistent_now);

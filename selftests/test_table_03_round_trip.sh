@@ -121,7 +121,7 @@ status_keys()
 	same "copy_state" "$(status r copy_state)" 4
 	same "progress" "$(status r progress)" 2
 	same "mode and ack" "$(status r mode ack)" $'sync\nsync'
-	same "job" "$(status r job)" -
+	same "job and switch_reason" "$(status r job switch_reason)" $'-\n-'
 	same "size" "$(status r size)" $((8 << 20))
 	same "region_size" "$(status r region_size)" $((1 << 20))
 	[[ $(status r reason) != *[[:space:]]* ]] || fail "the reason has blanks"

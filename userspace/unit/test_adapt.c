@@ -191,13 +191,39 @@ static void any_looks(void)
 	}
 }
 
+/* A queue that is given up stays so for longer and longer while that is in vain. */
+static void behind_for_longer(void)
+{
+	u32 dwell = replica_behind_dwell(0, false, UINT64_MAX);
+
+	CHECK_INT(dwell, REPLICA_BEHIND_DWELL_MIN_MS);
+	for (u32 expected = 2 * dwell; expected < REPLICA_BEHIND_DWELL_MAX_MS; expected *= 2) {
+		dwell = replica_behind_dwell(dwell, true, 10);
+		CHECK_INT(dwell, expected);
+	}
+	for (int i = 0; i < 3; i++) {
+		dwell = replica_behind_dwell(dwell, true, 10);
+		CHECK_INT(dwell, REPLICA_BEHIND_DWELL_MAX_MS);
+	}
+}
+
+/* In step, and soon not any more: that was no success.  After some time it was. */
+static void calm_counts(void)
+{
+	CHECK_INT(replica_behind_dwell(4000, false, REPLICA_BEHIND_CALM * 4000 - 1), 8000);
+	CHECK_INT(replica_behind_dwell(4000, false, REPLICA_BEHIND_CALM * 4000),
+		  REPLICA_BEHIND_DWELL_MIN_MS);
+	CHECK_INT(replica_behind_dwell(4000, true, UINT64_MAX), 8000);
+	CHECK_INT(replica_behind_dwell(60000, false, UINT64_MAX), REPLICA_BEHIND_DWELL_MIN_MS);
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(slow_replica), T(one_slow_look_is_none), T(between_the_marks_it_stays),
 		T(small_differences_do_not_count), T(idle_says_nothing), T(fast_again),
 		T(skew_is_forced), T(rpo_is_forced), T(it_does_not_flap), T(it_follows),
-		T(any_looks),
+		T(any_looks), T(behind_for_longer), T(calm_counts),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

@@ -12,4 +12,9 @@
 	_c > _d ? _c : _d;		\
 })
 
+#define clamp(value, low, high) ({				\
+	typeof(value) _v = (value), _low = (low), _high = (high);	\
+	_v < _low ? _low : _v > _high ? _high : _v;		\
+})
+
 #endif /* _UNIT_LINUX_MINMAX_H */
