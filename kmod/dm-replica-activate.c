@@ -339,15 +339,21 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 				    le64_to_cpu(sb->job.elapsed_ms));
 }
 
-/* What is to be copied is not guessed: a region copied twice may be of two instants. */
-static void restore_clone(struct replica_intents *intents)
+/*
+ * What is to be copied is not guessed: a region copied twice may be of two instants.  The
+ * superblock says so before the log, which is what tells of the damage, is written anew.
+ */
+static int note_loss(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
 
-	if (intents->everything) {
-		DMERR("%s: the point in time of the clone is lost", replica->name);
-		replica->restored = DM_REPLICA_STATE_ABORTED;
-	}
+	DMERR("%s: the point in time of the clone is lost", replica->name);
+	replica->restored = DM_REPLICA_STATE_ABORTED;
+	return replica_intents_write_sb(intents, 0);
+}
+
+static void restore_clone(struct replica *replica)
+{
 	replica->skewed_bytes = 0;
 	replica_clone_opened(replica, replica->restored == DM_REPLICA_STATE_ABORTED);
 }
@@ -391,14 +397,15 @@ static int take_into_use(struct replica_intents *intents, bool made,
 		memset(intents->meta->sb->history, 0, sizeof(intents->meta->sb->history));
 		intents->meta->sb->generation = 0;
 	}
-	if (!is_as_it_was(intents, made, flags))
+	restore(replica, intents->meta->sb, first);
+	if (replica->clone && intents->everything)
+		r = note_loss(intents);
+	if (!r && !is_as_it_was(intents, made, flags))
 		r = rewrite(intents);
-	if (!r) {
-		restore(replica, intents->meta->sb, first);
-		if (replica->clone)
-			restore_clone(intents);
+	if (!r && replica->clone)
+		restore_clone(replica);
+	if (!r)
 		r = replica_label_begin(intents);
-	}
 	if (r)
 		*error = "meta device cannot be written";
 	return r;
