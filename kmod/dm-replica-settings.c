@@ -147,6 +147,11 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 	r = replica_settings_check(settings, mask, attr, error);
 	if (r)
 		return r;
+	if (replica->clone && mask & REPLICA_SET_RPO && settings->rpo) {
+		*attr = DM_REPLICA_S_RPO;
+		*error = "a clone has no recovery point objective: rpo must be 0";
+		return -EINVAL;
+	}
 
 	mutex_lock(&replica->op_mutex);
 	merge(&replica->settings, settings, mask);

@@ -149,6 +149,45 @@ static bool in_other_replica(struct dm_target *ti, struct replica_target *rt)
 	       (rt->meta && replica_registry_conflict(dev, rt->meta->bdev->bd_dev));
 }
 
+static bool can_adopt(const struct replica *old, const struct replica *fresh)
+{
+	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
+	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift &&
+	       !old->clone == !fresh->clone;
+}
+
+/*
+ * A clone under way has an instant to lose, and the table that it has now is gone by the
+ * time that the new one is resumed.  One that is over still cannot follow another size.
+ */
+static bool loses_instant(const struct replica *old, const struct replica *fresh)
+{
+	u16 state = READ_ONCE(old->state);
+
+	if (!old->clone || old->origin_dev != fresh->origin_dev ||
+	    old->replica_dev != fresh->replica_dev)
+		return false;
+	if (can_adopt(old, fresh))
+		return old->sectors != fresh->sectors;
+	return state != DM_REPLICA_STATE_SYNCHRONIZED && state != DM_REPLICA_STATE_ABORTED;
+}
+
+static int check_clone(struct dm_target *ti, const struct replica *fresh)
+{
+	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
+	struct replica *old = replica_registry_find_dev(dev);
+	int r = 0;
+
+	if (!old)
+		return 0;
+	if (loses_instant(old, fresh)) {
+		ti->error = "a clone keeps role, size, region size and meta device: abort or finish it";
+		r = -EBUSY;
+	}
+	replica_put(old);
+	return r;
+}
+
 static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_set *as)
 {
 	struct replica *replica;
@@ -189,6 +228,9 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	}
 	if (rt->meta)
 		replica->meta_dev = rt->meta->bdev->bd_dev;
+	r = check_clone(ti, replica);
+	if (r)
+		return r;
 	if (rt->meta || rt->params.clone) {
 		/* Not in preresume: making one takes memory from everybody. */
 		replica->log_wq = alloc_workqueue("dm-replica-log", WQ_MEM_RECLAIM | WQ_UNBOUND,
@@ -310,13 +352,6 @@ static void replica_dtr(struct dm_target *ti)
 	else if (!rt->replica->owner && replica_intents_busy(rt->replica))
 		orphan(rt->replica);	/* an activation that failed */
 	put_target(ti, rt);
-}
-
-static bool can_adopt(struct replica *old, struct replica *fresh)
-{
-	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
-	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift &&
-	       !old->clone == !fresh->clone;
 }
 
 /* The log follows a device of another size.  old->op_mutex held. */
@@ -462,8 +497,9 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 {
 	int r;
 
-	if (old && READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED &&
-	    rt->params.sync_skip) {
+	/* The origin of a clone has been written to since. */
+	if (old && rt->params.sync_skip &&
+	    (old->clone || READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
 		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
 		rt->params.sync_skip = false;
 		rt->replica->sync_skip = false;

@@ -145,6 +145,40 @@ operations()
 	refuse message r abort
 }
 
+# stays TABLE: it is not loaded, and nothing has changed.
+stays()
+{
+	local before
+	before=$(dmsetup table r)
+	refuse dmsetup load r --table "$1"
+	same "the table" "$(dmsetup table r)" "$before"
+	same "a second table" "$(dmsetup info -c --noheadings -o tables_loaded r)" Live
+}
+
+# Other tables would begin another instant, or none.
+kept()
+{
+	local role=(region_size 128 resync_rate 4 role clone)
+	slow_clone r
+	put /dev/mapper/r 0 1
+	stays "$(mirror_table "$origin" "$replica" role clone region_size 64)"
+	stays "$(mirror_table "$origin" "$replica" region_size 128 resync_rate 4)"
+	stays "$(mirror_sectors=16384 mirror_table "$origin" "$replica" "${role[@]}")"
+	refuse message r set rpo 1000
+	reload r "$(mirror_table "$origin" "$replica" "${role[@]}")"
+	run message r set resync_rate auto
+	synced r
+	is_point_in_time
+	stays "$(mirror_sectors=16384 mirror_table "$origin" "$replica" "${role[@]}")"
+	# As a mirror it begins with a copy, whatever the table says.
+	put /dev/mapper/r 2 2
+	dmesg_mark
+	reload r "$(mirror_table "$origin" "$replica" sync skip region_size 128)"
+	dmesg_has "r: sync skip is not believed" || fail "sync skip was believed"
+	synced r
+	compare_legs "$origin" "$replica"
+}
+
 grammar()
 {
 	local table
@@ -171,5 +205,6 @@ ktap_case "reads are of the origin" read_back
 ktap_case "a complete clone is left alone" left_alone
 ktap_case "suspend, resume and reload while it is copied" suspended
 ktap_case "the operations of the role" operations
+ktap_case "tables that would lose the instant are refused" kept
 ktap_case "the table line, both ways" grammar
 ktap_finish
