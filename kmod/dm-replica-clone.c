@@ -17,12 +17,15 @@
 
 /* Before what nobody waits for is made durable, so that a crash does not copy it again, ms. */
 #define LAZY_MS			2000U
+/* Writes that are asked what they wait for, from the oldest on. */
+#define WANTED_MAX		256U
 
 /**
  * struct replica_clone - what the role needs besides the log
  * @replica: the association
  * @work: the worker; on replica->log_wq, for it waits for both devices
  * @waiting: writes without a range; under replica->lock
+ * @looking: the worker has taken them to look at; likewise
  * @stopped: the device is suspended; under replica->lock
  * @unreadable: a write waits for what the origin cannot deliver; under replica->lock
  * @bad_sector: where; likewise
@@ -32,6 +35,7 @@ struct replica_clone {
 	struct replica *replica;
 	struct delayed_work work;
 	struct bio_list waiting;
+	bool looking;
 	bool stopped;
 	bool unreadable;
 	sector_t bad_sector;
@@ -85,7 +89,7 @@ static bool any_waits(struct replica_clone *clone)
 	bool any;
 
 	spin_lock_irqsave(&clone->replica->lock, flags);
-	any = !bio_list_empty(&clone->waiting);
+	any = clone->looking || !bio_list_empty(&clone->waiting);
 	spin_unlock_irqrestore(&clone->replica->lock, flags);
 	return any;
 }
@@ -106,11 +110,16 @@ u64 replica_clone_wanted(struct replica *replica, bool (*skip)(void *context, u6
 {
 	struct replica_log *log = replica->log;
 	u64 region, found = log->nr_regions;
+	unsigned int left = WANTED_MAX;
 	struct bio *bio;
 
 	spin_lock_irq(&replica->lock);
 	bio_list_for_each(bio, &replica->clone->waiting) {
 		const struct replica_range *range = &replica_io_of(bio)->range;
+
+		/* Those behind come when these have gone on; writers wait for the lock. */
+		if (!left--)
+			break;
 
 		for (region = replica_log_region(log, range->first);
 		     region <= replica_log_region(log, range->last) && found == log->nr_regions;
@@ -141,10 +150,12 @@ void replica_clone_unreadable(struct replica *replica, u64 first, u64 regions, s
 	replica_clone_kick(replica);
 }
 
-static void take_waiting(struct replica_clone *clone, struct bio_list *list)
+/* @back: those that stay are put back. */
+static void take_waiting(struct replica_clone *clone, struct bio_list *list, bool back)
 {
 	bio_list_init(list);
 	spin_lock_irq(&clone->replica->lock);
+	clone->looking = back;
 	bio_list_merge(list, &clone->waiting);
 	bio_list_init(&clone->waiting);
 	spin_unlock_irq(&clone->replica->lock);
@@ -167,7 +178,7 @@ static void let_go(struct replica_clone *clone)
 	struct bio *bio;
 
 	bio_list_init(&rest);
-	take_waiting(clone, &all);
+	take_waiting(clone, &all, true);
 	while ((bio = bio_list_pop(&all))) {
 		if (is_open(replica->log, bio))
 			replica_io_continue(replica, bio);
@@ -176,6 +187,7 @@ static void let_go(struct replica_clone *clone)
 	}
 	spin_lock_irq(&replica->lock);
 	bio_list_merge_head(&clone->waiting, &rest);
+	clone->looking = false;
 	spin_unlock_irq(&replica->lock);
 }
 
@@ -185,7 +197,7 @@ static void give_back(struct replica_clone *clone)
 	struct bio_list all;
 	struct bio *bio;
 
-	take_waiting(clone, &all);
+	take_waiting(clone, &all, false);
 	while ((bio = bio_list_pop(&all))) {
 		replica_io_of(bio)->kind = REPLICA_IO_DONE;
 		bio->bi_status = BLK_STS_DM_REQUEUE;
@@ -243,16 +255,16 @@ static bool any_unflushed(struct replica *replica)
 		while (bits)
 			if ((u64)atomic64_read(&log->cached[take_bit(&bits, word)]) > durable)
 				return true;
+		cond_resched();
 	}
 	return false;
 }
 
-/* Return: false when there was no memory for it. */
-static bool flush_copied(struct replica *replica)
+/* A replica that failed gets nothing: look_after() sees to who waits. */
+static void flush_copied(struct replica *replica)
 {
-	/* A replica that failed gets nothing: look_after() sees to who waits. */
-	return !replica_clone_copies(replica) || !any_unflushed(replica) ||
-	       replica_leg_flush_patiently(replica) != -ENOMEM;
+	if (replica_clone_copies(replica) && any_unflushed(replica))
+		replica_leg_flush_patiently(replica);
 }
 
 /* Return: true when there is something to open. */
@@ -320,24 +332,22 @@ static void activate_sealed(struct replica_log *log)
 	}
 }
 
-/* Return: false when there was no memory for it. */
-static bool open_copied(struct replica *replica)
+static void open_copied(struct replica *replica)
 {
 	struct replica_intents *intents = replica->intents;
-	bool flushed = flush_copied(replica);
 
+	flush_copied(replica);
 	if (!seal_copied(replica))
-		return flushed;
+		return;
 	if (!intents) {
 		activate_sealed(replica->log);
-		return flushed;
+		return;
 	}
 	/* Who writes the log anew goes by what is active. */
 	mutex_lock(&intents->mutex);
 	if (clear_sealed(replica))
 		activate_sealed(replica->log);
 	mutex_unlock(&intents->mutex);
-	return flushed;
 }
 
 void replica_clone_rewrite(struct replica *replica)
@@ -352,6 +362,7 @@ void replica_clone_rewrite(struct replica *replica)
 			replica_intents_clear_bit(intents, region, true);
 		else
 			replica_intents_set_bit(intents, region, true);
+		cond_resched();
 	}
 }
 
@@ -493,8 +504,8 @@ static void clone_work(struct work_struct *work)
 						   work);
 	struct replica *replica = clone->replica;
 
-	if (!clone->open && !open_copied(replica))
-		queue_worker(replica, HZ / 10);
+	if (!clone->open)
+		open_copied(replica);
 	let_go(clone);
 	if (any_waits(clone))
 		look_after(clone);

@@ -159,13 +159,7 @@ void replica_confirm_work(struct work_struct *work)
 	while ((confirm = take_over(replica, &result)))
 		answer(confirm, result);
 	while ((confirm = take_ready(replica, &wait)))
-		if (replica_leg_flush(replica, flush_done, confirm)) {
-			/* No memory: again in a while. */
-			WRITE_ONCE(confirm->flushing, false);
-			kref_put(&confirm->refs, free_confirm);
-			wait = HZ / 10;
-			break;
-		}
+		replica_leg_flush(replica, flush_done, confirm);
 	if (wait != MAX_JIFFY_OFFSET)
 		queue_delayed_work(replica_aux_wq, &replica->confirm_work,
 				   min_t(unsigned long, wait + 1, HZ));

@@ -25,14 +25,15 @@ static void unmake(struct replica *replica)
 	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
-	replica_clone_destroy(replica->clone);
 	replica_resync_destroy(replica->resync);
+	replica_clone_destroy(replica->clone);
 	replica_queue_destroy(replica->queue);
 	replica_intents_destroy(replica);
 	if (replica->wq)
 		destroy_workqueue(replica->wq);
 	if (replica->log_wq)
 		destroy_workqueue(replica->log_wq);
+	replica_leg_pool_exit(replica);
 	replica_request_pool_exit(replica);
 	replica_payload_pool_destroy(replica->payload);
 	replica_diffs_free(replica->diffs);
@@ -142,7 +143,7 @@ static bool make(struct replica *replica, bool clone)
 	replica->payload = replica_payload_pool_create();
 	if (!replica->payload)
 		return false;
-	if (replica_request_pool_init(replica))
+	if (replica_request_pool_init(replica) || replica_leg_pool_init(replica))
 		return false;
 	replica->wq = alloc_workqueue("dm-replica", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!replica->wq)

@@ -139,8 +139,8 @@ static bool deactivate(struct replica_intents *intents, u64 region)
 }
 
 /*
- * Make all writes that have ended durable on both legs.  Return: 0, -ENOMEM, or
- * another errno when the regions they were in have to be taken as dirty.
+ * Make all writes that have ended durable on both legs.  Return: 0, or an errno when
+ * the regions they were in have to be taken as dirty.
  */
 static int settle(struct replica_intents *intents)
 {
@@ -238,7 +238,7 @@ static int evict(struct replica_intents *intents, unsigned int want, unsigned in
 
 	if (any_unsettled(intents, victims, n)) {
 		r = settle(intents);
-		for (i = 0; r && r != -ENOMEM && i < n; i++)
+		for (i = 0; r && i < n; i++)
 			if (unsettled(intents, intents->slots[victims[i]]) &&
 			    !region_in_flight(intents->replica, intents->slots[victims[i]]))
 				take_as_dirty(intents, intents->slots[victims[i]]);

@@ -94,7 +94,7 @@ static void end_leg_flush(struct leg_flush *flush, blk_status_t status)
 	spin_lock_irqsave(&replica->lock, flags);
 	list_del(&flush->link);
 	spin_unlock_irqrestore(&replica->lock, flags);
-	kfree(flush);
+	mempool_free(flush, &replica->flushes);
 	wake_up_all(&replica->quiet);
 	replica_put(replica);
 }
@@ -112,17 +112,23 @@ static void leg_flush_done(struct replica_request *request, blk_status_t status)
 	end_leg_flush(flush, status);
 }
 
-static int send_flush(struct replica *replica, unsigned int limit_ms,
-		      void (*done)(void *context, blk_status_t status), void *context)
+/* Writes wait for some of these: memory is set aside for two. */
+int replica_leg_pool_init(struct replica *replica)
 {
-	struct replica_request *request;
-	struct leg_flush *flush;
+	return mempool_init_kmalloc_pool(&replica->flushes, 2, sizeof(struct leg_flush));
+}
 
-	flush = kmalloc(sizeof(*flush), GFP_NOIO);
-	if (!flush)
-		return -ENOMEM;
+void replica_leg_pool_exit(struct replica *replica)
+{
+	mempool_exit(&replica->flushes);
+}
 
-	request = replica_request_wait(replica);
+static void send_flush(struct replica *replica, unsigned int limit_ms,
+		       void (*done)(void *context, blk_status_t status), void *context)
+{
+	struct leg_flush *flush = mempool_alloc(&replica->flushes, GFP_NOIO);
+	struct replica_request *request = replica_request_wait(replica);
+
 	request->done = leg_flush_done;
 	request->context = flush;
 	bio_init(&request->bio, replica->replica_bdev, NULL, 0,
@@ -139,13 +145,12 @@ static int send_flush(struct replica *replica, unsigned int limit_ms,
 	list_add_tail(&flush->link, &replica->own_flushes);
 	spin_unlock_irq(&replica->lock);
 	replica_request_send(request);
-	return 0;
 }
 
-int replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_status_t status),
-		      void *context)
+void replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_status_t status),
+		       void *context)
 {
-	return send_flush(replica, NO_LIMIT_MS, done, context);
+	send_flush(replica, NO_LIMIT_MS, done, context);
 }
 
 bool replica_leg_quiet(struct replica *replica)
@@ -174,12 +179,9 @@ static void flush_waited(void *context, blk_status_t status)
 static int wait_for_flush(struct replica *replica, unsigned int limit_ms)
 {
 	struct flush_wait wait;
-	int r;
 
 	init_completion(&wait.completion);
-	r = send_flush(replica, limit_ms, flush_waited, &wait);
-	if (r)
-		return r;
+	send_flush(replica, limit_ms, flush_waited, &wait);
 	wait_for_completion_io(&wait.completion);
 	return blk_status_to_errno(wait.status);
 }
@@ -478,7 +480,9 @@ static void retry_failed_job(struct replica *replica)
 	failed = replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind &&
 		 !__replica_job_current(replica);
 	spin_unlock_irq(&replica->lock);
-	if (!failed || READ_ONCE(replica->settings.recovery) == DM_REPLICA_RECOVERY_MANUAL)
+	/* There is no other way to go on with a clone. */
+	if (!failed || (!replica->clone && READ_ONCE(replica->settings.recovery) ==
+			DM_REPLICA_RECOVERY_MANUAL))
 		return;
 	if (!replica->probe_delay_ms) {
 		replica->probe_delay_ms = PROBE_DELAY_MIN_MS;

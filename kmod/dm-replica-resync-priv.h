@@ -35,6 +35,7 @@ struct batch {
 	unsigned int windows;	/* under way */
 	bool issued;		/* all of its windows were made */
 	bool failed;
+	bool urgent;		/* a write waits for it */
 };
 
 struct window {

@@ -128,6 +128,7 @@ static void open_verify_batch(struct replica_resync *resync, struct batch *batch
 	batch->regions = regions_of_window(resync->replica, batch->first);
 	batch->issued = false;
 	batch->failed = true;
+	batch->urgent = false;
 	resync->cursor = batch->first + batch->regions;
 	resync->offset = batch->first << resync->replica->region_shift;
 }
@@ -158,6 +159,7 @@ static struct batch *open_batch(struct replica_resync *resync)
 	batch->regions = wanted ? 1 : regions_in_a_row(replica, region);
 	batch->issued = false;
 	batch->failed = false;
+	batch->urgent = wanted;
 	for (i = 0; i < batch->regions; i++)
 		replica_log_copy_begin(replica->log, region + i);
 	if (!wanted)
@@ -420,10 +422,7 @@ static void end_pass(struct replica_resync *resync)
 		return;
 	}
 	resync->flushing = true;
-	if (replica_leg_flush(replica, flushed, resync)) {
-		resync->flushing = false;
-		queue_delayed_work(replica->wq, &resync->work, HZ / 10);
-	}
+	replica_leg_flush(replica, flushed, resync);
 }
 
 static void resync_work(struct work_struct *work)

@@ -318,9 +318,10 @@ void replica_state_job_failed(struct replica *replica, const char *text)
 	replica_resync_stop(replica);
 	__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION, REPLICA_RETURN_FAILED, text);
 	strscpy(replica->reason, text, sizeof(replica->reason));
-	/* The probe's clock tries again later. */
+	/* The probe's clock tries again later, a clone's writes that wait for it at once. */
 	if (replica->ticking)
 		queue_delayed_work(replica->wq, &replica->probe_work, HZ);
+	queue_work(replica->wq, &replica->state_work);
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
 

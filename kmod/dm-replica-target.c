@@ -181,7 +181,7 @@ static int check_clone(struct dm_target *ti, const struct replica *fresh)
 	if (!old)
 		return 0;
 	if (loses_instant(old, fresh)) {
-		ti->error = "a clone keeps role, size, region size and meta device: abort or finish it";
+		ti->error = "a clone keeps role, size, regions and meta device until it is over";
 		r = -EBUSY;
 	}
 	replica_put(old);

@@ -264,7 +264,8 @@ static void window_failed(struct window *window)
 	}
 	resync->read_errors++;
 	resync->bad_sector = window->range.first;
-	if (resync->replica->clone)
+	/* Of several regions the others are tried alone before a write gives up on them. */
+	if (resync->replica->clone && window->batch->regions == 1)
 		replica_clone_unreadable(resync->replica, window->batch->first,
 					 window->batch->regions, window->range.first);
 }
@@ -466,7 +467,9 @@ static void reap_window(struct window *window)
 	else
 		window->batch->failed = true;
 	trace_dm_replica_window(replica, window->range.first, count, "done");
-	pace(window->resync, window, window_bytes(window));
+	/* What writes waited for is not on the account of a rate, which they set themselves. */
+	if (!window->batch->urgent)
+		pace(window->resync, window, window_bytes(window));
 	free_range(window);
 }
 

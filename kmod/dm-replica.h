@@ -258,6 +258,7 @@ struct replica {
 	struct list_head confirms;	/* drain barriers under way */
 	struct list_head unranged;	/* flushes, failed-over reads, for replica_timeout */
 	struct list_head own_flushes;	/* the same, of jobs and barriers */
+	mempool_t flushes;		/* what @own_flushes lists; has a lock of its own */
 	wait_queue_head_t quiet;	/* woken when @own_flushes loses one */
 
 	atomic_t detached;		/* given-up requests the replica still has */

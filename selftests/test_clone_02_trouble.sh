@@ -157,6 +157,10 @@ unreadable()
 	dm_gone r
 	new_mirror r "$holed" "$replica" role clone region_size 128 recovery manual
 	wait_for 20 "the job to fail" job_is Exception
+	# A region beside it, of the same window of the copy.
+	timed 10 dd if=/dev/zero of=/dev/mapper/r bs=4096 seek=2592 count=1 oflag=direct \
+		status=none
+	same "state" "$(status r state)" Unsynchronized
 	timed 10 dd if=/dev/zero of=/dev/mapper/r bs=4096 seek=2561 count=1 oflag=direct \
 		status=none
 	same "state" "$(status r state)" Aborted

@@ -124,8 +124,8 @@ r = replica_meta_write_log(intents->meta, true);
 	r = 0;
 """),
     # Or before the replica holds them durably.
-    'open-cached': (CLONE, 'return !replica_clone_copies(replica) || !any_unflushed(replica) ||',
-                    'return any_unflushed(replica) >= 0 ||'),
+    'open-cached': (CLONE, 'if (replica_clone_copies(replica) && any_unflushed(replica))',
+                    'if (0 && any_unflushed(replica))'),
     # Entries of the queue wait for nobody.
     'no-dep': (ORDER, 'new->dep = order->acked;', 'new->dep = 0;'),
     # Nobody waits for a flush.
