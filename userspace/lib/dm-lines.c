@@ -13,17 +13,17 @@
 #define HIDDEN	(DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | DM_UDEV_DISABLE_DISK_RULES_FLAG | \
 		 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
 
-static void wipe(char *text)
+static void wipe(const char *text)
 {
 	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
+		explicit_bzero((char *)text, strlen(text));
+	free((char *)text);
 }
 
 void replica_lines_clear(struct replica_lines *lines)
 {
 	for (size_t i = 0; i < lines->count; i++) {
-		free(lines->line[i].type);
+		free((char *)lines->line[i].type);
 		wipe(lines->line[i].params);
 	}
 	free(lines->line);
@@ -192,7 +192,8 @@ static int create_empty(const char *name, const char *uuid)
 }
 
 /* *err: of the kernel, 0 or -errno. */
-static int resume(struct replica_ctx *ctx, const char *name, uint16_t flags, int *err)
+static int resume(struct replica_ctx *ctx, const char *name, uint16_t flags, bool freeze,
+		  int *err)
 {
 	struct dm_task *task = replica_dm_task(DM_DEVICE_RESUME, name);
 	int ret;
@@ -200,7 +201,8 @@ static int resume(struct replica_ctx *ctx, const char *name, uint16_t flags, int
 	*err = 0;
 	if (!task)
 		return replica_dm_fail_task(ctx);
-	dm_task_skip_lockfs(task);
+	if (!freeze)
+		dm_task_skip_lockfs(task);
 	ret = replica_dm_run_udev(ctx, task, name, flags, err);
 	dm_task_destroy(task);
 	return ret;
@@ -230,7 +232,7 @@ int replica_lines_create_hidden(struct replica_ctx *ctx, const char *name, const
 					  "mapped device \"%s\" cannot be made", name);
 	err = replica_lines_load(ctx, name, lines);
 	if (!err)
-		ret = resume(ctx, name, HIDDEN, &err);
+		ret = resume(ctx, name, HIDDEN, false, &err);
 	if (err)
 		ret = fail_hidden(ctx, err, name);
 	if (!ret || ret == REPLICA_TIMEOUT)
@@ -241,13 +243,13 @@ int replica_lines_create_hidden(struct replica_ctx *ctx, const char *name, const
 	return ret;
 }
 
-int replica_lines_swap(struct replica_ctx *ctx, const char *name, const char *devno)
+int replica_lines_swap(struct replica_ctx *ctx, const char *name, const char *devno, bool freeze)
 {
 	QUIET;
 	int kmsg = replica_kmsg_open(), err, ret;
 	char sentence[256];
 
-	ret = resume(ctx, name, 0, &err);
+	ret = resume(ctx, name, 0, freeze, &err);
 	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	return err ? replica_dm_fail(ctx, err, name, sentence) : ret;
 }

@@ -12,8 +12,8 @@
 struct replica_line {
 	uint64_t start;			/* sectors */
 	uint64_t length;
-	char *type;			/* name of the target */
-	char *params;
+	const char *type;		/* name of the target */
+	const char *params;
 };
 
 struct replica_lines {
@@ -65,10 +65,10 @@ int replica_lines_create_hidden(struct replica_ctx *ctx, const char *name, const
 
 /*
  * The inactive table becomes the live one, in one call to the kernel: whoever is
- * killed before or after it leaves a device that runs.  File systems are not frozen, so
- * that I/O is held for no longer than what is under way takes.  A return value;
- * REPLICA_TIMEOUT: it is done, and udev is late.
+ * killed before or after it leaves a device that runs.  I/O is held for no longer than what
+ * is under way takes; with freeze, file systems on the device are brought to rest before.
+ * A return value; REPLICA_TIMEOUT: it is done, and udev is late.
  */
-int replica_lines_swap(struct replica_ctx *ctx, const char *name, const char *devno);
+int replica_lines_swap(struct replica_ctx *ctx, const char *name, const char *devno, bool freeze);
 
 #endif /* _REPLICA_DM_LINES_H */
