@@ -341,6 +341,7 @@ struct replica_create_args {
 	void *progress_data;
 	const char *meta;		/* path, or REPLICA_META_FROM_POOL; NULL: none */
 	uint32_t rpo_ms;		/* the objective finer, in its place; 0: not given */
+	bool no_attach;			/* refuse a source in use, mapped device or not */
 };
 
 /* The MSFT_SMStorageVolume that a peer embeds as its Element. */
@@ -385,6 +386,9 @@ void replica_create_result_free(struct replica_create_result *result);
 /*
  * Creates a replica: a new mapped device through which the source is used from
  * now on, with target as its copy.  Source and target must not be in use.
+ *
+ * But a mapped device in use, or whose own name is element_name, keeps its name, uuid and
+ * users and gets the table of the replica; a hidden device gets its table and is the origin.
  *
  * Returns REPLICA_JOB_STARTED when an initial copy runs (result->job_id),
  * REPLICA_SUCCESS when there is none or when it ended within the call.
@@ -435,7 +439,8 @@ int replica_wait_state(struct replica_ctx *ctx, const char *name,
  * device goes away and leaves two equal devices, and no log.  With force the state does not
  * matter, and what cannot be confirmed is left.  A target that was cut from a pool stays
  * and is no longer ours, a meta device from a pool goes back.  A mapped device that is open
- * is refused with SMErrorCode 6, with and without force.
+ * is refused with SMErrorCode 6, with and without force, but for a source with its replica
+ * under its own name, which gets its own table back.
  */
 int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 		   uint32_t timeout_ms);
@@ -445,7 +450,8 @@ int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
  * leg; the source keeps all its data, the target is whatever it is, the log on a
  * meta device is erased.  Also
  * removes a mapped device of ours that the kernel module does not know.
- * A mapped device that is open is refused with SMErrorCode 6.
+ * A mapped device that is open is refused with SMErrorCode 6, but for a source with its
+ * replica under its own name; of it, also takes away what a call that was cut off left.
  */
 int replica_remove(struct replica_ctx *ctx, const char *name);
 

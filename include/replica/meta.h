@@ -220,6 +220,7 @@ struct replica_activation {
 	char *table;			/* NULL: it was active already */
 	bool was_active;
 	struct replica_info *info;
+	bool own_name;			/* a mapped device that got its replica under its name */
 };
 
 void replica_activation_free(struct replica_activation *activation);
@@ -230,6 +231,8 @@ void replica_activation_free(struct replica_activation *activation);
  * for as replica_meta_scan() does.  One that is active already is a success.  force
  * accepts a replica and a meta device that do not belong together, for a full copy;
  * without it that is REPLICA_FAILED with SMErrorCode ESTALE.
+ * A source that had its replica under its own name gets it so again, in use or not;
+ * everything is copied then, as nobody knows what was written without the replica.
  * Returns REPLICA_JOB_STARTED when a copy runs, else REPLICA_SUCCESS; REPLICA_NOT_FOUND
  * when a leg or the log is not there.
  */
@@ -239,7 +242,8 @@ int replica_activate(struct replica_ctx *ctx, const char *what, bool force,
 /*
  * Removes the mapped device of a replica and leaves its meta device for
  * replica_activate().  REPLICA_NOT_SUPPORTED for a replica without one; a mapped
- * device that is open is refused with SMErrorCode 6.  *activation is what was
+ * device that is open is refused with SMErrorCode 6, but for a source that has its
+ * replica under its own name: it gets its own table back.  *activation is what was
  * taken down, without info; activation may be NULL.
  */
 int replica_deactivate(struct replica_ctx *ctx, const char *name,

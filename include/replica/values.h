@@ -184,6 +184,7 @@ enum replica_check_code {
 	REPLICA_CHECK_SHRINK,		/* a replica does not become smaller */
 	REPLICA_CHECK_ALIGNMENT,	/* no multiple of a logical block */
 	REPLICA_CHECK_SUSPENDED,	/* a mapped device holds all I/O */
+	REPLICA_CHECK_ATTACH,		/* the replica gets the name of the source, in use */
 };
 
 enum replica_enum {

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "check.h"
+#include "attach.h"
 #include "dm.h"
+#include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "ondisk.h"
 #include "scan.h"
 #include "table.h"
 
@@ -23,6 +25,9 @@ struct activate {
 	const struct replica_meta_fields *fields;	/* of it */
 	struct replica_check check;	/* has the three devices */
 	struct replica_activation *result;
+	struct replica_attach attach;	/* if the source keeps its name */
+	char origin[REPLICA_LEG_LEN];	/* leg of the table line */
+	bool own_name;			/* the log says that it did */
 	bool force;
 };
 
@@ -128,6 +133,30 @@ static int resolve(struct activate *a, const char *what, const struct replica_in
 /* ------------------------------------------------------------------------ */
 /* Legs */
 
+/* The origin of no other replica can have the replica's own name. */
+static bool has_own_name(const struct replica_meta_fields *f)
+{
+	static const char directory[] = "/dev/mapper/";
+
+	return f->name && f->origin_path &&
+	       !strncmp(f->origin_path, directory, strlen(directory)) &&
+	       !strcmp(f->origin_path + strlen(directory), f->name);
+}
+
+/* Its users must not find that its size has changed. */
+static void check_own_source(struct activate *a)
+{
+	struct replica_check *c = &a->check;
+
+	c->name = a->fields->name;
+	if (c->source.size > a->fields->size)
+		replica_finding_add(c, REPLICA_CHECK_SHRINK, REPLICA_PARAM_SOURCE,
+				    "%s has %llu bytes, more than the %llu of the log: it was made larger without the replica, which has to be created anew",
+				    c->source.path, (unsigned long long)c->source.size,
+				    (unsigned long long)a->fields->size);
+	replica_check_source(c);
+}
+
 static bool open_leg(struct activate *a, const char *path, const char *param,
 		     struct replica_blockdev *leg)
 {
@@ -141,7 +170,10 @@ static bool open_leg(struct activate *a, const char *path, const char *param,
 				    "%s has %llu bytes, less than the %llu of the log",
 				    path, (unsigned long long)leg->size, need);
 	replica_check_read_only(c, leg, param);
-	replica_check_use(c, leg, param);
+	if (a->own_name && leg == &c->source)
+		check_own_source(a);
+	else
+		replica_check_use(c, leg, param);
 	return true;
 }
 
@@ -152,7 +184,7 @@ static void check_name(struct activate *a)
 	if (fault)
 		replica_finding_add(&a->check, REPLICA_CHECK_NAME_BAD, REPLICA_PARAM_NAME,
 				    "the name in the log cannot be one: %s", fault);
-	else if (a->ctx->host->dm_exists(a->ctx, a->fields->name) > 0)
+	else if (!a->own_name && a->ctx->host->dm_exists(a->ctx, a->fields->name) > 0)
 		replica_finding_add(&a->check, REPLICA_CHECK_NAME_TAKEN, REPLICA_PARAM_NAME,
 				    "there is already another mapped device \"%s\"",
 				    a->fields->name);
@@ -167,6 +199,11 @@ static int check_devices(struct activate *a)
 		return replica_fail(a->ctx, REPLICA_NOT_FOUND, ENODATA, REPLICA_PARAM_META,
 				    "the log on %s does not tell where the two devices are: it was made without replicactl, activate it with dmsetup",
 				    c->meta.path);
+	a->own_name = has_own_name(f);
+	if (a->own_name && f->clone)
+		return replica_fail(a->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_META,
+				    "\"%s\" was a clone of a source in use, which may have been written without it since: it is of no instant any more, and has to be created anew",
+				    f->name);
 	check_name(a);
 	if (open_leg(a, f->origin_path, REPLICA_PARAM_SOURCE, &c->source) &&
 	    open_leg(a, f->replica_path, REPLICA_PARAM_TARGET, &c->target))
@@ -184,6 +221,16 @@ static void put_leg(char leg[REPLICA_LEG_LEN], const struct replica_blockdev *de
 	snprintf(leg, REPLICA_LEG_LEN, "%u:%u", major(dev->devno), minor(dev->devno));
 }
 
+/* A hidden device that is yet to be made has no number. */
+static void choose_origin(struct activate *a)
+{
+	if (a->own_name)
+		snprintf(a->origin, sizeof(a->origin), "%.119s%s", a->fields->origin_path,
+			 REPLICA_ORIGIN_SUFFIX);
+	else
+		put_leg(a->origin, &a->check.source);
+}
+
 static int build_table(struct activate *a, char *params, size_t size)
 {
 	struct replica_table table = {
@@ -198,7 +245,7 @@ static int build_table(struct activate *a, char *params, size_t size)
 		return replica_fail(a->ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Force",
 				    "\"%s\" is a clone: copied again it would be of another instant, so force is not for it",
 				    a->fields->name);
-	put_leg(table.origin, &a->check.source);
+	memcpy(table.origin, a->origin, sizeof(table.origin));
 	put_leg(table.replica, &a->check.target);
 	put_leg(table.meta, &a->check.meta);
 	r = replica_table_build(&table, params, size);
@@ -214,6 +261,7 @@ static int fill_result(struct activate *a, const char *params)
 	const struct replica_meta_fields *f = a->fields;
 	struct replica_activation *r = a->result;
 
+	r->own_name = a->own_name;
 	r->element_name = strdup(f->name);
 	r->uuid = strdup(f->uuid);
 	r->meta = strdup(a->check.meta.path);
@@ -232,26 +280,62 @@ static int fill_result(struct activate *a, const char *params)
 static void take_back(struct activate *a)
 {
 	struct replica_error err = a->ctx->err;
-	int ret = replica_dm_remove(a->ctx, a->fields->name);
+	int ret;
 
+	if (a->own_name) {
+		replica_attach_undo(&a->attach);
+		return;
+	}
+	ret = replica_dm_remove(a->ctx, a->fields->name);
 	a->ctx->err = err;
 	if (ret)
 		replica_error_details(a->ctx, "mapped device \"%s\" is left behind",
 				      a->fields->name);
 }
 
-static int make_device(struct activate *a, const char *params)
+/*
+ * Nobody knows what was written to the source while it ran with its own table, so that
+ * nothing of the log counts but what the association is.
+ */
+static int attach(struct activate *a, char *params, size_t size)
+{
+	const struct replica_meta_fields *f = a->fields;
+	int ret = replica_attach_hide(&a->attach, a->ctx, f->name, f->uuid, a->origin,
+				      sizeof(a->origin));
+
+	if (!ret)
+		ret = build_table(a, params, size);
+	if (!ret)
+		ret = replica_distrust_meta(a->ctx, a->check.meta.path,
+					    replica_meta_superblock(a->meta));
+	if (!ret)
+		return replica_attach_start(&a->attach, f->size >> SECTOR_SHIFT, params,
+					    false);
+	replica_attach_undo(&a->attach);
+	return ret;
+}
+
+static int make_mapping(struct activate *a, char *params, size_t size)
 {
 	const struct replica_meta_fields *f = a->fields;
 	char uuid[DM_REPLICA_UUID_LEN];
+
+	if (a->own_name)
+		return attach(a, params, size);
+	snprintf(uuid, sizeof(uuid), "%s%s", REPLICA_DM_UUID_PREFIX, f->uuid);
+	return replica_dm_create(a->ctx, f->name, uuid, f->size >> SECTOR_SHIFT, params);
+}
+
+static int make_device(struct activate *a, char *params, size_t size)
+{
+	const struct replica_meta_fields *f = a->fields;
 	struct replica_genl *g;
 	int ret, slow;
 
-	snprintf(uuid, sizeof(uuid), "%s%s", REPLICA_DM_UUID_PREFIX, f->uuid);
 	ret = replica_dm_load_target(a->ctx);
 	if (ret)
 		return ret;
-	slow = replica_dm_create(a->ctx, f->name, uuid, f->size >> SECTOR_SHIFT, params);
+	slow = make_mapping(a, params, size);
 	if (slow && slow != REPLICA_TIMEOUT)
 		return slow;
 	ret = replica_genl_get(a->ctx, &g);
@@ -267,12 +351,14 @@ static int start(struct activate *a)
 	char params[1024];
 	int ret = check_devices(a);
 
-	if (!ret)
+	if (!ret) {
+		choose_origin(a);
 		ret = build_table(a, params, sizeof(params));
+	}
 	if (!ret)
 		ret = fill_result(a, params);
 	if (!ret)
-		ret = make_device(a, params);
+		ret = make_device(a, params, sizeof(params));
 	if (ret)
 		return ret;
 	return a->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
@@ -334,6 +420,7 @@ EXPORT int replica_activate(struct replica_ctx *ctx, const char *what, bool forc
 		replica_activation_free(a->result);
 	else
 		*activation = a->result;
+	replica_attach_clear(&a->attach);
 	replica_meta_free(a->meta);
 	replica_info_free(a->replicas);
 	replica_finding_free(a->check.findings);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "check.h"
+#include "attach.h"
 #include "create-goals.h"
 #include "genl.h"
 #include "info.h"
@@ -183,7 +183,7 @@ void replica_check_name(struct replica_check *c)
 {
 	const char *fault;
 
-	if (!c->name)
+	if (!c->name || c->attach)
 		return;
 	fault = replica_name_fault(c->name);
 	if (fault)
@@ -202,7 +202,6 @@ void replica_check_run(struct replica_check *check, const char *source,
 {
 	bool has_source, has_target;
 
-	replica_check_name(check);
 	has_source = replica_check_open(check, source, REPLICA_PARAM_SOURCE,
 					&check->source);
 	/* One that is yet to be cut from a pool needs no checks. */
@@ -219,7 +218,8 @@ void replica_check_run(struct replica_check *check, const char *source,
 		check_block_size(check);
 	}
 	if (has_source)
-		replica_check_use(check, &check->source, REPLICA_PARAM_SOURCE);
+		replica_check_source(check);
+	replica_check_name(check);
 	if (!has_target || (has_source &&
 			    check->source.devno == check->target.devno))
 		return;
@@ -269,7 +269,7 @@ EXPORT int replica_check_create(struct replica_ctx *ctx,
 {
 	struct replica_check check = {
 		.ctx = ctx, .name = args->element_name, .force = args->force,
-		.skip_copy = args->skip_initial_copy,
+		.skip_copy = args->skip_initial_copy, .no_attach = args->no_attach,
 	};
 	struct replica_info *replicas = NULL;
 	int ret;

@@ -10,6 +10,9 @@ struct replica_check {
 	const char *name;		/* NULL: none to examine */
 	bool force;
 	bool skip_copy;			/* the legs are said to be equal */
+	bool no_attach;			/* a source in use is refused */
+	bool attach;			/* found: the source keeps its name, with a replica */
+	bool in_use;			/* found: and it is in use meanwhile */
 	const struct replica_info *replicas;	/* that exist already */
 	struct replica_finding *findings;	/* worst first */
 	bool no_memory;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach.h"
 #include "clone.h"
 #include "dm.h"
 #include "format.h"
@@ -55,11 +56,17 @@ static int check_over(struct replica_ctx *ctx, const struct replica_info *info)
 }
 
 /* Nobody sees a difference but the target, which is free. */
-static int unmap(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+static int unmap(struct replica_ctx *ctx, const char *name, struct replica_attached *attached,
+		 uint32_t *ended)
 {
 	struct replica_dm_info info;
-	int ret = replica_dm_info(ctx, name, &info);
+	int ret;
 
+	if (attached->attached) {
+		*ended = REPLICA_ENDED_REPLACED;
+		return replica_attached_end(attached);
+	}
+	ret = replica_dm_info(ctx, name, &info);
 	*ended = REPLICA_ENDED_REMOVED;
 	if (!ret && !info.open_count) {
 		ret = replica_dm_remove(ctx, name);
@@ -85,11 +92,29 @@ static int erase_log(struct replica_ctx *ctx, const struct replica_info *info)
 	return path[0] ? replica_erase_meta(ctx, path) : REPLICA_SUCCESS;
 }
 
+/* The hidden device of a source in use goes last, as remove looks for it. */
+static int end(struct replica_ctx *ctx, const struct replica_info *info, uint32_t *ended)
+{
+	struct replica_attached attached;
+	uint32_t how;
+	int ret = replica_attached_look(&attached, ctx, info->name);
+
+	if (!ret)
+		ret = unmap(ctx, info->name, &attached, &how);
+	if (!ret && ended)
+		*ended = how;
+	if (!ret)
+		ret = erase_log(ctx, info);
+	if (!ret && attached.attached)
+		ret = replica_attached_drop(&attached);
+	replica_attached_clear(&attached);
+	return ret;
+}
+
 static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 {
 	struct replica_info *info;
 	struct replica_genl *g;
-	uint32_t how;
 	int ret;
 
 	ret = replica_genl_get(ctx, &g);
@@ -99,11 +124,7 @@ static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 		return ret;
 	ret = check_over(ctx, info);
 	if (!ret)
-		ret = unmap(ctx, name, &how);
-	if (!ret && ended)
-		*ended = how;
-	if (!ret)
-		ret = erase_log(ctx, info);
+		ret = end(ctx, info, ended);
 	replica_info_free(info);
 	return ret;
 }

@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "attach.h"
 #include "clone.h"
 #include "create-goals.h"
 #include "dm.h"
@@ -36,24 +35,10 @@ struct create {
 	char name[DM_REPLICA_NAME_LEN];
 	uint8_t uuid_bytes[16];
 	char uuid[DM_REPLICA_UUID_LEN];
+	char origin[REPLICA_LEG_LEN];	/* leg of the table line */
 	char params[1024];
+	struct replica_attach attach;	/* if the source is in use */
 };
-
-EXPORT void replica_create_result_free(struct replica_create_result *result)
-{
-	if (!result)
-		return;
-	free(result->element_name);
-	free(result->uuid);
-	free(result->device);
-	free(result->target_storage_volume);
-	replica_peer_clear(&result->peer);
-	free(result->table);
-	free(result->meta);
-	replica_info_free(result->info);
-	replica_finding_free(result->findings);
-	free(result);
-}
 
 /* ------------------------------------------------------------------------ */
 /* Parameters */
@@ -195,31 +180,15 @@ static int check_args(struct replica_ctx *ctx,
 /* ------------------------------------------------------------------------ */
 /* Preparation */
 
-void replica_uuid_random(uint8_t b[16])
-{
-	if (getrandom(b, 16, 0) != 16)
-		memset(b, 0, 16);	/* cannot be for so few bytes */
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-}
-
-static void make_uuid(struct create *c)
-{
-	char text[REPLICA_UUID_TEXT];
-
-	replica_uuid_random(c->uuid_bytes);
-	replica_uuid_text(c->uuid_bytes, text);
-	snprintf(c->uuid, sizeof(c->uuid), "%s%s", REPLICA_DM_UUID_PREFIX, text);
-}
-
 static int choose_name(struct create *c)
 {
 	const char *stem = c->check.source.dm_name[0] ? c->check.source.dm_name :
 			   c->check.source.kname;
 	int r;
 
-	if (c->args->element_name) {
-		snprintf(c->name, sizeof(c->name), "%s", c->args->element_name);
+	if (c->args->element_name || c->check.attach) {
+		snprintf(c->name, sizeof(c->name), "%s",
+			 c->check.attach ? c->check.source.dm_name : c->args->element_name);
 		return REPLICA_SUCCESS;
 	}
 	r = replica_name_generate(c->ctx, stem, c->name);
@@ -245,7 +214,6 @@ static struct replica_settings settings_of(const struct replica_create_args *a)
 
 static int build_table(struct create *c)
 {
-	const struct replica_blockdev *s = &c->check.source;
 	const struct replica_blockdev *t = &c->check.target;
 	const struct replica_blockdev *m = &c->check.meta;
 	struct replica_table table = {
@@ -258,8 +226,7 @@ static int build_table(struct create *c)
 	};
 	int r;
 
-	snprintf(table.origin, sizeof(table.origin), "%u:%u", major(s->devno),
-		 minor(s->devno));
+	memcpy(table.origin, c->origin, sizeof(table.origin));
 	snprintf(table.replica, sizeof(table.replica), "%u:%u", major(t->devno),
 		 minor(t->devno));
 	if (c->args->meta)
@@ -272,13 +239,28 @@ static int build_table(struct create *c)
 	return REPLICA_SUCCESS;
 }
 
+/* A hidden device that is yet to be made has no number. */
+static int choose_origin(struct create *c)
+{
+	const struct replica_blockdev *s = &c->check.source;
+	char hidden[DM_REPLICA_NAME_LEN];
+
+	if (c->check.attach && replica_attach_origin_name(c->name, hidden))
+		snprintf(c->origin, sizeof(c->origin), "/dev/mapper/%.115s", hidden);
+	else
+		snprintf(c->origin, sizeof(c->origin), "%u:%u", major(s->devno),
+			 minor(s->devno));
+	return build_table(c);
+}
+
 static int fill_result(struct create *c)
 {
 	struct replica_create_result *r = c->result;
 	unsigned long long sectors = c->check.source.size >> SECTOR_SHIFT;
+	const char *uuid = c->check.attach ? c->check.source.dm_uuid : c->uuid;
 
 	r->element_name = strdup(c->name);
-	r->uuid = strdup(c->uuid);
+	r->uuid = *uuid ? strdup(uuid) : NULL;
 	r->target_storage_volume = strdup(c->check.target.path);
 	r->meta = c->args->meta ? strdup(c->check.meta.path) : NULL;
 	if (asprintf(&r->device, "/dev/mapper/%s", c->name) < 0)
@@ -286,7 +268,7 @@ static int fill_result(struct create *c)
 	if (asprintf(&r->table, "0 %llu %s %s", sectors, REPLICA_TARGET_NAME,
 		     c->params) < 0)
 		r->table = NULL;
-	if (!r->element_name || !r->uuid || !r->target_storage_volume ||
+	if (!r->element_name || (*uuid && !r->uuid) || !r->target_storage_volume ||
 	    !r->device || !r->table || (c->args->meta && !r->meta) ||
 	    replica_peer_fill(c->ctx, &c->check.target, c->uuid, &r->peer))
 		return replica_fail_memory(c->ctx);
@@ -303,6 +285,7 @@ static int prepare(struct create *c)
 		.name = a->element_name,
 		.force = a->force,
 		.skip_copy = a->skip_initial_copy,
+		.no_attach = a->no_attach,
 	};
 	if (a->target_storage_pool)
 		replica_finding_add(&c->check, REPLICA_CHECK_POOL_IGNORED,
@@ -311,10 +294,12 @@ static int prepare(struct create *c)
 	ret = replica_check_args(&c->check, a, &c->replicas);
 	c->result->findings = c->check.findings;
 	if (!ret)
-		ret = choose_name(c);
+		ret = replica_attach_check_args(&c->check, a);
 	if (!ret)
-		ret = build_table(c);
-	make_uuid(c);
+		ret = choose_name(c);
+	replica_uuid_make(c->uuid_bytes, c->uuid);
+	if (!ret)
+		ret = choose_origin(c);
 	return ret ? ret : fill_result(c);
 }
 
@@ -325,8 +310,13 @@ static int prepare(struct create *c)
 static void take_back(struct create *c)
 {
 	struct replica_error err = c->ctx->err;
-	int ret = replica_dm_remove(c->ctx, c->name);
+	int ret;
 
+	if (c->check.attach) {
+		replica_attach_undo(&c->attach);
+		return;
+	}
+	ret = replica_dm_remove(c->ctx, c->name);
 	c->ctx->err = err;
 	if (ret)
 		replica_error_details(c->ctx, "mapped device \"%s\" is left behind",
@@ -364,11 +354,13 @@ static int make_log(struct create *c)
 /* REPLICA_TIMEOUT: it runs, and udev is late. */
 static int make_mapping(struct create *c)
 {
+	uint64_t sectors = c->check.source.size >> SECTOR_SHIFT;
 	struct replica_genl *g;
 	int ret, slow;
 
-	slow = replica_dm_create(c->ctx, c->name, c->uuid,
-				 c->check.source.size >> SECTOR_SHIFT, c->params);
+	slow = c->check.attach ? replica_attach_start(&c->attach, sectors, c->params,
+						     replica_is_clone(c->args)) :
+	       replica_dm_create(c->ctx, c->name, c->uuid, sectors, c->params);
 	if (slow && slow != REPLICA_TIMEOUT)
 		return slow;
 	ret = replica_genl_get(c->ctx, &g);
@@ -379,14 +371,28 @@ static int make_mapping(struct create *c)
 	return ret ? ret : slow;
 }
 
+/* Now the hidden device has a number. */
+static int hide_source(struct create *c)
+{
+	const char *uuid = c->uuid + strlen(REPLICA_DM_UUID_PREFIX);
+	int ret = replica_attach_hide(&c->attach, c->ctx, c->name, uuid, c->origin,
+				      sizeof(c->origin));
+
+	return ret ? ret : build_table(c);
+}
+
 static int make_device(struct create *c)
 {
 	int ret = replica_dm_load_target(c->ctx);
 
+	if (!ret && c->check.attach)
+		ret = hide_source(c);
 	if (!ret)
 		ret = make_log(c);
-	if (ret)
+	if (ret) {
+		replica_attach_undo(&c->attach);
 		return ret;
+	}
 	ret = make_mapping(c);
 	if (!c->result->info && c->args->meta)
 		erase_log(c);
@@ -464,6 +470,7 @@ static int create_of(struct replica_ctx *ctx, const struct replica_create_args *
 	c->args = args;
 	c->cut = cut;
 	ret = create(c);
+	replica_attach_clear(&c->attach);
 	replica_info_free(c->replicas);
 	*result = c->result;
 	free(c);

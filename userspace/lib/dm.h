@@ -18,6 +18,9 @@ struct replica_dm_info {
 	char meta[32];			/* "major:minor" of its meta device; "" if none */
 };
 
+/* create-result.c: the identity of a new association, and its dm uuid. */
+void replica_uuid_make(uint8_t uuid[16], char dm_uuid[DM_REPLICA_UUID_LEN]);
+
 /* 1 if a mapped device has the name, 0, or -errno. */
 int replica_dm_exists(struct replica_ctx *ctx, const char *name);
 

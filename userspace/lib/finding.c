@@ -43,9 +43,10 @@ static const struct meaning {
 	[REPLICA_CHECK_SHRINK] = ERROR(REPLICA_INVALID_PARAMETER, ERANGE),
 	[REPLICA_CHECK_ALIGNMENT] = ERROR(REPLICA_INVALID_PARAMETER, EINVAL),
 	[REPLICA_CHECK_SUSPENDED] = ERROR(REPLICA_FAILED, REPLICA_SM_IN_USE),
+	[REPLICA_CHECK_ATTACH] = INFO,
 };
 
-static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_SUSPENDED + 1,
+static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_ATTACH + 1,
 	      "enum replica_check_code");
 
 EXPORT void replica_finding_free(struct replica_finding *list)

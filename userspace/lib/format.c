@@ -144,3 +144,18 @@ int replica_erase_meta(struct replica_ctx *ctx, const char *path)
 					  "the log on %s cannot be erased", path);
 	return REPLICA_SUCCESS;
 }
+
+int replica_distrust_meta(struct replica_ctx *ctx, const char *path,
+			  const struct dm_replica_superblock *sb)
+{
+	int fd, ret = open_exclusive(ctx, path, &fd), r;
+
+	if (ret)
+		return ret;
+	r = replica_meta_mark_all(fd, sb);
+	close(fd);
+	if (r)
+		return replica_fail_errno(ctx, r, REPLICA_PARAM_META,
+					  "the log on %s cannot be written", path);
+	return REPLICA_SUCCESS;
+}

@@ -15,11 +15,17 @@ struct replica_format {
 	bool clone;			/* the log of a clone */
 };
 
+struct dm_replica_superblock;
+
 /*
  * Return values with the error filled in.  format: what was there is lost; after a
  * failure there is no log.  erase: leaves no log.
  */
 int replica_format_meta(struct replica_ctx *ctx, const struct replica_format *format);
 int replica_erase_meta(struct replica_ctx *ctx, const char *path);
+
+/* Says of an existing log, whose superblock is sb, that everything may differ. */
+int replica_distrust_meta(struct replica_ctx *ctx, const char *path,
+			  const struct dm_replica_superblock *sb);
 
 #endif /* _REPLICA_FORMAT_H */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dm.h"
+#include "dm-lines.h"
 #include "host.h"
 #include "signature.h"
 
@@ -49,10 +50,16 @@ static int host_open(struct replica_ctx *ctx, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static int host_lines(struct replica_ctx *ctx, const char *name, struct replica_lines *lines)
+{
+	return replica_lines_read(ctx, name, 0, lines);
+}
+
 const struct replica_host_ops replica_host_real = {
 	.devno = host_devno,
 	.open_excl = host_open_excl,
 	.signature = host_signature,
 	.dm_exists = replica_dm_exists,
+	.lines = host_lines,
 	.open = host_open,
 };

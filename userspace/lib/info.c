@@ -8,6 +8,7 @@
 
 #include <netlink/attr.h>
 
+#include "attach.h"
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
@@ -231,6 +232,8 @@ EXPORT int replica_set(struct replica_ctx *ctx, const char *name,
 		ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
 		ret = replica_snap_none(ctx, dm_name);
+	if (!ret)
+		ret = replica_attached_check_settings(ctx, dm_name, settings);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)

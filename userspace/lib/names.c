@@ -227,9 +227,10 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_SHRINK, "shrink", NULL },
 	{ REPLICA_CHECK_ALIGNMENT, "alignment", NULL },
 	{ REPLICA_CHECK_SUSPENDED, "suspended", NULL },
+	{ REPLICA_CHECK_ATTACH, "attach", NULL },
 };
 
-static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_SUSPENDED,
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_ATTACH,
 	      "enum replica_check_code");
 
 static const struct name discards[] = {

@@ -85,6 +85,16 @@ static int write_bitmap(int fd, const struct dm_replica_superblock *sb,
 	return r;
 }
 
+int replica_meta_mark_all(int fd, const struct dm_replica_superblock *sb)
+{
+	struct replica_geometry geometry;
+	int r;
+
+	replica_geometry_read(&geometry, sb);
+	r = write_bitmap(fd, sb, &geometry, true);
+	return r ? r : sync_file(fd);
+}
+
 /*
  * The superblocks go first and come last: never does one stand over a log that is
  * not its own.

@@ -51,9 +51,7 @@ void replica_meta_free_fields(struct replica_meta_fields *fields);
 #define REPLICA_UUID_TEXT	37
 /* Text from a device: only what prints is shown; field need not end with a zero. */
 void replica_printable(const void *field, size_t size, char *text, size_t room);
-/* create.c: of version 4. */
-void replica_uuid_random(uint8_t uuid[16]);
-/* create.c: a random one, of version 4. */
+/* create-result.c: a random one, of version 4. */
 void replica_uuid_random(uint8_t uuid[16]);
 void replica_uuid_text(const uint8_t uuid[16], char text[REPLICA_UUID_TEXT]);
 
@@ -74,6 +72,8 @@ int replica_write_at(int fd, const void *data, size_t size, uint64_t offset);
  * crash on the way leaves no log.  wipe: leaves no log.
  */
 int replica_meta_format(int fd, struct dm_replica_superblock *sb, bool dirty);
+/* All regions of a log may differ from now on; can be cut off anywhere. */
+int replica_meta_mark_all(int fd, const struct dm_replica_superblock *sb);
 int replica_meta_wipe(int fd);
 
 /* Writes a sealed superblock to one place, or the log sector at a place. */

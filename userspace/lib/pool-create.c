@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "attach.h"
 #include "pool.h"
 
 static bool wants_meta(const struct replica_create_args *a)
@@ -49,12 +49,13 @@ static int check_source(struct making *m)
 
 	m->check = (struct replica_check){
 		.ctx = m->ctx, .name = args.element_name, .force = args.force,
+		.no_attach = args.no_attach,
 	};
 	if (wants_meta(&args))
 		args.meta = NULL;
 	ret = replica_check_args(&m->check, &args, &replicas);
 	replica_info_free(replicas);
-	return ret;
+	return ret ? ret : replica_attach_check_args(&m->check, &args);
 }
 
 static int choose_name(struct making *m)
@@ -62,6 +63,10 @@ static int choose_name(struct making *m)
 	const struct replica_blockdev *source = &m->check.source;
 	int r;
 
+	if (m->check.attach) {		/* its own name */
+		snprintf(m->name, sizeof(m->name), "%s", source->dm_name);
+		m->args.element_name = m->name;
+	}
 	if (m->args.element_name)
 		return REPLICA_SUCCESS;
 	r = replica_name_generate(m->ctx, source->dm_name[0] ? source->dm_name : source->kname,

@@ -2,7 +2,8 @@
 /*
  * The end of a replica.  detach ends it in order, remove at once; both leave
  * the source as it is and no log, while deactivate leaves the log for later.  All
- * refuse while the mapped device is open, because whoever has it open would lose it.
+ * refuse while the mapped device is open, because whoever has it open would lose it;
+ * but for a source that has a replica under its own name, which gets its table back.
  */
 #include <errno.h>
 #include <limits.h>
@@ -11,13 +12,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "attach.h"
 #include "belong.h"
-#include "check.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
 #include "info.h"
 #include "pool.h"
+#include "remove.h"
 #include "snapshot.h"
 #include "sysfs.h"
 
@@ -28,9 +30,8 @@
 /* What force grants a replica that may never answer, if the caller sets no time. */
 #define FORCED_CONFIRM_MS	5000
 
-/* REPLICA_SUCCESS if there is such a device, it is ours, and nobody has it open. */
-static int check_closed(struct replica_ctx *ctx, const char *name,
-			struct replica_dm_info *info)
+int replica_check_closed(struct replica_ctx *ctx, const char *name,
+			 struct replica_dm_info *info)
 {
 	const struct timespec step = { .tv_nsec = CLOSE_STEP_MS * 1000000 };
 	int ret;
@@ -82,7 +83,10 @@ static int check_in_step(struct replica_ctx *ctx, struct replica_genl *g,
 	return ret;
 }
 
-/* Nobody has the device open, so what is confirmed now stays so. */
+/*
+ * If nobody has the device open, what is confirmed now stays so.  Where somebody has,
+ * the kernel sees what comes later through before it exchanges the table.
+ */
 static int settle(struct replica_ctx *ctx, const char *name, bool force,
 		  uint32_t timeout_ms)
 {
@@ -102,9 +106,8 @@ static int settle(struct replica_ctx *ctx, const char *name, bool force,
 	return REPLICA_SUCCESS;
 }
 
-/* The path of the meta device, "" if there is none; also when it has gone. */
-static void meta_path(struct replica_ctx *ctx, const struct replica_dm_info *info,
-		      char path[PATH_MAX])
+void replica_meta_path(struct replica_ctx *ctx, const struct replica_dm_info *info,
+		       char path[PATH_MAX])
 {
 	dev_t devno;
 
@@ -113,24 +116,66 @@ static void meta_path(struct replica_ctx *ctx, const struct replica_dm_info *inf
 		replica_sysfs_path(ctx, devno, path, PATH_MAX);
 }
 
-/* Removes the mapped device, and the log with it. */
-static int end(struct replica_ctx *ctx, const char *name, const struct replica_dm_info *info)
+/* What is to end: a mapped device, or the replica that a source has under its name. */
+struct ending {
+	struct replica_ctx *ctx;
+	const char *name;
+	struct replica_dm_info info;
+	struct replica_attached attached;
+};
+
+/* To be cleared in any case.  What is left of a source in use is for remove alone. */
+static int begin(struct ending *e, struct replica_ctx *ctx, const char *name)
+{
+	int ret;
+
+	memset(e, 0, sizeof(*e));
+	e->ctx = ctx;
+	e->name = name;
+	ret = replica_attached_look(&e->attached, ctx, name);
+	if (ret)
+		return ret;
+	if (!e->attached.attached)
+		return replica_check_closed(ctx, name, &e->info);
+	ret = replica_attached_check(&e->attached);
+	return ret ? ret : replica_dm_info(ctx, name, &e->info);
+}
+
+static void clear(struct ending *e)
+{
+	replica_attached_clear(&e->attached);
+}
+
+static int unmap(struct ending *e)
+{
+	return e->attached.attached ? replica_attached_end(&e->attached) :
+				      replica_dm_remove(e->ctx, e->name);
+}
+
+/* The hidden device goes last: by it is found what a command has left that was cut off. */
+static int drop_hidden(struct ending *e)
+{
+	return e->attached.attached ? replica_attached_drop(&e->attached) : REPLICA_SUCCESS;
+}
+
+/* Removes the replica, and the log with it. */
+static int end(struct ending *e)
 {
 	struct replica_error err;
 	char path[PATH_MAX];
 	int ret;
 
-	meta_path(ctx, info, path);
-	ret = replica_dm_remove(ctx, name);
+	replica_meta_path(e->ctx, &e->info, path);
+	ret = unmap(e);
 	if (ret || !path[0])
 		return ret;
-	ret = replica_erase_meta(ctx, path);
+	ret = replica_erase_meta(e->ctx, path);
 	if (!ret)
 		return ret;
-	err = ctx->err;
-	return replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_META,
+	err = e->ctx->err;
+	return replica_fail(e->ctx, ret, err.sm_code, REPLICA_PARAM_META,
 			    "replica \"%s\" was removed, but its log stays and will be found again: %s",
-			    name, err.description);
+			    e->name, err.description);
 }
 
 /* The replica's label, to be erased when its log is gone. */
@@ -140,9 +185,9 @@ struct old_label {
 };
 
 /* The log says whose label it is.  Without a log there is none. */
-static void remember_label(struct replica_ctx *ctx, const char *name,
-			   const struct replica_dm_info *info, struct old_label *old)
+static void remember_label(const struct ending *e, struct old_label *old)
 {
+	struct replica_ctx *ctx = e->ctx;
 	struct replica_dm_table table;
 	struct dm_replica_label label;
 	struct replica_blockdev dev;
@@ -150,8 +195,8 @@ static void remember_label(struct replica_ctx *ctx, const char *name,
 	dev_t devno;
 
 	old->path[0] = '\0';
-	meta_path(ctx, info, path);
-	if (!path[0] || replica_dm_table(ctx, name, &table) ||
+	replica_meta_path(ctx, &e->info, path);
+	if (!path[0] || replica_dm_table(ctx, e->name, &table) ||
 	    sscanf(table.params, "%*s %31s", leg) != 1 ||
 	    replica_parse_devno(leg, &devno))
 		return;
@@ -181,15 +226,14 @@ static int erase_label(struct replica_ctx *ctx, const char *name, const struct o
 }
 
 /* What was forced may never answer, and may be needed as it is. */
-static int end_in_order(struct replica_ctx *ctx, const char *name,
-			const struct replica_dm_info *info)
+static int end_in_order(struct ending *e)
 {
 	struct old_label old;
 	int ret;
 
-	remember_label(ctx, name, info, &old);
-	ret = end(ctx, name, info);
-	return ret ? ret : erase_label(ctx, name, &old);
+	remember_label(e, &old);
+	ret = end(e);
+	return ret ? ret : erase_label(e->ctx, e->name, &old);
 }
 
 /* What is to become of the replica's volumes, if they were cut from a pool. */
@@ -230,8 +274,8 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 		       struct replica_pool_volume **list)
 {
 	struct replica_cut legs = { .lock = -1 };
-	struct replica_dm_info info;
-	int ret = check_closed(ctx, name, &info);
+	struct ending e;
+	int ret = begin(&e, ctx, name);
 
 	if (!ret)
 		ret = find_volumes(ctx, name, &legs, force && volumes == KEEP_TARGET);
@@ -242,11 +286,13 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = mark_volumes(ctx, &legs, volumes, force);
 	if (!ret)
-		ret = force || volumes == GIVE_BACK ? end(ctx, name, &info) :
-						      end_in_order(ctx, name, &info);
+		ret = force || volumes == GIVE_BACK ? end(&e) : end_in_order(&e);
+	if (!ret)
+		ret = drop_hidden(&e);
 	if (!ret)
 		ret = replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK, list);
 	replica_cut_clear(&legs);
+	clear(&e);
 	return ret;
 }
 
@@ -275,80 +321,31 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, GIVE_BACK, list);
 }
 
+static int remove_mirror(struct replica_ctx *ctx, const char *name)
+{
+	struct ending e;
+	int ret = begin(&e, ctx, name);
+
+	if (e.attached.left) {
+		replica_error_clear(ctx);
+		ret = replica_attached_tidy(&e.attached);
+	} else if (!ret) {
+		ret = end(&e);
+		if (!ret)
+			ret = drop_hidden(&e);
+	}
+	clear(&e);
+	return ret;
+}
+
 EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
-	struct replica_dm_info info;
 	int ret;
 
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
 		return replica_snap_end(ctx, dm_name);
-	if (!ret)
-		ret = check_closed(ctx, dm_name, &info);
-	return ret ? ret : end(ctx, dm_name, &info);
-}
-
-/* What is taken down, for those who want to know. */
-static int describe(struct replica_ctx *ctx, const char *name, const char *meta,
-		    struct replica_activation **activation)
-{
-	struct replica_activation *a;
-
-	if (!activation)
-		return REPLICA_SUCCESS;
-	a = calloc(1, sizeof(*a));
-	if (!a)
-		return replica_fail_memory(ctx);
-	a->was_active = true;
-	a->element_name = strdup(name);
-	a->meta = strdup(meta);
-	if (asprintf(&a->device, "/dev/mapper/%s", name) < 0)
-		a->device = NULL;
-	*activation = a;
-	if (a->element_name && a->meta && a->device)
-		return REPLICA_SUCCESS;
-	replica_activation_free(a);
-	*activation = NULL;
-	return replica_fail_memory(ctx);
-}
-
-static int take_down(struct replica_ctx *ctx, const char *name,
-		     struct replica_activation **activation)
-{
-	struct replica_dm_info info;
-	char path[PATH_MAX];
-	int ret = replica_dm_info(ctx, name, &info);
-
-	if (!ret && info.ours && !info.meta[0])
-		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
-				    "replica \"%s\" has no meta device to be activated from again",
-				    name);
-	if (!ret)
-		ret = check_closed(ctx, name, &info);
-	if (ret)
-		return ret;
-	meta_path(ctx, &info, path);
-	ret = describe(ctx, name, path, activation);
-	return ret ? ret : replica_dm_remove(ctx, name);
-}
-
-EXPORT int replica_deactivate(struct replica_ctx *ctx, const char *name,
-			      struct replica_activation **activation)
-{
-	char dm_name[DM_REPLICA_NAME_LEN];
-	int ret;
-
-	if (activation)
-		*activation = NULL;
-	replica_error_begin(ctx, "DeactivateReplica");
-	ret = replica_name_resolve(ctx, name, dm_name);
-	if (!ret)
-		ret = take_down(ctx, dm_name, activation);
-	if (ret && activation) {
-		replica_activation_free(*activation);
-		*activation = NULL;
-	}
-	return ret;
+	return ret ? ret : remove_mirror(ctx, dm_name);
 }

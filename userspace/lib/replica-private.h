@@ -18,6 +18,7 @@
 #define SECTOR_SHIFT	9
 
 struct replica_genl;
+struct replica_lines;
 struct replica_signature;
 
 /*
@@ -46,6 +47,8 @@ struct replica_host_ops {
 			 struct replica_signature *sig);
 	/* 1 if a mapped device has the name, 0, or -errno */
 	int (*dm_exists)(struct replica_ctx *ctx, const char *name);
+	/* the live table of a mapped device: as replica_lines_read() */
+	int (*lines)(struct replica_ctx *ctx, const char *name, struct replica_lines *lines);
 	/* a descriptor for open(2)'s flags, or -errno */
 	int (*open)(struct replica_ctx *ctx, const char *path, int flags);
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach.h"
 #include "genl.h"
 #include "snapshot-create.h"
 #include "table.h"
@@ -98,11 +99,26 @@ static bool target_is_plain(const char *type)
 	return false;
 }
 
+static bool attached_to(struct replica_snap_making *m)
+{
+	struct replica_attached attached;
+	bool is;
+
+	is = !replica_attached_look(&attached, m->ctx, m->old.name) && attached.attached;
+	replica_attached_clear(&attached);
+	return is;
+}
+
 static int fail_replica(struct replica_snap_making *m, const char *params)
 {
 	char leg[32], path[PATH_MAX] = "its origin";
 	dev_t dev;
 
+	if (attached_to(m))
+		return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
+				    REPLICA_PARAM_SOURCE,
+				    "%s is a mirror under the name of its source, and so is its hidden origin part of it; detach it, make the snapshot, and go on when that has ended",
+				    m->check.source.path);
 	if (sscanf(params, "%31s", leg) == 1 && !replica_parse_devno(leg, &dev))
 		replica_sysfs_path(m->ctx, dev, path, sizeof(path));
 	return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
@@ -121,6 +137,10 @@ static int check_table(struct replica_snap_making *m)
 	if (replica_snap_is_base(&m->old))
 		return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
 				    "%s is the hidden part of a snapshot; name the device that lies on it",
+				    path);
+	if (replica_attached_is_hidden(&m->old))
+		return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
+				    "%s is the hidden origin of a mirror that has the name of its source, and its table goes back there; detach the mirror first",
 				    path);
 	if (!m->old.count)
 		return replica_fail(m->ctx, REPLICA_INVALID_PARAMETER, ENOMEDIUM,

@@ -249,6 +249,7 @@ int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
 	dev->block_size = read_number(ctx, dev->disk, "queue/logical_block_size");
 	read_kname(ctx, dev->devno, dev->kname, sizeof(dev->kname));
 	read_attr(ctx, dev->devno, "dm/name", dev->dm_name, sizeof(dev->dm_name));
+	read_attr(ctx, dev->devno, "dm/uuid", dev->dm_uuid, sizeof(dev->dm_uuid));
 	read_unique_id(ctx, dev);
 	return 0;
 }

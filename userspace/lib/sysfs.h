@@ -17,6 +17,7 @@ struct replica_blockdev {
 	bool suspended;			/* a mapped device that holds all I/O */
 	unsigned int block_size;	/* logical, bytes */
 	char dm_name[DM_REPLICA_NAME_LEN];	/* "" if not a mapped device */
+	char dm_uuid[DM_REPLICA_UUID_LEN];	/* "" if it has none */
 	char unique_id[256];		/* WWID, dm uuid, or major:minor */
 };
 

@@ -91,7 +91,11 @@ static void say_activated(struct out *out, const struct replica_activation *a)
 {
 	const char *state = replica_enum_name(REPLICA_ENUM_COPY_STATE, a->info->copy_state);
 
-	if (a->was_active)
+	if (a->own_name && a->info->job)
+		out_message(out, "Activated '%s' under its source's name, which stays in use; job %u\n"
+			    "copies everything, as what was written without the replica is not known.",
+			    a->element_name, a->info->job->id);
+	else if (a->was_active)
 		out_message(out, "'%s' is active already; it is %s.", a->element_name, state);
 	else if (a->info->job)
 		out_message(out, "Activated '%s' as %s; job %u copies what may differ.\n"
@@ -118,10 +122,13 @@ static char *activate_hint(struct cli *cli, bool force)
 static int activate_one(struct cli *cli, const char *what, bool force)
 {
 	struct replica_activation *a = NULL;
-	int ret = replica_activate(cli->ctx, what, force, &a), status;
-	struct out *out = report_new(cli);
+	struct out *out;
+	int ret, status;
 	char *hint;
 
+	mem_lock();
+	ret = replica_activate(cli->ctx, what, force, &a);
+	out = report_new(cli);
 	if (failed(ret)) {
 		hint = activate_hint(cli, force);
 		out_string(out, KEY_JSON("ElementName"), what);
@@ -211,8 +218,9 @@ const struct command cmd_activate = {
 	.help = "Bring a replica back from its meta device",
 	.details =
 		"Makes /dev/mapper/NAME again, from what the meta device says; only what may\n"
-		"differ is copied. DEVICE is the meta device; a NAME is looked for on all block\n"
-		"devices.\n"
+		"differ is copied; everything, for a source that had its replica under its own\n"
+		"name and ran without it meanwhile. DEVICE is the meta device; a NAME is looked\n"
+		"for on all block devices.\n"
 		"A replica that was deactivated and still has its mapped device is started again.",
 	.options = activate_table,
 	.nr_options = ARRAY_SIZE(activate_table),

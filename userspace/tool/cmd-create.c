@@ -31,6 +31,7 @@ struct create_options {
 	uint32_t timeout_ms;
 	bool dry_run;
 	bool force;
+	bool no_attach;
 };
 
 static const struct create_options create_defaults = {
@@ -68,6 +69,8 @@ static const struct option create_table[] = {
 		    "Check everything and create nothing"),
 	OPTION_FLAG(struct create_options, force, "force",
 		    "Overwrite a TARGET or meta device that carries data"),
+	OPTION_FLAG(struct create_options, no_attach, "no-attach",
+		    "Refuse a SOURCE in use, also one that could stay so"),
 };
 
 static void show_peer(struct out *out, const struct replica_peer *peer)
@@ -120,12 +123,38 @@ static const char *state_name(const struct replica_info *info)
 	return info ? replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state) : "new";
 }
 
+static bool is_attached(const struct replica_create_result *result)
+{
+	const struct replica_finding *f = result->findings;
+
+	while (f && f->code != REPLICA_CHECK_ATTACH)
+		f = f->next;
+	return f;
+}
+
+/* Where the replica has the name of its source, nobody has to change anything. */
+static char *where_text(const struct replica_create_result *result, const char *source,
+			bool clone)
+{
+	const char *name = result->element_name;
+
+	if (is_attached(result) && clone)
+		return mem_format("%s stays in use meanwhile", source);
+	if (is_attached(result))
+		return mem_format("%s stays in use; 'replicactl detach %s' gives it its table back",
+				  source, name);
+	return mem_format("Use %s in place of %s %s", result->device, source,
+			  clone ? "meanwhile" : "from now on");
+}
+
 static void say_created(struct out *out, struct cli *cli,
 			const struct replica_create_result *result, int ret)
 {
 	const struct create_options *opts = cli->options;
 	const char *source = cli->args[0], *name = result->element_name;
 	const char *target = result->target_storage_volume;
+	char *where = where_text(result, source,
+				 opts->sync_type == REPLICA_SYNC_TYPE_CLONE);
 
 	if (opts->dry_run && !result->table) {
 		out_message(out, "'%s' could be created from pool %s; nothing was changed.", name,
@@ -143,16 +172,17 @@ static void say_created(struct out *out, struct cli *cli,
 			    "; the mapped device stays for who has it open");
 	} else if (ret == REPLICA_JOB_STARTED && opts->sync_type == REPLICA_SYNC_TYPE_CLONE) {
 		out_message(out, "Created '%s'; job %u clones %s to %s as it was a moment ago.\n"
-			    "Use %s in place of %s meanwhile; 'replicactl finish %s' ends it when it is complete.",
-			    name, result->job_id, source, target, result->device, source, name);
+			    "%s; 'replicactl finish %s' ends it when it is complete.",
+			    name, result->job_id, source, target, where, name);
 	} else if (ret == REPLICA_JOB_STARTED) {
 		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
-			    "Use %s in place of %s from now on; 'replicactl wait %s' waits for the copy.",
-			    name, result->job_id, source, target, result->device, source, name);
+			    "%s;%c'replicactl wait %s' waits for the copy.", name, result->job_id,
+			    source, target, where, is_attached(result) ? '\n' : ' ', name);
 	} else {
-		out_message(out, "Created '%s'; it is %s.\nUse %s in place of %s from now on.",
-			    name, state_name(result->info), result->device, source);
+		out_message(out, "Created '%s'; it is %s.\n%s.", name, state_name(result->info),
+			    where);
 	}
+	free(where);
 }
 
 /* The worst finding is the error, if there is one among them. */
@@ -262,6 +292,7 @@ static int create_run(struct cli *cli)
 		.meta = opts->meta,
 		.force = opts->force,
 		.dry_run = opts->dry_run,
+		.no_attach = opts->no_attach,
 		.wait_for_copy_state = opts->wait_for,
 		.timeout_ms = opts->timeout_ms,
 		.progress = progress_step,
@@ -281,6 +312,7 @@ static int create_run(struct cli *cli)
 	if (opts->dry_run && waits)
 		return report_usage(cli, "wait-for",
 				    "'--dry-run' creates nothing that '--wait-for' could wait for");
+	mem_lock();
 	return create_make(cli, &args, waits);
 }
 
@@ -295,7 +327,9 @@ const struct command cmd_create = {
 	.help = "Create a replica: make TARGET a copy of SOURCE",
 	.details =
 		"Makes the new device /dev/mapper/NAME, to be used in place of SOURCE from then\n"
-		"on: it reads from SOURCE and writes to both. Neither may be in use. All data on\n"
+		"on: it reads from SOURCE and writes to both. Neither may be in use; but a SOURCE\n"
+		"that is a mapped device (dm-crypt, linear, striped, thin) may stay mounted and\n"
+		"gets the replica under its own name, until 'detach'. All data on\n"
 		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
 		"without --force. With --meta, what may differ is kept on a small device of its\n"
 		"own ('check' tells how small), from which 'activate' brings the replica back\n"

@@ -56,6 +56,7 @@ static int detach_run(struct cli *cli)
 {
 	const struct detach_options *opts = cli->options;
 
+	mem_lock();
 	if (is_snapshot(cli))
 		return finish(cli, replica_detach(cli->ctx, cli->args[0], opts->force,
 						  opts->timeout_ms),
@@ -76,7 +77,9 @@ const struct command cmd_detach = {
 	.details =
 		"The replica must be Synchronized; everything written is confirmed on both\n"
 		"devices, then the mapped device goes away, and the log on its meta device with\n"
-		"it. It may not be in use; to bring it back later, use 'deactivate' instead.",
+		"it. It may not be in use, but for a source that has its replica under its own\n"
+		"name: that gets its own table back. To bring it back later, use 'deactivate'\n"
+		"instead.",
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),
@@ -87,7 +90,10 @@ const struct command cmd_detach = {
 static int finish_run(struct cli *cli)
 {
 	uint32_t ended;
-	int ret = replica_finish(cli->ctx, cli->args[0], &ended);
+	int ret;
+
+	mem_lock();
+	ret = replica_finish(cli->ctx, cli->args[0], &ended);
 
 	return finish(cli, ret, "Finished", ended == REPLICA_ENDED_REPLACED ?
 		      "; the mapped device stays, and leads to the source alone" :
@@ -106,13 +112,15 @@ const struct command cmd_finish = {
 	.details =
 		"The clone must be Synchronized, or Aborted if it was given up. Its mapped device\n"
 		"goes away, and the log on its meta device with it. If somebody has it open it\n"
-		"stays, without a pause, and leads to the source alone from then on.",
+		"stays, without a pause, and leads to the source alone from then on; a source\n"
+		"that has its clone under its own name gets its own table back.",
 };
 
 /* ---- remove ---- */
 
 static int remove_run(struct cli *cli)
 {
+	mem_lock();
 	return finish(cli, replica_remove(cli->ctx, cli->args[0]), "Removed",
 		      "; the source has all its data");
 }
@@ -128,5 +136,7 @@ const struct command cmd_remove = {
 	.help = "Drop a replica in any state, at once",
 	.details =
 		"The origin keeps all its data; the replica is left as it is, complete or not,\n"
-		"and the log on its meta device is erased. The mapped device may not be in use.",
+		"and the log on its meta device is erased. The mapped device may not be in use,\n"
+		"but for a source that has its replica under its own name. What a 'create',\n"
+		"'detach' or 'activate' of such a replica has left that was cut off goes too.",
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "exit-codes.h"
@@ -51,4 +52,10 @@ char *mem_format(const char *format, ...)
 	text = mem_vformat(format, args);
 	va_end(args);
 	return text;
+}
+
+/* Where there is no right to it there is none to device-mapper either. */
+void mem_lock(void)
+{
+	mlockall(MCL_CURRENT | MCL_FUTURE);
 }

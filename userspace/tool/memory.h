@@ -13,4 +13,10 @@ char *mem_text(const char *text);
 char *mem_vformat(const char *format, va_list args);
 __printf(1, 2) char *mem_format(const char *format, ...);
 
+/*
+ * The program stays in memory: for when the device that holds it, or swap, may be one
+ * that holds all I/O for a moment.
+ */
+void mem_lock(void);
+
 #endif /* REPLICACTL_MEMORY_H */

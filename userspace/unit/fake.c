@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dm-lines.h"
 #include "fake.h"
 #include "signature.h"
 #include "sysfs.h"
@@ -27,6 +28,8 @@ static struct node {
 
 static char root[64];
 static char dm_names[8][64];
+static struct replica_line table;
+static const char *table_of, *table_uuid;
 static size_t nr_dm_names;
 
 static void fail(const char *what)
@@ -100,11 +103,31 @@ static int fake_open(struct replica_ctx *ctx, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* As from the kernel: the caller frees it. */
+static int fake_lines(struct replica_ctx *ctx, const char *name, struct replica_lines *lines)
+{
+	(void)ctx;
+	memset(lines, 0, sizeof(*lines));
+	if (!table.type || strcmp(name, table_of))
+		return -ENXIO;
+	snprintf(lines->name, sizeof(lines->name), "%s", name);
+	snprintf(lines->uuid, sizeof(lines->uuid), "%s", table_uuid);
+	lines->line = calloc(1, sizeof(*lines->line));
+	if (!lines->line)
+		abort();
+	lines->count = 1;
+	lines->line->length = table.length;
+	lines->line->type = strdup(table.type);
+	lines->line->params = strdup(table.params);
+	return 0;
+}
+
 static const struct replica_host_ops fake_host = {
 	.devno = fake_devno,
 	.open_excl = fake_open_excl,
 	.signature = fake_probe,
 	.dm_exists = fake_dm_exists,
+	.lines = fake_lines,
 	.open = fake_open,
 };
 
@@ -220,6 +243,14 @@ void fake_dm(const char *kname, const char *devno, uint64_t size,
 	snprintf(dm_names[nr_dm_names++], sizeof(dm_names[0]), "%s", dm_name);
 }
 
+void fake_table(const char *dm_name, const char *uuid, const char *type,
+		const char *params)
+{
+	table = (struct replica_line){ .length = 8, .type = type, .params = params };
+	table_of = dm_name;
+	table_uuid = uuid;
+}
+
 static void link_device(const char *from, const char *where, const char *kname)
 {
 	char from_dir[PATH_MAX], to_dir[PATH_MAX];
@@ -261,6 +292,7 @@ struct replica_ctx *fake_ctx(void)
 
 	memset(nodes, 0, sizeof(nodes));
 	nr_dm_names = 0;
+	memset(&table, 0, sizeof(table));
 	snprintf(root, sizeof(root), "/tmp/replica-unit-XXXXXX");
 	if (!ctx || !mkdtemp(root))
 		fail("fake_ctx");

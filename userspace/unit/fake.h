@@ -17,6 +17,9 @@ void fake_part(const char *disk, const char *kname, const char *devno,
 	       uint64_t size);
 void fake_dm(const char *kname, const char *devno, uint64_t size,
 	     const char *dm_name);
+/* The live table of a mapped device; of one alone. */
+void fake_table(const char *dm_name, const char *uuid, const char *type,
+		const char *params);
 /* kname lies on slave. */
 void fake_stack(const char *kname, const char *slave);
 /* Writes a file of the device, "ro", "queue/logical_block_size". */

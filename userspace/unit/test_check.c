@@ -245,7 +245,7 @@ static void is_mounted(void)
 	for (const struct replica_finding *f = check.findings; f; f = f->next)
 		if (f->code == REPLICA_CHECK_MOUNTED)
 			CHECK_STR(f->sentence,
-				  "a partition of /dev/sdc is mounted on /part");
+				  "a partition of /dev/sdc is mounted on /part, and a disk has no table that could be exchanged under it");
 	CHECK_INT(run("/dev/sdc2", "/dev/sdc3"), REPLICA_FAILED);
 	first_is(REPLICA_CHECK_MOUNTED, 4, 6, "TargetStorageVolume",
 		 "/dev/sdc3 is mounted on /part");

@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=long timeout=600
+#
+# replicactl is killed before and after each call by which it changes a mapping or the log,
+# and then each of its calls to device-mapper fails: the source reads and writes at once, with
+# its own table or with the replica's, and one command, remove, leaves nothing of ours.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/attach.sh"
+
+legs()
+{
+	new_loop disk 1M
+	new_loop target 1M
+	new_loop meta 1M
+	new_source src "0 2048 linear $disk 0"
+	# In use for as long as the case runs.
+	mkfs.ext4 -q -O ^has_journal /dev/mapper/src
+	mkdir -p "$dev_dir/mnt"
+	mount /dev/mapper/src "$dev_dir/mnt"
+	defer unmounted "$dev_dir/mnt"
+}
+
+works()
+{
+	same "suspended" "$(dmsetup info -c --noheadings -o suspended src)" Active
+	timeout 10 dd if=/dev/urandom of="$dev_dir/mnt/f" bs=4k count=4 oflag=direct status=none ||
+		fail "the source cannot be written"
+	timeout 10 dd if=/dev/mapper/src of=/dev/null bs=64k iflag=direct status=none ||
+		fail "the source cannot be read"
+}
+
+# traced COMMAND...: what it calls, in $dev_dir/calls. A terminal is asked what it is, by one
+# ioctl more, and a file is not.
+traced()
+{
+	strace -qq -o "$dev_dir/calls" -e trace=ioctl,pwrite64,write \
+		replicactl "$@" >"$dev_dir/said"
+}
+
+# The numbers of the ioctls by which a mapping may change, and of that after each: to be
+# killed before it is to be killed after the change.
+changes()
+{
+	awk '/^ioctl/ {
+		n++
+		if (changed)
+			print n
+		changed = /DM_(DEV_CREATE|DEV_REMOVE|DEV_SUSPEND|TABLE_LOAD|TABLE_CLEAR)/
+		if (changed)
+			print n
+	}' "$dev_dir/calls" | uniq
+}
+
+# The numbers of all ioctls of device-mapper.
+mapper_calls()
+{
+	awk '/^ioctl/ { n++; if (/, DM_/) print n }' "$dev_dir/calls"
+}
+
+# others CALL: the numbers of all calls of this kind. The log is written by pwrite64; the last
+# write is the answer, when all is done.
+others()
+{
+	awk -v call="$1(" 'index($0, call) == 1 { print ++n }' "$dev_dir/calls"
+}
+
+# killed CALL N COMMAND...: before the kernel sees its Nth CALL; the last one may not come
+killed()
+{
+	local call=$1 n=$2 status=0
+	shift 2
+	strace -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
+		replicactl "$@" >"$dev_dir/said" 2>&1 || status=$?
+	case $status in
+	0)	say "there was no $call $n this time" ;;
+	9 | 137) killed=$((killed + 1)) ;;
+	*)	fail "$call $n of '$*': status $status, and not killed" ;;
+	esac
+}
+
+nothing_left()
+{
+	is_plain src
+	same "the second table" "$(dmsetup info -c --noheadings -o tables_loaded src)" Live
+	same "the log" "$(replicactl --json scan "$meta" | jq -c .MetaDevices)" "[]"
+}
+
+tidy()
+{
+	dmsetup mknodes		# without udev the tool has to, and was killed
+	if [[ -e /dev/mapper/src-origin || $(dmsetup table src) == *replica* ]]; then
+		replicactl remove src >/dev/null
+	fi
+	nothing_left
+}
+
+# Not the first time, when the target is still blank.
+usual_calls()
+{
+	traced "$@"
+	tidy
+	traced "$@"
+	is_attached src
+	tidy
+}
+
+creating()
+{
+	local n call killed=0 create
+	legs
+	create=(create /dev/mapper/src "$target" --meta "$meta" --force)
+	usual_calls "${create[@]}"
+	for n in $(changes); do
+		killed ioctl "$n" "${create[@]}"
+		works
+		tidy
+	done
+	for call in pwrite64 write; do
+		for n in $(others "$call"); do
+			killed "$call" "$n" "${create[@]}"
+			works
+			tidy
+		done
+	done
+	say "killed $killed times"
+	((killed > 9)) || fail "it was killed $killed times only"
+	run replicactl "${create[@]}"
+	works
+	is_attached src
+	tidy
+}
+
+again()
+{
+	replicactl create /dev/mapper/src "$target" --meta "$meta" --force >/dev/null
+	is_attached src
+}
+
+# killed_end CALL N: the replica is still there, or the source is as it was: never
+# anything else.
+killed_end()
+{
+	killed "$1" "$2" detach src --force
+	works
+	if [[ $(dmsetup table src) != *replica* ]]; then
+		tidy
+		again
+	fi
+	is_attached src
+}
+
+ending()
+{
+	local n call killed=0
+	legs
+	again
+	traced detach src --force
+	nothing_left
+	again
+	for n in $(changes); do
+		killed_end ioctl "$n"
+	done
+	for call in pwrite64 write; do
+		for n in $(others "$call"); do
+			killed_end "$call" "$n"
+		done
+	done
+	say "killed $killed times"
+	((killed > 5)) || fail "it was killed $killed times only"
+	run replicactl detach src --force
+	works
+	nothing_left
+}
+
+# fails N COMMAND...: its Nth ioctl fails
+fails()
+{
+	local n=$1 status=0
+	shift
+	strace -qq -o "$dev_dir/trace" -e trace=ioctl -e "inject=ioctl:error=ENOMEM:when=$n" \
+		replicactl "$@" >"$dev_dir/said" 2>&1 || status=$?
+	grep -q INJECTED "$dev_dir/trace" || fail "ioctl $n of '$*' did not fail"
+	((status < 126)) || fail "died with status $status"
+}
+
+# What the tool cannot take away itself it tells.
+errors()
+{
+	local n failed=0 create
+	legs
+	create=(create /dev/mapper/src "$target" --meta "$meta" --force)
+	usual_calls "${create[@]}"
+	for n in $(mapper_calls); do
+		fails "$n" "${create[@]}"
+		works
+		if [[ -e /dev/mapper/src-origin && $(dmsetup table src) != *replica* ]]; then
+			grep -q "left behind" "$dev_dir/said" ||
+				fail "nothing is said of what is left: $(cat "$dev_dir/said")"
+		fi
+		tidy
+		failed=$((failed + 1))
+	done
+	say "failed $failed times"
+	((failed > 10)) || fail "it failed $failed times only"
+}
+
+ktap_header
+strace -V >/dev/null 2>&1 || ktap_skip_all "needs strace"
+ktap_case "create is killed at each step" creating
+ktap_case "create fails at each call to device-mapper" errors
+ktap_case "detach is killed at each step" ending
+ktap_finish
