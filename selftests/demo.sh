@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tells the story of a mirror: made, used, broken, healed, taken apart. `make demo`
-# runs it in a virtual machine; it needs root, the module and the tools.
+# Tells the story of a mirror: made, used, broken, healed, taken apart; and of a disk that
+# is copied in three ways while it is in use. `make demo` runs it in a virtual machine; it needs root, the module and the tools.
 set -euo pipefail
 shopt -s inherit_errexit
 
 disk_a=/dev/ram0 disk_b=/dev/ram1 cable=/dev/mapper/cable
 work=$(mktemp -d)
-mnt=/mnt/data
+mnt=/mnt/data copy=/mnt/copy
 writer='' listener=''
 
 # ---- telling ----
@@ -50,8 +50,12 @@ cleanup()
 	[[ -z $writer ]] || kill "$writer" 2>/dev/null || true
 	[[ -z $listener ]] || kill "$listener" 2>/dev/null || true
 	wait
-	! mountpoint -q "$mnt" || umount "$mnt"
+	! mountpoint -q "$copy" || umount "$copy"
 	[[ ! -e /dev/mapper/data ]] || replicactl remove data || true
+	[[ ! -e /dev/mapper/noon ]] || replicactl remove noon || true
+	[[ ! -e /dev/mapper/home-origin ]] || replicactl remove home || true
+	! mountpoint -q "$mnt" || umount "$mnt"
+	[[ ! -e /dev/mapper/home ]] || dmsetup remove --retry home || true
 	[[ ! -e $cable ]] || dmsetup remove --retry cable || true
 	rm -rf "$work"
 }
@@ -96,6 +100,14 @@ still_writing()
 	fail "the application hangs"
 }
 
+start_application()
+{
+	rm -f "$work/stop"
+	application &
+	writer=$!
+	still_writing
+}
+
 stop_application()
 {
 	touch "$work/stop"
@@ -127,11 +139,11 @@ prologue()
 	cat <<-END
 
 	This is a story about two disks and a program that never stops writing. It shows what
-	dm-replica does when all is well, when a disk vanishes, and when it comes back. Lines
-	with a # are commands that you could type; lines with a | are their answers.
+	dm-replica does when all is well, when a disk vanishes, and when it comes back; then, how
+	a disk that is mounted and busy gets a replica, a clone and a snapshot. Lines with a # are commands that you could type; lines with a | are their answers.
 	END
 	trap cleanup EXIT
-	mkdir -p "$mnt"
+	mkdir -p "$mnt" "$copy"
 	touch "$work/promises"
 	modprobe brd rd_nr=2 rd_size=65536 max_part=0
 	sectors=$(blockdev --getsz $disk_b)
@@ -166,9 +178,7 @@ use_it()
 		"system, and a program starts that writes files, syncs each and notes its checksum."
 	show mkfs.ext4 -q /dev/mapper/data
 	show mount /dev/mapper/data "$mnt"
-	application &
-	writer=$!
-	still_writing
+	start_application
 	show replicactl status
 	sleep 1
 	show replicactl status data
@@ -239,6 +249,80 @@ prove_it()
 	show umount "$mnt"
 }
 
+home_table()
+{
+	dmsetup table home | cut -c1-60
+}
+
+delete_all()
+{
+	find "$mnt" -mindepth 1 -delete
+	sync
+}
+
+a_disk_in_use()
+{
+	chapter "A disk in use"
+	say "Disk A once more. This time it was set up long ago, without a thought of replicas: as" \
+		"\"home\", a mapped device like those of dm-crypt. It is mounted, and the program writes."
+	wipefs -qa $disk_b
+	dmsetup create home --table "0 $sectors linear $disk_a 0"
+	mount /dev/mapper/home "$mnt"
+	start_application
+	show findmnt -o SOURCE,TARGET,FSTYPE "$mnt"
+	show dmsetup table home
+	say "" "Nothing has to be unmounted or stopped:"
+	show replicactl create /dev/mapper/home $disk_b
+	still_writing
+	show replicactl wait home --timeout 300
+	show replicactl status
+	show_as "dmsetup table home | cut -c1-60" home_table
+	still_writing
+	stop_application
+	say "" "The name has the table of a replica now, and its users have not noticed. They do not" \
+		"notice the end either; the program has a break, so that its files can be checked."
+	show replicactl detach home
+	show dmsetup table home
+	say "" "That is the very table that it had. And disk B has what was on A at that moment:"
+	show mount -o ro $disk_b "$copy"
+	check_files "$copy"
+	show umount "$copy"
+}
+
+a_clone()
+{
+	chapter "A clone of it"
+	say "A clone is a copy of one instant: now. What the program overwrites while the copy" \
+		"runs is copied before."
+	start_application
+	show replicactl create /dev/mapper/home $disk_b --sync-type clone --force
+	still_writing
+	show replicactl wait home --timeout 300
+	show replicactl finish home
+	still_writing
+	say "" "The clone is a disk of its own, and its file system needs no repair:"
+	show e2fsck -fn $disk_b
+}
+
+a_snapshot()
+{
+	chapter "A snapshot, and a mistake"
+	say "A snapshot takes no time and no copy: disk B has only to hold what is overwritten later."
+	stop_application
+	show replicactl create /dev/mapper/home $disk_b --sync-type snapshot --name noon --force
+	say "" "Now somebody makes a mistake."
+	show_as "rm -rf $mnt/*; sync" delete_all
+	show df --output=iused,target "$mnt"
+	show replicactl status noon
+	say "" "Back to noon:"
+	show umount "$mnt"
+	show replicactl restore noon
+	show mount /dev/mapper/home "$mnt"
+	check_files "$mnt"
+	show umount "$mnt"
+	show dmsetup remove home
+}
+
 epilogue()
 {
 	printf '\n\n'
@@ -256,6 +340,9 @@ main()
 	heal_it
 	look_back
 	prove_it
+	a_disk_in_use
+	a_clone
+	a_snapshot
 	epilogue
 }
 
