@@ -192,10 +192,11 @@ removed()
 reloaded()
 {
 	timed 20 dmsetup suspend r
-	run dmsetup load r --table "$(mirror_table "$origin" "$late" sync skip region_size 128)"
-	run dmsetup resume r
+	same "state, progress" "$(status r state progress | xargs)" "Unsynchronized 20"
 	[[ $(status r reason) == *suspend* ]] || fail "reason: $(status r reason)"
 	at_least "dirty_bytes" "$(status r dirty_bytes)" 65536
+	run dmsetup load r --table "$(mirror_table "$origin" "$late" sync skip region_size 128)"
+	run dmsetup resume r
 }
 
 # Those that wait for room wait for a replica that may hang for ever.
@@ -213,6 +214,49 @@ suspended_full()
 	equal
 }
 
+# The load goes on when block becomes fail, is ended by none, and is slowed down again.
+changed()
+{
+	slow 8 50 queue_bytes 4194304
+	start_load /dev/mapper/r --bs=16k --iodepth=16 --size=8M
+	wait_for 30 "writers that are slowed down" slowed_down
+	same "state" "$(status r state)" Synchronized
+	run message r set overflow fail
+	wait_for 20 "r to stop" is r Broken
+	[[ $(status r reason) == stopped_by_overflow_fail* ]] || fail "reason: $(status r reason)"
+	run message r set overflow block
+	same "state" "$(status r state)" Broken
+	run message r resume
+	wait_for 60 "writers of a replica in step that are slowed down" in_step_and_slowed_down
+	stop_load
+	same "overflows" "$(status r overflows)" 0
+	at_most "queue_high_bytes" "$(status r queue_high_bytes)" 4194304
+	equal
+}
+
+in_step_and_slowed_down()
+{
+	[[ $(status r state pending | xargs) == "Synchronized 1" ]]
+}
+
+# It is as old as what it lacks, not as the order to cut it off.
+tells_age()
+{
+	local lag
+	slow 8 200
+	small 20
+	ktap_pause 1
+	lag=$(status r lag_ms)
+	at_least "lag_ms" "$lag" 500
+	same "consistent_now, consistent_age_ms" \
+		"$(status r consistent_now consistent_age_ms | xargs)" "1 0"
+	run message r fracture
+	same "consistent_now" "$(status r consistent_now)" 0
+	at_least "consistent_age_ms" "$(status r consistent_age_ms)" "$lag"
+	run message r resync
+	equal
+}
+
 ktap_header
 ktap_case "on_replica_error stop holds writers when the replica fails" holds_writers
 ktap_case "and when overflow fail stops it" holds_at_overflow
@@ -223,4 +267,6 @@ ktap_case "a split that takes too long changes nothing" split_refused
 ktap_case "a remove does not wait for all, and the log knows the rest" beyond removed
 ktap_case "so does a reload" beyond reloaded
 ktap_case "a suspend lets those go who wait for room" suspended_full
+ktap_case "block, fail and block again under load" changed
+ktap_case "after a fracture consistent_age_ms has the lag in it" tells_age
 ktap_finish
