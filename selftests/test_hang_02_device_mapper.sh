@@ -25,6 +25,7 @@ writer()
 	writer=$!
 	defer end_load "$writer"
 	wait_for 10 "the write to be under way" some writes
+	[[ ${mirror_mode:-} != async ]] || wait_for 10 "a queue" some queue_high_entries
 }
 
 some()
@@ -94,7 +95,7 @@ removed()
 	setup
 	writer
 	run wait "$writer"
-	at_least "detached" "$(status r detached)" 1
+	wait_for 10 "a request that was given up" some detached
 	timed 20 dmsetup remove r
 	say "the module is in use: $(cat /sys/module/dm_replica/refcnt)"
 	refuse rmmod dm_replica
@@ -158,6 +159,13 @@ probe_hangs()
 	heal_dev "$replica"
 }
 
+# with_queue CASE: the origin alone acknowledges, the replica has the writes in its queue.
+with_queue()
+{
+	local mirror_mode=async
+	"$@"
+}
+
 ktap_header
 ktap_case "suspend and resume" suspended
 ktap_case "reload" reloaded
@@ -167,4 +175,7 @@ ktap_case "remove, and the module stays until all is back" removed
 ktap_case "remove in the initial copy" removed_in_a_job
 ktap_case "replica_timeout 0 and fracture" no_limit
 ktap_case "suspend and remove with a hanging probe" probe_hangs
+ktap_case "suspend and resume with a queue" with_queue suspended
+ktap_case "reload with a queue" with_queue reloaded
+ktap_case "remove with a queue" with_queue removed
 ktap_finish
