@@ -30,28 +30,33 @@ large_writes()
 	equal
 }
 
-# A live queue is made smaller than what it holds, and larger again.
+# A live queue is made smaller than what it holds, and larger again. The writes are large: a
+# replica that takes nothing has each of them wait for a second from half of the bound on.
 resized()
 {
 	slow 16 5
-	start_load /dev/mapper/r --iodepth=16
-	grows
+	start_load /dev/mapper/r --iodepth=16 --bs=64k
+	hang_dev "$weak"
+	wait_for 20 "a queue of more than 4 MiB" more_than 4194304
 	run message r set queue_bytes 4194304
 	unhang_dev "$weak"
 	wait_for 60 "the queue to fit" less_than 4194304
+	stops_at 4194304
 	run message r set queue_bytes 8388608
-	grows
-	unhang_dev "$weak"
-	at_most "queue_bytes" "$(status r queue_bytes)" 8388608
+	stops_at 8388608
 	stop_load
 	equal
 }
 
-# grows: while the replica takes nothing.
-grows()
+# stops_at BYTES: there it stays while the replica takes nothing.
+stops_at()
 {
 	hang_dev "$weak"
-	wait_for 20 "a queue of more than 4 MiB" more_than 4194304
+	wait_for 25 "a queue of nearly $1 bytes" more_than $(($1 - 135168))
+	ktap_pause 2
+	at_most "queue_bytes" "$(status r queue_bytes)" "$1"
+	same "pending, state" "$(status r pending state | xargs)" "1 Synchronized"
+	unhang_dev "$weak"
 }
 
 more_than()
