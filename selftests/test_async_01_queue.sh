@@ -77,12 +77,15 @@ sync_means_both()
 
 confirmed()
 {
+	local answer
 	slow 8 30
 	small 40
 	run message r confirm 30000
 	compare_legs "$origin" "$replica"
 	small 40
-	refuse message r confirm 100
+	answer=$(refuse message r confirm 100)
+	say "$answer"
+	[[ $answer == *"timed out"* ]] || fail "it was refused for another reason: $answer"
 	equal
 }
 
