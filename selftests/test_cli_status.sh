@@ -38,6 +38,52 @@ agrees()
 	same "ConsistentNow" "$(get '.Replica.ConsistentNow | if . then 1 else 0 end')" "$(kernel consistent_now)"
 }
 
+# What the queue has does not move while the replica hangs.
+queue_agrees()
+{
+	cli status r
+	same "AckMode" "$(get .Replica.Queue.AckModeDescription)" "$(kernel ack)"
+	same "Entries" "$(get .Replica.Queue.Entries)" "$(kernel queue_entries)"
+	same "Bytes" "$(get .Replica.Queue.Bytes)" "$(kernel queue_bytes)"
+	same "HighEntries" "$(get .Replica.Queue.HighEntries)" "$(kernel queue_high_entries)"
+	same "HighBytes" "$(get .Replica.Queue.HighBytes)" "$(kernel queue_high_bytes)"
+	same "Delays" "$(get '.Replica.Queue.Delays | map(.Writes | tostring) | join(",")')" \
+		"$(kernel delays)"
+	same "Switches" "$(get .Replica.Queue.Switches)" "$(kernel switches)"
+	same "SwitchReason" "$(get '.Replica.Queue.SwitchReason // "-"' | tr ' ' _)" \
+		"$(kernel switch_reason)"
+}
+
+acknowledges_alone()
+{
+	[[ $(kernel ack) == async ]]
+}
+
+queue()
+{
+	local disk weak load
+	new_loop source 8M
+	new_loop disk 8M
+	new_linear weak "$disk"
+	new_delay target "$weak" 0 20
+	new_replica r "$source" "$target"
+	run dmsetup message r 0 reset_to_adaptive
+	fio --name=load --filename=/dev/mapper/r --direct=1 --rw=randwrite --bs=4k --size=8M \
+		--time_based --runtime=60 --output=/dev/null &
+	load=$!
+	defer eval "kill $load 2>/dev/null || true"
+	wait_for 30 "the origin alone to acknowledge" acknowledges_alone
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	kill "$load"
+	wait "$load" || true
+	run dd if=/dev/urandom of=/dev/mapper/r bs=4k count=3 oflag=direct status=none
+	(($(kernel queue_entries) >= 3)) || fail "the queue has no 3 entries"
+	queue_agrees
+	same "SwitchReason" "$(get .Replica.Queue.SwitchReason)" \
+		"the replica is slower than the origin"
+}
+
 with_kernel()
 {
 	legs
@@ -131,6 +177,7 @@ full_disk()
 
 ktap_header
 ktap_case "JSON agrees with the kernel's status line" with_kernel
+ktap_case "so it does for a queue" queue
 ktap_case "the table has a row for each replica" table
 ktap_case "the block has units and exact numbers" block
 ktap_case "the path of the node is a name too" by_path
