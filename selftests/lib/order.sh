@@ -8,7 +8,8 @@
 #	still_promised		no job has begun since then
 #	slower			the replica gets slower than the origin
 #	to MODE			the load goes on in this mode
-#	flapping		the load goes on in mode adaptive, which switches by itself
+#	flapping		the load goes on in mode adaptive, which switches by itself, for the
+#				reasons that are right, and counts its time
 #	unordered CMD...	CMD takes the replica out of step, until it is in step again
 #	lose_cache		such a command: its power fails, and it loses what it cached
 #	take_aside		another one: it is fractured, and comes back
@@ -49,23 +50,54 @@ late_only()
 	disks late 80 30 "$1"
 }
 
+# switched_as REASON...: one of these is that of the last switch.
+switched_as()
+{
+	local reason
+	reason=$(status r switch_reason)
+	say "switch_reason $reason"
+	[[ " $* " == *" $reason "* ]] || fail "switch_reason is $reason, expected one of: $*"
+}
+
+# adaptive_time: ms in mode adaptive, and those of the clock before and after that look.
+adaptive_time()
+{
+	local before=${EPOCHREALTIME/[.,]/} ms
+	ms=$(status r sync_ms async_ms | paste -sd +)
+	echo $((ms)) $((before / 1000)) $((${EPOCHREALTIME/[.,]/} / 1000))
+}
+
+# grew BEGIN_MS BEFORE AFTER END_MS BEFORE AFTER: two looks, and as much time between them.
+grew()
+{
+	say "ms in mode adaptive, and of the clock: $*"
+	at_least "ms in mode adaptive" $(($4 - $1)) $(($5 - $3 - 10))
+	at_most "ms in mode adaptive" $(($4 - $1)) $(($6 - $2 + 10))
+}
+
 # flapping: in mode adaptive the origin alone acknowledges, then both do, and again.
 flapping()
 {
-	local n before
+	local n before begin end
 	late_only 1
 	to adaptive
 	before=$(status r switches)
+	begin=$(adaptive_time)
 	for n in 1 2; do
 		late_only 1
 		wait_for 30 "the origin alone to acknowledge" status_is r ack async
+		switched_as the_replica_is_slower_than_the_origin
 		busy 200
 		late_only 0
 		wait_for 30 "both legs to acknowledge" status_is r ack sync
+		switched_as the_replica_keeps_up_with_the_origin the_lag_exceeds_max_skew
 		busy 200
 	done
+	end=$(adaptive_time)
 	slower
 	at_least "switches" "$(status r switches)" $((before + 3))
+	# shellcheck disable=SC2086 # three numbers each
+	grew $begin $end
 }
 
 # Without order until the legs are in step again; then at once.
