@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=300
+# dm-replica-test: set=full timeout=400
 #
 # What the policies of the queue do, and what is told meanwhile (P5, P7, P8): writers that are
 # held, a status that says that they are slowed down or that the queue was given up, bounds of
