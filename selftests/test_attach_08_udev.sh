@@ -71,6 +71,29 @@ links()
 	settled
 }
 
+# The file system of a snapshot is that of its source: who mounts by uuid gets the source.
+snapshot()
+{
+	local store
+	source_on_disk
+	new_loop store 8M
+	run mkfs.ext4 -q -F -U "$uuid" /dev/mapper/src
+	run udevadm trigger --settle "$(readlink -f /dev/mapper/src)"
+	wait_for 10 "the link" link_leads_to_source
+	run replicactl create /dev/mapper/src "$store" --name snap --sync-type snapshot
+	defer dm_gone snap
+	settled
+	properties /dev/mapper/snap | grep -qx "ID_FS_UUID=$uuid" ||
+		fail "udev has not looked at the snapshot"
+	say "udev looks again, at all"
+	run udevadm trigger --settle --subsystem-match=block
+	settled
+	run replicactl remove snap
+	is_plain src
+	settled
+}
+
 ktap_header
 ktap_case "links by uuid lead to the source" links
+ktap_case "links by uuid lead to the source of a snapshot" snapshot
 ktap_finish

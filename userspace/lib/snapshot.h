@@ -18,8 +18,8 @@
 #include "dm-lines.h"
 
 /* What follows is the uuid of the association. */
-#define REPLICA_SNAP_UUID_PREFIX	"REPLICA-snap-"	/* capitals: udev hides it */
-#define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"
+#define REPLICA_SNAP_UUID_PREFIX	"REPLICA-snap-"	/* udev: links go to the source */
+#define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"	/* capitals: udev hides it */
 #define REPLICA_BASE_SUFFIX		"-base"
 
 #define REPLICA_SNAPSHOT_LOCAL	6	/* SupportedReplicationTypes */
