@@ -143,6 +143,7 @@ static int make(struct replica_snap_making *m)
 		ret = replica_snap_make(m->ctx, m->name, m->result->uuid);
 	if (ret)
 		return ret;
+	m->made = true;
 	ret = make_base(m, base, sizeof(base));
 	if (!ret)
 		ret = make_snapshot(m, base);
@@ -165,6 +166,18 @@ static void wake_source(struct replica_snap_making *m)
 		replica_snap_resume(m->ctx, m->old.name, 0, false);
 }
 
+/* Another call may have ended ours meanwhile and made one of the same name. */
+static bool still_ours(struct replica_snap_making *m)
+{
+	struct replica_lines now;
+	bool ours;
+
+	ours = !replica_lines_read(m->ctx, m->name, 0, &now) &&
+	       !strcmp(now.uuid, m->result->uuid);
+	replica_lines_clear(&now);
+	return ours;
+}
+
 /* The error stays. */
 static void undo(struct replica_snap_making *m)
 {
@@ -172,6 +185,8 @@ static void undo(struct replica_snap_making *m)
 	int ret;
 
 	wake_source(m);
+	if (!still_ours(m))
+		return;
 	ret = replica_snap_end(m->ctx, m->name);
 	m->ctx->err = err;
 	if (ret)
@@ -215,7 +230,8 @@ static int create(struct replica_snap_making *m)
 		return ret;
 	ret = make(m);
 	if (ret && ret != REPLICA_TIMEOUT) {
-		undo(m);
+		if (m->made)
+			undo(m);
 		return ret;
 	}
 	return replica_snap_info(m->ctx, m->name, &m->result->info);

@@ -18,6 +18,7 @@ struct replica_snap_making {
 	char id[REPLICA_UUID_TEXT];
 	unsigned int chunk;
 	uint64_t sectors;
+	bool made;			/* the snapshot's device is there, and ours */
 };
 
 /*
