@@ -107,6 +107,24 @@ refusals()
 	given_back 40002 12 "are needed" --pool vgt --meta pool
 }
 
+# What is done belongs to its owner, and its log is of no use any more.
+finished()
+{
+	new_vg vgt 64M
+	new_loop source 8M
+	fill "$source" 7
+	defer dm_gone r
+	cli create "$source" --pool vgt --name r --meta pool --sync-type clone
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica"
+	run replicactl wait r --timeout 60
+	run replicactl finish r
+	same "the volumes" "$(volumes vgt)" r-replica
+	same "tags" "$(lvs --noheadings -o lv_tags vgt | tr -d ' ')" ""
+	cli return-to-pool --left vgt --force
+	same "the volumes" "$(volumes vgt)" r-replica
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+}
+
 # The preflight passes without the module; the deed does not.
 late_failure()
 {
@@ -169,6 +187,7 @@ modprobe -q dm-replica || true
 command -v lvcreate >/dev/null || ktap_skip_all "needs LVM"
 ktap_case "what is cut has the right size, and the copy equals the source" made
 ktap_case "detach keeps the target" kept
+ktap_case "finish keeps the target of a clone" finished
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot

@@ -16,6 +16,7 @@
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "pool.h"
 #include "sysfs.h"
 
 /* Nothing can be late, or be there already. */
@@ -111,6 +112,26 @@ static int end(struct replica_ctx *ctx, const struct replica_info *info, uint32_
 	return ret;
 }
 
+/*
+ * A complete copy that was cut from a pool is its owner's from now on.  Its tags go
+ * before it does: without them 'return-to-pool --left' leaves it alone.
+ */
+static int end_with_volumes(struct replica_ctx *ctx, const struct replica_info *info,
+			    uint32_t *ended)
+{
+	struct replica_cut legs;
+	int ret = replica_pool_legs(ctx, info->name, &legs);
+
+	if (!ret && info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED)
+		ret = replica_pool_keep(ctx, &legs);
+	if (!ret)
+		ret = end(ctx, info, ended);
+	if (!ret)
+		ret = replica_pool_give_back(ctx, &legs, false, NULL);
+	replica_cut_clear(&legs);
+	return ret;
+}
+
 static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 {
 	struct replica_info *info;
@@ -124,7 +145,7 @@ static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 		return ret;
 	ret = check_over(ctx, info);
 	if (!ret)
-		ret = end(ctx, info, ended);
+		ret = end_with_volumes(ctx, info, ended);
 	replica_info_free(info);
 	return ret;
 }
