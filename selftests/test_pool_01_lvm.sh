@@ -71,6 +71,11 @@ with_snapshot()
 	cli_returns 4 4 return-to-pool r
 	same "the volumes" "$(volumes vgt)" "r-meta r-replica snap"
 	in_state r Synchronized
+	run replicactl remove r
+	cli return-to-pool --left vgt --force
+	same "what is said of it" "$(get '.Volumes[] | select(.Removed | not) | .Reason')" \
+		"it has snapshots, which would go with it"
+	same "the volumes" "$(volumes vgt)" "r-replica snap"
 }
 
 # given_back RETURN EXIT SENTENCE ARG...: and nothing has changed.

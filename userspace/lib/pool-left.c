@@ -163,6 +163,18 @@ static const struct known *find_known(const struct left *l, dev_t devno)
 	return NULL;
 }
 
+/* LVM removes them with their origin, and they may be all that somebody has. */
+static bool has_snapshot(struct left *l, const struct replica_lv *lv)
+{
+	struct replica_lv *list;
+	/* Where nothing is known nothing is thrown away. */
+	bool has = replica_lvm_list(l->ctx, lv->vg, &list) || replica_lv_has_snapshot(list, lv);
+
+	replica_lv_free(list);
+	replica_error_clear(l->ctx);
+	return has;
+}
+
 /* True with the reason when the volume stays. */
 static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t size)
 {
@@ -181,6 +193,9 @@ static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t
 	}
 	snprintf(why, size, "it is in use");
 	if (lv->open)
+		return true;
+	snprintf(why, size, "it has snapshots, which would go with it");
+	if (has_snapshot(l, lv))
 		return true;
 	snprintf(why, size, "it is a replica whose log is not found; force removes it");
 	return !l->force && !replica_lv_has_tag(lv, REPLICA_POOL_TAG_RETURN) &&

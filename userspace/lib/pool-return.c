@@ -91,7 +91,7 @@ int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_
 /* May they go? */
 
 /* A thick snapshot goes with its origin, a thin one stays. */
-static bool has_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
+bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
 {
 	for (; list; list = list->next)
 		if (!strcmp(list->origin, lv->name) && strcmp(list->segtype, "thin"))
@@ -105,7 +105,7 @@ static int check_snapshots(struct replica_ctx *ctx, const char *name,
 	struct replica_lv *list;
 	int ret = replica_lvm_list(ctx, lv->vg, &list);
 
-	if (!ret && has_snapshot(list, lv))
+	if (!ret && replica_lv_has_snapshot(list, lv))
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				   "the target of replica \"%s\", volume %s/%s, has snapshots",
 				   name, lv->vg, lv->name);

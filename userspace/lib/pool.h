@@ -70,8 +70,10 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
 /*
  * pool-return.c.  legs: the volumes of a replica that carry our tag.  keep: takes the
  * tags off the target, for it is to stay.  doom: marks both as to go.  give_back: removes
- * the meta device, and the target if it is to go; list may be NULL.
+ * the meta device, and the target if it is to go; list may be NULL.  has_snapshot: pure;
+ * one that would go with the volume, among all of its group.
  */
+bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv);
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 			    const struct replica_cut *legs);
