@@ -112,6 +112,22 @@ refusals()
 	given_back 40002 12 "are needed" --pool vgt --meta pool
 }
 
+# Of a detach that did not reach LVM: the tags are there, and the volume is used.
+file_system()
+{
+	new_vg vgt 64M
+	run lvcreate -qy -L 8M -n old-replica --addtag dm-replica --addtag dm-replica.old vgt
+	run lvcreate -qy -L 1M -n blank-meta --addtag dm-replica --addtag dm-replica.blank vgt
+	run mkfs.ext4 -q /dev/mapper/vgt-old--replica
+	cli return-to-pool --left vgt
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes" "$(volumes vgt)" old-replica
+	[[ $(get '.Volumes[] | select(.Removed | not) | .Reason') == "it carries an ext4 file system"*force* ]] ||
+		fail "the reason: $(get .Volumes)"
+	cli return-to-pool --left vgt --force
+	same "the volumes" "$(volumes vgt)" ""
+}
+
 # What is done belongs to its owner, and its log is of no use any more.
 finished()
 {
@@ -193,6 +209,7 @@ command -v lvcreate >/dev/null || ktap_skip_all "needs LVM"
 ktap_case "what is cut has the right size, and the copy equals the source" made
 ktap_case "detach keeps the target" kept
 ktap_case "finish keeps the target of a clone" finished
+ktap_case "a volume with a file system stays" file_system
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot

@@ -17,6 +17,7 @@
 #include "ondisk.h"
 #include "pool.h"
 #include "scan.h"
+#include "signature.h"
 #include "sysfs.h"
 
 #define KNOWN_MAX	4096
@@ -175,6 +176,23 @@ static bool has_snapshot(struct left *l, const struct replica_lv *lv)
 	return has;
 }
 
+/* Somebody may be using it, though our tag is on it: detach could not reach LVM. */
+static bool has_content(struct left *l, const struct replica_lv *lv, char *why, size_t size)
+{
+	struct replica_signature sig = { .count = 0 };
+	int r;
+
+	snprintf(why, size, "it is a replica whose log is not found; force removes it");
+	if (has_label(l, lv))
+		return true;
+	r = l->ctx->host->signature(l->ctx, lv->path, &sig);
+	if (r)
+		snprintf(why, size, "what is on it cannot be read; force removes it");
+	else
+		snprintf(why, size, "it carries %s; force removes it", sig.text);
+	return r || sig.count;
+}
+
 /* True with the reason when the volume stays. */
 static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t size)
 {
@@ -197,9 +215,8 @@ static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t
 	snprintf(why, size, "it has snapshots, which would go with it");
 	if (has_snapshot(l, lv))
 		return true;
-	snprintf(why, size, "it is a replica whose log is not found; force removes it");
 	return !l->force && !replica_lv_has_tag(lv, REPLICA_POOL_TAG_RETURN) &&
-	       has_label(l, lv);
+	       has_content(l, lv, why, size);
 }
 
 static void note_failure(struct left *l, int ret)
@@ -212,7 +229,7 @@ static void note_failure(struct left *l, int ret)
 
 static void judge(struct left *l, const struct replica_lv *lv)
 {
-	char why[DM_REPLICA_NAME_LEN + 64] = "LVM cannot remove it";
+	char why[sizeof(((struct replica_signature *)NULL)->text) + 64] = "LVM cannot remove it";
 	bool kept = stays(l, lv, why, sizeof(why));
 	int ret = REPLICA_SUCCESS;
 
