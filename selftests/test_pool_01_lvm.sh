@@ -117,6 +117,8 @@ file_system()
 {
 	new_vg vgt 64M
 	run lvcreate -qy -L 8M -n old-replica --addtag dm-replica --addtag dm-replica.old vgt
+	# A replica of that name, which is no order to remove it.
+	run lvchange -qy --addtag dm-replica.return vgt/old-replica
 	run lvcreate -qy -L 1M -n blank-meta --addtag dm-replica --addtag dm-replica.blank vgt
 	run mkfs.ext4 -q /dev/mapper/vgt-old--replica
 	cli return-to-pool --left vgt

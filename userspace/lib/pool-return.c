@@ -157,7 +157,7 @@ static size_t our_tags(char *copy, const char *tags[], size_t max)
 	char *word;
 
 	while (n < max && (word = strsep(&copy, ",")))
-		if (!strcmp(word, REPLICA_POOL_TAG) ||
+		if (!strcmp(word, REPLICA_POOL_TAG) || !strcmp(word, REPLICA_POOL_TAG_RETURN) ||
 		    !strncmp(word, REPLICA_POOL_TAG_NAME, strlen(REPLICA_POOL_TAG_NAME)))
 			tags[n++] = word;
 	return n;
@@ -190,6 +190,24 @@ int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs)
 	if (!ret && legs->meta)
 		ret = replica_lvm_tag(ctx, legs->meta, "--addtag", tags, 1);
 	return ret;
+}
+
+/* Else a later end that keeps the target could leave a volume that is marked. */
+void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs)
+{
+	static const char *const tags[] = { REPLICA_POOL_TAG_RETURN };
+	const struct replica_lv *const both[] = { legs->target, legs->meta };
+	struct replica_error err = ctx->err;
+	int ret = REPLICA_SUCCESS;
+
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++)
+		if (both[i] && replica_lvm_tag(ctx, both[i], "--deltag", tags, 1))
+			ret = REPLICA_FAILED;
+	ctx->err = err;
+	if (ret)
+		replica_error_details(ctx,
+				      "the volumes are still marked as to go: 'lvchange --deltag %s' takes the mark off",
+				      REPLICA_POOL_TAG_RETURN);
 }
 
 static int remove_one(struct replica_ctx *ctx, const struct replica_lv *lv,

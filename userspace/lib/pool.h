@@ -10,8 +10,8 @@
 /* What a volume of ours carries; the name of the replica follows the second. */
 #define REPLICA_POOL_TAG	"dm-replica"
 #define REPLICA_POOL_TAG_NAME	"dm-replica."
-/* It goes back to the pool whatever is on it. */
-#define REPLICA_POOL_TAG_RETURN	"dm-replica.return"
+/* It goes back to the pool whatever is on it.  No name of a replica makes this tag. */
+#define REPLICA_POOL_TAG_RETURN	"dm-replica-return"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 
@@ -69,7 +69,8 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
 
 /*
  * pool-return.c.  legs: the volumes of a replica that carry our tag.  keep: takes the
- * tags off the target, for it is to stay.  doom: marks both as to go.  give_back: removes
+ * tags off the target, for it is to stay.  doom: marks both as to go; spare: takes that
+ * back, the error stays.  give_back: removes
  * the meta device, and the target if it is to go; list may be NULL.  has_snapshot: pure;
  * one that would go with the volume, among all of its group.
  */
@@ -79,6 +80,7 @@ int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 			    const struct replica_cut *legs);
 int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs);
+void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_give_back(struct replica_ctx *ctx, const struct replica_cut *legs,
 			   bool target, struct replica_pool_volume **list);
 

@@ -122,6 +122,7 @@ struct ending {
 	const char *name;
 	struct replica_dm_info info;
 	struct replica_attached attached;
+	bool gone;			/* the mapping; what follows may fail */
 };
 
 /* To be cleared in any case.  What is left of a source in use is for remove alone. */
@@ -167,6 +168,7 @@ static int end(struct ending *e)
 
 	replica_meta_path(e->ctx, &e->info, path);
 	ret = unmap(e);
+	e->gone = !ret;
 	if (ret || !path[0])
 		return ret;
 	ret = replica_erase_meta(e->ctx, path);
@@ -248,8 +250,12 @@ static int mark_volumes(struct replica_ctx *ctx, const struct replica_cut *legs,
 {
 	int ret;
 
-	if (volumes == GIVE_BACK)
-		return replica_pool_doom(ctx, legs);
+	if (volumes == GIVE_BACK) {
+		ret = replica_pool_doom(ctx, legs);
+		if (ret)
+			replica_pool_spare(ctx, legs);
+		return ret;
+	}
 	ret = replica_pool_keep(ctx, legs);
 	if (!ret || !force)
 		return ret;
@@ -269,6 +275,17 @@ static int find_volumes(struct replica_ctx *ctx, const char *name, struct replic
 	return REPLICA_SUCCESS;
 }
 
+/* Who goes on as a replica is not marked any more. */
+static int end_marked(struct ending *e, const struct replica_cut *legs, bool force,
+		      enum volumes volumes)
+{
+	int ret = force || volumes == GIVE_BACK ? end(e) : end_in_order(e);
+
+	if (ret && volumes == GIVE_BACK && !e->gone)
+		replica_pool_spare(e->ctx, legs);
+	return ret;
+}
+
 static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 		       uint32_t timeout_ms, enum volumes volumes,
 		       struct replica_pool_volume **list)
@@ -286,7 +303,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = mark_volumes(ctx, &legs, volumes, force);
 	if (!ret)
-		ret = force || volumes == GIVE_BACK ? end(&e) : end_in_order(&e);
+		ret = end_marked(&e, &legs, force, volumes);
 	if (!ret)
 		ret = drop_hidden(&e);
 	if (!ret)
