@@ -56,6 +56,12 @@ static int check_over(struct replica_ctx *ctx, const struct replica_info *info)
 			    info->percent_synced);
 }
 
+/* Where udev is late it is done, and the log must not outlive it. */
+static int done(int ret)
+{
+	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+}
+
 /* Nobody sees a difference but the target, which is free. */
 static int unmap(struct replica_ctx *ctx, const char *name, struct replica_attached *attached,
 		 uint32_t *ended)
@@ -72,13 +78,13 @@ static int unmap(struct replica_ctx *ctx, const char *name, struct replica_attac
 	if (!ret && !info.open_count) {
 		ret = replica_dm_remove(ctx, name);
 		if (ret != REPLICA_FAILED || replica_error_sm_code(&ctx->err) != REPLICA_SM_IN_USE)
-			return ret;
+			return done(ret);
 		/* Somebody was faster. */
 		replica_error_clear(ctx);
 		ret = REPLICA_SUCCESS;
 	}
 	*ended = REPLICA_ENDED_REPLACED;
-	return ret ? ret : replica_dm_become_origin(ctx, name);
+	return ret ? ret : done(replica_dm_become_origin(ctx, name));
 }
 
 /* The label at the tail of the target is of no use without its log. */

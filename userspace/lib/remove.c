@@ -122,6 +122,7 @@ struct ending {
 	const char *name;
 	struct replica_dm_info info;
 	struct replica_attached attached;
+	struct replica_error late;	/* it is done, and udev did not answer */
 	bool gone;			/* the mapping; what follows may fail */
 };
 
@@ -147,10 +148,27 @@ static void clear(struct ending *e)
 	replica_attached_clear(&e->attached);
 }
 
+/* Where udev is late it is done, and the log must not outlive it. */
 static int unmap(struct ending *e)
 {
-	return e->attached.attached ? replica_attached_end(&e->attached) :
-				      replica_dm_remove(e->ctx, e->name);
+	int ret;
+
+	if (e->attached.attached)
+		return replica_attached_end(&e->attached);
+	ret = replica_dm_remove(e->ctx, e->name);
+	if (ret != REPLICA_TIMEOUT)
+		return ret;
+	e->late = e->ctx->err;
+	return REPLICA_SUCCESS;
+}
+
+/* At the very end, when all else is done. */
+static int tell_late(struct ending *e)
+{
+	if (!e->late.status_code)
+		return REPLICA_SUCCESS;
+	e->ctx->err = e->late;
+	return REPLICA_TIMEOUT;
 }
 
 /* The hidden device goes last: by it is found what a command has left that was cut off. */
@@ -308,6 +326,8 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 		ret = drop_hidden(&e);
 	if (!ret)
 		ret = replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK, list);
+	if (!ret)
+		ret = tell_late(&e);
 	replica_cut_clear(&legs);
 	clear(&e);
 	return ret;
@@ -350,6 +370,8 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		ret = end(&e);
 		if (!ret)
 			ret = drop_hidden(&e);
+		if (!ret)
+			ret = tell_late(&e);
 	}
 	clear(&e);
 	return ret;
