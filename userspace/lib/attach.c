@@ -19,6 +19,7 @@
 #include "attach.h"
 #include "dm-task.h"
 #include "format.h"
+#include "lock.h"
 #include "scan.h"
 #include "table.h"
 
@@ -37,15 +38,14 @@ static int fail_read(struct replica_ctx *ctx, int err, const char *name)
 /* ------------------------------------------------------------------------ */
 /* On */
 
-int replica_attach_hide(struct replica_attach *a, struct replica_ctx *ctx, const char *name,
-			const char *uuid, char *number, size_t size)
+static int hide(struct replica_attach *a, const char *uuid, char *number, size_t size)
 {
+	struct replica_ctx *ctx = a->ctx;
+	const char *name = a->name;
 	char hidden_uuid[DM_REPLICA_UUID_LEN];
 	struct replica_lines hidden;
 	int r, ret;
 
-	*a = (struct replica_attach){ .ctx = ctx };
-	snprintf(a->name, sizeof(a->name), "%s", name);
 	snprintf(hidden_uuid, sizeof(hidden_uuid), "%s%s", REPLICA_ORIGIN_UUID_PREFIX, uuid);
 	if (!replica_attach_origin_name(name, a->origin))
 		return replica_fail_errno(ctx, ENAMETOOLONG, "Source",
@@ -65,6 +65,25 @@ int replica_attach_hide(struct replica_attach *a, struct replica_ctx *ctx, const
 	ret = fail_read(ctx, r, a->origin);
 	replica_attach_undo(a);
 	return ret;
+}
+
+int replica_attach_hide(struct replica_attach *a, struct replica_ctx *ctx, const char *name,
+			const char *uuid, char *number, size_t size)
+{
+	int ret;
+
+	*a = (struct replica_attach){ .ctx = ctx };
+	snprintf(a->name, sizeof(a->name), "%s", name);
+	ret = replica_lock_tables(ctx, &a->lock);
+	a->locked = !ret;
+	return ret ? ret : hide(a, uuid, number, size);
+}
+
+static void unlock(struct replica_attach *a)
+{
+	if (a->locked)
+		replica_unlock(&a->lock);
+	a->locked = false;
 }
 
 /* Somebody else may have given the name another table since it was copied. */
@@ -97,6 +116,7 @@ int replica_attach_start(struct replica_attach *a, uint64_t sectors, const char 
 		ret = replica_lines_swap(a->ctx, a->name, a->old.devno, freeze);
 	if (ret && ret != REPLICA_TIMEOUT)
 		replica_attach_undo(a);
+	unlock(a);
 	return ret;
 }
 
@@ -149,6 +169,7 @@ void replica_attach_undo(struct replica_attach *a)
 
 void replica_attach_clear(struct replica_attach *a)
 {
+	unlock(a);
 	replica_lines_clear(&a->old);
 }
 
@@ -270,11 +291,30 @@ bool replica_attached_is_clone(const struct replica_attached *a)
 	return !replica_table_parse(a->live.line[0].params, &table, &why) && table.clone;
 }
 
-int replica_attached_end(struct replica_attached *a)
+/* What was read before the wait for a replica may be of devices that have gone since. */
+static int check_same(struct replica_attached *a)
+{
+	struct replica_attached now;
+	int ret = replica_attached_look(&now, a->ctx, a->live.name);
+	bool same = now.attached && now.reversed == a->reversed &&
+		    !strcmp(now.hidden.uuid, a->hidden.uuid) &&
+		    replica_lines_equal(&now.hidden, &a->hidden);
+
+	replica_attached_clear(&now);
+	if (ret || same)
+		return ret;
+	return replica_fail(a->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+			    "the replica of \"%s\" was changed by another program meanwhile",
+			    a->live.name);
+}
+
+static int end_locked(struct replica_attached *a)
 {
 	const char *name = a->live.name;
-	int r, ret;
+	int r, ret = check_same(a);
 
+	if (ret)
+		return ret;
 	r = replica_lines_load(a->ctx, name, &a->hidden);
 	if (r)
 		return replica_fail_errno(a->ctx, r, "Name",
@@ -286,6 +326,17 @@ int replica_attached_end(struct replica_attached *a)
 		return ret;
 	}
 	return REPLICA_SUCCESS;
+}
+
+int replica_attached_end(struct replica_attached *a)
+{
+	int lock, ret = replica_lock_tables(a->ctx, &lock);
+
+	if (ret)
+		return ret;
+	ret = end_locked(a);
+	replica_unlock(&lock);
+	return ret;
 }
 
 /* The name of an attempt that was cut off gets rid of a table that it never used. */

@@ -20,6 +20,8 @@ struct replica_attach {
 	char name[DM_REPLICA_NAME_LEN];
 	char origin[DM_REPLICA_NAME_LEN];	/* the hidden device */
 	bool hidden;			/* it is there */
+	bool locked;			/* replica_lock_tables(), from hide to start or clear */
+	int lock;
 	struct replica_lines old;	/* the table of name, as it was found */
 };
 

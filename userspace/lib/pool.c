@@ -2,21 +2,14 @@
 /* What the name of a pool means, how much room it has, and whose turn it is. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <linux/dm-replica-ondisk.h>
 
+#include "lock.h"
 #include "pool.h"
-
-#define LOCK_PATH	"/run/dm-replica-pool.lock"
-#define LOCK_WAIT_MS	30000
-#define LOCK_STEP_MS	50
 
 uint64_t replica_pool_round(uint64_t bytes, uint64_t unit)
 {
@@ -133,32 +126,19 @@ int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_
 /* ------------------------------------------------------------------------ */
 /* Lock */
 
-/* It goes with the process that held it, however that ended. */
 int replica_pool_lock(struct replica_ctx *ctx, bool alone, int *fd)
 {
-	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000 };
-	uint64_t deadline = replica_now_ms() + LOCK_WAIT_MS;
+	const struct replica_lock lock = {
+		.path = "/run/dm-replica-pool.lock",
+		.parameter = REPLICA_PARAM_POOL,
+		.what = "pools",
+		.alone = alone,
+	};
 
-	*fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (*fd < 0)
-		return replica_fail_errno(ctx, errno, REPLICA_PARAM_POOL,
-					  "the lock %s cannot be opened", LOCK_PATH);
-	while (flock(*fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB)) {
-		if (replica_now_ms() > deadline) {
-			replica_pool_unlock(fd);
-			return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT,
-					    REPLICA_PARAM_POOL,
-					    "another program has been at work on pools for %d seconds",
-					    LOCK_WAIT_MS / 1000);
-		}
-		nanosleep(&step, NULL);
-	}
-	return REPLICA_SUCCESS;
+	return replica_lock(ctx, &lock, fd);
 }
 
 void replica_pool_unlock(int *fd)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	replica_unlock(fd);
 }

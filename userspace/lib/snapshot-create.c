@@ -17,6 +17,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "peer.h"
 #include "snapshot-create.h"
 
@@ -187,7 +188,7 @@ static void undo(struct replica_snap_making *m)
 	wake_source(m);
 	if (!still_ours(m))
 		return;
-	ret = replica_snap_end(m->ctx, m->name);
+	ret = replica_snap_end_locked(m->ctx, m->name);
 	m->ctx->err = err;
 	if (ret)
 		replica_error_details(m->ctx,
@@ -219,21 +220,31 @@ static int fill_result(struct replica_snap_making *m)
 	return REPLICA_SUCCESS;
 }
 
+static int make_or_undo(struct replica_snap_making *m)
+{
+	int ret = make(m);
+
+	if (ret && ret != REPLICA_TIMEOUT && m->made)
+		undo(m);
+	return ret;
+}
+
 static int create(struct replica_snap_making *m)
 {
-	int ret = replica_snap_check_devices(m);
+	int lock, ret = replica_snap_check_devices(m);
 
 	m->result->findings = m->check.findings;
 	if (!ret)
 		ret = fill_result(m);
 	if (ret || m->args->dry_run)
 		return ret;
-	ret = make(m);
-	if (ret && ret != REPLICA_TIMEOUT) {
-		if (m->made)
-			undo(m);
+	ret = replica_lock_tables(m->ctx, &lock);
+	if (ret)
 		return ret;
-	}
+	ret = make_or_undo(m);
+	replica_unlock(&lock);
+	if (ret && ret != REPLICA_TIMEOUT)
+		return ret;
 	return replica_snap_info(m->ctx, m->name, &m->result->info);
 }
 

@@ -18,6 +18,7 @@
 
 #include "dm.h"
 #include "info.h"
+#include "lock.h"
 #include "snapshot.h"
 
 #define MERGE_STEP_MS	200
@@ -145,18 +146,43 @@ static int check_merge(const struct replica_snap *snap)
 			    snap->self->name, snap->self->name);
 }
 
-int replica_snap_end(struct replica_ctx *ctx, const char *name)
+/* Closed, and no half of a restore; it may take a while. */
+static int check_end(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_snap snap;
 	int ret = replica_snap_find(ctx, name, &snap);
 
 	if (!ret)
 		ret = check_merge(&snap);
+	replica_snap_clear(&snap);
+	return ret ? ret : replica_snap_idle(ctx, name, "snapshot");
+}
+
+/* The tables are read when all waiting is over: device numbers are used again. */
+int replica_snap_end_locked(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_snap snap;
+	int ret = check_end(ctx, name);
+
+	if (ret)
+		return ret;
+	ret = replica_snap_find(ctx, name, &snap);
 	if (!ret)
-		ret = replica_snap_idle(ctx, name, "snapshot");
+		ret = check_merge(&snap);
 	if (!ret)
 		ret = take_down(&snap);
 	replica_snap_clear(&snap);
+	return ret;
+}
+
+int replica_snap_end(struct replica_ctx *ctx, const char *name)
+{
+	int lock, ret = replica_lock_tables(ctx, &lock);
+
+	if (ret)
+		return ret;
+	ret = replica_snap_end_locked(ctx, name);
+	replica_unlock(&lock);
 	return ret;
 }
 
@@ -283,6 +309,20 @@ static int begin(struct replica_snap *snap)
 	return ret;
 }
 
+/* snap is to be cleared in any case. */
+static int begin_locked(struct replica_ctx *ctx, const char *name, struct replica_snap *snap)
+{
+	int lock, ret = replica_lock_tables(ctx, &lock);
+
+	if (ret)
+		return ret;
+	ret = replica_snap_find(ctx, name, snap);
+	if (!ret)
+		ret = begin(snap);
+	replica_unlock(&lock);
+	return ret;
+}
+
 static int show_progress(struct replica_ctx *ctx, const char *name, replica_progress_fn progress,
 			 void *data)
 {
@@ -338,9 +378,7 @@ EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 	replica_error_begin(ctx, "SetReplicationRelationship:Restore From Replica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
-		ret = replica_snap_find(ctx, dm_name, &snap);
-	if (!ret)
-		ret = begin(&snap);
+		ret = begin_locked(ctx, dm_name, &snap);
 	if (!ret)
 		ret = wait_merge(ctx, dm_name, snap.upper->name, timeout_ms, progress,
 				 progress_data);

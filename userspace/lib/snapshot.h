@@ -99,10 +99,12 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines);
  * snapshot-create.c: CreateReplica with SyncType 7, when its parameters have been checked.
  * snapshot-end.c.  end: the source gets its table back, the snapshot and its base go,
  * the store is free; also of one whose creation or end was cut short.  restore: the
- * source becomes what the snapshot is.  Both refuse what is in use.
+ * source becomes what the snapshot is.  Both refuse what is in use.  end_locked: for who
+ * holds replica_lock_tables().
  */
 int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
 			struct replica_create_result *result);
+int replica_snap_end_locked(struct replica_ctx *ctx, const char *name);
 int replica_snap_end(struct replica_ctx *ctx, const char *name);
 int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive);
 

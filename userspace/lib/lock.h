@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Locks between programs that use this library.  They go with the process. */
+#ifndef _REPLICA_LOCK_H
+#define _REPLICA_LOCK_H
+
+#include "replica-private.h"
+
+/* alone: nobody else has it; what: "is at work on ..." in the error.  fd: -1 if not held. */
+struct replica_lock {
+	const char *path;
+	const char *parameter;
+	const char *what;
+	bool alone;
+};
+
+/* A return value; waits half a minute, then REPLICA_TIMEOUT.  A process can block itself. */
+int replica_lock(struct replica_ctx *ctx, const struct replica_lock *lock, int *fd);
+void replica_unlock(int *fd);
+
+/*
+ * Whoever reads a table to put it, or one that names a device of it, under the name of a
+ * source: the numbers of devices that go are given to others.
+ */
+int replica_lock_tables(struct replica_ctx *ctx, int *fd);
+
+#endif /* _REPLICA_LOCK_H */
