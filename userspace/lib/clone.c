@@ -12,6 +12,7 @@
 
 #include "attach.h"
 #include "clone.h"
+#include "create-goals.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
@@ -159,7 +160,7 @@ static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args *args,
 		      const struct replica_info *info, uint32_t *ended)
 {
-	if (!replica_is_clone(args) || !args->wait_for_copy_state ||
+	if (!replica_is_clone(args) || !replica_goals_wait(args) ||
 	    info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED)
 		return REPLICA_SUCCESS;
 	return finish(ctx, info->name, ended);
