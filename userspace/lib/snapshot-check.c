@@ -8,6 +8,7 @@
 
 #include "attach.h"
 #include "genl.h"
+#include "peer.h"
 #include "snapshot-create.h"
 #include "table.h"
 
@@ -32,7 +33,7 @@ static int check_settings(struct replica_ctx *ctx, const struct replica_create_a
 	if (a->replication_settings && a->replication_settings->present)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "ReplicationSettings",
 				  "a snapshot has no replication settings: they are for mirrors");
-	if (a->recovery_point_objective)
+	if (a->recovery_point_objective || a->rpo_ms)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "RecoveryPointObjective",
 				  "a snapshot has no recovery point objective: it is one point in time");
 	if (a->meta)
@@ -66,7 +67,7 @@ int replica_snap_check_params(struct replica_ctx *ctx, const struct replica_crea
 	if (!a->source)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_SOURCE,
 				  "a source is missing");
-	if (a->target_storage_system)
+	if (a->target_storage_system && !replica_peer_is_local(ctx, a->target_storage_system))
 		return fail_param(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "TargetStorageSystem",
 				  "replicas on another system are not supported");
 	if (!a->target_storage_volume && a->target_storage_pool)
