@@ -114,15 +114,26 @@ static int remove_device(struct replica_ctx *ctx, const char *name)
 	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
 }
 
+/* What was not merged before a device gave an error is in the store alone. */
+static bool store_needed(const struct replica_snap *snap)
+{
+	struct replica_usage usage;
+
+	if (!snap->merging || !snap->upper)
+		return false;
+	return replica_snap_usage(snap->upper->name, &usage) || !merge_over(&usage);
+}
+
 static int take_down(struct replica_snap *snap)
 {
+	bool keep = store_needed(snap);
 	int ret = REPLICA_SUCCESS;
 
 	if (snap->base && snap->upper)
 		ret = lift(snap);
 	if (!ret && snap->base)
 		ret = drop_unused(snap);
-	if (!ret)
+	if (!ret && !keep)
 		free_store(snap);
 	if (!ret && snap->base)
 		ret = let_go(snap);
