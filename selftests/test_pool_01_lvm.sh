@@ -124,7 +124,7 @@ file_system()
 	cli return-to-pool --left vgt
 	same "return_value" "$(get .return_value)" 0
 	same "the volumes" "$(volumes vgt)" old-replica
-	[[ $(get '.Volumes[] | select(.Removed | not) | .Reason') == "it carries an ext4 file system"*force* ]] ||
+	[[ $(get '.Volumes[] | select(.Removed | not) | .Reason') == "it carries data: ext4"*force* ]] ||
 		fail "the reason: $(get .Volumes)"
 	cli return-to-pool --left vgt --force
 	same "the volumes" "$(volumes vgt)" ""

@@ -189,7 +189,7 @@ static bool has_content(struct left *l, const struct replica_lv *lv, char *why, 
 	if (r)
 		snprintf(why, size, "what is on it cannot be read; force removes it");
 	else
-		snprintf(why, size, "it carries %s; force removes it", sig.text);
+		snprintf(why, size, "it carries data: %s; force removes it", sig.text);
 	return r || sig.count;
 }
 

@@ -92,8 +92,8 @@ static void say_activated(struct out *out, const struct replica_activation *a)
 	const char *state = replica_enum_name(REPLICA_ENUM_COPY_STATE, a->info->copy_state);
 
 	if (a->own_name && a->info->job)
-		out_message(out, "Activated '%s' under its source's name, which stays in use; job %u\n"
-			    "copies everything, as what was written without the replica is not known.",
+		out_message(out, "Activated '%s' under its source's name, which stays in use;\n"
+			    "job %u copies everything, for what was written meanwhile is not known.",
 			    a->element_name, a->info->job->id);
 	else if (a->was_active)
 		out_message(out, "'%s' is active already; it is %s.", a->element_name, state);
