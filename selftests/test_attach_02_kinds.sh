@@ -125,6 +125,15 @@ multipath()
 		"0 16384 multipath 2 queue_mode bio 0 1 1 round-robin 0 1 1 $disk 1"
 }
 
+# LVM would find it three times.
+physical_volume()
+{
+	local disk
+	new_loop disk 8M
+	run pvcreate -qy "$disk"
+	not_attached "LVM would find its physical volume" "0 16384 linear $disk 0"
+}
+
 mirror()
 {
 	local a b
@@ -143,4 +152,5 @@ ktap_case "thin" thin
 ktap_case "a key in a keyring is refused, and the sentence helps" luks
 ktap_case "multipath is refused" multipath
 ktap_case "dm-mirror is refused" mirror
+ktap_case "a physical volume of LVM is refused" physical_volume
 ktap_finish

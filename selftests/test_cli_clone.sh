@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=240
+# dm-replica-test: set=full timeout=260
 #
 # CreateReplica with SyncType Clone: the target is what the source was at the call, whatever
 # is written meanwhile, and the association ends, with the wait or with finish, also under
@@ -19,6 +19,30 @@ legs()
 	defer rm -f "$image"
 	run dd if="$source" of="$image" bs=1M iflag=direct status=none
 	defer dm_gone r
+}
+
+# udev hides what has one.
+labels_erased()
+{
+	local source target meta
+	new_loop source 8M
+	new_loop target 9M
+	new_loop meta 4M
+	defer dm_gone r
+	run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" \
+		--settings "$slow"
+	wait_for 20 "a label" labelled
+	run replicactl set r resync_rate=auto
+	run replicactl wait r --timeout 60
+	run replicactl finish r
+	! labelled || fail "the target has a label"
+}
+
+# In the last block, see include/uapi/linux/dm-replica-ondisk.h.
+labelled()
+{
+	blockdev --flushbufs "$target"
+	tail -c 4096 "$target" | grep -a dmRepLb1 >/dev/null
 }
 
 # Free to be used, and a copy of the instant.
@@ -134,5 +158,6 @@ ktap_case "a clone that is waited for ends by itself" awaited
 ktap_case "a clone in use is finished under its user" in_use
 ktap_case "what is shown and refused while it is copied" shown
 ktap_case "a clone goes on after deactivate and activate" restarted
+ktap_case "what had a label has none when it is free" labels_erased
 ktap_case "parameters that contradict a clone" refused_values
 ktap_finish

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "signature.h"
 #include "table.h"
 
 #define FAULT_LEN	384
@@ -144,6 +145,20 @@ static const char *name_fault(struct replica_check *c, const char *name, char *t
 	return text;
 }
 
+/* Who assembles what carries its mark would find it on three devices. */
+static const char *member_fault(struct replica_check *c)
+{
+	struct replica_signature sig;
+
+	if (c->ctx->host->signature(c->ctx, c->source.path, &sig))
+		return NULL;
+	if (strstr(sig.id, "LVM2_member:"))
+		return "LVM would find its physical volume on the hidden device and on the target too";
+	if (strstr(sig.id, "linux_raid_member:"))
+		return "md would find its member on the hidden device and on the target too";
+	return NULL;
+}
+
 static const char *fault_of(struct replica_check *c, char *text, size_t size)
 {
 	const struct replica_blockdev *dev = &c->source;
@@ -152,6 +167,8 @@ static const char *fault_of(struct replica_check *c, char *text, size_t size)
 	if (!dev->dm_name[0])
 		return kind_fault(dev);
 	fault = lines_fault(c, dev->dm_name, text, size);
+	if (!fault)
+		fault = member_fault(c);
 	return fault ? fault : name_fault(c, dev->dm_name, text, size);
 }
 

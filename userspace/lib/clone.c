@@ -17,6 +17,7 @@
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "old-label.h"
 #include "pool.h"
 #include "sysfs.h"
 
@@ -88,7 +89,6 @@ static int unmap(struct replica_ctx *ctx, const char *name, struct replica_attac
 	return ret ? ret : done(replica_dm_become_origin(ctx, name));
 }
 
-/* The label at the tail of the target is of no use without its log. */
 static int erase_log(struct replica_ctx *ctx, const struct replica_info *info)
 {
 	char path[PATH_MAX];
@@ -104,15 +104,23 @@ static int erase_log(struct replica_ctx *ctx, const struct replica_info *info)
 static int end(struct replica_ctx *ctx, const struct replica_info *info, uint32_t *ended)
 {
 	struct replica_attached attached;
+	struct replica_old_label label;
+	struct replica_dm_info dm;
 	uint32_t how;
 	int ret = replica_attached_look(&attached, ctx, info->name);
 
 	if (!ret)
+		ret = replica_dm_info(ctx, info->name, &dm);
+	if (!ret) {
+		replica_old_label_find(ctx, info->name, &dm, &label);
 		ret = unmap(ctx, info->name, &attached, &how);
+	}
 	if (!ret && ended)
 		*ended = how;
 	if (!ret)
 		ret = erase_log(ctx, info);
+	if (!ret)
+		ret = replica_old_label_erase(ctx, info->name, &label);
 	if (!ret && attached.attached)
 		ret = replica_attached_drop(&attached);
 	replica_attached_clear(&attached);

@@ -18,6 +18,7 @@
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "old-label.h"
 #include "pool.h"
 #include "remove.h"
 #include "snapshot.h"
@@ -198,62 +199,15 @@ static int end(struct ending *e)
 			    e->name, err.description);
 }
 
-/* The replica's label, to be erased when its log is gone. */
-struct old_label {
-	char path[PATH_MAX];		/* "" if there is none */
-	uint8_t uuid[16];
-};
-
-/* The log says whose label it is.  Without a log there is none. */
-static void remember_label(const struct ending *e, struct old_label *old)
-{
-	struct replica_ctx *ctx = e->ctx;
-	struct replica_dm_table table;
-	struct dm_replica_label label;
-	struct replica_blockdev dev;
-	char path[PATH_MAX], leg[32];
-	dev_t devno;
-
-	old->path[0] = '\0';
-	replica_meta_path(ctx, &e->info, path);
-	if (!path[0] || replica_dm_table(ctx, e->name, &table) ||
-	    sscanf(table.params, "%*s %31s", leg) != 1 ||
-	    replica_parse_devno(leg, &devno))
-		return;
-	replica_sysfs_path(ctx, devno, path, sizeof(path));
-	/* Without room for a label the last block is data, whatever it looks like. */
-	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev) ||
-	    !replica_label_sector(dev.size >> SECTOR_SHIFT, table.sectors) ||
-	    replica_label_read(ctx, path, &label))
-		return;
-	memcpy(old->uuid, label.uuid, sizeof(old->uuid));
-	strcpy(old->path, path);
-}
-
-/* Else udev would go on hiding what is a disk like any other now. */
-static int erase_label(struct replica_ctx *ctx, const char *name, const struct old_label *old)
-{
-	int r;
-
-	if (!old->path[0])
-		return REPLICA_SUCCESS;
-	r = replica_label_erase(ctx, old->path, old->uuid);
-	if (!r)
-		return REPLICA_SUCCESS;
-	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET,
-				  "replica \"%s\" was detached, but its label stays on %s, which udev hides",
-				  name, old->path);
-}
-
 /* What was forced may never answer, and may be needed as it is. */
 static int end_in_order(struct ending *e)
 {
-	struct old_label old;
+	struct replica_old_label old;
 	int ret;
 
-	remember_label(e, &old);
+	replica_old_label_find(e->ctx, e->name, &e->info, &old);
 	ret = end(e);
-	return ret ? ret : erase_label(e->ctx, e->name, &old);
+	return ret ? ret : replica_old_label_erase(e->ctx, e->name, &old);
 }
 
 /* What is to become of the replica's volumes, if they were cut from a pool. */
