@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=300 icount=yes
+# dm-replica-test: set=full timeout=400 icount=yes
 #
 # The RPO (P5), as the block layer's own tracepoints see it and not our counters: a replica
 # that takes a quarter of the load is never further behind than the RPO. Under overflow block
@@ -120,6 +120,27 @@ far_away()
 	equal
 }
 
+# What is said of the replica's rate, and of the time that the queue will take.
+foretold()
+{
+	local begin told took
+	throttled queue_bytes 8388608
+	offered 4
+	run fio "${load[@]}"
+	begin=${EPOCHREALTIME/[.,]/}
+	told=$(status r drain_ms)
+	at_least "rate_out" "$(status r rate_out)" 3355443
+	at_most "rate_out" "$(status r rate_out)" 5033164
+	wait_for 60 "the queue to be empty" status_is r queue_entries 0
+	took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
+	say "told $told ms, took $took ms"
+	at_least "drain_ms" "$told" 1000
+	at_least "ms until the queue was empty" "$took" $((told * 2 / 3))
+	at_most "ms until the queue was empty" "$took" $((told * 3 / 2 + 300))
+	same "drain_ms when it is empty" "$(status r drain_ms)" 0
+	equal
+}
+
 # given_up POLICY RPO_MS
 given_up()
 {
@@ -141,6 +162,7 @@ ktap_case "without an RPO writes get old" without
 ktap_case "overflow block keeps an RPO of 500 ms" slowed 500 8
 ktap_case "overflow block keeps an RPO of 2 s" slowed 2000 12
 ktap_case "and when the replica is far away" far_away
+ktap_case "rate_out and drain_ms are what the replica takes" foretold
 ktap_case "overflow track gives up before 500 ms" given_up track 500
 ktap_case "overflow track gives up before 2 s" given_up track 2000
 ktap_case "overflow fail stops before 500 ms" given_up fail 500

@@ -126,27 +126,6 @@ tells_behind()
 	same "progress, overflows" "$(status r progress overflows | xargs)" "2 1"
 }
 
-# What it says of the time that the queue will take is about what it takes.
-foretells()
-{
-	local begin told took
-	slow 8 50 queue_bytes 4194304
-	start_load /dev/mapper/r --bs=16k --iodepth=4
-	wait_for 30 "writers that are slowed down" slowed_down
-	ktap_pause 1
-	stop_load
-	begin=${EPOCHREALTIME/[.,]/}
-	told=$(status r drain_ms)
-	wait_for 60 "the queue to be empty" status_is r queue_entries 0
-	took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
-	say "told $told ms, took $took ms"
-	at_least "drain_ms" "$told" 500
-	at_most "ms until the queue was empty" "$took" $((told * 2 + 500))
-	at_least "ms until the queue was empty" "$took" $((told / 2))
-	same "drain_ms when it is empty" "$(status r drain_ms)" 0
-	equal
-}
-
 split_refused()
 {
 	slow 8 400
@@ -262,7 +241,6 @@ ktap_case "on_replica_error stop holds writers when the replica fails" holds_wri
 ktap_case "and when overflow fail stops it" holds_at_overflow
 ktap_case "ProgressStatus is Pending while writers are slowed down" tells_pending
 ktap_case "and after the queue was given up" tells_behind
-ktap_case "drain_ms is about what it takes" foretells
 ktap_case "a split that takes too long changes nothing" split_refused
 ktap_case "a remove does not wait for all, and the log knows the rest" beyond removed
 ktap_case "so does a reload" beyond reloaded
