@@ -153,9 +153,9 @@ static const char *member_fault(struct replica_check *c)
 	if (c->ctx->host->signature(c->ctx, c->source.path, &sig))
 		return NULL;
 	if (strstr(sig.id, "LVM2_member:"))
-		return "LVM would find its physical volume on the hidden device and on the target too";
+		return "LVM would find its physical volume on two more devices";
 	if (strstr(sig.id, "linux_raid_member:"))
-		return "md would find its member on the hidden device and on the target too";
+		return "md would find its member on two more devices";
 	return NULL;
 }
 
