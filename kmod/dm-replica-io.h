@@ -263,13 +263,14 @@ bool replica_request_detach(struct replica_request *request, int state);
  */
 void replica_request_send(struct replica_request *request);
 void replica_leg_send_work(struct work_struct *work);
+/* The memory that flushes have set aside.  init: 0 or -ENOMEM. */
+int replica_leg_pool_init(struct replica *replica);
+void replica_leg_pool_exit(struct replica *replica);
 /*
  * Flush the replica; @done gets the status.  May sleep for memory, which is set aside.  A
  * flush that takes longer than replica_timeout fails the replica, and @done is called
  * with BLK_STS_TIMEOUT.
  */
-int replica_leg_pool_init(struct replica *replica);
-void replica_leg_pool_exit(struct replica *replica);
 void replica_leg_flush(struct replica *replica, void (*done)(void *context, blk_status_t status),
 		       void *context);
 /* Flush the replica and wait, uninterruptible.  0 or a negative errno. */
