@@ -3,8 +3,8 @@
 """recovery_check.py [OPTION]... LOG FSTYPE DEVICE:FILE DIR
 
 Lets a file system recover from what the replica held at points of a log of crash_disks.py:
-after each so-many-th write to it, and before the end of each flush of it. At each point three
-states are tried,
+after each so-many-th write to it, and before the end of flushes of it, of all or of so many that
+are drawn. At each of the former three states are tried, at each of the latter one of them,
     done      what was completed is there, what was under way is not, and there was no cut;
     durable   the power went, and only what had to stay has stayed;
     some      the power went, and of the rest some has stayed, chosen by lot.
@@ -295,7 +295,7 @@ class Check:
 
     # The record.
 
-    def point(self, event, ms, all_of_them=None):
+    def point(self, event, ms, alone=False, all_of_them=None):
         disk = self.disks[self.args.leg]
         self.points += 1
         if self.args.plant:
@@ -305,6 +305,8 @@ class Check:
         states = {'durable': {}}
         if disk.cached:
             states |= {'done': self.done(disk), 'some': self.some(disk)}
+        if alone:
+            states = dict([self.random.choice([*states.items()])])
         for state, outcome in states.items():
             count, wrong = self.attempt(state, outcome)
             if count is not None and not wrong:
@@ -328,7 +330,7 @@ class Check:
                 print(f'# event {event}, planted and found: {wrong[0]}')
 
     def choose(self):
-        """Numbers of the events after which to look."""
+        """{number of an event after which to look: is one state enough?}"""
         ordered = False
         writes, flushes, marks = [], [], []
         seen = 0
@@ -345,10 +347,12 @@ class Check:
                 elif kind == FLUSHED:
                     # Before it: what it makes durable is in doubt. The next one sees it after.
                     flushes.append(number - 1)
-        half = self.args.points // 2
-        chosen = sorted({*spread(writes, half), *spread(flushes, half)} - set(marks))
+        print(f'points_of_writes={len(writes)}\npoints_of_flushes={len(flushes)}')
+        share = random.Random(self.args.seed).random()
+        chosen = dict.fromkeys(spread(flushes, self.args.points, share), True)
+        chosen |= dict.fromkeys(writes, False)
         part, parts = (int(word) for word in self.args.part.split('/'))
-        return set(chosen[part::parts])
+        return {number: chosen[number] for number in sorted(set(chosen) - set(marks))[part::parts]}
 
     def marked(self, text, event, ms):
         words = text.split()
@@ -360,7 +364,7 @@ class Check:
         elif words[:2] == ['mark', 'clock']:
             self.rows.set_clock(float(words[2]), ms)
         elif words[:2] == ['mark', 'drained']:
-            self.point(event, ms, int(words[2]) if self.args.rows else None)
+            self.point(event, ms, all_of_them=int(words[2]) if self.args.rows else None)
 
     def one(self, number, event):
         kind, disk, _, _, sector, ms, data = event
@@ -376,7 +380,7 @@ class Check:
         for number, event in enumerate(records(self.args.log)):
             self.one(number, event)
             if number in chosen:
-                self.point(number, event[5])
+                self.point(number, event[5], chosen[number])
                 if time.monotonic() - self.began > self.args.seconds:
                     self.tell(number, 'the end', ['out of time'])
                     return
@@ -395,16 +399,16 @@ class Check:
         return self.problems > 0 or not self.points
 
 
-def spread(numbers, wanted):
-    """So many of them, evenly; all if that is 0."""
+def spread(numbers, wanted, share):
+    """So many of them, evenly, the first one so far into the first step; all if that is 0."""
     if not wanted or len(numbers) <= wanted:
         return numbers
-    return [numbers[(2 * index + 1) * len(numbers) // (2 * wanted)] for index in range(wanted)]
+    return [numbers[int((index + share) * len(numbers) / wanted)] for index in range(wanted)]
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--points', type=int, default=0, help='at most; 0 is all of them')
+    parser.add_argument('--points', type=int, default=0, help='flushes, at most; 0 is all of them')
     parser.add_argument('--every', type=int, default=50, help='writes')
     parser.add_argument('--part', default='0/1', help='do only each so many-th of them')
     parser.add_argument('--leg', type=int, default=REPLICA, help='0 for the origin')
