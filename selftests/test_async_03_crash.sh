@@ -6,6 +6,8 @@
 # queue. Whenever the power goes, what the queue had is dirty in the log, also while the mode
 # changes. Its head has the argument; on the replica a copy and an entry of the queue may be
 # under way to the same sectors at once, and then either may be what is found there.
+#
+# CRASH_CASES chooses cases, of: busy full.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
@@ -13,10 +15,90 @@
 modes=(async sync async adaptive)
 features=(queue_bytes 4194304)
 
+# flood: more than the queue takes, in writes that are all different.
+flood()
+{
+	fio --name=flood --filename=/dev/mapper/raw --direct=1 --rw=randwrite --bsrange=32k-64k \
+		--norandommap --refill_buffers --ioengine=libaio --iodepth=32 --time_based \
+		--runtime=1000 --output=/dev/null 2>/dev/null &
+	writers+=("$!")
+	defer end_load "$!"
+}
+
+longer()
+{
+	(($(status r queue_bytes) > $1))
+}
+
+# fill_queue: the replica is slow, and then takes nothing, until there is no room for another
+# write. It may not take nothing for longer: the log waits for a flush of it now and then.
+fill_queue()
+{
+	disks mark fill
+	disks late 100 1500 1
+	flood
+	wait_for 60 "a long queue" longer 2097152
+	disks hang 1
+	wait_for 20 "a full queue" longer $((4194304 - 135168))
+	same "state" "$(status r state)" Synchronized
+	disks late 20 12
+}
+
+# cut_full EVENTS: so many after the replica has begun to take what it has; 0: before.
+cut_full()
+{
+	disks mark "cut $1"
+	if (($1)); then
+		disks off_after "$1"
+	else
+		disks off
+	fi
+	disks unhang 1
+	wait_for 60 "the cut" is_off
+	stop_writers
+	end
+	disks on
+	begin
+	wait_for 60 "the legs to be in step" in_sync r
+	at_least "resync_bytes" "$(status r resync_bytes)" "$2"
+}
+
+# A queue that has no room left, and what was in it is lost or half there. Regions are
+# larger here: there are slots of the log for so many that the queue cannot hold.
+full_record()
+{
+	writers=() region=64 timeout_ms=60000
+	start_disks "$log"
+	disks late 20 12
+	begin
+	wait_for 60 "the legs to be in step" in_sync r
+	fill_queue
+	cut_full 0 2097152
+	fill_queue
+	cut_full 60 1048576
+	fill_queue
+	cut_full 500 1
+	fill_queue
+	run message r reset_to_sync
+	cut_full 40 1048576
+	end
+	say "$(disks events) events"
+	stop_disks
+	keep full
+}
+
 log=$dev_dir/crash-log-$$
 ktap_header
 defer rm -f "$log"
-ktap_case "a busy run in mode async is recorded" long_record
-ktap_case "what may differ is dirty after any cut" every_cut --overlaps
-ktap_case "a sample of the cuts is activated" sample "${CRASH_POINTS:-400}"
+if [[ ${CRASH_CASES:-busy} == *busy* ]]; then
+	ktap_case "a busy run in mode async is recorded" long_record
+	ktap_case "what may differ is dirty after any cut" every_cut --overlaps
+	ktap_case "a sample of the cuts is activated" sample "${CRASH_POINTS:-400}"
+fi
+if [[ ${CRASH_CASES:-full} == *full* ]]; then
+	ktap_case "cuts with a full queue are recorded" full_record
+	region=64
+	ktap_case "what was in it is dirty after any cut" every_cut --overlaps
+	ktap_case "a sample of those cuts is activated" sample 60
+fi
 ktap_finish
