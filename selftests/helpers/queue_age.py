@@ -7,6 +7,8 @@ text, with the events block_bio_queue, block_bio_complete and dm_replica_state; 
 are the numbers (MAJOR:MINOR) of the mirror and of what it has for a replica. Each place may be
 written to once.
 
+A line "since" written to trace_marker begins it all: writes before the last of them do not count.
+
 What counts are writes of which the application was told before the replica had them. They are as
 old as the time since they were submitted. When the state is another one than Synchronized (4 in
 CIM), the replica was given up: then nothing is due there any more, and a copy may bring it.
@@ -18,6 +20,7 @@ import re
 import sys
 
 BIO = re.compile(r' (\d+\.\d+): block_bio_(queue|complete): (\d+),(\d+) (\w+) (\d+) \+ (\d+)')
+SINCE = re.compile(r' (\d+\.\d+): tracing_mark_write: since$')
 STATE = re.compile(r' (\d+\.\d+): dm_replica_state: (\d+):(\d+) \d+ -> (\d+):')
 SYNCHRONIZED = 4
 SAMPLE = """
@@ -39,6 +42,7 @@ class Ages:
         self.mirror, self.replica = mirror, replica
         self.times = {}         # of each place: submitted, told, landed
         self.given_up = None
+        self.since = 0.0
 
     def bio(self, time, what, device, place):
         if device == self.mirror and what == 'queue':
@@ -57,6 +61,9 @@ class Ages:
             if 'W' in kind:
                 self.bio(float(time), what, f'{major}:{minor}', int(place))
             return
+        found = SINCE.search(line)
+        if found:
+            self.since = float(found[1])
         found = STATE.search(line)
         if found and f'{found[2]}:{found[3]}' == self.mirror and self.given_up is None \
                 and int(found[4]) != SYNCHRONIZED:
@@ -64,7 +71,8 @@ class Ages:
 
     def report(self):
         behind, oldest, missing = 0, 0, 0
-        for submitted, told, landed in self.times.values():
+        counted = [times for times in self.times.values() if times[0] >= self.since]
+        for submitted, told, landed in counted:
             if self.given_up is not None:
                 if told is None or told > self.given_up:
                     continue
@@ -74,9 +82,9 @@ class Ages:
             elif told is not None and told < landed:
                 behind += 1
                 oldest = max(oldest, landed - submitted)
-        first = min((times[0] for times in self.times.values()), default=0)
+        first = min((times[0] for times in counted), default=0)
         after = -1 if self.given_up is None else (self.given_up - first) * 1000
-        return {'writes': len(self.times), 'behind': behind, 'oldest_ms': round(oldest * 1000),
+        return {'writes': len(counted), 'behind': behind, 'oldest_ms': round(oldest * 1000),
                 'given_up_ms': round(after), 'missing': missing}
 
 
@@ -94,6 +102,9 @@ def selftest():
         'writes': 3, 'behind': 1, 'oldest_ms': 50, 'given_up_ms': -1, 'missing': 1}
     assert ages(lines + [state], '253:1', '253:0') == {
         'writes': 3, 'behind': 1, 'oldest_ms': 40, 'given_up_ms': 40, 'missing': 0}
+    since = ' sh-3 [000] ..... 10.001500: tracing_mark_write: since'
+    assert ages(lines + [since], '253:1', '253:0') == {
+        'writes': 2, 'behind': 0, 'oldest_ms': 0, 'given_up_ms': -1, 'missing': 1}
 
 
 def main():
