@@ -49,12 +49,16 @@ close()
 	[[ -z ${CRASH_KEEP:-} ]] || cp "$writes" "$CRASH_KEEP/$1.writes"
 }
 
+# The last third of it with an RPO that slows writers down: acknowledgments are late then, or
+# wait for the replica.
 slow_record()
 {
 	open async queue_bytes 4194304
 	busy 1500
 	busy 1500
+	run message r set rpo 200
 	busy 1500
+	at_least "writes that were delayed" "$(($(status r delays | tr , +)))" 50
 	close slow
 }
 
