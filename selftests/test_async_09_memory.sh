@@ -13,20 +13,29 @@ replicas=8
 kib=8192
 # Of other parts of the kernel, and what slabs keep when all is given back, KiB.
 noise=1024 kept=4096
+# What a replica has in any mode: a reserve for its largest write, counters, pages at hand.
+own=2048
 ktap_poll=1
 
 # overloaded: r1 to r8 in mode sync under load; the disks hold no data.
 overloaded()
 {
-	local n jobs=() leg
+	local n jobs=() legs=() leg before
 	for ((n = 1; n <= replicas; n++)); do
 		new_null_blk origin 64M 512 memory_backed=0 irqmode=2 completion_nsec=100000
 		new_null_blk leg 64M 512 memory_backed=0
 		new_delay replica "$leg" 0 200
-		mirror_mode=sync new_mirror "r$n" "$origin" "$replica" sync skip region_size 2048 \
-			queue_bytes $((kib * 1024))
+		legs+=("$origin" "$replica")
 		jobs+=("--name=r$n" "--filename=/dev/mapper/r$n")
 	done
+	watch_memory 5
+	before=$highest
+	for ((n = 1; n <= replicas; n++)); do
+		mirror_mode=sync new_mirror "r$n" "${legs[@]:2 * n - 2:2}" sync skip region_size 2048 \
+			queue_bytes $((kib * 1024))
+	done
+	watch_memory 5
+	at_most "KiB of replicas without a load" $((highest - before)) $((replicas * own))
 	fio --direct=1 --rw=randwrite --bsrange=4k-32k --ioengine=libaio --iodepth=8 --thread \
 		--norandommap --time_based --runtime=100000 --output=/dev/null "${jobs[@]}" &
 	load_pid=$!
