@@ -138,6 +138,8 @@ r = replica_meta_write_log(intents->meta, true);
 		if (is_flush(request))
 			list_del_init(&ordered->entry);
 """),
+    # A write that is to be durable is not there.
+    'fua-lost': (IO, 'REQ_IDLE | REQ_PREFLUSH | REQ_FUA |', 'REQ_IDLE | REQ_PREFLUSH |'),
     # A flush does not wait for what it is to make durable.
     'flush-early': (QUEUE, 'replica_order_add(&queue->order, &request->ordered);', """\
 replica_order_add(&queue->order, &request->ordered);
@@ -146,7 +148,7 @@ replica_order_add(&queue->order, &request->ordered);
 }
 
 # Those of the order of writes, and of the clone role; the others are of the durable log.
-ORDERED = ('no-dep', 'flush-first', 'flush-early')
+ORDERED = ('no-dep', 'flush-first', 'fua-lost', 'flush-early')
 CLONED = ('open-first', 'open-cached')
 
 
