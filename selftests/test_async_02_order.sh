@@ -45,7 +45,13 @@ close()
 	compare_legs /dev/nbd0 /dev/nbd1 "$sectors"
 	dm_gone r
 	stop_disks
-	[[ -z ${CRASH_KEEP:-} ]] || cp "$log" "$CRASH_KEEP/$1"
+	keep_both "$1"
+}
+
+# keep_both NAME
+keep_both()
+{
+	keep "$1"
 	[[ -z ${CRASH_KEEP:-} ]] || cp "$writes" "$CRASH_KEEP/$1.writes"
 }
 
@@ -94,9 +100,10 @@ lossy_record()
 	close lossy
 }
 
-# For mutations/run: a little of everything.
+# For mutations/run: a little of everything, and the record even if the legs differ in the end.
 brief_record()
 {
+	defer keep_both brief
 	open async
 	busy 2000
 	to sync
