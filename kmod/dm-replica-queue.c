@@ -128,10 +128,20 @@ static void note_marks(struct replica_queue *queue)
 
 static void init_entry(struct replica_io *io, struct replica_request *request)
 {
+/* What a request keeps of an earlier write is not charged: an entry does without. */
+static void drop_spare_page(struct replica_request *request)
+{
+	if (!request->page || (bio_has_data(&request->bio) && !request->nr_vecs))
+		return;
+	replica_payload_page_free(request->replica->payload, request->page);
+	request->page = NULL;
+}
+
 	struct bio *bio = replica_io_bio(io);
 
 	request->queued = true;
 	request->alone = false;
+	drop_spare_page(request);
 	request->cost = replica_queue_cost(bio);
 	request->due = 0;
 	request->sector = io->kind == REPLICA_IO_WRITE ? io->range.first : 0;
