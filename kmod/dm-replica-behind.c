@@ -17,6 +17,10 @@
 #define OWES_MS			100U
 /* How long a drain waits for the replica, ms. */
 #define DRAIN_MS		10000U
+/* How long somebody waits for entries to leave before the queue is given up, ms. */
+#define PATIENCE_MS		100U
+/* Not to have tried for so long means not to have had to, ms. */
+#define PAUSE_MS		50U
 /* How long whoever wants a resync at once waits for it, ms. */
 #define PAY_MS			3000U
 
@@ -283,6 +287,25 @@ bool replica_queue_give_up(struct replica *replica, const char *reason)
 
 	if (replica_queue_empty(replica) || !READ_ONCE(queue->open) ||
 	    !replica_state_behind(replica, reason))
+/*
+ * Somebody cannot go on before entries leave.  He tries again each jiffy, so that a pause says
+ * that he could.  Return: has he waited long, for what the origin alone has acknowledged?
+ */
+static bool in_vain(struct replica_queue *queue)
+{
+	unsigned long flags;
+	bool vain;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (!queue->tried || time_after(jiffies, queue->tried + msecs_to_jiffies(PAUSE_MS)))
+		queue->tries_since = jiffies;
+	queue->tried = jiffies | 1;
+	vain = queue->lag && !__replica_queue_waits(queue) &&
+	       time_after(jiffies, queue->tries_since + msecs_to_jiffies(PATIENCE_MS));
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return vain;
+}
+
 		return false;
 	/* After a suspend replica_queue_resume() sees to it again. */
 	dwell(queue, OWES_MS);
@@ -291,8 +314,16 @@ bool replica_queue_give_up(struct replica *replica, const char *reason)
 
 void replica_queue_pins(struct replica *replica, unsigned int slots)
 {
-	if (READ_ONCE(replica->queue->nr) > slots / 2 &&
-	    READ_ONCE(replica->settings.overflow) != DM_REPLICA_OVERFLOW_BLOCK)
+	struct replica_queue *queue = replica->queue;
+void replica_queue_short(struct replica *replica)
+{
+	if (in_vain(replica->queue))
+		replica_queue_overflow(replica, "there is no memory for another write");
+}
+
+
+	/* A discard has many of them. */
+	if (atomic64_read(&queue->pinned) > slots / 2 && in_vain(queue))
 		replica_queue_overflow(replica, "the log has no room for more regions");
 }
 

@@ -731,6 +731,9 @@ void replica_io_deferred_work(struct work_struct *work)
 	while ((bio = pop_deferred(replica))) {
 		if (likely(resume_bio(replica, bio)))
 			continue;
+		/* What the queue has of the reserve comes back as the replica takes it. */
+		if (replica_io_of(bio)->kind != REPLICA_IO_FAILOVER)
+			replica_queue_short(replica);
 		spin_lock_irq(&replica->lock);
 		bio_list_add_head(&replica->deferred, bio);
 		WRITE_ONCE(replica->memory_wait, true);

@@ -24,13 +24,15 @@ static bool is_flush(const struct replica_request *request)
 static void count_regions(struct replica_request *request, int n)
 {
 	struct replica *replica = request->replica;
-	u64 region, last;
+	u64 region, first, last;
 
 	if (is_flush(request))
 		return;
+	first = replica_log_region(replica->log, request->sector);
 	last = replica_log_region(replica->log, request->sector + request->sectors - 1);
-	for (region = replica_log_region(replica->log, request->sector); region <= last; region++)
+	for (region = first; region <= last; region++)
 		atomic_add(n, &replica->queue->regions[region % REPLICA_QUEUE_HASH]);
+	atomic64_add(n * (s64)(last - first + 1), &replica->queue->pinned);
 }
 
 bool replica_queue_in_region(struct replica *replica, u64 region)

@@ -77,7 +77,9 @@ struct replica_pace {
  * @late: acknowledgments that are due later, by @due
  * @room: bios that wait for room; their ranges are granted
  * @open: shipping is on
- * @reopened: it was opened with entries that should have been dropped
+ * @tried: jiffies when somebody last found no memory, or no slot of the log; 0: never
+ * @tries_since: and when that began
+ * @stale: number of the last entry that should have been dropped when it was opened
  * @active: writes go through the queue.  Read without the lock: see replica_queue_active()
  * @ticking: tick_work is queued
  * @ack_async: the origin alone acknowledges
@@ -98,6 +100,7 @@ struct replica_pace {
  * @resumed: ktime at which the last resync after an overflow began, ns; 0: none
  * @delays: see DM_REPLICA_DELAYS
  * @regions: entries by hash of their regions
+ * @pinned: regions of all entries: slots of the log that they keep, at most
  * @drained: woken when it becomes empty
  */
 struct replica_queue {
@@ -121,6 +124,9 @@ struct replica_queue {
 	u64 high_used;
 	u64 high_nr;
 	u64 high_age_ns;
+	unsigned long tried;
+	unsigned long tries_since;
+	u64 stale;
 	u64 overflows;
 	u64 rpo_missed;
 	u64 since;
@@ -133,6 +139,7 @@ struct replica_queue {
 	u64 delays[DM_REPLICA_DELAYS];
 	struct replica_pace pace;
 	struct replica_adapt adapt;
+	atomic64_t pinned;
 	atomic_t regions[REPLICA_QUEUE_HASH];
 	wait_queue_head_t drained;
 	struct work_struct issue_work;
@@ -208,6 +215,8 @@ bool replica_queue_give_up(struct replica *replica, const char *reason);
 /* A write finds none of so many slots of the log free.  Any context. */
 void replica_queue_pins(struct replica *replica, unsigned int slots);
 /* A suspend lasts too long: the queue is given up if anything waits for it. */
+/* There is no memory for another write: the queue is given up if the policy says so. */
+void replica_queue_short(struct replica *replica);
 void replica_queue_hurry(struct replica *replica);
 /* No bio is under way: wait for the replica, with a bound.  May sleep. */
 void replica_queue_suspend(struct replica *replica);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=400
+# dm-replica-test: set=full timeout=500
 #
 # What the policies of the queue do, and what is told meanwhile (P5, P7, P8): writers that are
 # held, a status that says that they are slowed down or that the queue was given up, bounds of
@@ -218,6 +218,41 @@ in_step_and_slowed_down()
 	[[ $(status r state pending | xargs) == "Synchronized 1" ]]
 }
 
+# A discard of 1 MiB is one entry, and keeps 16 slots of the log. Half of all slots is enough.
+slots_taken()
+{
+	local mirror_meta
+	new_loop mirror_meta 4M
+	twins 64
+	new_linear weak "$replica"
+	new_mirror r "$origin" "$weak" sync skip region_size 128 activity 512 overflow track
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	dmesg_mark
+	timed 10 blkdiscard /dev/mapper/r
+	timed 10 small 40
+	same "overflows" "$(status r overflows)" 1
+	dmesg_has "r: behind: the log has no room for more regions" ||
+		fail "the log gives another reason"
+	unhang_dev "$weak"
+	equal
+}
+
+# The order is not forgotten, though the replica has not returned what it was sent before.
+resync_later()
+{
+	slow 8 1 overflow fail queue_bytes 4194304
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	flood
+	wait_for 20 "r to stop" is r Broken
+	flooded
+	run message r resync
+	same "state" "$(status r state)" Broken
+	unhang_dev "$weak"
+	equal
+}
+
 # It is as old as what it lacks, not as the order to cut it off.
 tells_age()
 {
@@ -246,5 +281,7 @@ ktap_case "a remove does not wait for all, and the log knows the rest" beyond re
 ktap_case "so does a reload" beyond reloaded
 ktap_case "a suspend lets those go who wait for room" suspended_full
 ktap_case "block, fail and block again under load" changed
+ktap_case "a queue that takes the slots of the log is given up" slots_taken
+ktap_case "a resync of a stopped replica begins when it can" resync_later
 ktap_case "after a fracture consistent_age_ms has the lag in it" tells_age
 ktap_finish
