@@ -291,6 +291,8 @@ u64 replica_leg_durable(struct replica *replica);
 /* Requests that were given up and may still reach the replica.  May sleep. */
 bool replica_leg_owes(struct replica *replica);
 void replica_leg_probe_work(struct work_struct *work);
+/* Let it look now, whatever it waits for.  Any context. */
+void replica_leg_probe_soon(struct replica *replica);
 void replica_leg_timeout_work(struct work_struct *work);
 /* Wait until no caller can act on an older value of replica->ship. */
 void replica_leg_ship_barrier(struct replica *replica);

@@ -496,6 +496,12 @@ static void retry_failed_job(struct replica *replica)
 			     DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY, "trying again");
 }
 
+void replica_leg_probe_soon(struct replica *replica)
+{
+	atomic_cmpxchg(&replica->probe, REPLICA_PROBE_IDLE, REPLICA_PROBE_WAIT);
+	mod_delayed_work(replica->wq, &replica->probe_work, 0);
+}
+
 void replica_leg_probe_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(to_delayed_work(work), struct replica, probe_work);

@@ -101,8 +101,7 @@ static int run_resume(struct replica *replica, const struct operation *op, u32 *
 	replica->resume_ordered = true;
 	replica->probe_delay_ms = 0;
 	spin_unlock_irq(&replica->lock);
-	atomic_cmpxchg(&replica->probe, REPLICA_PROBE_IDLE, REPLICA_PROBE_WAIT);
-	mod_delayed_work(replica->wq, &replica->probe_work, 0);
+	replica_leg_probe_soon(replica);
 	return 0;
 }
 

@@ -477,7 +477,9 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 	if (replica->clone)
 		job_type = DM_REPLICA_JOB_CLONE;
 	/* Nothing is sent before that, not even for a moment; the probe tries again. */
-	if (!paid && order_resume(replica))
+	if (!paid && from & BIT(DM_REPLICA_STATE_BROKEN) && order_resume(replica)) {
+		/* By itself it does not for one that overflow fail has stopped. */
+		replica_leg_probe_soon(replica);
 		return 0;
 	/* Who reopens the queue is one; what others did before is their affair. */
 	replica_queue_reopened(replica);
@@ -491,7 +493,9 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		/* One that lands after the copy would undo it.  Somebody wants a job. */
 		replica_state_replica_failed(replica, 0, -EBUSY,
 					     "replica still has requests that were given up");
-		order_resume(replica);
+		/* Stopped since, it waits for another order. */
+		if (!READ_ONCE(replica->stopped))
+			order_resume(replica);
 		return 0;
 	}
 	replica_log_mark_cached(replica->log, durable);
