@@ -31,7 +31,7 @@ void replica_queue_set_open(struct replica *replica, bool open)
 	lockdep_assert_held(&replica->lock);
 	spin_lock(&queue->lock);
 	if (open && !queue->open && !replica_order_empty(&queue->order))
-		queue->reopened = true;
+		queue->stale = queue->order.last;
 	/* Pairs with replica_queue_shut(). */
 	smp_store_release(&queue->open, open);
 	spin_unlock(&queue->lock);
@@ -47,16 +47,9 @@ bool replica_queue_shut(struct replica *replica)
 	return !smp_load_acquire(&replica->queue->open);
 }
 
-bool replica_queue_reopened(struct replica *replica)
+bool replica_queue_stale(struct replica *replica)
 {
-	struct replica_queue *queue = replica->queue;
-	bool reopened;
-
-	spin_lock_irq(&queue->lock);
-	reopened = queue->reopened;
-	queue->reopened = false;
-	spin_unlock_irq(&queue->lock);
-	return reopened;
+	return !replica_queue_passed(replica, READ_ONCE(replica->queue->stale));
 }
 
 /*

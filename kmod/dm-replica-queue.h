@@ -110,7 +110,6 @@ struct replica_queue {
 	struct list_head late;
 	struct bio_list room;
 	bool open;
-	bool reopened;
 	bool active;
 	bool ticking;
 	bool ack_async;
@@ -196,8 +195,8 @@ void replica_queue_behind_work(struct work_struct *work);
 void replica_queue_set_open(struct replica *replica, bool open);
 /* Is it closed?  Any context. */
 bool replica_queue_shut(struct replica *replica);
-/* Was it opened before all that it had was dropped?  Tells so once.  Process context. */
-bool replica_queue_reopened(struct replica *replica);
+/* Has it entries that should have been dropped, but it was opened before?  Any context. */
+bool replica_queue_stale(struct replica *replica);
 /*
  * Drop what a closed queue has, and wait for what the replica has.  May sleep.
  * Return: false when it did not return all in time.

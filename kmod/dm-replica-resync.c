@@ -481,15 +481,14 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		/* By itself it does not for one that overflow fail has stopped. */
 		replica_leg_probe_soon(replica);
 		return 0;
-	/* Who reopens the queue is one; what others did before is their affair. */
-	replica_queue_reopened(replica);
+	}
 	if (!replica_state_move(replica, from, DM_REPLICA_STATE_UNSYNCHRONIZED, reason))
 		return 0;
 
 	/* Writes that were not shipped have left their marks behind this. */
 	replica_leg_ship_barrier(replica);
 	/* And whoever gave up a request of theirs has counted it. */
-	if (!paid || replica_queue_reopened(replica) || replica_leg_owes(replica)) {
+	if (!paid || replica_queue_stale(replica) || replica_leg_owes(replica)) {
 		/* One that lands after the copy would undo it.  Somebody wants a job. */
 		replica_state_replica_failed(replica, 0, -EBUSY,
 					     "replica still has requests that were given up");
