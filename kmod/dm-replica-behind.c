@@ -238,7 +238,8 @@ static void note_overflow(struct replica_queue *queue, bool again)
 static void dwell(struct replica_queue *queue, unsigned int ms)
 {
 	WRITE_ONCE(queue->dwell_end, jiffies + msecs_to_jiffies(ms));
-	queue_delayed_work(queue->replica->wq, &queue->behind_work, msecs_to_jiffies(ms));
+	/* What an earlier time has left does not count. */
+	mod_delayed_work(queue->replica->wq, &queue->behind_work, msecs_to_jiffies(ms));
 }
 
 void replica_queue_overflow(struct replica *replica, const char *why)
@@ -280,6 +281,12 @@ bool replica_queue_give_up(struct replica *replica, const char *reason)
 
 	if (replica_queue_empty(replica) || !READ_ONCE(queue->open) ||
 	    !replica_state_behind(replica, reason))
+		return false;
+	/* After a suspend replica_queue_resume() sees to it again. */
+	dwell(queue, OWES_MS);
+	return true;
+}
+
 /*
  * Somebody cannot go on before entries leave.  He tries again each jiffy, so that a pause says
  * that he could.  Return: has he waited long, for what the origin alone has acknowledged?
@@ -299,25 +306,19 @@ static bool in_vain(struct replica_queue *queue)
 	return vain;
 }
 
-		return false;
-	/* After a suspend replica_queue_resume() sees to it again. */
-	dwell(queue, OWES_MS);
-	return true;
-}
-
 void replica_queue_pins(struct replica *replica, unsigned int slots)
 {
 	struct replica_queue *queue = replica->queue;
-void replica_queue_short(struct replica *replica)
-{
-	if (in_vain(replica->queue))
-		replica_queue_overflow(replica, "there is no memory for another write");
-}
-
 
 	/* A discard has many of them. */
 	if (atomic64_read(&queue->pinned) > slots / 2 && in_vain(queue))
 		replica_queue_overflow(replica, "the log has no room for more regions");
+}
+
+void replica_queue_short(struct replica *replica)
+{
+	if (in_vain(replica->queue))
+		replica_queue_overflow(replica, "there is no memory for another write");
 }
 
 void replica_queue_suspend(struct replica *replica)
