@@ -363,7 +363,7 @@ void replica_leg_timeout_work(struct work_struct *work)
 	struct overdue overdue = { .blind_ms = NO_LIMIT_MS };
 
 	/* Even without a limit nobody waits for ever for a suspend or a remove. */
-	if (READ_ONCE(replica->suspending)) {
+	if (smp_load_acquire(&replica->suspending)) {
 		timeout = min_not_zero(timeout, SUSPEND_TIMEOUT_MS);
 		overdue.blind_ms = SUSPEND_TIMEOUT_MS;
 		if (older_than(READ_ONCE(replica->suspend_began), SUSPEND_TIMEOUT_MS))

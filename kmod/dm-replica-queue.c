@@ -128,8 +128,6 @@ static void note_marks(struct replica_queue *queue)
 	queue->high_nr = max(queue->high_nr, queue->nr);
 }
 
-static void init_entry(struct replica_io *io, struct replica_request *request)
-{
 /* What a request keeps of an earlier write is not charged: an entry does without. */
 static void drop_spare_page(struct replica_request *request)
 {
@@ -139,11 +137,13 @@ static void drop_spare_page(struct replica_request *request)
 	request->page = NULL;
 }
 
+static void init_entry(struct replica_io *io, struct replica_request *request)
+{
 	struct bio *bio = replica_io_bio(io);
 
+	drop_spare_page(request);
 	request->queued = true;
 	request->alone = false;
-	drop_spare_page(request);
 	request->cost = replica_queue_cost(bio);
 	request->due = 0;
 	request->sector = io->kind == REPLICA_IO_WRITE ? io->range.first : 0;

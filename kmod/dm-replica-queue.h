@@ -138,8 +138,8 @@ struct replica_queue {
 	u64 delays[DM_REPLICA_DELAYS];
 	struct replica_pace pace;
 	struct replica_adapt adapt;
-	atomic64_t pinned;
 	atomic_t regions[REPLICA_QUEUE_HASH];
+	atomic64_t pinned;
 	wait_queue_head_t drained;
 	struct work_struct issue_work;
 	struct work_struct drop_work;
@@ -213,9 +213,9 @@ unsigned int replica_queue_detach_older(struct replica *replica, unsigned int ag
 bool replica_queue_give_up(struct replica *replica, const char *reason);
 /* A write finds none of so many slots of the log free.  Any context. */
 void replica_queue_pins(struct replica *replica, unsigned int slots);
-/* A suspend lasts too long: the queue is given up if anything waits for it. */
 /* There is no memory for another write: the queue is given up if the policy says so. */
 void replica_queue_short(struct replica *replica);
+/* A suspend lasts too long: the queue is given up if anything waits for it. */
 void replica_queue_hurry(struct replica *replica);
 /* No bio is under way: wait for the replica, with a bound.  May sleep. */
 void replica_queue_suspend(struct replica *replica);

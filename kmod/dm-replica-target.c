@@ -661,8 +661,9 @@ static void replica_presuspend(struct dm_target *ti)
 	struct replica *replica = rt->replica;
 
 	spin_lock_irq(&replica->lock);
-	replica->suspending = true;
 	WRITE_ONCE(replica->suspend_began, jiffies);
+	/* Pairs with replica_leg_timeout_work(), which would take an older time for it. */
+	smp_store_release(&replica->suspending, true);
 	replica->noflush = dm_noflush_suspending(ti);
 	spin_unlock_irq(&replica->lock);
 	if (replica->noflush)
