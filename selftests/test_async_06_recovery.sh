@@ -70,12 +70,8 @@ row_record()
 	over rows
 }
 
-log=$dev_dir/recovery-log-$$ rows=$dev_dir/recovery-rows-$$
 ktap_header
-defer rm -f "$log" "$rows"
-mkdir -p "$mnt"
-defer rmdir "$mnt"
-sectors=32768
+records
 if chosen plant; then
 	ktap_case "the check finds what is planted, and nothing else" planted
 fi
@@ -88,8 +84,7 @@ if chosen ext4; then
 	ktap_case "ext4 recovers, whenever" recovers ext4 --files
 fi
 if chosen xfs; then
-	# Each recovery takes longer.
-	sectors=65536 points=$(((points + 1) / 2))
+	for_xfs
 	ktap_case "rows and files come and go on xfs" file_record xfs
 	ktap_case "xfs recovers, whenever" recovers xfs --files
 fi

@@ -36,18 +36,14 @@ eventful_record()
 	over "eventful-$1"
 }
 
-log=$dev_dir/recovery-log-$$ rows=$dev_dir/recovery-rows-$$
 ktap_header
-defer rm -f "$log" "$rows"
-mkdir -p "$mnt"
-defer rmdir "$mnt"
-sectors=32768
+records
 if chosen ext4; then
 	ktap_case "modes change, and the replica loses its cache, under ext4" eventful_record ext4
 	ktap_case "ext4 recovers, and rows have no hole" recovers ext4 --files
 fi
 if chosen xfs; then
-	sectors=65536 points=$(((points + 1) / 2))
+	for_xfs
 	ktap_case "modes change, and the replica loses its cache, under xfs" eventful_record xfs
 	ktap_case "xfs recovers, and rows have no hole" recovers xfs --files
 fi

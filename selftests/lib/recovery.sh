@@ -12,6 +12,8 @@
 #	over NAME		the end of the load: all of it is on the replica
 #	recovers FS [OPTION]...	what helpers/recovery_check.py says of the record
 #	chosen NAME		is this case one of $RECOVERY_CASES?
+#	records			before the first case: files of a record, and the mount point
+#	for_xfs			larger disks, and fewer points, for each recovery takes longer
 #
 # What is looked at: after each 50th write to the replica all three states of recovery_check.py,
 # and before the end of RECOVERY_POINTS flushes of it, of xfs half as many, one of them; 0 is
@@ -165,4 +167,18 @@ recover()
 chosen()
 {
 	[[ " ${RECOVERY_CASES:-$1} " == *" $1 "* ]]
+}
+
+records()
+{
+	log=$dev_dir/recovery-log-$$ rows=$dev_dir/recovery-rows-$$
+	defer rm -f "$log" "$rows"
+	mkdir -p "$mnt"
+	defer rmdir "$mnt"
+	sectors=32768
+}
+
+for_xfs()
+{
+	sectors=65536 points=$(((points + 1) / 2))
 }
