@@ -16,12 +16,12 @@
 #	for_xfs			larger disks, and fewer points, for each recovery takes longer
 #
 # What is looked at: after each 50th write to the replica all three states of recovery_check.py,
-# and before the end of RECOVERY_POINTS flushes of it, of xfs half as many, one of them; 0 is
-# all flushes, which takes five minutes and more for each record. RECOVERY_SEED draws them,
+# and before the end of each flush of it one of them; of xfs, whose recovery takes five times
+# as long, at RECOVERY_POINTS of them, 30, and 0 is all of these too. RECOVERY_SEED draws them,
 # another one each time, and it is told. CRASH_KEEP is a directory for the records, and for
 # images that did not recover.
 region=64 timeout_ms=30000
-points=${RECOVERY_POINTS:-60}
+points=${RECOVERY_POINTS:-0}
 mnt=$dev_dir/recovery-$$
 
 # make_fs FS DEVICE: xfs refuses such small devices but for its own tests.
@@ -180,5 +180,5 @@ records()
 
 for_xfs()
 {
-	sectors=65536 points=$(((points + 1) / 2))
+	sectors=65536 points=${RECOVERY_POINTS:-30}
 }
