@@ -78,6 +78,15 @@ static int fail_run(struct replica_ctx *ctx, const struct replica_proc *proc, in
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, ENOENT, "TargetStoragePool",
 				    "LVM is not installed: there is no program %s",
 				    proc->argv[0]);
+	if (err == -EDEADLK)
+		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "TargetStoragePool",
+				    "LVM's %s is not started: too many of LVM's programs hang, and cannot be killed",
+				    proc->argv[0]);
+	if (err == -ETIMEDOUT && proc->hangs)
+		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "TargetStoragePool",
+				    "LVM's %s did not %s within %u seconds, and cannot be killed: process %d hangs, as it does on a disk that does not answer",
+				    proc->argv[0], what, LVM_TIMEOUT_MS / 1000,
+				    (int)proc->hangs);
 	if (err == -ETIMEDOUT)
 		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "TargetStoragePool",
 				    "LVM's %s did not %s within %u seconds", proc->argv[0],

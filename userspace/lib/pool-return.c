@@ -213,19 +213,18 @@ void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs)
 static int remove_one(struct replica_ctx *ctx, const struct replica_lv *lv,
 		      struct replica_pool_volume **list)
 {
-	int ret = replica_lvm_remove(ctx, lv, REPLICA_POOL_TAG), sm_code = ctx->err.sm_code;
-	char lvm[512];
+	int ret = replica_lvm_remove(ctx, lv, REPLICA_POOL_TAG);
+	struct replica_error err = ctx->err;
 
 	if (!ret)
 		return list && !replica_pool_volume_add(list, lv, NULL) ?
 		       replica_fail_memory(ctx) : ret;
-	snprintf(lvm, sizeof(lvm), "%s", ctx->err.message);
 	if (list)
 		replica_pool_volume_add(list, lv, "LVM cannot remove it");
-	replica_fail(ctx, ret, sm_code, REPLICA_PARAM_POOL,
+	replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_POOL,
 		     "the replica was detached, but volume %s/%s cannot be removed", lv->vg,
 		     lv->name);
-	replica_error_message(ctx, lvm);
+	replica_error_message(ctx, err.message[0] ? err.message : err.description);
 	return ret;
 }
 

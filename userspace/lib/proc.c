@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 
 /* How long a program that is to end may take, and how often it is looked at. */
 #define TERM_MS		5000
+#define KILL_MS		5000
 #define STEP_MS		10
 
 static const char *const directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
@@ -205,22 +208,79 @@ static int look(pid_t pid, int *status)
 	return 1;
 }
 
-/* Politely first: a program may have to put something back in order. */
-static void end_program(pid_t pid, struct stream s[2])
+/*
+ * Those that hang in the kernel: no signal ends them, and they stay children of this
+ * process.  By their pidfds, as the program may have waited for one itself, and have
+ * another child of that number by now.
+ */
+static struct {
+	pthread_mutex_t lock;
+	size_t count;
+	int fd[REPLICA_PROC_HANGING_MAX];
+} hanging = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static bool still_hangs(int fd)
 {
-	uint64_t deadline = replica_now_ms() + TERM_MS;
+	siginfo_t info = { .si_pid = 0 };
+
+	return !waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG) && !info.si_pid;
+}
+
+/* Those that have ended since would be zombies; false when there are too many others. */
+static bool reap_hanging(void)
+{
+	bool room;
+
+	pthread_mutex_lock(&hanging.lock);
+	for (size_t i = 0; i < hanging.count; ) {
+		if (still_hangs(hanging.fd[i])) {
+			i++;
+			continue;
+		}
+		close(hanging.fd[i]);
+		hanging.fd[i] = hanging.fd[--hanging.count];
+	}
+	room = hanging.count < REPLICA_PROC_HANGING_MAX;
+	pthread_mutex_unlock(&hanging.lock);
+	return room;
+}
+
+static void leave_hanging(pid_t pid)
+{
+	int fd = pidfd_open(pid, 0);
+
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&hanging.lock);
+	if (hanging.count < REPLICA_PROC_HANGING_MAX)
+		hanging.fd[hanging.count++] = fd;
+	else
+		close(fd);
+	pthread_mutex_unlock(&hanging.lock);
+}
+
+static bool ends_after(int signal, pid_t pid, struct stream s[2], unsigned int ms)
+{
+	uint64_t deadline = replica_now_ms() + ms;
 	int status;
 
-	kill(-pid, SIGTERM);
+	kill(-pid, signal);
 	while (replica_now_ms() < deadline) {
 		if (look(pid, &status))
-			return;
+			return true;
 		wait_step(s);
 		drain_both(s);
 	}
-	kill(-pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	return false;
+}
+
+/* Politely first: a program may have to put something back in order. */
+static void end_program(struct replica_proc *proc, pid_t pid, struct stream s[2])
+{
+	if (ends_after(SIGTERM, pid, s, TERM_MS) || ends_after(SIGKILL, pid, s, KILL_MS))
+		return;
+	proc->hangs = pid;
+	leave_hanging(pid);
 }
 
 /* What it started may keep its pipes open, so that it is waited for by itself. */
@@ -234,7 +294,7 @@ static int follow(struct replica_proc *proc, pid_t pid, struct stream s[2])
 		if (!r && replica_now_ms() > deadline)
 			r = -ETIMEDOUT;
 		if (r) {
-			end_program(pid, s);
+			end_program(proc, pid, s);
 			return r;
 		}
 		r = look(pid, &proc->status);
@@ -291,11 +351,15 @@ static int run_with_pipes(struct replica_proc *proc, const int out[2], const int
 
 int replica_proc_run(struct replica_proc *proc)
 {
-	int out[2], err[2], r = make_pipe(out);
+	int out[2], err[2], r;
 
 	proc->out = NULL;
 	proc->err = NULL;
 	proc->status = -1;
+	proc->hangs = 0;
+	if (!reap_hanging())
+		return -EDEADLK;
+	r = make_pipe(out);
 	if (r)
 		return r;
 	r = make_pipe(err);

@@ -2,14 +2,24 @@
 /* Other programs: what they get, what comes back, and how they are ended. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ktap.h"
 #include "proc.h"
+
+/* In the place of libc's: signals that do not arrive, as on one that hangs in the kernel. */
+static bool lost;
+
+int kill(pid_t pid, int sig)
+{
+	return lost ? 0 : syscall(SYS_kill, pid, sig);
+}
 
 static int run(struct replica_proc *proc, const char *script, uint32_t timeout_ms)
 {
@@ -91,6 +101,49 @@ static void endless(void)
 	CHECK_INT(errno, ECHILD);
 }
 
+static void *run_hanging(void *data)
+{
+	struct replica_proc *proc = data;
+
+	CHECK_INT(run(proc, "exec sleep 600", 100), -ETIMEDOUT);
+	replica_proc_clear(proc);
+	return NULL;
+}
+
+/*
+ * They are waited for no longer than a while, do not become more and more, and are taken
+ * away when they have ended at last.
+ */
+static void unkillable(void)
+{
+	struct replica_proc proc, hung[REPLICA_PROC_HANGING_MAX];
+	pthread_t thread[REPLICA_PROC_HANGING_MAX];
+	siginfo_t info;
+
+	lost = true;
+	for (size_t i = 0; i < REPLICA_PROC_HANGING_MAX; i++)
+		CHECK_INT(pthread_create(&thread[i], NULL, run_hanging, &hung[i]), 0);
+	for (size_t i = 0; i < REPLICA_PROC_HANGING_MAX; i++)
+		pthread_join(thread[i], NULL);
+	lost = false;
+	CHECK_INT(run(&proc, ":", 30000), -EDEADLK);
+	replica_proc_clear(&proc);
+	for (size_t i = 0; i < REPLICA_PROC_HANGING_MAX; i++) {
+		CHECK(hung[i].hangs > 0);
+		CHECK_INT(kill(hung[i].hangs, SIGKILL), 0);
+		CHECK_INT(waitid(P_PID, hung[i].hangs, &info, WEXITED | WNOWAIT), 0);
+		if (i)
+			continue;
+		CHECK_INT(run(&proc, ":", 30000), 0);	/* beside those that hang */
+		CHECK_INT(proc.hangs, 0);
+		replica_proc_clear(&proc);
+	}
+	CHECK_INT(run(&proc, ":", 30000), 0);
+	replica_proc_clear(&proc);
+	CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);	/* no zombie */
+	CHECK_INT(errno, ECHILD);
+}
+
 /* What it leaves running holds its pipes and nobody up. */
 static void daemons(void)
 {
@@ -132,7 +185,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(output), T(environment), T(descriptors), T(missing), T(endless),
-		T(daemons), T(too_much), T(signals),
+		T(unkillable), T(daemons), T(too_much), T(signals),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
