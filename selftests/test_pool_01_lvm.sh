@@ -179,6 +179,8 @@ thin()
 	cli return-to-pool r
 	same "return_value" "$(get .return_value)" 0
 	same "the volumes" "$(volumes vgt)" tp
+	run lvchange -qy --activate n vgt/tp
+	given_back 4 4 "vgt/tp is not active" --pool vgt/tp
 }
 
 # A new volume lies where an old replica with its label and log was.

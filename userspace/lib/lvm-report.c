@@ -152,6 +152,7 @@ static int take_lv(struct json_object *object, struct replica_lv **out)
 	lv->extent_size = number_of(&row, "vg_extent_size");
 	lv->chunk_size = number_of(&row, "chunk_size");
 	lv->data_used = percent_of(&row, "data_percent");
+	lv->data_known = *value_of(&row, "data_percent");
 	lv->active = flag_of(&row, "lv_active", "active");
 	lv->open = flag_of(&row, "lv_device_open", "open");
 	if (!row.err && (!replica_lvm_name_ok(lv->name) || !replica_lvm_name_ok(lv->vg) ||

@@ -24,6 +24,7 @@ struct replica_lv {
 	uint64_t extent_size;		/* bytes, of its volume group */
 	uint64_t chunk_size;		/* bytes, of a thin pool */
 	unsigned int data_used;		/* of a thin pool, in 1/100 percent */
+	bool data_known;		/* else it is not active, or failed, and data_used 0 */
 	bool active;
 	bool open;
 };

@@ -90,6 +90,27 @@ static uint64_t thin_free(const struct replica_lv *lv)
 	return lv->size - part * lv->data_used - lv->size % 10000 * lv->data_used / 10000;
 }
 
+int replica_pool_take_thin(struct replica_ctx *ctx, const struct replica_lv *lv,
+			   struct replica_pool *pool)
+{
+	pool->unit = lv->extent_size;
+	if (strcmp(lv->segtype, "thin-pool"))
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_POOL,
+				    "%s/%s is a volume of type %s, not a thin pool", lv->vg,
+				    lv->name, lv->segtype);
+	/* What is not known must not be taken for an empty pool. */
+	if (!lv->data_known && !lv->active)
+		return replica_fail(ctx, REPLICA_FAILED, ENODATA, REPLICA_PARAM_POOL,
+				    "thin pool %s/%s is not active, and so does not tell how much room it has; 'lvchange --activate y %s/%s' activates it",
+				    lv->vg, lv->name, lv->vg, lv->name);
+	if (!lv->data_known)
+		return replica_fail(ctx, REPLICA_FAILED, ENODATA, REPLICA_PARAM_POOL,
+				    "thin pool %s/%s does not tell how much room it has; 'lvs %s/%s' may say what is wrong with it",
+				    lv->vg, lv->name, lv->vg, lv->name);
+	pool->free = thin_free(lv);
+	return REPLICA_SUCCESS;
+}
+
 static int open_thin(struct replica_ctx *ctx, struct replica_pool *pool)
 {
 	struct replica_lv *lv;
@@ -97,14 +118,7 @@ static int open_thin(struct replica_ctx *ctx, struct replica_pool *pool)
 
 	if (ret)
 		return ret;
-	if (!lv)
-		return not_found(ctx, pool);
-	pool->unit = lv->extent_size;
-	pool->free = thin_free(lv);
-	if (strcmp(lv->segtype, "thin-pool"))
-		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_POOL,
-				   "%s/%s is a volume of type %s, not a thin pool", pool->vg,
-				   pool->thin, lv->segtype);
+	ret = lv ? replica_pool_take_thin(ctx, lv, pool) : not_found(ctx, pool);
 	replica_lv_free(lv);
 	return ret;
 }

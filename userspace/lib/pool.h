@@ -24,6 +24,9 @@ struct replica_pool {
 
 /* REPLICA_NOT_FOUND, with what was looked for, when there is no such pool. */
 int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_pool *pool);
+/* Pure.  Its unit and room, of what lvs said; a return value. */
+int replica_pool_take_thin(struct replica_ctx *ctx, const struct replica_lv *lv,
+			   struct replica_pool *pool);
 
 /* Pure.  Bytes of a target for a source: its label has room behind what is mirrored. */
 uint64_t replica_pool_target_bytes(uint64_t source);

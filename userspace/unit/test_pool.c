@@ -36,11 +36,12 @@ static void good_report(void)
 	CHECK_INT(list->extent_size, 4194304);
 	CHECK_INT(list->chunk_size, 65536);
 	CHECK_INT(list->data_used, 1235);		/* what is finer counts up */
-	CHECK(list->active && !list->open);
+	CHECK(list->data_known && list->active && !list->open);
 	if (CHECK(list->next)) {
 		CHECK_STR(list->next->name, "x-replica");
 		CHECK_STR(list->next->path, "/dev/mapper/vg-v");
 		CHECK_STR(list->next->origin, "");
+		CHECK(!list->next->data_known);
 		CHECK(!list->next->active && list->next->open);
 		CHECK(!list->next->next);		/* its second segment */
 	}
@@ -202,6 +203,35 @@ static void bad_pools(void)
 	fake_free(ctx);
 }
 
+/* A pool that does not tell how full it is must not be taken for an empty one. */
+static void thin_room(void)
+{
+	struct replica_lv lv = {
+		.name = (char *)"tp", .vg = (char *)"vg", .segtype = (char *)"thin-pool",
+		.size = 104857600, .extent_size = 4194304, .data_used = 2500,
+		.data_known = true, .active = true,
+	};
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_pool pool = { .vg = "vg", .thin = "tp" };
+
+	CHECK_INT(replica_pool_take_thin(ctx, &lv, &pool), 0);
+	CHECK_INT(pool.unit, 4194304);
+	CHECK_INT(pool.free, 78643200);
+	lv.active = false;		/* itself; its volumes are */
+	CHECK_INT(replica_pool_take_thin(ctx, &lv, &pool), 0);
+	lv.data_known = false;
+	lv.data_used = 0;
+	CHECK_INT(replica_pool_take_thin(ctx, &lv, &pool), REPLICA_FAILED);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)),
+		  "vg/tp is not active, and so does not tell how much room it has");
+	lv.active = true;
+	CHECK_INT(replica_pool_take_thin(ctx, &lv, &pool), REPLICA_FAILED);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "'lvs vg/tp'");
+	lv.segtype = (char *)"linear";
+	CHECK_INT(replica_pool_take_thin(ctx, &lv, &pool), REPLICA_INVALID_PARAMETER);
+	fake_free(ctx);
+}
+
 static void room(void)
 {
 	const struct replica_pool pool = { .vg = "vg", .unit = 4 << 20, .free = 12 << 20 };
@@ -221,7 +251,8 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(good_report), T(tags), T(vg_report), T(hostile_reports), T(damaged_reports),
-		T(names), T(sizes), T(label_room), T(bad_pools), T(room),
+		T(names), T(sizes), T(label_room), T(bad_pools), T(thin_room),
+		T(room),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
