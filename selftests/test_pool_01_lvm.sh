@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=450
+# dm-replica-test: set=full timeout=550
 #
 # Targets and meta devices cut from an LVM volume group and thin pool: of the right size,
 # blank, given back when anything fails, kept by detach, removed by return-to-pool.
@@ -39,6 +39,58 @@ kept()
 	same "the volumes that are left over" "$(get '.Volumes | length')" 0
 	same "the volumes" "$(volumes vgt)" r-replica
 	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+}
+
+# forced CONF SENTENCE: LVM that fails does not stop who forces it, but he must know that
+# --left would remove the target.
+forced()
+{
+	LVM_SYSTEM_DIR=$1 cli detach r
+	[[ $status != 0 ]] || fail "it was detached without force"
+	same "the state" "$(replicactl --json status r | jq -r .Replica.CopyStateDescription)" Synchronized
+	LVM_SYSTEM_DIR=$1 cli detach r --force
+	[[ $status != 0 ]] || fail "nothing is said of the tags"
+	[[ $(get .error.Description) == *"was detached, but $2"* ]] ||
+		fail "the error: $(get .error.Description)"
+	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica"
+	same "tags" "$(lvs --noheadings -o lv_tags vgt/r-replica | tr -d ' ' | sed 's/cut-[0-9a-f]*/cut/')" \
+		dm-replica,dm-replica.cut,dm-replica.r
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+}
+
+# with_conf SCRIPT: a replica, and the configuration of LVM as sed changes it, in $conf.
+with_conf()
+{
+	made
+	conf=$dev_dir/lvm-other-$BASHPID
+	mkdir -p "$conf"
+	defer rm -rf "$conf"
+	sed "$1" "$lvm_dir/lvm.conf" >"$conf/lvm.conf"
+}
+
+unlocked()
+{
+	exec 9>&-
+}
+
+# Somebody else has the lock that a change needs.
+kept_by_force()
+{
+	local conf
+	with_conf 's/^global {/&\n\twait_for_locks = 0/'
+	exec 9>"$lvm_dir/V_vgt"
+	defer unlocked
+	run flock --shared 9
+	forced "$conf" "its target, volume vgt/r-replica, still has the tag dm-replica"
+	unlocked
+}
+
+unknown()
+{
+	local conf
+	with_conf 's/a|^.dev.loop|/r|.*|/'
+	forced "$conf" "LVM does not tell whether its volumes were cut from a pool"
 }
 
 returned()
@@ -212,6 +264,8 @@ modprobe -q dm-replica || true
 command -v lvcreate >/dev/null || ktap_skip_all "needs LVM"
 ktap_case "what is cut has the right size, and the copy equals the source" made
 ktap_case "detach keeps the target" kept
+ktap_case "detach --force keeps it, and says what LVM has not done" kept_by_force
+ktap_case "the same where LVM does not see the volumes" unknown
 ktap_case "finish keeps the target of a clone" finished
 ktap_case "a volume with a file system stays" file_system
 ktap_case "return-to-pool removes what was cut" returned

@@ -438,7 +438,8 @@ int replica_wait_state(struct replica_ctx *ctx, const char *name,
  * Synchronized, everything written is confirmed on the replica, then the mapped
  * device goes away and leaves two equal devices, and no log.  With force the state does not
  * matter, and what cannot be confirmed is left.  A target that was cut from a pool stays
- * and is no longer ours, a meta device from a pool goes back.  A mapped device that is open
+ * and is no longer ours, a meta device from a pool goes back; with force also where LVM does
+ * not answer, which is then returned when all else is done.  A mapped device that is open
  * is refused with SMErrorCode 6, with and without force, but for a source with its replica
  * under its own name, which gets its own table back.
  */

@@ -219,10 +219,12 @@ static bool dashed(const char *plain, char text[LVM_UUID_LEN + 7])
 	return true;
 }
 
+/* lvs lists none where LVM may not look at the disks, and does not fail for that. */
 int replica_lvm_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			   struct replica_lv **lv)
 {
 	char uuid[LVM_UUID_LEN + 7], select[96];
+	int ret;
 
 	*lv = NULL;
 	/* Behind it there may be a suffix: that is a part of a volume and none itself. */
@@ -230,7 +232,12 @@ int replica_lvm_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 	    !dashed(dm_uuid + 4 + LVM_UUID_LEN, uuid))
 		return REPLICA_SUCCESS;
 	snprintf(select, sizeof(select), "lv_uuid=\"%s\"", uuid);
-	return select_lvs(ctx, select, lv);
+	ret = select_lvs(ctx, select, lv);
+	if (ret || *lv)
+		return ret;
+	return replica_fail(ctx, REPLICA_NOT_FOUND, ENOENT, "TargetStoragePool",
+			    "LVM does not list the volume with the uuid %s, which is there: see its devices file and its filters",
+			    uuid);
 }
 
 /* ------------------------------------------------------------------------ */

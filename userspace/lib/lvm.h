@@ -50,11 +50,14 @@ int replica_lvm_parse_vgs(const char *json, struct replica_vg **list);
 /* Can LVM have a volume (group) of that name?  Nothing else may get into a command. */
 bool replica_lvm_name_ok(const char *name);
 
-/* *vg or *lv is NULL when there is none such. */
+/* *vg or *lv is NULL when there is none such, or the device is no volume. */
 int replica_lvm_vg(struct replica_ctx *ctx, const char *name, struct replica_vg **vg);
 int replica_lvm_lv(struct replica_ctx *ctx, const char *vg, const char *name,
 		   struct replica_lv **lv);
-/* By the uuid that device-mapper shows, "LVM-" and two uuids without dashes. */
+/*
+ * By the uuid that device-mapper shows, "LVM-" and two uuids without dashes: of a device
+ * that is there, so that a volume which LVM does not list is REPLICA_NOT_FOUND.
+ */
 int replica_lvm_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			   struct replica_lv **lv);
 /* All of a volume group. */

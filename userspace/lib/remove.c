@@ -123,7 +123,8 @@ struct ending {
 	const char *name;
 	struct replica_dm_info info;
 	struct replica_attached attached;
-	struct replica_error late;	/* it is done, and udev did not answer */
+	struct replica_error late;	/* it is done; what is told of it in the end */
+	bool tags;			/* that volumes keep their tags */
 	bool gone;			/* the mapping; what follows may fail */
 };
 
@@ -159,17 +160,22 @@ static int unmap(struct ending *e)
 	ret = replica_dm_remove(e->ctx, e->name);
 	if (ret != REPLICA_TIMEOUT)
 		return ret;
-	e->late = e->ctx->err;
+	if (!e->late.status_code)
+		e->late = e->ctx->err;
 	return REPLICA_SUCCESS;
 }
 
-/* At the very end, when all else is done. */
-static int tell_late(struct ending *e)
+/* At the very end: what else went wrong is told besides. */
+static int tell_late(struct ending *e, int ret)
 {
-	if (!e->late.status_code)
-		return REPLICA_SUCCESS;
+	const struct replica_error err = e->ctx->err;
+
+	if (!e->late.status_code || (ret && !e->tags))
+		return ret;
 	e->ctx->err = e->late;
-	return REPLICA_TIMEOUT;
+	if (ret)
+		replica_error_details(e->ctx, "%s", err.description);
+	return e->late.status_code;
 }
 
 /* The hidden device goes last: by it is found what a command has left that was cut off. */
@@ -214,36 +220,57 @@ static int end_in_order(struct ending *e)
 enum volumes { KEEP_TARGET, GIVE_BACK };
 
 /*
+ * Who wants to be rid of a replica gets rid of it without LVM too, and is told in the end
+ * what that means for a target that he keeps.
+ */
+static void note_tags(struct ending *e, const struct replica_lv *target)
+{
+	const struct replica_error err = e->ctx->err;
+	struct replica_ctx *ctx = e->ctx;
+
+	if (target)
+		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
+			     "replica \"%s\" was detached, but its target, volume %s/%s, still has the tag %s, by which 'return-to-pool --left --force' would remove it",
+			     e->name, target->vg, target->name, REPLICA_POOL_TAG);
+	else
+		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
+			     "replica \"%s\" was detached, but LVM does not tell whether its volumes were cut from a pool; those that were still have the tag %s, by which 'return-to-pool --left --force' would remove them",
+			     e->name, REPLICA_POOL_TAG);
+	replica_error_message(ctx, err.message[0] ? err.message : err.description);
+	e->late = ctx->err;
+	e->tags = true;
+	replica_error_clear(ctx);
+}
+
+/*
  * Said on the volumes while the association still protects them: who is killed
  * after it leaves what 'return-to-pool --left' judges rightly.
  */
-static int mark_volumes(struct replica_ctx *ctx, const struct replica_cut *legs,
+static int mark_volumes(struct ending *e, const struct replica_cut *legs,
 			enum volumes volumes, bool force)
 {
 	int ret;
 
 	if (volumes == GIVE_BACK) {
-		ret = replica_pool_doom(ctx, legs);
+		ret = replica_pool_doom(e->ctx, legs);
 		if (ret)
-			replica_pool_spare(ctx, legs);
+			replica_pool_spare(e->ctx, legs);
 		return ret;
 	}
-	ret = replica_pool_keep(ctx, legs);
+	ret = replica_pool_keep(e->ctx, legs);
 	if (!ret || !force)
 		return ret;
-	replica_error_clear(ctx);
+	note_tags(e, legs->target);
 	return REPLICA_SUCCESS;
 }
 
-/* Who wants to be rid of a replica gets rid of it without LVM too. */
-static int find_volumes(struct replica_ctx *ctx, const char *name, struct replica_cut *legs,
-			bool may_fail)
+static int find_volumes(struct ending *e, struct replica_cut *legs, bool may_fail)
 {
-	int ret = replica_pool_legs(ctx, name, legs);
+	int ret = replica_pool_legs(e->ctx, e->name, legs);
 
 	if (!ret || !may_fail)
 		return ret;
-	replica_error_clear(ctx);
+	note_tags(e, NULL);
 	return REPLICA_SUCCESS;
 }
 
@@ -267,21 +294,20 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	int ret = begin(&e, ctx, name);
 
 	if (!ret)
-		ret = find_volumes(ctx, name, &legs, force && volumes == KEEP_TARGET);
+		ret = find_volumes(&e, &legs, force && volumes == KEEP_TARGET);
 	if (!ret && volumes == GIVE_BACK)
 		ret = replica_pool_returnable(ctx, name, &legs);
 	if (!ret)
 		ret = settle(ctx, name, force, timeout_ms);
 	if (!ret)
-		ret = mark_volumes(ctx, &legs, volumes, force);
+		ret = mark_volumes(&e, &legs, volumes, force);
 	if (!ret)
 		ret = end_marked(&e, &legs, force, volumes);
 	if (!ret)
 		ret = drop_hidden(&e);
 	if (!ret)
-		ret = replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK, list);
-	if (!ret)
-		ret = tell_late(&e);
+		ret = tell_late(&e, replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK,
+							   list));
 	replica_cut_clear(&legs);
 	clear(&e);
 	return ret;
@@ -325,7 +351,7 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		if (!ret)
 			ret = drop_hidden(&e);
 		if (!ret)
-			ret = tell_late(&e);
+			ret = tell_late(&e, ret);
 	}
 	clear(&e);
 	return ret;
