@@ -117,9 +117,27 @@ md()
 	offline "an md array has no table" /dev/md7
 }
 
+# Between two steps of another program that attaches, it looks as if it had been killed.
+being_made()
+{
+	local uuid=REPLICA-ORIGIN-11111111-2222-3333-4444-555555555555
+	new_loop disk 8M
+	new_source src "0 $(dev_sectors "$disk") linear $disk 0"
+	run dmsetup create src-origin --uuid "$uuid" --table "$plain"
+	exec 9>/run/dm-replica-tables.lock
+	run flock --exclusive 9
+	cli remove src
+	same "return_value, while another program is at work" "$(get .return_value)" 3
+	[[ -e /dev/mapper/src-origin ]] || fail "what another program makes was taken away"
+	exec 9>&-
+	run replicactl remove src
+	is_plain src
+}
+
 ktap_header
 ktap_case "a target that is too small" small
 ktap_case "arguments that a source in use cannot have" options
+ktap_case "what another program is making is not taken for left over" being_made
 ktap_case "a loop device in use" loop
 ktap_case "a disk in use" disk
 ktap_case "a partition in use" partition

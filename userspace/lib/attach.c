@@ -133,15 +133,29 @@ static int put_table(struct replica_ctx *ctx, const char *name, const struct rep
 	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
 }
 
-/* The name may have its own table, or ours, and be suspended with either. */
+static int fail_changed(struct replica_ctx *ctx, const char *name)
+{
+	return replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+			    "the replica of \"%s\" was changed by another program meanwhile",
+			    name);
+}
+
+/*
+ * The name may have its own table, or ours, and be suspended with either.  Between the
+ * start and a failure that follows it somebody may have put another one there.
+ */
 static int restore(struct replica_attach *a)
 {
 	struct replica_lines now;
-	bool touched;
+	bool touched, foreign;
 	int r = replica_lines_read(a->ctx, a->name, 0, &now);
 
+	foreign = !r && !replica_lines_equal(&a->old, &now) &&
+		  !replica_lines_only(&now, REPLICA_TARGET_NAME);
 	touched = !r && (now.suspended || !replica_lines_equal(&a->old, &now));
 	replica_lines_clear(&now);
+	if (foreign)
+		return fail_changed(a->ctx, a->name);
 	if (touched)
 		return put_table(a->ctx, a->name, &a->old);
 	replica_lines_drop(a->ctx, a->name);
@@ -150,16 +164,24 @@ static int restore(struct replica_attach *a)
 
 void replica_attach_undo(struct replica_attach *a)
 {
+	bool take = !a->locked;
 	struct replica_error err;
-	int ret;
+	int ret = REPLICA_SUCCESS;
 
 	if (!a->hidden)
 		return;
 	a->hidden = false;
 	err = a->ctx->err;
-	ret = restore(a);
+	if (take) {
+		ret = replica_lock_tables(a->ctx, &a->lock);
+		a->locked = !ret;
+	}
+	if (!ret)
+		ret = restore(a);
 	if (!ret)
 		ret = replica_dm_remove(a->ctx, a->origin);
+	if (take)
+		unlock(a);
 	a->ctx->err = err;
 	if (ret)
 		replica_error_details(a->ctx,
@@ -246,16 +268,35 @@ void replica_attached_clear(struct replica_attached *a)
 /* ------------------------------------------------------------------------ */
 /* Off */
 
+/* Another program may have taken it away, and be about to use one of that name itself. */
+static int drop_locked(struct replica_attached *a)
+{
+	struct replica_lines now;
+	int r = replica_lines_read(a->ctx, a->hidden.name, 0, &now), ret;
+	bool gone = r == -ENXIO || (!r && strcmp(now.uuid, a->hidden.uuid));
+
+	replica_lines_clear(&now);
+	if (gone)
+		return REPLICA_SUCCESS;
+	ret = replica_dm_remove(a->ctx, a->hidden.name);
+	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+}
+
 int replica_attached_drop(struct replica_attached *a)
 {
 	const char *name = a->live.name;
-	int ret = replica_dm_remove(a->ctx, a->hidden.name);
-	struct replica_error err = a->ctx->err;
+	struct replica_error err;
+	int lock, ret = replica_lock_tables(a->ctx, &lock);
 
-	if (!ret || ret == REPLICA_TIMEOUT)
-		return REPLICA_SUCCESS;
+	if (!ret) {
+		ret = drop_locked(a);
+		replica_unlock(&lock);
+	}
+	if (!ret || !name[0])
+		return ret;
+	err = a->ctx->err;
 	return replica_fail(a->ctx, ret, err.sm_code, "Name",
-			    "\"%s\" works with its own table, but mapped device \"%s\" stays: %s",
+			    "\"%s\" works with its own table, but mapped device \"%s\" stays: %.500s",
 			    name, a->hidden.name, err.description);
 }
 
@@ -303,9 +344,7 @@ static int check_same(struct replica_attached *a)
 	replica_attached_clear(&now);
 	if (ret || same)
 		return ret;
-	return replica_fail(a->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
-			    "the replica of \"%s\" was changed by another program meanwhile",
-			    a->live.name);
+	return fail_changed(a->ctx, a->live.name);
 }
 
 static int end_locked(struct replica_attached *a)
@@ -374,11 +413,31 @@ static int tidy_log(struct replica_attached *a)
 	return ret;
 }
 
-int replica_attached_tidy(struct replica_attached *a)
+/* What seems to be left may be what another program is making. */
+static int tidy_locked(struct replica_attached *a, const char *name)
 {
-	int ret = a->live.count ? tidy_name(a) : REPLICA_SUCCESS;
+	struct replica_ctx *ctx = a->ctx;
+	int ret;
 
-	if (!ret || ret == REPLICA_TIMEOUT)
+	replica_attached_clear(a);
+	ret = replica_attached_look(a, ctx, name);
+	if (!ret && !a->left)
+		ret = fail_changed(ctx, name);
+	if (!ret && a->live.count)
+		ret = tidy_name(a);
+	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+}
+
+int replica_attached_tidy(struct replica_attached *a, const char *name)
+{
+	int lock, ret = replica_lock_tables(a->ctx, &lock);
+
+	if (ret)
+		return ret;
+	ret = tidy_locked(a, name);
+	replica_unlock(&lock);
+	/* As long as the hidden device is there nobody attaches to the name. */
+	if (!ret)
 		ret = tidy_log(a);
-	return ret ? ret : replica_dm_remove(a->ctx, a->hidden.name);
+	return ret ? ret : replica_attached_drop(a);
 }

@@ -20,7 +20,7 @@ struct replica_attach {
 	char name[DM_REPLICA_NAME_LEN];
 	char origin[DM_REPLICA_NAME_LEN];	/* the hidden device */
 	bool hidden;			/* it is there */
-	bool locked;			/* replica_lock_tables(), from hide to start or clear */
+	bool locked;			/* replica_lock_tables(): from hide to start, and in undo */
 	int lock;
 	struct replica_lines old;	/* the table of name, as it was found */
 };
@@ -66,7 +66,7 @@ struct replica_attached {
  * that is attached.  end: the name gets the very table
  * of the hidden device.  drop: that one goes, after all else, since it is by it that
  * what a command has left that was cut off is found.  tidy: all that goes, the log
- * among it.
+ * among it; name is what was looked at.  end, drop and tidy take replica_lock_tables().
  */
 int replica_attached_look(struct replica_attached *a, struct replica_ctx *ctx,
 			  const char *name);
@@ -74,7 +74,7 @@ int replica_attached_check(const struct replica_attached *a);
 bool replica_attached_is_clone(const struct replica_attached *a);
 int replica_attached_end(struct replica_attached *a);
 int replica_attached_drop(struct replica_attached *a);
-int replica_attached_tidy(struct replica_attached *a);
+int replica_attached_tidy(struct replica_attached *a, const char *name);
 void replica_attached_clear(struct replica_attached *a);
 
 /* Is it the hidden device of a source? */

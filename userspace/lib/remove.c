@@ -345,7 +345,7 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 
 	if (e.attached.left) {
 		replica_error_clear(ctx);
-		ret = replica_attached_tidy(&e.attached);
+		ret = replica_attached_tidy(&e.attached, name);
 	} else if (!ret) {
 		ret = end(&e);
 		if (!ret)
