@@ -31,15 +31,6 @@ restores()
 	cli_returns 8 8 status snap
 }
 
-# Every other chunk, so that each is merged by itself.
-write_scattered()
-{
-	local block
-	for ((block = 0; block < 48; block += 2)); do
-		dd if=/dev/urandom of="$1" bs=4k seek="$block" count=1 oflag=direct status=none
-	done
-}
-
 # The device below is slow, so that there is something to see.
 in_use_meanwhile()
 {
@@ -52,7 +43,7 @@ in_use_meanwhile()
 	new_loop store 16M
 	before=$(sum "$source")
 	take snap "$source" "$store"
-	run write_scattered "$source"
+	run write_scattered "$source" 48
 	cli restore snap --timeout 100ms
 	same return_value "$(get .return_value)" 3
 	cli status snap

@@ -27,6 +27,10 @@ struct replica_store {
  * soon as the job runs the source shows the restored data and may be used.  Waits for
  * the end; after REPLICA_TIMEOUT or ECANCELED the kernel goes on, and another call waits
  * again and finishes it.  Newer snapshots of the same source are refused with SMErrorCode 6.
+ *
+ * When a device gives an error it ends with REPLICA_FAILED: the source is partly restored,
+ * the rest is in the store alone, and both ends refuse, but for replica_detach() with force,
+ * which leaves it there.
  */
 int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t timeout_ms,
 		    replica_progress_fn progress, void *progress_data);

@@ -5,6 +5,7 @@
 #
 #	new_source [SIZE]		a mapped device with random data: $source on $leg, $table
 #	take NAME SOURCE STORE [OPTION]...	a snapshot, removed at the end of the case
+#	write_scattered DEVICE N	to every other of its first N blocks of 4 KiB
 #	sum DEVICE			md5sum of what is on it
 #	all_as_before STORE		the source has its table, and nothing of ours is left
 #	kill_and_wait PID
@@ -30,6 +31,15 @@ take()
 snapshot_gone()
 {
 	! replicactl status "$1" >/dev/null 2>&1 || replicactl remove "$1"
+}
+
+# So that each chunk is merged by itself.
+write_scattered()
+{
+	local block
+	for ((block = 0; block < $2; block += 2)); do
+		dd if=/dev/urandom of="$1" bs=4k seek="$block" count=1 oflag=direct status=none
+	done
 }
 
 sum()

@@ -70,7 +70,7 @@ static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned 
 	case REPLICA_OP_DETACH:
 	case REPLICA_OP_DISSOLVE:
 	case REPLICA_OP_RETURN_TO_POOL:
-		return replica_snap_end(ctx, name);
+		return replica_snap_end(ctx, name, false);
 	case REPLICA_OP_RESTORE:
 		return replica_restore(ctx, name, 0, NULL, NULL);
 	default:

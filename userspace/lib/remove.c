@@ -322,7 +322,7 @@ EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
-		return replica_snap_end(ctx, dm_name);
+		return replica_snap_end(ctx, dm_name, force);
 	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, KEEP_TARGET, NULL);
 }
 
@@ -365,6 +365,6 @@ EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
-		return replica_snap_end(ctx, dm_name);
+		return replica_snap_end(ctx, dm_name, false);
 	return ret ? ret : remove_mirror(ctx, dm_name);
 }

@@ -98,13 +98,7 @@ static void free_store(struct replica_snap *snap)
 /* The snapshot lets go of base and store, and still says whose they are. */
 static int let_go(struct replica_snap *snap)
 {
-	uint64_t sectors = replica_lines_sectors(snap->self);
-	int ret;
-
-	ret = replica_snap_load(snap->ctx, snap->self->name, sectors ? sectors : 1, "error", "");
-	if (!ret)
-		ret = replica_snap_resume(snap->ctx, snap->self->name, REPLICA_UDEV_HIDDEN, false);
-	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+	return replica_snap_set(snap, snap->self, "error", "", REPLICA_UDEV_HIDDEN);
 }
 
 static int remove_device(struct replica_ctx *ctx, const char *name)
@@ -119,8 +113,8 @@ static bool store_needed(const struct replica_snap *snap)
 {
 	struct replica_usage usage;
 
-	if (!snap->merging || !snap->upper)
-		return false;
+	if (!snap->merging)
+		return snap->kept;
 	return replica_snap_usage(snap->upper->name, &usage) || !merge_over(&usage);
 }
 
@@ -129,7 +123,10 @@ static int take_down(struct replica_snap *snap)
 	bool keep = store_needed(snap);
 	int ret = REPLICA_SUCCESS;
 
-	if (snap->base && snap->upper)
+	/* Who is killed behind it must not find a store that seems to be free. */
+	if (keep && !snap->kept)
+		ret = replica_snap_keep(snap);
+	if (!ret && snap->base && snap->upper)
 		ret = lift(snap);
 	if (!ret && snap->base)
 		ret = drop_unused(snap);
@@ -142,15 +139,27 @@ static int take_down(struct replica_snap *snap)
 	return ret ? ret : remove_device(snap->ctx, snap->self->name);
 }
 
+static int fail_torn(const struct replica_snap *snap)
+{
+	const char *name = snap->self->name;
+	char store[PATH_MAX];
+
+	replica_sysfs_path(snap->ctx, snap->store, store, sizeof(store));
+	return replica_fail(snap->ctx, REPLICA_FAILED, 0, "Name",
+			    "a restore from snapshot \"%s\" has failed, and its source is partly restored: the rest is on %.300s alone. 'replicactl detach --force %s' gives the source its table back as it is, and leaves the rest on the store",
+			    name, store, name);
+}
+
 /* Half of a restore is neither what was nor what is to be. */
-static int check_merge(const struct replica_snap *snap)
+static int check_merge(const struct replica_snap *snap, bool force)
 {
 	struct replica_usage usage;
 
+	if (replica_snap_torn(snap))
+		return force ? REPLICA_SUCCESS : fail_torn(snap);
 	if (!snap->merging)
 		return REPLICA_SUCCESS;
-	replica_snap_usage(snap->upper->name, &usage);
-	if (merge_over(&usage) || usage.merge_failed)
+	if (!replica_snap_usage(snap->upper->name, &usage) && merge_over(&usage))
 		return REPLICA_SUCCESS;
 	return replica_fail(snap->ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 			    "the source of snapshot \"%s\" is being restored; 'replicactl restore %s' waits for the end of it",
@@ -158,41 +167,46 @@ static int check_merge(const struct replica_snap *snap)
 }
 
 /* Closed, and no half of a restore; it may take a while. */
-static int check_end(struct replica_ctx *ctx, const char *name)
+static int check_end(struct replica_ctx *ctx, const char *name, bool force)
 {
 	struct replica_snap snap;
 	int ret = replica_snap_find(ctx, name, &snap);
 
 	if (!ret)
-		ret = check_merge(&snap);
+		ret = check_merge(&snap, force);
 	replica_snap_clear(&snap);
 	return ret ? ret : replica_snap_idle(ctx, name, "snapshot");
 }
 
 /* The tables are read when all waiting is over: device numbers are used again. */
-int replica_snap_end_locked(struct replica_ctx *ctx, const char *name)
+static int end_locked(struct replica_ctx *ctx, const char *name, bool force)
 {
 	struct replica_snap snap;
-	int ret = check_end(ctx, name);
+	int ret = check_end(ctx, name, force);
 
 	if (ret)
 		return ret;
 	ret = replica_snap_find(ctx, name, &snap);
 	if (!ret)
-		ret = check_merge(&snap);
+		ret = check_merge(&snap, force);
 	if (!ret)
 		ret = take_down(&snap);
 	replica_snap_clear(&snap);
 	return ret;
 }
 
-int replica_snap_end(struct replica_ctx *ctx, const char *name)
+int replica_snap_end_locked(struct replica_ctx *ctx, const char *name)
+{
+	return end_locked(ctx, name, false);
+}
+
+int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force)
 {
 	int lock, ret = replica_lock_tables(ctx, &lock);
 
 	if (ret)
 		return ret;
-	ret = replica_snap_end_locked(ctx, name);
+	ret = end_locked(ctx, name, force);
 	replica_unlock(&lock);
 	return ret;
 }
@@ -307,8 +321,10 @@ static int begin(struct replica_snap *snap)
 {
 	int ret = check_restore(snap), fd;
 
-	if (ret || snap->merging)
+	if (ret)
 		return ret;
+	if (snap->merging)
+		return REPLICA_SUCCESS;
 	ret = replica_snap_idle(snap->ctx, snap->self->name, "snapshot");
 	if (!ret)
 		ret = hold_source(snap, &fd);
@@ -394,5 +410,5 @@ EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 		ret = wait_merge(ctx, dm_name, snap.upper->name, timeout_ms, progress,
 				 progress_data);
 	replica_snap_clear(&snap);
-	return ret ? ret : replica_snap_end(ctx, dm_name);
+	return ret ? ret : replica_snap_end(ctx, dm_name, false);
 }

@@ -133,17 +133,37 @@ static void parse_store(struct replica_snap *snap, const struct replica_lines *t
 {
 	char store[32];
 
-	if (replica_lines_only(table, REPLICA_SNAP_TARGET) &&
+	if ((replica_lines_only(table, REPLICA_SNAP_TARGET) ||
+	     replica_lines_only(table, REPLICA_SNAP_MERGE_TARGET)) &&
 	    sscanf(table->line[0].params, "%*s %31s %*s %u", store, &snap->chunk) == 2)
 		replica_parse_devno(store, &snap->store);
 }
 
-/* One that was never started has its table in waiting, and a header on its store. */
+/* The table that keeps the store of a restore that failed. */
+static void parse_kept(struct replica_snap *snap)
+{
+	char store[32];
+
+	if (!replica_lines_only(snap->self, REPLICA_SNAP_KEPT_TARGET) ||
+	    sscanf(snap->self->line[0].params, "%31s", store) != 1 ||
+	    replica_parse_devno(store, &snap->store))
+		return;
+	snap->kept = true;
+	snap->chunk = snap->self->line[0].length;
+}
+
+/*
+ * Who merges has taken the chunks over, and the snapshot says 0 then.  One that was never
+ * started has its table in waiting, and a header on its store.
+ */
 static void read_store(struct replica_snap *snap)
 {
 	struct replica_lines inactive;
 
-	parse_store(snap, snap->self);
+	if (snap->merging)
+		parse_store(snap, snap->upper);
+	if (!snap->store)
+		parse_store(snap, snap->self);
 	if (snap->store || !snap->self->inactive)
 		return;
 	if (!replica_lines_read_inactive(snap->ctx, snap->self->name, &inactive))
@@ -154,12 +174,14 @@ static void read_store(struct replica_snap *snap)
 static void link_up(struct replica_snap *snap, const struct replica_lines *self)
 {
 	snap->self = self;
-	snap->base = base_of(&snap->maps, self);
-	snap->upper = upper_of(&snap->maps, snap->base);
-	snap->source = source_of(&snap->maps, snap->upper);
-	snap->merging = snap->upper && replica_lines_only(snap->upper, REPLICA_SNAP_MERGE_TARGET);
 	snap->store = 0;
 	snap->chunk = 0;
+	snap->kept = false;
+	snap->base = base_of(&snap->maps, self);
+	snap->upper = upper_of(&snap->maps, snap->base);
+	snap->merging = snap->upper && replica_lines_only(snap->upper, REPLICA_SNAP_MERGE_TARGET);
+	parse_kept(snap);
+	snap->source = source_of(&snap->maps, snap->upper);
 	read_store(snap);
 }
 
@@ -319,7 +341,7 @@ static int describe(const struct replica_snap *snap, struct replica_info *info)
 	info->replica = devno_text(snap->store);
 	info->origin_path = devno_path(ctx, source);
 	info->replica_path = devno_path(ctx, snap->store);
-	info->size = replica_lines_sectors(snap->self) << SECTOR_SHIFT;
+	info->size = replica_lines_sectors(snap->base ? snap->base : snap->self) << SECTOR_SHIFT;
 	info->region_size = (uint64_t)snap->chunk << SECTOR_SHIFT;
 	info->mode = DM_REPLICA_MODE_SYNC;
 	info->requested_copy_state = DM_REPLICA_STATE_NOT_APPLICABLE;

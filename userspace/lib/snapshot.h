@@ -27,6 +27,7 @@
 #define REPLICA_SNAP_TARGET		"snapshot"
 #define REPLICA_SNAP_ORIGIN_TARGET	"snapshot-origin"
 #define REPLICA_SNAP_MERGE_TARGET	"snapshot-merge"
+#define REPLICA_SNAP_KEPT_TARGET	"linear"
 
 /* All mapped devices, each with its live table. */
 struct replica_maps {
@@ -43,6 +44,7 @@ struct replica_snap {
 	const struct replica_lines *upper;	/* what lies on the base */
 	const struct replica_lines *source;	/* what people use */
 	bool merging;			/* upper has the target snapshot-merge */
+	bool kept;			/* of a restore that failed: see snapshot-again.c */
 	dev_t store;			/* 0: not known any more */
 	unsigned int chunk;		/* sectors */
 };
@@ -99,14 +101,25 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines);
  * snapshot-create.c: CreateReplica with SyncType 7, when its parameters have been checked.
  * snapshot-end.c.  end: the source gets its table back, the snapshot and its base go,
  * the store is free; also of one whose creation or end was cut short.  restore: the
- * source becomes what the snapshot is.  Both refuse what is in use.  end_locked: for who
- * holds replica_lock_tables().
+ * source becomes what the snapshot is.  Both refuse what is in use.  With force a restore
+ * that failed is given up, and the store keeps its rest.  end_locked: for who holds
+ * replica_lock_tables(), without force.
  */
 int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
 			struct replica_create_result *result);
 int replica_snap_end_locked(struct replica_ctx *ctx, const char *name);
-int replica_snap_end(struct replica_ctx *ctx, const char *name);
+int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force);
 int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive);
+
+/*
+ * snapshot-again.c.  torn: the source is partly restored, and nothing goes on with it.
+ * keep: the snapshot says from now on where its store is.
+ * set: a table of one line, live at once; "error" lets go of whatever the snapshot has.
+ */
+bool replica_snap_torn(const struct replica_snap *snap);
+int replica_snap_keep(struct replica_snap *snap);
+int replica_snap_set(struct replica_snap *snap, const struct replica_lines *map, const char *type,
+		     const char *params, int hidden);
 
 /*
  * snapshot-watch.c: what has changed since the last look, of one snapshot or of all.

@@ -60,7 +60,7 @@ static int detach_run(struct cli *cli)
 	if (is_snapshot(cli))
 		return finish(cli, replica_detach(cli->ctx, cli->args[0], opts->force,
 						  opts->timeout_ms),
-			      "Detached", "; its store is free");
+			      "Detached", opts->force ? "" : "; its store is free");
 	return finish(cli, replica_detach(cli->ctx, cli->args[0], opts->force, opts->timeout_ms),
 		      "Detached", opts->force ? "" : "; source and target are equal");
 }

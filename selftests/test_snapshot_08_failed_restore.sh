@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=200
+#
+# A device that gives an error while the source is restored: what was not restored is in
+# the store alone, so it must not be lost by 'remove'.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/snapshot.sh"
+
+# refuse_writes DEVICE FIRST LENGTH: of these sectors of a new_linear.
+refuse_writes()
+{
+	local last=$(($2 + $3)) all
+	all=$(dev_sectors "$1")
+	dmsetup table "$1" >"$dev_dir/table-${1##*/}"
+	set_table "$1" "0 $2 linear $leg 0
+$2 $3 flakey $leg $2 0 1000 1 error_writes
+$last $((all - last)) linear $leg $last"
+}
+
+# The first chunks are restored last, and fail.
+failed()
+{
+	new_loop leg 4M
+	new_linear weak "$leg"
+	new_linear source "$weak"
+	table=$(dmsetup table "$source")
+	run dd if=/dev/urandom of="$source" bs=1M count=4 oflag=direct status=none
+	new_loop store 8M
+	before=$(sum "$source")
+	take snap "$source" "$store"
+	run write_scattered "$source" 24
+	modprobe -q dm-flakey
+	refuse_writes "$weak" 64 64
+	restore_fails
+}
+
+restore_fails()
+{
+	cli restore snap
+	[[ $(get .error.Description) == *"the restore from \"snap\" has failed"* ]] ||
+		fail "restore: $(get .error)"
+	same return_value "$(get .return_value)" 4
+}
+
+has_rest()
+{
+	cli status snap
+	same CopyState "$(get .Replica.CopyStateDescription)" Broken
+	cli_returns 4 4 remove snap
+	complains "its source is partly restored: the rest is on $store alone"
+	cli_returns 4 4 detach snap
+	complains "'replicactl detach --force snap' gives the source its table back as it is"
+	[[ $(wipefs "$store") == *DM_snapshot_cow* ]] || fail "the store has lost its header"
+}
+
+given_up()
+{
+	local source leg weak table store before rest
+	failed
+	has_rest
+	run replicactl detach --force snap
+	heal_dev "$weak"
+	same "the table of the source" "$(dmsetup table "$source")" "$table"
+	mapping_gone snap || fail "the snapshot is left"
+	[[ $(sum "$source") != "$before" ]] || fail "all was restored"
+	cli create --sync-type snapshot --name other "$source" "$store"
+	[[ $status != 0 && $(get .error.Description) == *DM_snapshot_cow* ]] ||
+		fail "the store is taken for a free one: $json"
+	new_dm rest rest "0 $(dev_sectors "$source") snapshot-merge $source $store P 8"
+	wait_for 30 "the rest to be merged" merged "$rest"
+	same "the source" "$(sum "$source")" "$before"
+}
+
+# merged DEVICE
+merged()
+{
+	local used metadata
+	read -r _ _ _ used metadata < <(dmsetup status "$1")
+	[[ ${used%%/*} == "$metadata" ]]
+}
+
+ktap_header
+ktap_case "a restore that failed refuses to end, and given up leaves the rest on the store" given_up
+ktap_finish
