@@ -28,6 +28,7 @@ misspelled()
 	wrong COMMAND "unknown command 'statsu'; did you mean 'status'?" statsu
 	wrong COMMAND "unknown command 'quux'" quux
 	wrong --wacth "unknown option '--wacth'; did you mean '--watch'?" status --wacth
+	wrong --NAME "unknown option '--NAME'; did you mean '--name'?" create a b --NAME r
 	wrong -x "'status' has no option '-x'" status -x
 }
 
@@ -38,6 +39,13 @@ miscounted()
 	wrong c "'c' is one argument too many for 'create'" create a b c
 	wrong timeout "'--timeout' needs a value" wait x --timeout
 	wrong watch "'--watch' takes no value" status --watch=1
+	wrong -jV "'-jV' is more than one option" status -jV
+	wrong "[NAME|DEVICE]" "'activate' needs NAME or DEVICE, or --all" activate
+	wrong "[NAME]" "'deactivate' needs NAME, or --all" deactivate
+	wrong "NAME|POOL" "'return-to-pool' needs NAME" return-to-pool
+	wrong "NAME|POOL" "'return-to-pool --left' needs POOL" return-to-pool --left
+	wrong NAME "an argument of 'remove' is empty" remove ""
+	wrong "SOURCE [TARGET]" "an argument of 'create' is empty" create /dev/null ""
 }
 
 mistyped()

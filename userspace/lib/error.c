@@ -170,7 +170,9 @@ int replica_fail_errno(struct replica_ctx *ctx, int err, const char *parameter,
 	vsnprintf(text, room, fmt, ap);
 	va_end(ap);
 	len = strlen(text);
-	snprintf(text + len, room - len, ": %s", strerror(err));
+	/* "Block device required" tells nobody what is wrong. */
+	snprintf(text + len, room - len, ": %s",
+		 err == ENOTBLK ? "it is not a block device" : strerror(err));
 	return ctx->err.status_code;
 }
 

@@ -31,14 +31,14 @@ static void show_state(struct out *out, const struct replica_info *info)
 		out_none(out, KEY_JSON("JobID"));
 }
 
-static int usage_of_all(struct cli *cli, bool all)
+static int usage_of_all(struct cli *cli, bool all, const char *needs)
 {
 	if (all && cli->nr_args)
 		return report_usage(cli, "all", "'--all' and '%s' exclude each other",
 				    cli->args[0]);
 	if (!all && !cli->nr_args)
 		return report_usage(cli, cli->command->args, "'%s' needs %s, or --all",
-				    cli->command->name, cli->command->args);
+				    cli->command->name, needs);
 	return 0;
 }
 
@@ -197,7 +197,7 @@ static bool wants_operation(struct cli *cli, const char *name)
 static int activate_run(struct cli *cli)
 {
 	const struct activate_options *opts = cli->options;
-	int status = usage_of_all(cli, opts->all);
+	int status = usage_of_all(cli, opts->all, "NAME or DEVICE");
 
 	if (status)
 		return status;
@@ -292,7 +292,7 @@ static int deactivate_all(struct cli *cli)
 static int deactivate_run(struct cli *cli)
 {
 	const struct deactivate_options *opts = cli->options;
-	int status = usage_of_all(cli, opts->all);
+	int status = usage_of_all(cli, opts->all, "NAME");
 
 	if (status)
 		return status;

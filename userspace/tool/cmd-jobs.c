@@ -89,7 +89,8 @@ static int cancel_run(struct cli *cli)
 		ret = replica_job_cancel(cli->ctx, name, id);
 	if (ret)
 		return report_failure(cli, out, ret, name,
-				      id ? "'replicactl jobs' lists the jobs" : NULL);
+				      id && ret != REPLICA_NOT_SUPPORTED ?
+				      "'replicactl jobs' lists the jobs" : NULL);
 	out_number(out, KEY_JSON("JobID"), id);
 	out_message(out, "Cancelled job %u of '%s'; 'replicactl resync %s' starts anew.", id,
 		    name, name);

@@ -64,14 +64,20 @@ static int return_left(struct cli *cli, const struct return_options *opts)
 	const char *pool = cli->args[0];
 	struct replica_pool_volume *list = NULL;
 	struct out *out = report_new(cli);
-	unsigned int count;
+	const struct replica_pool_volume *v;
+	unsigned int count, all = 0;
 	int ret, status;
 
 	ret = replica_return_left(cli->ctx, pool, opts->force, opts->dry_run, &list);
 	out_none(out, KEY_JSON("ElementName"));
 	out_string(out, KEY_JSON("StoragePool"), pool);
 	count = show_volumes(out, list);
-	if (!ret && !count)
+	for (v = list; v; v = v->next)
+		all++;
+	if (!ret && all && !count)
+		out_message(out, "None of them %s removed from pool %s.",
+			    opts->dry_run ? "would be" : "was", pool);
+	else if (!ret && !count)
 		out_message(out, "Nothing is left in pool %s.", pool);
 	else if (!ret)
 		out_message(out, "%s %u volume%s %s pool %s.",
@@ -86,6 +92,9 @@ static int return_run(struct cli *cli)
 {
 	const struct return_options *opts = cli->options;
 
+	if (!cli->nr_args)
+		return report_usage(cli, cli->command->args, "'return-to-pool%s' needs %s",
+				    opts->left ? " --left" : "", opts->left ? "POOL" : "NAME");
 	if (opts->dry_run && !opts->left)
 		return report_usage(cli, "dry-run", "'--dry-run' is for '--left'");
 	if (opts->timeout_ms && opts->left)
@@ -97,7 +106,6 @@ const struct command cmd_return = {
 	.name = "return-to-pool",
 	.group = GROUP_WORK,
 	.run = return_run,
-	.min_args = 1,
 	.max_args = 1,
 	.args = "NAME|POOL",
 	.complete = { COMPLETE_NAME },

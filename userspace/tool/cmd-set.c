@@ -81,5 +81,6 @@ const struct command cmd_set = {
 		"max_skew=SIZE                lag up to which mode adaptive lets the origin alone\n"
 		"                             acknowledge; 0: half of queue_bytes\n"
 		"copy_priority=unmanaged|low|same|high|urgent\n"
-		"                             how much is copied while the application does I/O",
+		"                             how much is copied while the application does I/O\n"
+		"A TIME may be 500ms, 15s or 5m; a number alone counts milliseconds.",
 };

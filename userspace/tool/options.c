@@ -200,6 +200,10 @@ static int take_value(struct parser *parser, const struct option *option, const 
 {
 	const char *value = word->value, *expected;
 
+	if (!option->arg && value && word->letter)
+		return report_usage(parser->cli, word->text,
+				    "'%s' is more than one option; write each by itself, as in '-j -V'",
+				    word->text);
 	if (!option->arg && value)
 		return report_usage(parser->cli, option->name, "'--%s' takes no value",
 				    option->name);
@@ -255,6 +259,10 @@ static int take_dashed(struct parser *parser, char *text)
 
 static int take_plain(struct cli *cli, char *text)
 {
+	/* A variable of a script that was not set. */
+	if (cli->command && !text[0] && cli->command->group != GROUP_HIDDEN)
+		return report_usage(cli, cli->command->args, "an argument of '%s' is empty",
+				    cli->command->name);
 	if (cli->command) {
 		cli->args[cli->nr_args++] = text;
 		return 0;

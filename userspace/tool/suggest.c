@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Finds what a misspelled word was meant to be. */
+#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "suggest.h"
@@ -9,6 +11,11 @@
 static unsigned int least(unsigned int a, unsigned int b)
 {
 	return a < b ? a : b;
+}
+
+static bool same_letter(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
 /*
@@ -31,8 +38,9 @@ static unsigned int edit_distance(const char *a, const char *b)
 		row[0] = i;
 		for (j = 1; j <= lb; j++) {
 			row[j] = least(least(row[j - 1], last[j]) + 1,
-				       last[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				       last[j - 1] + !same_letter(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+			    same_letter(a[i - 2], b[j - 1]))
 				row[j] = least(row[j], before[j - 2] + 1);
 		}
 	}
@@ -53,7 +61,7 @@ void suggest_offer(struct suggestion *suggestion, const char *candidate)
 	unsigned int distance = edit_distance(suggestion->word, candidate);
 
 	/* The beginning of a word stands for the word. */
-	if (len > 1 && !strncmp(suggestion->word, candidate, len))
+	if (len > 1 && !strncasecmp(suggestion->word, candidate, len))
 		distance = 1;
 	if (distance < suggestion->distance && distance < strlen(candidate)) {
 		suggestion->distance = distance;
