@@ -2,7 +2,8 @@
 /*
  * What a block device is to a replica: for udev, whose rules hide the legs.  Mapped
  * devices above it answer for a replica that is active, the label at its tail for one
- * that is not.
+ * that is not.  The label is content of a device, and believed only where nobody can write
+ * it by way of what the device is used for; it hides the device, and does nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "belong.h"
+#include "content.h"
 #include "dm.h"
 #include "sysfs.h"
 
@@ -165,6 +167,25 @@ static bool held(struct replica_ctx *ctx, dev_t devno, struct replica_belonging 
 
 /* ------------------------------------------------------------------------ */
 
+/* Does the place of the label belong to what is on the device? */
+static bool in_content(struct replica_ctx *ctx, const char *path, unsigned int block_size)
+{
+	uint64_t offset, len, end = 0;
+	int fd = open_direct(ctx, path, O_RDONLY, &offset);
+	void *head;
+
+	if (fd < 0)
+		return false;
+	len = offset < REPLICA_CONTENT_HEAD ? offset : REPLICA_CONTENT_HEAD;
+	if (!posix_memalign(&head, DM_REPLICA_BLOCK_SIZE, REPLICA_CONTENT_HEAD)) {
+		if (!replica_read_at(fd, head, len, 0))
+			end = replica_content_end(head, len, block_size);
+		free(head);
+	}
+	close(fd);
+	return end > offset;
+}
+
 static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
 {
 	struct dm_replica_label label;
@@ -173,7 +194,7 @@ static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belong
 
 	replica_sysfs_path(ctx, devno, path, sizeof(path));
 	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev) || dev.suspended ||
-	    replica_label_read(ctx, path, &label))
+	    replica_label_read(ctx, path, &label) || in_content(ctx, path, dev.block_size))
 		return false;
 	replica_uuid_text(label.uuid, b->uuid);
 	b->role = REPLICA_ROLE_REPLICA;
