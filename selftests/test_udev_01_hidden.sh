@@ -121,9 +121,42 @@ internal()
 	[[ ! -e /dev/replica/inner ]] || fail "a link for an internal device"
 }
 
+# put_label: as the last block of the target, and udev looks at it.
+put_label()
+{
+	run dd if="$dev_dir/label" of="$target" bs=4k seek=$(($(dev_sectors "$target") / 8 - 1)) \
+		oflag=direct conv=notrunc status=none
+	run udevadm trigger --settle "$target"
+}
+
+# A real label, but where whoever has a file, a volume or a virtual machine may write it.
+forged()
+{
+	three_disks
+	new_replica blue "$source" "$target" --meta "$meta"
+	run replicactl deactivate blue
+	wait_for 20 "the inactive replica to be hidden" hidden "$target" replica
+	run dd if="$target" of="$dev_dir/label" bs=4k skip=$(($(dev_sectors "$target") / 8 - 1)) \
+		count=1 iflag=direct status=none
+	run wipefs -qa "$source" "$meta"
+	run mkfs.ext4 -q -F -U "$uuid" -L data "$target"
+	put_label
+	visible "$target" || fail "what stands in the last block of a file system hides it"
+	run mkfs.ext4 -q -F -U "$uuid" -L data "$target" 60M
+	put_label
+	hidden "$target" replica || fail "a label behind the file system does not hide it"
+	run mkdir -p /run/udev/rules.d
+	echo "SUBSYSTEM==\"block\", KERNEL==\"${target##*/}\", ENV{REPLICA_UNTRUSTED}=\"1\"" >/run/udev/rules.d/57-foreign.rules
+	defer rm -f /run/udev/rules.d/57-foreign.rules
+	run udevadm control --reload
+	run udevadm trigger --settle "$target"
+	udev_has "$target" "ID_FS_UUID=$uuid" || fail "the label of a device that is not trusted counts"
+}
+
 ktap_header
 ktap_case "the devices of an active replica are hidden" active
 ktap_case "an inactive replica is hidden" inactive
 ktap_case "a replica of dmsetup hides its legs" plain
 ktap_case "internal mapped devices are hidden" internal
+ktap_case "a label that others may have written hides nothing" forged
 ktap_finish

@@ -64,11 +64,31 @@ static int fail_ambiguous(struct replica_ctx *ctx, const char *name,
 			    name, one->path, other->path);
 }
 
+/* None that counts: there may be one that does not. */
+static int fail_none(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_meta_entry *list, *e;
+	int ret = replica_scan_run(ctx, NULL, 0, true, &list);
+
+	for (e = list; !ret && e; e = e->next)
+		if (e->name && !strcmp(e->name, name))
+			break;
+	if (!ret && e)
+		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+				   "the log of a replica \"%s\" is on %s, which a udev rule calls REPLICA_UNTRUSTED: give that path if the log is yours",
+				   name, e->path);
+	else if (!ret)
+		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+				   "no meta device holds the log of a replica \"%s\"", name);
+	replica_meta_entry_free(list);
+	return ret;
+}
+
 /* The meta device of the replica with that name. */
 static int find_meta(struct activate *a, const char *name, char path[PATH_MAX])
 {
 	struct replica_meta_entry *list, *found = NULL;
-	int ret = replica_scan_run(a->ctx, NULL, 0, &list);
+	int ret = replica_scan_run(a->ctx, NULL, 0, false, &list);
 
 	for (struct replica_meta_entry *e = list; !ret && e; e = e->next) {
 		if (!e->name || strcmp(e->name, name))
@@ -78,8 +98,7 @@ static int find_meta(struct activate *a, const char *name, char path[PATH_MAX])
 		found = e;
 	}
 	if (!ret && !found)
-		ret = replica_fail(a->ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-				   "no meta device holds the log of a replica \"%s\"", name);
+		ret = fail_none(a->ctx, name);
 	if (!ret)
 		snprintf(path, PATH_MAX, "%s", found->path);
 	replica_meta_entry_free(list);

@@ -404,7 +404,7 @@ static int tidy_log(struct replica_attached *a)
 {
 	const char *uuid = a->hidden.uuid + strlen(REPLICA_ORIGIN_UUID_PREFIX);
 	struct replica_meta_entry *list, *e;
-	int ret = replica_scan_run(a->ctx, NULL, 0, &list);
+	int ret = replica_scan_run(a->ctx, NULL, 0, true, &list);
 
 	for (e = list; !ret && e; e = e->next)
 		if (e->uuid && !strcmp(e->uuid, uuid) && !e->active)

@@ -129,7 +129,7 @@ static int know_log(struct left *l, const char *path)
 static int know_logs(struct left *l)
 {
 	struct replica_meta_entry *list;
-	int ret = replica_scan_run(l->ctx, NULL, 0, &list);
+	int ret = replica_scan_run(l->ctx, NULL, 0, true, &list);
 
 	for (const struct replica_meta_entry *e = list; e && !ret; e = e->next)
 		if (!e->active)

@@ -60,6 +60,7 @@ struct scan {
 	struct replica_ctx *ctx;
 	struct replica_info *replicas;
 	struct replica_meta_entry *list;	/* ordered by path */
+	bool any;			/* also those that are not to be believed */
 	bool no_memory;
 };
 
@@ -177,6 +178,10 @@ static void scan_one(struct scan *s, dev_t devno)
 	struct replica_blockdev dev;
 	char path[PATH_MAX];
 
+	/* Named by nobody, and written by others than the administrator. */
+	if (!s->any && replica_sysfs_untrusted(s->ctx, devno) &&
+	    !replica_scan_user(s->replicas, devno))
+		return;
 	replica_sysfs_path(s->ctx, devno, path, sizeof(path));
 	if (path[0] == '/' && replica_sysfs_open(s->ctx, path, &dev) == 0 &&
 	    dev.devno == devno && worth_a_look(s, &dev))
@@ -218,10 +223,10 @@ static int scan_paths(struct scan *s, const char *const *paths, size_t count)
 	return REPLICA_SUCCESS;
 }
 
-int replica_scan_run(struct replica_ctx *ctx, const char *const *paths, size_t count,
+int replica_scan_run(struct replica_ctx *ctx, const char *const *paths, size_t count, bool any,
 		     struct replica_meta_entry **list)
 {
-	struct scan s = { .ctx = ctx };
+	struct scan s = { .ctx = ctx, .any = any };
 	int ret = replica_scan_replicas(ctx, &s.replicas);
 
 	*list = NULL;
@@ -241,5 +246,5 @@ EXPORT int replica_meta_scan(struct replica_ctx *ctx, const char *const *paths,
 			     size_t count, struct replica_meta_entry **list)
 {
 	replica_error_begin(ctx, "ScanMetaDevices");
-	return replica_scan_run(ctx, paths, count, list);
+	return replica_scan_run(ctx, paths, count, false, list);
 }

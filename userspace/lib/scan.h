@@ -6,8 +6,11 @@
 
 #include "replica-private.h"
 
-/* As replica_meta_scan(), within a call that has begun already. */
-int replica_scan_run(struct replica_ctx *ctx, const char *const *paths, size_t count,
+/*
+ * As replica_meta_scan(), within a call that has begun already.  With any, logs on devices
+ * that are not to be believed too, if they are not named: for who only looks what not to touch.
+ */
+int replica_scan_run(struct replica_ctx *ctx, const char *const *paths, size_t count, bool any,
 		     struct replica_meta_entry **list);
 
 /* The replicas that exist, none without a module; a return value. */

@@ -228,6 +228,31 @@ static void read_unique_id(struct replica_ctx *ctx, struct replica_blockdev *dev
 		 major(dev->devno), minor(dev->devno));
 }
 
+static bool has_property(struct replica_ctx *ctx, dev_t devno, const char *property)
+{
+	char path[PATH_MAX], line[256];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/run/udev/data/b%u:%u", ctx->root, major(devno),
+		 minor(devno));
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = !strncmp(line, "E:", 2) && !strncmp(line + 2, property, strlen(property)) &&
+			!strcmp(line + 2 + strlen(property), "\n");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+bool replica_sysfs_untrusted(struct replica_ctx *ctx, dev_t devno)
+{
+	dev_t disk = replica_sysfs_disk(ctx, devno);
+
+	return has_property(ctx, devno, "REPLICA_UNTRUSTED=1") ||
+	       (disk != devno && has_property(ctx, disk, "REPLICA_UNTRUSTED=1"));
+}
+
 int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
 		       struct replica_blockdev *dev)
 {

@@ -29,6 +29,9 @@ int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
 bool replica_sysfs_dm(struct replica_ctx *ctx, dev_t devno, char name[DM_REPLICA_NAME_LEN],
 		      char uuid[DM_REPLICA_UUID_LEN]);
 
+/* Has a udev rule set REPLICA_UNTRUSTED=1 for it, or for the disk that it is a partition of? */
+bool replica_sysfs_untrusted(struct replica_ctx *ctx, dev_t devno);
+
 /* A path in /dev for a number, "8:1" if there is none. */
 void replica_sysfs_path(struct replica_ctx *ctx, dev_t devno, char *path,
 			size_t size);

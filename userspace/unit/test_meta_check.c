@@ -269,11 +269,46 @@ static void scanned(void)
 	done();
 }
 
+static size_t found(bool any, const char *path)
+{
+	struct replica_meta_entry *list;
+	size_t n = 0;
+
+	CHECK_INT(replica_scan_run(ctx, &path, path ? 1 : 0, any, &list), 0);
+	for (const struct replica_meta_entry *e = list; e; e = e->next)
+		n++;
+	replica_meta_entry_free(list);
+	return n;
+}
+
+/* What stands on a device that somebody else writes is believed only where it is named. */
+static void untrusted(void)
+{
+	struct replica_activation *activation;
+
+	machine();
+	CHECK_INT(run("/dev/sdc", NULL, false), 0);
+	CHECK_INT(format(), 0);
+	fake_file("/run/udev/data/b8:32", "S:disk/by-id/x\nE:REPLICA_UNTRUSTED=10\nE:ID_X=1\n");
+	CHECK_INT(found(false, NULL), 1);
+	fake_file("/run/udev/data/b8:32", "S:disk/by-id/x\nE:ID_X=1\nE:REPLICA_UNTRUSTED=1\n");
+	CHECK_INT(found(false, NULL), 0);
+	CHECK_INT(found(true, NULL), 1);
+	CHECK_INT(found(false, "/dev/sdc"), 1);
+	CHECK_INT(replica_activate(ctx, "vol", false, &activation), REPLICA_NOT_FOUND);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)),
+		  "is on /dev/sdc, which a udev rule calls REPLICA_UNTRUSTED");
+	CHECK_INT(replica_activate(ctx, "other", false, &activation), REPLICA_NOT_FOUND);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "no meta device holds");
+	done();
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(fits), T(refused), T(signature), T(has_log), T(stable_paths),
 		T(formatted), T(formatted_with_a_mode), T(scanned),
+		T(untrusted),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
