@@ -12,11 +12,10 @@ cut after which a difference stays unseen, and none is the proof that there is n
 cut. Prints NAME=VALUE lines; exits with 1 when there was one, or when two writes to a sector
 were under way at once, which only the replica may see, and only with --overlaps."""
 import argparse
-import sys
 
 from crash_log import HELD, MetaLog, SB_SECTORS, STATES, bits_of
 from crash_model import (DONE, FLUSH, FLUSHED, LOST, MARK, META, REPLICA, WRITE, Disk,
-                         apply, records)
+                         apply, check_log)
 
 NAMES = {WRITE: 'write', DONE: 'done', FLUSH: 'flush', FLUSHED: 'flushed', LOST: 'power lost'}
 DISKS = ('origin', 'replica', 'meta')
@@ -206,17 +205,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--sync-skip', action='store_true')
     parser.add_argument('--overlaps', action='store_true')
-    parser.add_argument('--limit', type=int, default=20)
     parser.add_argument('--history', type=int, default=12)
-    parser.add_argument('log')
-    parser.add_argument('sectors', type=int)
-    parser.add_argument('region_sectors', type=int)
-    args = parser.parse_args()
-    checker = Checker(args)
-    for event in records(args.log):
-        checker.one(event)
-    checker.report()
-    sys.exit(checker.bad > 0 or not checker.points)
+    check_log(Checker, parser)
 
 
 main()

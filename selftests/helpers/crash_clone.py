@@ -12,10 +12,9 @@ has is durable there. From then on
 The disks lose what they lose independently, so both have to hold for all that each of them
 may hold. Prints NAME=VALUE lines; exits with 1 when one did not."""
 import argparse
-import sys
 
 from crash_log import BITMAP, BITS_PER_SECTOR, LOST, STATES, MetaLog, bits_of
-from crash_model import MARK, META, ORIGIN, REPLICA, Disk, apply, records
+from crash_model import MARK, META, ORIGIN, REPLICA, Disk, apply, check_log
 
 ABORTED = 12
 CLONE_FEATURE = 1
@@ -138,18 +137,4 @@ class Checker:
         print(f'most_opened={self.opened}\nstates={",".join(sorted(self.states))}')
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--limit', type=int, default=20)
-    parser.add_argument('log')
-    parser.add_argument('sectors', type=int)
-    parser.add_argument('region_sectors', type=int)
-    args = parser.parse_args()
-    checker = Checker(args)
-    for event in records(args.log):
-        checker.one(event)
-    checker.report()
-    sys.exit(checker.bad > 0 or not checker.points)
-
-
-main()
+check_log(Checker, argparse.ArgumentParser())

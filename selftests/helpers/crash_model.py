@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Disks with volatile caches, the log of what reached them, and what the log of the
 replica target says about regions. Used by crash_disks.py, crash_check.py,
-crash_replay.py and order_check.py.
+crash_clone.py, crash_replay.py and order_check.py.
 
 What a disk may hold after a power cut, sector by sector:
 - A write may reach the medium from the moment the disk received it, whether it was
@@ -20,6 +20,7 @@ excluded here can be met after a real cut. On a replica writes are under way at 
 resync copies what an entry of the queue will bring, too.
 """
 import struct
+import sys
 
 SECTOR = 512
 RECORD = struct.Struct('<BBxxIIIII')
@@ -43,6 +44,21 @@ def records(path):
                 return
             kind, disk, flags, size, number, sector, ms = RECORD.unpack(head)
             yield kind, disk, flags, number, sector, ms, file.read(size)
+
+
+def check_log(kind, parser):
+    """The program of a checker of logs: one() for each event, then report(). It has failed
+    when something was bad, or nothing was looked at."""
+    parser.add_argument('--limit', type=int, default=20)
+    parser.add_argument('log')
+    parser.add_argument('sectors', type=int)
+    parser.add_argument('region_sectors', type=int)
+    args = parser.parse_args()
+    checker = kind(args)
+    for event in records(args.log):
+        checker.one(event)
+    checker.report()
+    sys.exit(checker.bad > 0 or not checker.points)
 
 
 class Disk:
