@@ -342,6 +342,8 @@ struct replica_create_args {
 	const char *meta;		/* path, or REPLICA_META_FROM_POOL; NULL: none */
 	uint32_t rpo_ms;		/* the objective finer, in its place; 0: not given */
 	bool no_attach;			/* refuse a source in use, mapped device or not */
+	uint64_t store_bytes;		/* of a snapshot, from a pool; 0: as snapshot.h says */
+	uint32_t store_percent;		/* the same as a share of the source, 1 to 101 */
 };
 
 /* The MSFT_SMStorageVolume that a peer embeds as its Element. */
@@ -378,6 +380,7 @@ struct replica_create_result {
 	struct replica_info *info;	/* NULL after a dry run */
 	struct replica_finding *findings; /* all of the preflight */
 	char *meta;			/* NULL: none */
+	char *target_storage_pool;	/* that the target was cut from; NULL: from none */
 	uint32_t ended;			/* enum replica_ended, of a clone that was waited for */
 };
 

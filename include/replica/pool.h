@@ -4,8 +4,8 @@
  * what holds for all of it.
  *
  * A pool is an LVM volume group, "VG", or an LVM thin pool, "VG/THINPOOL".  What was cut
- * for a replica carries the LVM tags "dm-replica" and "dm-replica.NAME": that, and no
- * list kept elsewhere, says that it is ours.
+ * for a replica carries the LVM tags "dm-replica" and "dm-replica.NAME", and the store of a
+ * snapshot also "dm-replica-store": that, and no list kept elsewhere, says that it is ours.
  */
 #ifndef _REPLICA_POOL_H
 #define _REPLICA_POOL_H
@@ -33,7 +33,9 @@ void replica_pool_volume_free(struct replica_pool_volume *list);
 /*
  * Return To ResourcePool: detaches as replica_detach() does, then removes the volumes that
  * were cut for the replica.  REPLICA_NOT_SUPPORTED when its target was not cut from a
- * pool, REPLICA_FAILED with SMErrorCode 6 when somebody else uses it too.
+ * pool, REPLICA_FAILED with SMErrorCode 6 when somebody else uses it too.  Of a snapshot:
+ * ends it and removes its store; REPLICA_FAILED, with force too, when the store holds what is
+ * not restored yet.
  */
 int replica_return_to_pool(struct replica_ctx *ctx, const char *name, bool force,
 			   uint32_t timeout_ms, struct replica_pool_volume **list);

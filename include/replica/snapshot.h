@@ -3,6 +3,10 @@
  * Snapshots: points in time of a mapped device, made by replica_create_replica() with
  * the sync type snapshot.  replica_detach() and replica_remove() end them.  Part of
  * libreplica.h, which says what holds for all of it.
+ *
+ * A store is the target volume, or is cut from the target pool, with store_bytes or
+ * store_percent, and goes back to it with the snapshot: on every end of it, and when the
+ * creation fails.
  */
 #ifndef _REPLICA_SNAPSHOT_H_PUBLIC
 #define _REPLICA_SNAPSHOT_H_PUBLIC
@@ -12,6 +16,11 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* A store from a pool has so much of the source, unless the caller chooses. */
+#define REPLICA_STORE_PERCENT		20
+/* One that large is never full by what the source does; nothing larger is made. */
+#define REPLICA_STORE_PERCENT_MAX	101
 
 /* The copy-on-write store of a snapshot.  The kernel does not tell of one that is full. */
 struct replica_store {

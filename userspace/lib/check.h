@@ -86,5 +86,6 @@ void replica_check_use(struct replica_check *check,
 #define REPLICA_PARAM_META	"MetaDevice"
 #define REPLICA_PARAM_NAME	"ElementName"
 #define REPLICA_PARAM_SIZE	"Size"
+#define REPLICA_PARAM_STORE	"StoreSize"
 
 #endif /* _REPLICA_CHECK_H */

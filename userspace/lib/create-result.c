@@ -17,6 +17,7 @@ EXPORT void replica_create_result_free(struct replica_create_result *result)
 	free(result->uuid);
 	free(result->device);
 	free(result->target_storage_volume);
+	free(result->target_storage_pool);
 	replica_peer_clear(&result->peer);
 	free(result->table);
 	free(result->meta);

@@ -162,6 +162,9 @@ static int check_args(struct replica_ctx *ctx,
 		ret = check_mode(ctx, a->mode);
 	if (!ret)
 		ret = check_place(ctx, a);
+	if (!ret && (a->store_bytes || a->store_percent))
+		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_STORE,
+				   "a store size is for snapshots");
 	if (!ret)
 		ret = check_rpo(ctx, a);
 	if (!ret)
@@ -263,6 +266,7 @@ static int fill_result(struct create *c)
 	r->uuid = *uuid ? strdup(uuid) : NULL;
 	r->target_storage_volume = strdup(c->check.target.path);
 	r->meta = c->args->meta ? strdup(c->check.meta.path) : NULL;
+	r->target_storage_pool = c->cut ? replica_pool_name(&c->cut->pool) : NULL;
 	if (asprintf(&r->device, "/dev/mapper/%s", c->name) < 0)
 		r->device = NULL;
 	if (asprintf(&r->table, "0 %llu %s %s", sectors, REPLICA_TARGET_NAME,
@@ -270,6 +274,7 @@ static int fill_result(struct create *c)
 		r->table = NULL;
 	if (!r->element_name || (*uuid && !r->uuid) || !r->target_storage_volume ||
 	    !r->device || !r->table || (c->args->meta && !r->meta) ||
+	    (c->cut && !r->target_storage_pool) ||
 	    replica_peer_fill(c->ctx, &c->check.target, c->uuid, &r->peer))
 		return replica_fail_memory(c->ctx);
 	return REPLICA_SUCCESS;
@@ -442,17 +447,6 @@ static int create(struct create *c)
 	return c->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
 }
 
-static int create_snapshot(struct replica_ctx *ctx, const struct replica_create_args *args,
-			   struct replica_create_result **result)
-{
-	int ret = replica_snap_check_params(ctx, args);
-
-	if (ret)
-		return ret;
-	*result = calloc(1, sizeof(**result));
-	return *result ? replica_snap_create(ctx, args, *result) : replica_fail_memory(ctx);
-}
-
 /* Of volumes that exist. */
 static int create_of(struct replica_ctx *ctx, const struct replica_create_args *args,
 		     struct replica_cut *cut, struct replica_create_result **result)
@@ -486,7 +480,7 @@ EXPORT int replica_create_replica(struct replica_ctx *ctx,
 	*result = NULL;
 	replica_error_begin(ctx, "CreateReplica");
 	if (args->size == sizeof(*args) && args->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT)
-		return create_snapshot(ctx, args, result);
+		return replica_snap_create_replica(ctx, args, result);
 	ret = check_args(ctx, args);
 	if (ret)
 		return ret;

@@ -69,8 +69,9 @@ static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned 
 	switch (operation) {
 	case REPLICA_OP_DETACH:
 	case REPLICA_OP_DISSOLVE:
+		return replica_snap_end(ctx, name, false, NULL);
 	case REPLICA_OP_RETURN_TO_POOL:
-		return replica_snap_end(ctx, name, false);
+		return replica_snap_return(ctx, name, NULL);
 	case REPLICA_OP_RESTORE:
 		return replica_restore(ctx, name, 0, NULL, NULL);
 	default:
@@ -253,8 +254,11 @@ static int snapshot_caps(struct replica_ctx *ctx, const char *name,
 	};
 	struct replica_info *info;
 	size_t first = 0, end = ARRAY_SIZE(all);
-	int ret = replica_snap_info(ctx, name, &info);
+	bool from_pool;
+	int ret = replica_snap_from_pool(ctx, name, &from_pool);
 
+	if (!ret)
+		ret = replica_snap_info(ctx, name, &info);
 	if (ret)
 		return ret;
 	if (info->copy_state == DM_REPLICA_STATE_BROKEN)
@@ -262,6 +266,8 @@ static int snapshot_caps(struct replica_ctx *ctx, const char *name,
 	else if (info->job)
 		first = end - 1;
 	for (size_t i = first; i < end; i++) {
+		if (all[i] == REPLICA_OP_RETURN_TO_POOL && !from_pool)
+			continue;
 		caps->operations[caps->nr_operations++] = all[i];
 		caps->operations_force[caps->nr_operations_force++] = all[i];
 	}

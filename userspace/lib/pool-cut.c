@@ -185,8 +185,18 @@ static void once_tag(char tag[48])
 	snprintf(tag, 48, "%scut-%016" PRIx64, REPLICA_POOL_TAG_NAME, number);
 }
 
+/* What a volume is for: the end of its name, and a tag of its own. */
+struct role {
+	const char *name;
+	const char *tag;		/* NULL: none */
+};
+
+static const struct role role_replica = { .name = "replica" };
+static const struct role role_meta = { .name = "meta" };
+static const struct role role_store = { .name = "store", .tag = REPLICA_POOL_TAG_STORE };
+
 static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
-		       const char *stem, const char *role, uint64_t bytes,
+		       const char *stem, const struct role *role, uint64_t bytes,
 		       struct replica_lv **lv)
 {
 	char name[STEM_SIZE + 24], of[STEM_SIZE + 16], once[48];
@@ -195,9 +205,9 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		.pool = pool->thin[0] ? pool->thin : NULL,
 		.name = name,
 		.size = replica_pool_round(bytes, pool->unit),
-		.tags = { REPLICA_POOL_TAG, of, once },
+		.tags = { REPLICA_POOL_TAG, of, once, role->tag },
 	};
-	int ret = free_name(ctx, pool->vg, stem, role, name, sizeof(name));
+	int ret = free_name(ctx, pool->vg, stem, role->name, name, sizeof(name));
 
 	if (ret)
 		return ret;
@@ -223,9 +233,22 @@ int replica_cut_make(struct replica_ctx *ctx, struct replica_cut *cut, const cha
 	int ret;
 
 	replica_pool_stem(name, stem, sizeof(stem));
-	ret = make_volume(ctx, &cut->pool, stem, "replica", bytes, &cut->target);
+	ret = make_volume(ctx, &cut->pool, stem, &role_replica, bytes, &cut->target);
 	if (!ret && meta_bytes)
-		ret = make_volume(ctx, &cut->pool, stem, "meta", meta_bytes, &cut->meta);
+		ret = make_volume(ctx, &cut->pool, stem, &role_meta, meta_bytes, &cut->meta);
+	if (ret)
+		replica_cut_undo(ctx, cut);
+	return ret;
+}
+
+int replica_cut_make_store(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
+			   uint64_t bytes)
+{
+	char stem[STEM_SIZE];
+	int ret;
+
+	replica_pool_stem(name, stem, sizeof(stem));
+	ret = make_volume(ctx, &cut->pool, stem, &role_store, bytes, &cut->target);
 	if (ret)
 		replica_cut_undo(ctx, cut);
 	return ret;

@@ -18,6 +18,7 @@
 #include "pool.h"
 #include "scan.h"
 #include "signature.h"
+#include "snapshot.h"
 #include "sysfs.h"
 
 #define KNOWN_MAX	4096
@@ -89,6 +90,18 @@ static int know_replicas(struct left *l)
 		if (!ret)
 			ret = add_number(l, i->meta, i->name);
 	}
+	replica_info_free(list);
+	return ret;
+}
+
+/* Their stores. */
+static int know_snapshots(struct left *l)
+{
+	struct replica_info *list;
+	int ret = replica_snap_list(l->ctx, &list);
+
+	for (const struct replica_info *i = list; i && !ret; i = i->next)
+		ret = add_number(l, i->replica, i->name);
 	replica_info_free(list);
 	return ret;
 }
@@ -294,6 +307,8 @@ static int clean(struct left *l, const struct replica_pool *pool)
 		ret = activate_ours(l, pool);
 	if (!ret)
 		ret = know_replicas(l);
+	if (!ret)
+		ret = know_snapshots(l);
 	if (!ret)
 		ret = know_logs(l);
 	for (const struct replica_lv *lv = l->volumes; lv && !ret; lv = lv->next)

@@ -46,29 +46,36 @@ bool replica_pool_volume_add(struct replica_pool_volume **list, const struct rep
 /* ------------------------------------------------------------------------ */
 /* Finding them */
 
-/* The volume with that device number if it is ours; a machine without LVM has none. */
+/* A machine without LVM has none. */
+int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *tag,
+		      struct replica_lv **lv)
+{
+	int ret = replica_lvm_by_dm_uuid(ctx, dm_uuid, lv);
+
+	if (ret == REPLICA_NOT_SUPPORTED) {
+		replica_error_clear(ctx);
+		return REPLICA_SUCCESS;
+	}
+	if (*lv && !replica_lv_has_tag(*lv, tag)) {
+		replica_lv_free(*lv);
+		*lv = NULL;
+	}
+	return ret;
+}
+
+/* The volume with that device number if it is ours. */
 static int find_leg(struct replica_ctx *ctx, const char *devno, struct replica_lv **lv)
 {
 	struct replica_blockdev dev;
 	char path[PATH_MAX];
 	dev_t number;
-	int ret;
 
 	if (replica_parse_devno(devno, &number))
 		return REPLICA_SUCCESS;
 	replica_sysfs_path(ctx, number, path, sizeof(path));
 	if (replica_sysfs_open(ctx, path, &dev) || dev.devno != number)
 		return REPLICA_SUCCESS;
-	ret = replica_lvm_by_dm_uuid(ctx, dev.unique_id, lv);
-	if (ret == REPLICA_NOT_SUPPORTED) {
-		replica_error_clear(ctx);
-		return REPLICA_SUCCESS;
-	}
-	if (*lv && !replica_lv_has_tag(*lv, REPLICA_POOL_TAG)) {
-		replica_lv_free(*lv);
-		*lv = NULL;
-	}
-	return ret;
+	return replica_pool_find(ctx, dev.unique_id, REPLICA_POOL_TAG, lv);
 }
 
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs)
@@ -158,6 +165,7 @@ static size_t our_tags(char *copy, const char *tags[], size_t max)
 
 	while (n < max && (word = strsep(&copy, ",")))
 		if (!strcmp(word, REPLICA_POOL_TAG) || !strcmp(word, REPLICA_POOL_TAG_RETURN) ||
+		    !strcmp(word, REPLICA_POOL_TAG_STORE) ||
 		    !strncmp(word, REPLICA_POOL_TAG_NAME, strlen(REPLICA_POOL_TAG_NAME)))
 			tags[n++] = word;
 	return n;

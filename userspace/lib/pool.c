@@ -137,6 +137,15 @@ int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_
 	return pool->thin[0] ? open_thin(ctx, pool) : open_vg(ctx, pool);
 }
 
+char *replica_pool_name(const struct replica_pool *pool)
+{
+	char *name;
+
+	if (asprintf(&name, "%s%s%s", pool->vg, pool->thin[0] ? "/" : "", pool->thin) < 0)
+		return NULL;
+	return name;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Lock */
 

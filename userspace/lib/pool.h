@@ -12,6 +12,8 @@
 #define REPLICA_POOL_TAG_NAME	"dm-replica."
 /* It goes back to the pool whatever is on it.  No name of a replica makes this tag. */
 #define REPLICA_POOL_TAG_RETURN	"dm-replica-return"
+/* It is the store of a snapshot, and of no use without it.  Likewise. */
+#define REPLICA_POOL_TAG_STORE	"dm-replica-store"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 
@@ -27,6 +29,9 @@ int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_
 /* Pure.  Its unit and room, of what lvs said; a return value. */
 int replica_pool_take_thin(struct replica_ctx *ctx, const struct replica_lv *lv,
 			   struct replica_pool *pool);
+
+/* "VG" or "VG/THINPOOL", to be freed; NULL without memory. */
+char *replica_pool_name(const struct replica_pool *pool);
 
 /* Pure.  Bytes of a target for a source: its label has room behind what is mirrored. */
 uint64_t replica_pool_target_bytes(uint64_t source);
@@ -51,11 +56,14 @@ struct replica_cut {
 };
 
 /*
- * pool-cut.c.  cut: makes both, meta_bytes 0: the target alone; after a failure nothing is
- * left, or the error says what.  undo: gives them back; the error stays.
+ * pool-cut.c.  make: makes both, meta_bytes 0: the target alone; make_store: a target that
+ * is the store of a snapshot; after a failure nothing is left, or the error says what.
+ * undo: gives them back; the error stays.
  */
 int replica_cut_make(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
 		     uint64_t bytes, uint64_t meta_bytes);
+int replica_cut_make_store(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
+			   uint64_t bytes);
 int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
 		     uint64_t bytes, uint64_t meta_bytes);
 void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut);
@@ -71,12 +79,15 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
 			replica_create_fn run, struct replica_create_result **result);
 
 /*
- * pool-return.c.  legs: the volumes of a replica that carry our tag.  keep: takes the
+ * pool-return.c.  find: the volume that is this mapped device, if it has the tag, else
+ * NULL.  legs: the volumes of a replica that carry our tag.  keep: takes the
  * tags off the target, for it is to stay.  doom: marks both as to go; spare: takes that
  * back, the error stays.  give_back: removes
  * the meta device, and the target if it is to go; list may be NULL.  has_snapshot: pure;
  * one that would go with the volume, among all of its group.
  */
+int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *tag,
+		      struct replica_lv **lv);
 bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv);
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,

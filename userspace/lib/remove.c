@@ -322,7 +322,7 @@ EXPORT int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
 	replica_error_begin(ctx, "SetReplicationRelationship:Detach");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
-		return replica_snap_end(ctx, dm_name, force);
+		return replica_snap_end(ctx, dm_name, force, NULL);
 	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, KEEP_TARGET, NULL);
 }
 
@@ -335,6 +335,8 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 	*list = NULL;
 	replica_error_begin(ctx, "SetReplicationRelationship:Return To ResourcePool");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && replica_snap_is(ctx, dm_name))
+		return replica_snap_return(ctx, dm_name, list);
 	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, GIVE_BACK, list);
 }
 
@@ -365,6 +367,6 @@ EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
-		return replica_snap_end(ctx, dm_name, false);
+		return replica_snap_end(ctx, dm_name, false, NULL);
 	return ret ? ret : remove_mirror(ctx, dm_name);
 }

@@ -48,6 +48,24 @@ static int check_settings(struct replica_ctx *ctx, const struct replica_create_a
 	return REPLICA_SUCCESS;
 }
 
+static int check_store_args(struct replica_ctx *ctx, const struct replica_create_args *a)
+{
+	if (!a->store_bytes && !a->store_percent)
+		return REPLICA_SUCCESS;
+	if (a->target_storage_volume)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_STORE,
+				    "a store size is for a store from a pool; %.200s has a size of its own",
+				    a->target_storage_volume);
+	if (a->store_bytes && a->store_percent)
+		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_STORE,
+				  "the store size is given in bytes and in percent");
+	if (a->store_percent > REPLICA_STORE_PERCENT_MAX)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ERANGE, REPLICA_PARAM_STORE,
+				    "the store size is %u percent of the source, and must be 1 to %u: then it is never full",
+				    a->store_percent, REPLICA_STORE_PERCENT_MAX);
+	return REPLICA_SUCCESS;
+}
+
 static int check_mode(struct replica_ctx *ctx, uint32_t mode)
 {
 	if (!mode || mode == DM_REPLICA_MODE_SYNC)
@@ -70,18 +88,17 @@ int replica_snap_check_params(struct replica_ctx *ctx, const struct replica_crea
 	if (a->target_storage_system && !replica_peer_is_local(ctx, a->target_storage_system))
 		return fail_param(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "TargetStorageSystem",
 				  "replicas on another system are not supported");
-	if (!a->target_storage_volume && a->target_storage_pool)
-		return fail_param(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "TargetStoragePool",
-				  "a store made from a pool is not supported; name a volume that becomes the store");
-	if (!a->target_storage_volume)
+	if (!a->target_storage_volume && !a->target_storage_pool)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_TARGET,
-				  "a volume that becomes the copy-on-write store is missing");
+				  "a volume that becomes the copy-on-write store is missing, or a pool to cut it from");
 	if (a->username || a->password)
 		return fail_param(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
 				  a->username ? "username" : "password",
 				  "a local target takes no credentials");
 	ret = check_mode(ctx, a->mode);
-	return ret ? ret : check_settings(ctx, a);
+	if (!ret)
+		ret = check_settings(ctx, a);
+	return ret ? ret : check_store_args(ctx, a);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -189,23 +206,32 @@ static int check_source(struct replica_snap_making *m)
 /* ------------------------------------------------------------------------ */
 /* Store and names */
 
-static unsigned int choose_chunk(const struct replica_blockdev *source,
-				 const struct replica_blockdev *store)
+unsigned int replica_snap_chunk(unsigned int block, uint64_t store)
 {
-	unsigned int block = source->block_size > store->block_size ? source->block_size :
-			     store->block_size;
 	unsigned int chunk = CHUNK_MIN;
 
 	while (chunk < CHUNK_MAX && (chunk << SECTOR_SHIFT < block ||
-				     store->size / ((uint64_t)chunk << SECTOR_SHIFT) > CHUNKS_MAX))
+				     store / ((uint64_t)chunk << SECTOR_SHIFT) > CHUNKS_MAX))
 		chunk *= 2;
 	return chunk;
+}
+
+uint64_t replica_snap_store_min(unsigned int chunk)
+{
+	return (uint64_t)STORE_MIN_CHUNKS * chunk << SECTOR_SHIFT;
+}
+
+static unsigned int choose_chunk(const struct replica_blockdev *source,
+				 const struct replica_blockdev *store)
+{
+	return replica_snap_chunk(source->block_size > store->block_size ? source->block_size :
+				  store->block_size, store->size);
 }
 
 static void check_store_size(struct replica_snap_making *m)
 {
 	const struct replica_blockdev *t = &m->check.target;
-	uint64_t need = (uint64_t)STORE_MIN_CHUNKS * m->chunk << SECTOR_SHIFT;
+	uint64_t need = replica_snap_store_min(m->chunk);
 	struct replica_finding *f;
 	char found[32], expected[48];
 
@@ -278,24 +304,32 @@ static int read_replicas(struct replica_snap_making *m)
 	return replica_check_replicas(&m->check, &m->replicas);
 }
 
-int replica_snap_check_devices(struct replica_snap_making *m)
+int replica_snap_check_source(struct replica_snap_making *m)
 {
 	struct replica_check *c = &m->check;
 	int ret = read_replicas(m);
 
 	if (ret)
 		return ret;
-	if (!replica_check_open(c, m->args->source, REPLICA_PARAM_SOURCE, &c->source) ||
-	    !replica_check_open(c, m->args->target_storage_volume, REPLICA_PARAM_TARGET,
-				&c->target))
+	if (!replica_check_open(c, m->args->source, REPLICA_PARAM_SOURCE, &c->source))
 		return replica_check_result(c);
 	ret = check_source(m);
+	return ret ? ret : choose_name(m);
+}
+
+int replica_snap_check_devices(struct replica_snap_making *m)
+{
+	struct replica_check *c = &m->check;
+	int ret = replica_snap_check_source(m);
+
 	if (ret)
 		return ret;
+	if (!replica_check_open(c, m->args->target_storage_volume, REPLICA_PARAM_TARGET,
+				&c->target))
+		return replica_check_result(c);
 	check_store(m);
 	if (m->args->target_storage_pool)
 		replica_finding_add(c, REPLICA_CHECK_POOL_IGNORED, "TargetStoragePool",
 				    "the pool is ignored because a target volume is given");
-	ret = choose_name(m);
-	return ret ? ret : replica_check_result(c);
+	return replica_check_result(c);
 }

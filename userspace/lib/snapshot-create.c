@@ -183,12 +183,14 @@ static bool still_ours(struct replica_snap_making *m)
 static void undo(struct replica_snap_making *m)
 {
 	struct replica_error err = m->ctx->err;
+	char store[DM_REPLICA_UUID_LEN];
 	int ret;
 
 	wake_source(m);
 	if (!still_ours(m))
 		return;
-	ret = replica_snap_end_locked(m->ctx, m->name);
+	/* Who cut the store gives it back. */
+	ret = replica_snap_end_locked(m->ctx, m->name, store);
 	m->ctx->err = err;
 	if (ret)
 		replica_error_details(m->ctx,
@@ -260,4 +262,18 @@ int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_arg
 	replica_lines_clear(&m.old);
 	replica_info_free(m.replicas);
 	return ret;
+}
+
+int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
+				struct replica_create_result **result)
+{
+	int ret = replica_snap_check_params(ctx, args);
+
+	if (ret)
+		return ret;
+	*result = calloc(1, sizeof(**result));
+	if (!*result)
+		return replica_fail_memory(ctx);
+	return args->target_storage_volume ? replica_snap_create(ctx, args, *result) :
+	       replica_snap_pool_create(ctx, args, *result);
 }

@@ -22,10 +22,32 @@ struct replica_snap_making {
 };
 
 /*
- * snapshot-check.c, return values.  params: what is no matter of devices.  devices: fills
- * in check, old, names, chunk and sectors; the findings are the caller's.
+ * snapshot-check.c, return values.  params: what is no matter of devices.  source: fills in
+ * check, old, names and sectors, and leaves the findings to be judged; devices: chunk and the
+ * store too, and judges.  The findings are the caller's.
  */
 int replica_snap_check_params(struct replica_ctx *ctx, const struct replica_create_args *args);
+int replica_snap_check_source(struct replica_snap_making *m);
 int replica_snap_check_devices(struct replica_snap_making *m);
+
+/*
+ * Both pure.  chunk: sectors of a chunk, for the larger logical block size of source and
+ * store, and the size of the store.  store_min: bytes of the smallest store with it.
+ */
+unsigned int replica_snap_chunk(unsigned int block, uint64_t store);
+uint64_t replica_snap_store_min(unsigned int chunk);
+
+/* snapshot-create.c: of a store that exists. */
+int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
+			struct replica_create_result *result);
+
+/*
+ * snapshot-pool.c.  create: of a store that is cut from a pool.  store_bytes: how large it is
+ * to be, before that is rounded to what the pool deals in.
+ */
+int replica_snap_pool_create(struct replica_ctx *ctx, const struct replica_create_args *args,
+			     struct replica_create_result *result);
+int replica_snap_store_bytes(struct replica_ctx *ctx, const struct replica_create_args *args,
+			     const struct replica_blockdev *source, uint64_t *bytes);
 
 #endif /* _REPLICA_SNAPSHOT_CREATE_H */

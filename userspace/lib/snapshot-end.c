@@ -20,6 +20,7 @@
 #include "info.h"
 #include "lock.h"
 #include "snapshot.h"
+#include "sysfs.h"
 
 #define MERGE_STEP_MS	200
 
@@ -109,7 +110,7 @@ static int remove_device(struct replica_ctx *ctx, const char *name)
 }
 
 /* What was not merged before a device gave an error is in the store alone. */
-static bool store_needed(const struct replica_snap *snap)
+bool replica_snap_store_needed(const struct replica_snap *snap)
 {
 	struct replica_usage usage;
 
@@ -118,9 +119,18 @@ static bool store_needed(const struct replica_snap *snap)
 	return replica_snap_usage(snap->upper->name, &usage) || !merge_over(&usage);
 }
 
-static int take_down(struct replica_snap *snap)
+/* Nobody has it any more, so it may go back to its pool. */
+static void note_store(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
 {
-	bool keep = store_needed(snap);
+	char name[DM_REPLICA_NAME_LEN];
+
+	if (!snap->store || !replica_sysfs_dm(snap->ctx, snap->store, name, store))
+		store[0] = '\0';
+}
+
+static int take_down(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
+{
+	bool keep = replica_snap_store_needed(snap);
 	int ret = REPLICA_SUCCESS;
 
 	/* Who is killed behind it must not find a store that seems to be free. */
@@ -134,6 +144,8 @@ static int take_down(struct replica_snap *snap)
 		free_store(snap);
 	if (!ret && snap->base)
 		ret = let_go(snap);
+	if (!ret && !keep)
+		note_store(snap, store);
 	if (!ret && snap->base)
 		ret = remove_device(snap->ctx, snap->base->name);
 	return ret ? ret : remove_device(snap->ctx, snap->self->name);
@@ -179,36 +191,47 @@ static int check_end(struct replica_ctx *ctx, const char *name, bool force)
 }
 
 /* The tables are read when all waiting is over: device numbers are used again. */
-static int end_locked(struct replica_ctx *ctx, const char *name, bool force)
+static int end_locked(struct replica_ctx *ctx, const char *name, bool force,
+		      char store[DM_REPLICA_UUID_LEN])
 {
 	struct replica_snap snap;
 	int ret = check_end(ctx, name, force);
 
+	store[0] = '\0';
 	if (ret)
 		return ret;
 	ret = replica_snap_find(ctx, name, &snap);
 	if (!ret)
 		ret = check_merge(&snap, force);
 	if (!ret)
-		ret = take_down(&snap);
+		ret = take_down(&snap, store);
 	replica_snap_clear(&snap);
 	return ret;
 }
 
-int replica_snap_end_locked(struct replica_ctx *ctx, const char *name)
+int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
+			    char store[DM_REPLICA_UUID_LEN])
 {
-	return end_locked(ctx, name, false);
+	return end_locked(ctx, name, false, store);
 }
 
-int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force)
+/* LVM is asked when the locks are free: it may take its time.  The first error stays. */
+int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
+		     struct replica_pool_volume **list)
 {
-	int lock, ret = replica_lock_tables(ctx, &lock);
+	int lock, ret = replica_lock_tables(ctx, &lock), given;
+	char store[DM_REPLICA_UUID_LEN];
+	struct replica_error err;
 
 	if (ret)
 		return ret;
-	ret = end_locked(ctx, name, force);
+	ret = end_locked(ctx, name, force, store);
 	replica_unlock(&lock);
-	return ret;
+	err = ctx->err;
+	given = replica_snap_give_back(ctx, name, store, list);
+	if (ret)
+		ctx->err = err;
+	return ret ? ret : given;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -410,5 +433,5 @@ EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 		ret = wait_merge(ctx, dm_name, snap.upper->name, timeout_ms, progress,
 				 progress_data);
 	replica_snap_clear(&snap);
-	return ret ? ret : replica_snap_end(ctx, dm_name, false);
+	return ret ? ret : replica_snap_end(ctx, dm_name, false, NULL);
 }

@@ -98,17 +98,24 @@ int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *wha
 uint64_t replica_lines_sectors(const struct replica_lines *lines);
 
 /*
- * snapshot-create.c: CreateReplica with SyncType 7, when its parameters have been checked.
+ * snapshot-create.c: CreateReplica with SyncType 7.
  * snapshot-end.c.  end: the source gets its table back, the snapshot and its base go,
- * the store is free; also of one whose creation or end was cut short.  restore: the
- * source becomes what the snapshot is.  Both refuse what is in use.  With force a restore
- * that failed is given up, and the store keeps its rest.  end_locked: for who holds
- * replica_lock_tables(), without force.
+ * the store is free, and goes back if it was cut from a pool; also of one whose creation
+ * or end was cut short.  A store with what a restore that failed could not copy stays.
+ * list (may be NULL): what went back.  restore: the source becomes what the snapshot is.
+ * Both refuse what is in use.  With force a restore that failed is given up, and the store
+ * keeps its rest.  end_locked: for who holds replica_lock_tables(), without force; store is
+ * the device-mapper uuid of a store that is of no more use to anybody, "" if there is none,
+ * and is for the caller to give back.  needed: does the store hold what a restore that
+ * failed could not copy?
  */
-int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			struct replica_create_result *result);
-int replica_snap_end_locked(struct replica_ctx *ctx, const char *name);
-int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force);
+int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
+				struct replica_create_result **result);
+int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
+			    char store[DM_REPLICA_UUID_LEN]);
+int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
+		     struct replica_pool_volume **list);
+bool replica_snap_store_needed(const struct replica_snap *snap);
 int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive);
 
 /*
@@ -120,6 +127,17 @@ bool replica_snap_torn(const struct replica_snap *snap);
 int replica_snap_keep(struct replica_snap *snap);
 int replica_snap_set(struct replica_snap *snap, const struct replica_lines *map, const char *type,
 		     const char *params, int hidden);
+
+/*
+ * snapshot-pool.c.  give_back: removes a store that was cut from a pool, by the uuid that
+ * end_locked gave out; any other is left alone.  return: ends a snapshot whose store was cut from
+ * a pool, and no other.  from_pool: was it?
+ */
+int replica_snap_give_back(struct replica_ctx *ctx, const char *name, const char *dm_uuid,
+			   struct replica_pool_volume **list);
+int replica_snap_return(struct replica_ctx *ctx, const char *name,
+			struct replica_pool_volume **list);
+int replica_snap_from_pool(struct replica_ctx *ctx, const char *name, bool *is);
 
 /*
  * snapshot-watch.c: what has changed since the last look, of one snapshot or of all.

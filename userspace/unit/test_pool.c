@@ -9,6 +9,7 @@
 #include "ktap.h"
 #include "pool.h"
 #include "random.h"
+#include "snapshot-create.h"
 
 #define ROW(name, uuid, more) \
 	"{\"lv_name\":\"" name "\", \"vg_name\":\"vg\", \"lv_uuid\":\"" uuid "\"," \
@@ -247,12 +248,95 @@ static void room(void)
 	fake_free(ctx);
 }
 
+/* What comes out for a source of so many bytes; 0: it is refused with that sentence. */
+static uint64_t store_of(uint64_t source, uint64_t bytes, uint32_t percent, const char *sentence)
+{
+	const struct replica_blockdev dev = { .size = source, .block_size = 512 };
+	const struct replica_create_args args = {
+		.store_bytes = bytes, .store_percent = percent,
+	};
+	struct replica_ctx *ctx = fake_ctx();
+	int ret = replica_snap_store_bytes(ctx, &args, &dev, &bytes);
+
+	if (ret) {
+		CHECK_INT(ret, REPLICA_INVALID_PARAMETER);
+		CHECK_HAS(replica_error_description(replica_last_error(ctx)), sentence);
+		CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "StoreSize");
+	}
+	fake_free(ctx);
+	return ret ? 0 : bytes;
+}
+
+static void store_sizes(void)
+{
+	CHECK_INT(store_of(100 << 20, 0, 0, ""), 20 << 20);
+	CHECK_INT(store_of(100 << 20, 0, 1, ""), 1 << 20);
+	CHECK_INT(store_of(100 << 20, 0, 101, ""), 101 << 20);
+	CHECK_INT(store_of(100 << 20, 3 << 20, 0, ""), 3 << 20);
+	CHECK_INT(store_of(64 << 10, 0, 0, ""), 64 << 10);	/* a fifth would be too small */
+	CHECK_INT(store_of(1 << 20, 0, 1, "less than the 65536 of the smallest store"), 0);
+	CHECK_INT(store_of(1 << 30, 65535, 0, "less than the 65536 of the smallest store"), 0);
+	CHECK_INT(store_of(1 << 30, 65536, 0, ""), 65536);
+	CHECK_INT(store_of(1 << 20, 2 << 20, 0, "more than the 1124597 with which it can"), 0);
+	CHECK_INT(store_of(1 << 30, UINT64_MAX, 0, "can never be full"), 0);
+	CHECK(store_of(UINT64_MAX / 2, 0, 101, ""));
+}
+
+static void refused_size(struct replica_ctx *ctx, const struct replica_create_args *args,
+			 const char *sentence)
+{
+	struct replica_create_result *result;
+
+	CHECK_INT(replica_create_replica(ctx, args, &result), REPLICA_INVALID_PARAMETER);
+	CHECK(!result);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), sentence);
+	CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "StoreSize");
+}
+
+/* A size is for snapshots, with a store from a pool, and is said once. */
+static void store_args(void)
+{
+	struct replica_create_args args = {
+		.size = sizeof(args), .source = "/dev/sda", .store_percent = 30,
+		.target_storage_pool = "vg", .sync_type = REPLICA_SYNC_TYPE_MIRROR,
+	};
+	struct replica_ctx *ctx = fake_ctx();
+
+	refused_size(ctx, &args, "is for snapshots");
+	args.sync_type = REPLICA_SYNC_TYPE_SNAPSHOT;
+	args.target_storage_volume = "/dev/sdb";
+	refused_size(ctx, &args, "/dev/sdb has a size of its own");
+	args.target_storage_volume = NULL;
+	args.store_bytes = 1 << 20;
+	refused_size(ctx, &args, "in bytes and in percent");
+	args.store_bytes = 0;
+	args.store_percent = 102;
+	refused_size(ctx, &args, "is 102 percent of the source");
+	fake_free(ctx);
+}
+
+/* A store of the largest size has room for all chunks, their index, and an area more. */
+static void full_store(void)
+{
+	for (uint64_t source = 4096; source < 1ULL << 50; source = source * 3 + 512) {
+		uint64_t store = store_of(source, 0, 101, "the smallest store");
+		uint64_t chunk, chunks;
+
+		if (!store)
+			continue;
+		chunk = (uint64_t)replica_snap_chunk(512, store) << 9;
+		chunks = (source + chunk - 1) / chunk;
+		if (store < chunk * (1 + chunks + chunks / (chunk / 16) + 2))
+			CHECK(source < 4 << 20);	/* there a few chunks are a percent */
+	}
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(good_report), T(tags), T(vg_report), T(hostile_reports), T(damaged_reports),
-		T(names), T(sizes), T(label_room), T(bad_pools), T(thin_room),
-		T(room),
+		T(names), T(sizes), T(label_room), T(bad_pools), T(thin_room), T(room),
+		T(store_sizes), T(store_args), T(full_store),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
