@@ -56,6 +56,9 @@ mistyped()
 	wrong for "'--for' is 'happy', expected a copy state" wait x --for happy
 	wrong mode "'--mode' is '65536', expected" create a b --mode 65536
 	wrong sync-type "'--sync-type' is '6x', expected" create a b --sync-type 6x
+	wrong store-size "'--store-size' is 'x%', expected a whole percentage" create a --store-size x%
+	wrong store-size "'--store-size' is '0%', expected a whole percentage" create a --store-size 0%
+	wrong store-size "'--store-size' is 'much', expected a size" create a --store-size much
 	wrong count "'--count' is '-1', expected a number" events --count -1
 	wrong JOB "the job is 'one', expected a number" cancel x one
 	wrong size "'--size' is 'large', expected a size" resize x --size large

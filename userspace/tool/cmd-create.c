@@ -18,6 +18,7 @@
 struct create_options {
 	const char *name;
 	const char *pool;
+	struct store_size store;
 	const char *meta;
 	uint32_t sync_type;
 	uint32_t mode;
@@ -43,6 +44,8 @@ static const struct option create_table[] = {
 	       "Name of the replica and its /dev/mapper device"),
 	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
 	       "Cut TARGET from VG or VG/THINPOOL of LVM"),
+	OPTION(struct create_options, store, "store-size", "SIZE|N%", read_store_size,
+	       COMPLETE_NOTHING, "Size of a snapshot's store from --pool, else 20%"),
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_META,
 	       "Keep a log there; 'pool': on a volume of the pool"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
@@ -106,6 +109,7 @@ static void show_created(struct out *out, const struct replica_create_result *re
 	out_string(out, KEY_JSON("UUID"), result->uuid);
 	out_string(out, KEY_JSON("Device"), result->device);
 	out_string(out, KEY_JSON("TargetStorageVolume"), result->target_storage_volume);
+	out_string(out, KEY_JSON("TargetStoragePool"), result->target_storage_pool);
 	out_string(out, KEY_JSON("MetaDevice"), result->meta);
 	show_peer(out, &result->peer);
 	if (result->job_id && ret)
@@ -164,8 +168,10 @@ static void say_created(struct out *out, struct cli *cli,
 			    name, result->table);
 	} else if (opts->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
 		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
-			    "Go on using %s; what it overwrites is kept on %s.", name,
-			    result->device, source, source, target);
+			    "Go on using %s; what it overwrites is kept on %s%s%s.", name,
+			    result->device, source, source, target,
+			    result->target_storage_pool ? ", cut from pool " : "",
+			    result->target_storage_pool ? result->target_storage_pool : "");
 	} else if (result->ended != REPLICA_ENDED_NOT) {
 		out_message(out, "%s is a clone of %s now, complete and free to be used%s.", target,
 			    source, result->ended == REPLICA_ENDED_REMOVED ? "" :
@@ -283,6 +289,8 @@ static int create_run(struct cli *cli)
 		.target_storage_volume = cli->args[1],
 		.target_storage_system = opts->system,
 		.target_storage_pool = opts->pool,
+		.store_bytes = opts->store.bytes,
+		.store_percent = opts->store.percent,
 		.element_name = opts->name,
 		.sync_type = opts->sync_type,
 		.mode = opts->mode,
@@ -343,7 +351,8 @@ const struct command cmd_create = {
 		"is written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
 		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume\n"
 		"group or thin pool, and with --meta pool one for the log too; 'return-to-pool'\n"
-		"gives them back.",
+		"gives them back. Of a snapshot it is the store that is cut, and it goes back\n"
+		"when the snapshot ends.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),

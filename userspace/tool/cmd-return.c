@@ -112,7 +112,8 @@ const struct command cmd_return = {
 	.help = "End a replica and return its volumes to a pool",
 	.details =
 		"Detaches as 'detach' does, then removes the target and the meta device that\n"
-		"'create --pool' cut; a target that was not cut so is refused. With --left POOL,\n"
+		"'create --pool' cut, or ends a snapshot and removes its store; one that was not\n"
+		"cut so is refused. With --left POOL,\n"
 		"removes the volumes cut from POOL that no replica and no log knows: what a\n"
 		"killed 'create' left, and the targets of replicas that were dropped with\n"
 		"'remove'. All meta devices have to be there then, for it is their logs that\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Parses the command line by the tables of the commands. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,27 @@ const char *read_size(const char *value, void *field)
 	if (replica_parse_size(value, &bytes) || !bytes)
 		return "a size, such as 500G, 8MiB or a number of bytes";
 	*(uint64_t *)field = bytes;
+	return NULL;
+}
+
+/* Which shares make sense is the library's to say. */
+const char *read_store_size(const char *value, void *field)
+{
+	struct store_size *store = field;
+	size_t len = strlen(value);
+	char digits[16];
+	unsigned long percent;
+
+	*store = (struct store_size){ .bytes = 0 };
+	if (!len || value[len - 1] != '%') {
+		if (replica_parse_size(value, &store->bytes) || !store->bytes)
+			return "a size, such as 20G, or a share of SOURCE, such as 25%";
+		return NULL;
+	}
+	snprintf(digits, sizeof(digits), "%.*s", (int)(len - 1), value);
+	if (len > sizeof(digits) || !read_number(digits, UINT32_MAX, &percent) || !percent)
+		return "a whole percentage, such as 25%, or a size";
+	store->percent = percent;
 	return NULL;
 }
 

@@ -31,6 +31,12 @@ struct option {
 #define OPTION(type, field, name, arg, read, complete, help) \
 	{ name, 0, arg, help, read, offsetof(type, field), complete }
 
+/* How large a store is to be: one of the two is 0, or neither is given. */
+struct store_size {
+	uint64_t bytes;
+	uint32_t percent;	/* of the source */
+};
+
 /* Readers, each for the type of field it names. */
 const char *read_flag(const char *value, void *field);		/* bool */
 const char *read_text(const char *value, void *field);		/* const char * */
@@ -38,6 +44,7 @@ const char *read_count(const char *value, void *field);		/* uint32_t, from 1 */
 const char *read_seconds(const char *value, void *field);	/* uint32_t, ms */
 const char *read_objective(const char *value, void *field);	/* uint32_t, ms, 0: none */
 const char *read_size(const char *value, void *field);		/* uint64_t, bytes */
+const char *read_store_size(const char *value, void *field);	/* struct store_size */
 const char *read_sync_type(const char *value, void *field);	/* uint32_t */
 const char *read_mode(const char *value, void *field);		/* uint32_t */
 const char *read_state(const char *value, void *field);		/* uint32_t */
