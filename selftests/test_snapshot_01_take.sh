@@ -35,38 +35,6 @@ one_snapshot()
 	same "the source without the snapshot" "$(sum "$source")" "$before"
 }
 
-# In every block that one writer fills, in order, stands one number more than in the last
-# round: in a point in time the numbers fall once and never rise again.
-write_rounds()
-{
-	exec python3 - "$1" <<'EOF'
-import mmap, os, sys
-fd = os.open(sys.argv[1], os.O_WRONLY | os.O_DIRECT)
-page, count = mmap.mmap(-1, 4096), 512
-for number in range(1, 100000):
-    page[:] = number.to_bytes(8, 'little') * 512
-    for block in range(count):
-        os.pwrite(fd, page, block * 4096)
-EOF
-}
-
-check_rounds()
-{
-	python3 - "$1" <<'EOF'
-import sys
-with open(sys.argv[1], 'rb') as f:
-    numbers = [int.from_bytes(f.read(4096)[:8], 'little') for _ in range(512)]
-falls = sum(a != b for a, b in zip(numbers, numbers[1:]))
-print(f'# from {numbers[0]} to {numbers[-1]}, {falls} steps')
-sys.exit(falls > 1 or numbers[0] - numbers[-1] not in (0, 1) or numbers[0] == 0)
-EOF
-}
-
-round_is()
-{
-	(($(od -An -tu8 -N8 "$1") >= $2))
-}
-
 under_load()
 {
 	local source leg table store more before

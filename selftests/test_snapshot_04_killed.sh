@@ -9,14 +9,6 @@
 . "$(dirname "$0")/lib/cli.sh"
 . "$(dirname "$0")/lib/snapshot.sh"
 
-# The source takes writes and gives them back: byte N of the first block becomes N.
-works()
-{
-	same "the state of the source" "$(dmsetup info -c --noheadings -o suspended "$source")" Active
-	printf "%04d" "$1" | dd of="$source" bs=4 seek="$1" conv=notrunc,fsync status=none
-	same "what was written" "$(dd if="$source" bs=4 skip="$1" count=1 status=none)" "$(printf "%04d" "$1")"
-}
-
 create_killed()
 {
 	local source leg table store n
