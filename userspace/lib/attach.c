@@ -31,6 +31,9 @@ bool replica_attach_origin_name(const char *name, char origin[DM_REPLICA_NAME_LE
 
 static int fail_read(struct replica_ctx *ctx, int err, const char *name)
 {
+	/* No name would do. */
+	if (err == -EPERM || err == -EACCES)
+		return replica_fail_errno(ctx, err, NULL, "device-mapper cannot be used");
 	return replica_fail_errno(ctx, err, "Name",
 				  "device-mapper does not tell about \"%s\"", name);
 }
