@@ -261,7 +261,9 @@ static int snapshot_caps(struct replica_ctx *ctx, const char *name,
 		ret = replica_snap_info(ctx, name, &info);
 	if (ret)
 		return ret;
-	if (info->copy_state == DM_REPLICA_STATE_BROKEN)
+	if (info->token)
+		end = 2;
+	else if (info->copy_state == DM_REPLICA_STATE_BROKEN)
 		end--;
 	else if (info->job)
 		first = end - 1;
@@ -277,11 +279,14 @@ static int snapshot_caps(struct replica_ctx *ctx, const char *name,
 	return caps->name ? REPLICA_SUCCESS : replica_fail_memory(ctx);
 }
 
-/* Snapshots are the library's work. */
-static void add_snapshot_type(struct replica_capabilities *caps)
+/* Snapshots and tokens are the library's work. */
+static void add_snapshot_types(struct replica_capabilities *caps)
 {
-	if (caps->nr_replication_types < REPLICA_CAPS_MAX)
-		caps->replication_types[caps->nr_replication_types++] = REPLICA_SNAPSHOT_LOCAL;
+	static const uint16_t types[] = { REPLICA_SNAPSHOT_LOCAL, REPLICA_TOKENIZED_LOCAL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (caps->nr_replication_types < REPLICA_CAPS_MAX)
+			caps->replication_types[caps->nr_replication_types++] = types[i];
 }
 
 static int read_caps(const struct nlmsghdr *nlh, void *data)
@@ -318,7 +323,7 @@ EXPORT int replica_capabilities(struct replica_ctx *ctx, const char *name,
 		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, NULL,
 				   "the kernel answered without capabilities");
 	if (!ret)
-		add_snapshot_type(*caps);
+		add_snapshot_types(*caps);
 	if (!ret && snapshot)
 		ret = snapshot_caps(ctx, dm_name, *caps);
 	if (ret) {
