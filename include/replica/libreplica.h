@@ -330,7 +330,6 @@ struct replica_create_args {
 	const struct replica_settings *replication_settings; /* NULL: defaults */
 	const char *username;		/* NULL: a local target has no credentials */
 	const char *password;
-
 	bool skip_initial_copy;		/* source and target are known to be equal */
 	bool force;			/* overrule findings that are forceable */
 	bool dry_run;			/* check, build the table, create nothing */

@@ -127,7 +127,7 @@ static int write_token(struct capture *c)
 static void undo(struct capture *c)
 {
 	struct replica_error err = c->ctx->err;
-	int ret = replica_snap_end(c->ctx, c->result->element_name);
+	int ret = replica_snap_end(c->ctx, c->result->element_name, false, NULL);
 
 	c->ctx->err = err;
 	if (ret)

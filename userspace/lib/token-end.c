@@ -169,6 +169,14 @@ void replica_token_tidy(struct replica_ctx *ctx)
 /* ------------------------------------------------------------------------ */
 /* Tokens */
 
+/* The store of a token is never one from a pool, which would have to go back. */
+static int end_snapshot(struct replica_ctx *ctx, const char *name)
+{
+	char store[DM_REPLICA_UUID_LEN];
+
+	return replica_snap_end_locked(ctx, name, store);
+}
+
 /* Somebody may look at it, as status does; the next one ends it then. */
 static bool has_expired(struct replica_ctx *ctx, const struct replica_maps *maps,
 			const struct replica_lines *map)
@@ -197,7 +205,7 @@ static uint32_t expire_locked(struct replica_ctx *ctx)
 	for (size_t i = 0; i < maps.count; i++) {
 		const struct replica_lines *map = &maps.map[i];
 
-		if (!has_expired(ctx, &maps, map) || replica_snap_end_locked(ctx, map->name))
+		if (!has_expired(ctx, &maps, map) || end_snapshot(ctx, map->name))
 			continue;
 		replica_token_ended(ctx, replica_token_id(map->uuid), REPLICA_TOKEN_EXPIRED);
 		count++;
@@ -290,7 +298,7 @@ static int release_locked(struct replica_ctx *ctx, const char *name)
 	if (!ret)
 		ret = check_redeems(&snap);
 	replica_snap_clear(&snap);
-	return ret ? ret : replica_snap_end_locked(ctx, name);
+	return ret ? ret : end_snapshot(ctx, name);
 }
 
 /* A store that is full is no reason to keep it. */
