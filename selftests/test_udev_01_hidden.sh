@@ -74,6 +74,29 @@ active()
 	return 0
 }
 
+# udev_rule NAME KEY=VALUE: a rule for the target, until the end of the case.
+udev_rule()
+{
+	local file=/run/udev/rules.d/$1.rules
+	run mkdir -p "${file%/*}"
+	echo "SUBSYSTEM==\"block\", KERNEL==\"${target##*/}\", $2" >"$file"
+	defer rm -f "$file"
+	run udevadm control --reload
+}
+
+# The end of a replica is told when its label is there still, and longer with a slow log: what
+# udev does not see, since it is looking, it is told once more.
+looking()
+{
+	three_disks
+	new_dm slow delay "0 $(dev_sectors "$meta") delay $meta 0 0 $meta 0 1000"
+	new_replica blue "$source" "$target" --meta "$slow"
+	wait_for 20 "the target to be hidden" hidden "$target" replica
+	udev_rule 62-slow 'ENV{REPLICA_ROLE}=="replica", PROGRAM="/bin/sleep 5"'
+	run replicactl detach blue
+	wait_for 20 "the target to be seen again" visible "$target"
+}
+
 known_inactive()
 {
 	hidden "$target" replica && udev_has "$target" REPLICA_ACTIVE=0 && visible "$source" &&
@@ -91,10 +114,7 @@ inactive()
 	run udevadm settle
 	known_inactive || fail "not hidden as at boot"
 	[[ $(findfs "UUID=$uuid") == "$source" ]] || fail "the replica is found by uuid"
-	run mkdir -p /run/udev/rules.d
-	echo "SUBSYSTEM==\"block\", KERNEL==\"${target##*/}\", ENV{REPLICA_VISIBLE}=\"1\"" >/run/udev/rules.d/57-show.rules
-	defer rm -f /run/udev/rules.d/57-show.rules
-	run udevadm control --reload
+	udev_rule 57-show 'ENV{REPLICA_VISIBLE}="1"'
 	run udevadm trigger --settle "$target"
 	udev_has "$target" "ID_FS_UUID=$uuid" || fail "REPLICA_VISIBLE does not show it"
 }
@@ -145,16 +165,14 @@ forged()
 	run mkfs.ext4 -q -F -U "$uuid" -L data "$target" 60M
 	put_label
 	hidden "$target" replica || fail "a label behind the file system does not hide it"
-	run mkdir -p /run/udev/rules.d
-	echo "SUBSYSTEM==\"block\", KERNEL==\"${target##*/}\", ENV{REPLICA_UNTRUSTED}=\"1\"" >/run/udev/rules.d/57-foreign.rules
-	defer rm -f /run/udev/rules.d/57-foreign.rules
-	run udevadm control --reload
+	udev_rule 57-foreign 'ENV{REPLICA_UNTRUSTED}="1"'
 	run udevadm trigger --settle "$target"
 	udev_has "$target" "ID_FS_UUID=$uuid" || fail "the label of a device that is not trusted counts"
 }
 
 ktap_header
 ktap_case "the devices of an active replica are hidden" active
+ktap_case "a replica ends while udev looks at it" looking
 ktap_case "an inactive replica is hidden" inactive
 ktap_case "a replica of dmsetup hides its legs" plain
 ktap_case "internal mapped devices are hidden" internal

@@ -32,6 +32,7 @@ void replica_old_label_find(struct replica_ctx *ctx, const char *name,
 	    replica_label_read(ctx, path, &label))
 		return;
 	memcpy(old->uuid, label.uuid, sizeof(old->uuid));
+	old->devno = devno;
 	strcpy(old->path, path);
 }
 
@@ -44,8 +45,10 @@ int replica_old_label_erase(struct replica_ctx *ctx, const char *name,
 	if (!old->path[0])
 		return REPLICA_SUCCESS;
 	r = replica_label_erase(ctx, old->path, old->uuid);
-	if (!r)
+	if (!r) {
+		replica_sysfs_changed(ctx, old->devno);
 		return REPLICA_SUCCESS;
+	}
 	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET,
 				  "replica \"%s\" has ended, but its label stays on %s, which udev hides",
 				  name, old->path);

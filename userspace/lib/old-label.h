@@ -5,18 +5,20 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "dm.h"
 
 struct replica_old_label {
 	char path[PATH_MAX];		/* "" if there is none */
+	dev_t devno;
 	uint8_t uuid[16];
 };
 
 /* While the mapping is there.  Without a log there is no label. */
 void replica_old_label_find(struct replica_ctx *ctx, const char *name,
 			    const struct replica_dm_info *info, struct replica_old_label *old);
-/* When the log is gone.  A return value. */
+/* When the log is gone; udev looks at the device again.  A return value. */
 int replica_old_label_erase(struct replica_ctx *ctx, const char *name,
 			    const struct replica_old_label *old);
 

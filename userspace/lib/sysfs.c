@@ -157,6 +157,29 @@ void replica_sysfs_parts(struct replica_ctx *ctx, dev_t devno,
 	add_entries(ctx, devno, ".", true, devs);
 }
 
+/* Where this fails there is no udev to ask. */
+static void send_change(struct replica_ctx *ctx, dev_t devno)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	attr_path(ctx, devno, "uevent", path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dprintf(fd, "change");
+	close(fd);
+}
+
+void replica_sysfs_changed(struct replica_ctx *ctx, dev_t devno)
+{
+	struct replica_devs devs;
+
+	replica_sysfs_parts(ctx, devno, &devs);
+	for (size_t i = 0; i < devs.count; i++)
+		send_change(ctx, devs.dev[i]);
+}
+
 /* The set grows while it is walked; it has no duplicates, so that ends. */
 void replica_sysfs_stack(struct replica_ctx *ctx, dev_t devno,
 			 struct replica_devs *devs)

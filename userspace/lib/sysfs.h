@@ -57,6 +57,11 @@ void replica_sysfs_stack(struct replica_ctx *ctx, dev_t devno,
 /* devno itself and its partitions. */
 void replica_sysfs_parts(struct replica_ctx *ctx, dev_t devno,
 			 struct replica_devs *devs);
+/*
+ * Lets udev look at devno and its partitions again.  It sees by itself that a writer has
+ * closed a device, but not while it is looking at that one.
+ */
+void replica_sysfs_changed(struct replica_ctx *ctx, dev_t devno);
 /* The whole disk of a partition; devno itself otherwise. */
 dev_t replica_sysfs_disk(struct replica_ctx *ctx, dev_t devno);
 
