@@ -254,7 +254,7 @@ class Check:
                               capture_output=True, text=True, check=False)
         if not done.returncode:
             return []
-        lines = [line for line in done.stdout.splitlines()
+        lines = [line for line in (done.stderr + done.stdout).splitlines()
                  if line and not re.match(PHASES, line)]
         return [f'{FSCK[self.args.fstype][0]}: {done.returncode}', *lines[:4]]
 
