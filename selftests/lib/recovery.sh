@@ -10,6 +10,7 @@
 #	files			a load of files
 #	settled			what has been done so far is durable; order is promised
 #	over NAME		the end of the load: all of it is on the replica
+#	file_record FS		all of that
 #	recovers FS [OPTION]...	what helpers/recovery_check.py says of the record
 #	chosen NAME		is this case one of $RECOVERY_CASES?
 #	records			before the first case: files of a record, and the mount point
@@ -131,6 +132,20 @@ over()
 	stop_disks
 	keep "$1"
 	[[ -z ${CRASH_KEEP:-} ]] || cp "$rows" "$CRASH_KEEP/$1.rows"
+}
+
+# file_record FS: a record, with rows and files.
+file_record()
+{
+	on "$1"
+	create_rows
+	settled
+	files
+	rows
+	busy 1500
+	busy 1500
+	busy 1500
+	over "$1"
 }
 
 # recovers FS [OPTION]...: two states at a time.
