@@ -293,6 +293,13 @@ class Check:
                 file.write(disk.durable)
             disk.overlay(before)
 
+    def again(self, event, state, outcome):
+        """It has failed. Does it fail each time, or is recovery itself a matter of chance?"""
+        if self.problems <= SHOWN:
+            _, wrong = self.attempt(state, outcome)
+            print(f'# event {event}, {state}, once more: {"; ".join(wrong) or "nothing wrong"}')
+            sys.stdout.flush()
+
     # The record.
 
     def point(self, event, ms, alone=False, all_of_them=None):
@@ -309,6 +316,7 @@ class Check:
             states = dict([self.random.choice([*states.items()])])
         for state, outcome in states.items():
             count, wrong = self.attempt(state, outcome)
+            failed = bool(wrong)
             if count is not None and not wrong:
                 self.counts.append(count)
                 # All three are the same when nothing is in doubt.
@@ -317,6 +325,8 @@ class Check:
             if wrong:
                 self.tell(event, state, wrong)
                 self.keep(event, state, outcome)
+            if failed:
+                self.again(event, state, outcome)
         self.rows.end_point()
 
     def plant(self, event):
