@@ -41,20 +41,6 @@ traced()
 		replicactl "$@" >"$dev_dir/said"
 }
 
-# The numbers of the ioctls by which a mapping may change, and of that after each: to be
-# killed before it is to be killed after the change.
-changes()
-{
-	awk '/^ioctl/ {
-		n++
-		if (changed)
-			print n
-		changed = /DM_(DEV_CREATE|DEV_REMOVE|DEV_SUSPEND|TABLE_LOAD|TABLE_CLEAR)/
-		if (changed)
-			print n
-	}' "$dev_dir/calls" | uniq
-}
-
 # The numbers of all ioctls of device-mapper.
 mapper_calls()
 {

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=200
+# dm-replica-test: set=full timeout=600
 #
 # A device that gives an error while the source is restored: what was not restored is in
-# the store alone, so it must not be lost by 'remove'.
+# the store alone, so it must not be lost by 'remove', and 'restore' must go on with it;
+# also when the tool is killed at any of its calls to device-mapper.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
@@ -56,11 +57,28 @@ has_rest()
 	[[ $(wipefs "$store") == *DM_snapshot_cow* ]] || fail "the store has lost its header"
 }
 
+goes_on()
+{
+	local source leg weak table store before
+	failed
+	has_rest
+	exec 9<"$source"
+	cli_returns 4 4 restore snap
+	complains "is in use"
+	exec 9<&-
+	restore_fails
+	has_rest
+	heal_dev "$weak"
+	cli restore snap
+	same return_value "$(get .return_value)" 0
+	same "the source" "$(sum "$source")" "$before"
+	all_as_before "$store"
+}
+
 given_up()
 {
 	local source leg weak table store before rest
 	failed
-	has_rest
 	run replicactl detach --force snap
 	heal_dev "$weak"
 	same "the table of the source" "$(dmsetup table "$source")" "$table"
@@ -82,6 +100,41 @@ merged()
 	[[ ${used%%/*} == "$metadata" ]]
 }
 
+# The tool reads all mappings, and its calls are to have the same numbers the next time.
+away()
+{
+	run dmsetup remove --retry "${source##*/}"
+	run dmsetup remove --retry "${weak##*/}"
+}
+
+# Before each call by which it changes a mapping, and after it; when it is over the rest is
+# merged, which takes as many calls as it takes.
+killed_again()
+{
+	local source leg weak table store before n count=0
+	need strace -V
+	failed
+	heal_dev "$weak"
+	run strace -qq -o "$dev_dir/calls" -e trace=ioctl replicactl restore snap
+	away
+	for n in $(changes); do
+		failed
+		heal_dev "$weak"
+		! killed "$n" restore snap || count=$((count + 1))
+		same "the state of the source after call $n" \
+			"$(dmsetup info -c --noheadings -o suspended "$source")" Active
+		mapping_gone snap || replicactl restore snap || mapping_gone snap ||
+			run replicactl remove snap
+		same "the source after call $n" "$(sum "$source")" "$before"
+		all_as_before "$store"
+		away
+	done
+	say "killed $count times"
+	((count > 12)) || fail "it was killed $count times only"
+}
+
 ktap_header
-ktap_case "a restore that failed refuses to end, and given up leaves the rest on the store" given_up
+ktap_case "a restore that failed goes on, and its store is not lost before" goes_on
+ktap_case "one that is given up leaves the rest on the store" given_up
+ktap_case "killed at each of its calls while it goes on" killed_again
 ktap_finish

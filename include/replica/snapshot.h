@@ -39,7 +39,8 @@ struct replica_store {
  *
  * When a device gives an error it ends with REPLICA_FAILED: the source is partly restored,
  * the rest is in the store alone, and both ends refuse, but for replica_detach() with force,
- * which leaves it there.
+ * which leaves it there.  Another call goes on, with neither of the two open; meanwhile, and
+ * if it is killed, the source gives errors for a moment.
  */
 int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t timeout_ms,
 		    replica_progress_fn progress, void *progress_data);

@@ -8,6 +8,7 @@
 #	cli_text ARG...			runs it without; sets text, complaint and status
 #	cli_returns RETURN EXIT ARG...	runs it in both forms, demands these values
 #	new_replica NAME SOURCE TARGET [OPTION]...	made at the end of the copy
+#	changes				of a trace by strace in $dev_dir/calls: where to kill it
 #	slow_replica NAME		one whose copy takes long; legs in $origin, $replica
 #	refused RETURN EXIT CHECK SENTENCE SOURCE TARGET [OPTION]...
 #					by create and by check, and nothing has changed
@@ -70,6 +71,20 @@ complains()
 in_state()
 {
 	[[ $(replicactl --json status "$1" | jq -r .Replica.CopyStateDescription) == "$2" ]]
+}
+
+# The numbers of the ioctls by which a mapping may change, and of that after each: to be
+# killed before it is to be killed after the change.
+changes()
+{
+	awk '/^ioctl/ {
+		n++
+		if (changed)
+			print n
+		changed = /DM_(DEV_CREATE|DEV_REMOVE|DEV_SUSPEND|TABLE_LOAD|TABLE_CLEAR)/
+		if (changed)
+			print n
+	}' "$dev_dir/calls" | uniq
 }
 
 # world DEVICE...: all that a refused call must not change.

@@ -135,7 +135,7 @@ static int take_down(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
 
 	/* Who is killed behind it must not find a store that seems to be free. */
 	if (keep && !snap->kept)
-		ret = replica_snap_keep(snap);
+		ret = replica_snap_keep(snap, false);
 	if (!ret && snap->base && snap->upper)
 		ret = lift(snap);
 	if (!ret && snap->base)
@@ -158,8 +158,8 @@ static int fail_torn(const struct replica_snap *snap)
 
 	replica_sysfs_path(snap->ctx, snap->store, store, sizeof(store));
 	return replica_fail(snap->ctx, REPLICA_FAILED, 0, "Name",
-			    "a restore from snapshot \"%s\" has failed, and its source is partly restored: the rest is on %.300s alone. 'replicactl detach --force %s' gives the source its table back as it is, and leaves the rest on the store",
-			    name, store, name);
+			    "a restore from snapshot \"%s\" has failed, and its source is partly restored: the rest is on %.300s alone. 'replicactl restore %s' goes on with it; 'replicactl detach --force %s' gives the source its table back as it is, and leaves the rest on the store",
+			    name, store, name, name);
 }
 
 /* Half of a restore is neither what was nor what is to be. */
@@ -262,7 +262,7 @@ static int check_restore(const struct replica_snap *snap)
 		return replica_fail(snap->ctx, REPLICA_FAILED, 0, "Name",
 				    "snapshot \"%s\" is not complete: its creation or its end was cut short",
 				    name);
-	if (snap->merging)
+	if (snap->merging || snap->kept)
 		return REPLICA_SUCCESS;
 	if (replica_snap_is_base(snap->upper))
 		return replica_fail(snap->ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
@@ -346,6 +346,8 @@ static int begin(struct replica_snap *snap)
 
 	if (ret)
 		return ret;
+	if (snap->kept || replica_snap_torn(snap))
+		return replica_snap_again(snap);
 	if (snap->merging)
 		return REPLICA_SUCCESS;
 	ret = replica_snap_idle(snap->ctx, snap->self->name, "snapshot");
@@ -405,7 +407,7 @@ static int wait_merge(struct replica_ctx *ctx, const char *name, const char *upp
 			return REPLICA_SUCCESS;
 		if (r || !usage.valid)
 			return replica_fail(ctx, REPLICA_FAILED, EIO, "Name",
-					    "the restore from \"%s\" has failed: a device gave an error, and \"%s\" is partly restored; the kernel log says more",
+					    "the restore from \"%s\" has failed: a device gave an error, and \"%s\" is partly restored; the kernel log says more, and the same command goes on when the device works again",
 					    name, upper);
 		ret = show_progress(ctx, name, progress, data);
 		if (ret)

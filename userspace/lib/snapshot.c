@@ -139,17 +139,36 @@ static void parse_store(struct replica_snap *snap, const struct replica_lines *t
 		replica_parse_devno(store, &snap->store);
 }
 
-/* The table that keeps the store of a restore that failed. */
+static dev_t line_dev(const struct replica_line *line)
+{
+	char word[32];
+	dev_t dev = 0;
+
+	if (strcmp(line->type, REPLICA_SNAP_KEPT_TARGET) ||
+	    sscanf(line->params, "%31s", word) != 1 || replica_parse_devno(word, &dev))
+		return 0;
+	return dev;
+}
+
+/* The table that keeps the store of a restore that failed: the store is last in it. */
 static void parse_kept(struct replica_snap *snap)
 {
-	char store[32];
+	const struct replica_lines *self = snap->self;
+	dev_t upper;
 
-	if (!replica_lines_only(snap->self, REPLICA_SNAP_KEPT_TARGET) ||
-	    sscanf(snap->self->line[0].params, "%31s", store) != 1 ||
-	    replica_parse_devno(store, &snap->store))
+	if (self->count != 1 && self->count != 2)
 		return;
-	snap->kept = true;
-	snap->chunk = snap->self->line[0].length;
+	snap->store = line_dev(&self->line[self->count - 1]);
+	snap->kept = snap->store;
+	if (!snap->kept)
+		return;
+	snap->chunk = self->line[self->count - 1].length;
+	upper = self->count == 2 ? line_dev(&self->line[0]) : 0;
+	snap->holds = upper;
+	for (size_t i = 0; upper && !snap->upper && i < snap->maps.count; i++)
+		if (snap->maps.map[i].dev == upper &&
+		    replica_lines_only(&snap->maps.map[i], "error"))
+			snap->upper = &snap->maps.map[i];
 }
 
 /*
@@ -177,6 +196,7 @@ static void link_up(struct replica_snap *snap, const struct replica_lines *self)
 	snap->store = 0;
 	snap->chunk = 0;
 	snap->kept = false;
+	snap->holds = false;
 	snap->base = base_of(&snap->maps, self);
 	snap->upper = upper_of(&snap->maps, snap->base);
 	snap->merging = snap->upper && replica_lines_only(snap->upper, REPLICA_SNAP_MERGE_TARGET);
@@ -282,7 +302,7 @@ static int merging_state(struct replica_info *info, const struct replica_usage *
 {
 	if (usage->merge_failed) {
 		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "the restore has failed: a device gave an error, and the source is partly restored");
+			  "the restore has failed: a device gave an error, and the source is partly restored; 'replicactl restore' goes on with it");
 		return 0;
 	}
 	set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, REPLICA_PROGRESS_RESTORING,
@@ -315,6 +335,11 @@ static int read_state(const struct replica_snap *snap, struct replica_info *info
 	if (!snap->upper || !snap->store) {
 		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
 			  "its creation or its end was cut short; 'replicactl remove' tidies up");
+		return 0;
+	}
+	if (snap->kept && !snap->merging) {
+		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
+			  "a restore has failed and the source gives errors; 'replicactl restore' goes on with it");
 		return 0;
 	}
 	if (replica_snap_usage(of, &usage))

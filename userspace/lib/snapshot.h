@@ -45,6 +45,7 @@ struct replica_snap {
 	const struct replica_lines *source;	/* what people use */
 	bool merging;			/* upper has the target snapshot-merge */
 	bool kept;			/* of a restore that failed: see snapshot-again.c */
+	bool holds;			/* kept, and the source is held */
 	dev_t store;			/* 0: not known any more */
 	unsigned int chunk;		/* sectors */
 };
@@ -120,11 +121,13 @@ int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive)
 
 /*
  * snapshot-again.c.  torn: the source is partly restored, and nothing goes on with it.
- * keep: the snapshot says from now on where its store is.
+ * keep: the snapshot says from now on where its store is, and with hold that the source is.
+ * again: goes on with a restore that failed, or was gone on with and the tool killed.
  * set: a table of one line, live at once; "error" lets go of whatever the snapshot has.
  */
 bool replica_snap_torn(const struct replica_snap *snap);
-int replica_snap_keep(struct replica_snap *snap);
+int replica_snap_keep(struct replica_snap *snap, bool hold);
+int replica_snap_again(struct replica_snap *snap);
 int replica_snap_set(struct replica_snap *snap, const struct replica_lines *map, const char *type,
 		     const char *params, int hidden);
 
