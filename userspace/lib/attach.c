@@ -33,7 +33,7 @@ static int fail_read(struct replica_ctx *ctx, int err, const char *name)
 {
 	/* No name would do. */
 	if (err == -EPERM || err == -EACCES)
-		return replica_fail_errno(ctx, err, NULL, "device-mapper cannot be used");
+		return replica_dm_unusable(ctx, err);
 	return replica_fail_errno(ctx, err, "Name",
 				  "device-mapper does not tell about \"%s\"", name);
 }

@@ -99,10 +99,14 @@ struct dm_task *replica_dm_task(int type, const char *name)
 	return NULL;
 }
 
+int replica_dm_unusable(struct replica_ctx *ctx, int err)
+{
+	return replica_fail_errno(ctx, err, NULL, "device-mapper cannot be used");
+}
+
 int replica_dm_fail_task(struct replica_ctx *ctx)
 {
-	return replica_fail_errno(ctx, errno, NULL,
-				  "device-mapper cannot be used");
+	return replica_dm_unusable(ctx, errno);
 }
 
 static int wait_udev(struct replica_ctx *ctx, uint32_t cookie, const char *name)
@@ -150,8 +154,7 @@ int replica_dm_load_target(struct replica_ctx *ctx)
 	r = replica_dm_run(task);
 	dm_task_destroy(task);
 	if (r == -EPERM || r == -EACCES)
-		return replica_fail_errno(ctx, r, NULL,
-					  "device-mapper cannot be used");
+		return replica_dm_unusable(ctx, r);
 	return r ? replica_fail_module(ctx) : REPLICA_SUCCESS;
 }
 

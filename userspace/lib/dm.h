@@ -27,9 +27,11 @@ int replica_dm_exists(struct replica_ctx *ctx, const char *name);
 /*
  * Those below return values of enum replica_return and fill in the error.
  *
+ * unusable: of device-mapper as such, by errno, either sign.
  * load_target: asks device-mapper for the target, which loads the module when it
  * is installed.  REPLICA_NOT_SUPPORTED when there is none.
  */
+int replica_dm_unusable(struct replica_ctx *ctx, int err);
 int replica_dm_load_target(struct replica_ctx *ctx);
 
 /* info: REPLICA_SUCCESS with exists false if there is no such device. */
