@@ -54,18 +54,30 @@ create_snap()
 	run replicactl create --sync-type snapshot --name snap "$source" --pool vgt
 }
 
+to_be_killed()
+{
+	need strace -V
+	need pgrep -V
+	new_vg vgt 16M
+	new_source 2M
+	defer snapshot_gone snap
+}
+
+# first_kill CALL FIRST KILLS ARG...: at call $n, and at each $step later.
+first_kill()
+{
+	calls_of "$1" "${@:4}"
+	step=$(((calls - $2) / $3 + 1))
+	n=$(($2 + RANDOM % step))
+}
+
 # create_killed CALL FIRST KILLS
 create_killed()
 {
 	local source leg table n step calls kills=0
-	need strace -V
-	new_vg vgt 16M
-	new_source 2M
-	defer snapshot_gone snap
-	calls_of "$1" create --sync-type snapshot --name snap "$source" --pool vgt
+	to_be_killed
+	first_kill "$@" create --sync-type snapshot --name snap "$source" --pool vgt
 	run replicactl remove snap
-	step=$(((calls - $2) / $3 + 1))
-	n=$(($2 + RANDOM % step))
 	while killed_alone "$1" "$n" create --sync-type snapshot --name snap "$source" --pool vgt; do
 		all_found "$kills"
 		kills=$((kills + 1))
@@ -80,14 +92,9 @@ create_killed()
 remove_killed()
 {
 	local source leg table n step calls kills=0
-	need strace -V
-	new_vg vgt 16M
-	new_source 2M
-	defer snapshot_gone snap
+	to_be_killed
 	create_snap
-	calls_of "$1" remove snap
-	step=$(((calls - $2) / $3 + 1))
-	n=$(($2 + RANDOM % step))
+	first_kill "$@" remove snap
 	while :; do
 		create_snap
 		killed_alone "$1" "$n" remove snap || break
