@@ -189,6 +189,62 @@ stale()
 	same "the volumes" "$(volumes vgt)" ""
 }
 
+# ended SENTENCE ARG...: the command ends the snapshot, and cannot do more.
+ended()
+{
+	LVM_SYSTEM_DIR=$conf cli "${@:2}"
+	same "the exit status" "$status" 4
+	same "return_value" "$(get .return_value)" 4
+	[[ $(get .error.Description) == "snapshot \"snap\" has ended, but $1: "* ]] ||
+		fail "the error: $(get .error)"
+	mapping_gone snap || fail "the snapshot is there"
+	all_as_before
+}
+
+# Where LVM fails the snapshot has ended all the same, and it must not look as if it had not.
+lvm_fails()
+{
+	local source leg table conf
+	new_vg vgt 64M
+	new_source 4M
+	conf=$dev_dir/lvm-other-$BASHPID
+	mkdir -p "$conf"
+	defer rm -rf "$conf"
+	sed 's/^global {/&\n\twait_for_locks = 0/' "$lvm_dir/lvm.conf" >"$conf/lvm.conf"
+	take snap "$source" --pool vgt
+	exec 9>"$lvm_dir/V_vgt"
+	run flock --shared 9
+	ended "its store is not given back to its pool" remove snap
+	exec 9>&-
+	same "what helps" "$(get .error.SMDetails)" \
+		"when that is mended, 'replicactl return-to-pool --left vgt' removes it"
+	run replicactl return-to-pool --left vgt
+	same "the volumes" "$(volumes vgt)" ""
+	sed 's/a|^.dev.loop|/r|.*|/' "$lvm_dir/lvm.conf" >"$conf/lvm.conf"
+	run lvcreate -qy -L 4M -n mine vgt
+	take snap "$source" /dev/mapper/vgt-mine
+	ended "whether its store was cut from a pool, and has to go back, is not known" restore snap
+	same "the volumes" "$(volumes vgt)" mine
+}
+
+# Who looks for what is left may find the store before it is given back.
+gone_before()
+{
+	local source leg table said=$dev_dir/said-$BASHPID pid
+	new_vg vgt 64M
+	new_source 4M
+	take snap "$source" --pool vgt
+	exec 9>/run/dm-replica-pool.lock
+	run flock 9
+	replicactl remove snap >"$said" 2>&1 9>&- &
+	pid=$!
+	wait_for 20 "the end of the snapshot" mapping_gone snap
+	run lvremove -qqfy vgt/snap-store
+	exec 9>&-
+	wait "$pid" || fail "remove failed: $(<"$said")"
+	all_as_before
+}
+
 ktap_header
 command -v lvcreate >/dev/null || ktap_skip_all "needs LVM"
 ktap_case "a snapshot with a store from a volume group" makes_one
@@ -199,4 +255,6 @@ ktap_case "what cannot be is refused, and nothing is left" refusals
 ktap_case "a store that was not cut from a pool is not returned" not_from_a_pool
 ktap_case "a failure after the cut leaves nothing behind" late_failure
 ktap_case "a store without its snapshot is found, and kept without force" stale
+ktap_case "an end at which LVM fails is told as an end" lvm_fails
+ktap_case "a store that is gone when it is given back" gone_before
 ktap_finish

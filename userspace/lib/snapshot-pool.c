@@ -188,17 +188,40 @@ static int remove_store(struct replica_ctx *ctx, const struct replica_lv *lv,
 	return ret;
 }
 
-/* What is wrong is told as what it means for the snapshot. */
-static int fail_give_back(struct replica_ctx *ctx, const char *name, int ret)
+/*
+ * What is wrong is told as what it means for the snapshot, which is over: the status of the
+ * cause could be taken for that of the snapshot.  lv is NULL if LVM did not tell.
+ */
+static int fail_give_back(struct replica_ctx *ctx, const char *name, const struct replica_lv *lv)
 {
 	struct replica_error err = ctx->err;
 
-	replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_POOL,
-		     "snapshot \"%s\" has ended, but its store is not given back to its pool: %s",
-		     name, err.description);
+	if (lv)
+		replica_fail(ctx, REPLICA_FAILED, err.sm_code, REPLICA_PARAM_POOL,
+			     "snapshot \"%s\" has ended, but its store is not given back to its pool: %s",
+			     name, err.description);
+	else
+		replica_fail(ctx, REPLICA_FAILED, err.sm_code, REPLICA_PARAM_POOL,
+			     "snapshot \"%s\" has ended, but whether its store was cut from a pool, and has to go back, is not known: %s",
+			     name, err.description);
 	replica_error_message(ctx, err.message);
-	replica_error_details(ctx, "'replicactl return-to-pool --left POOL' removes it");
-	return ret;
+	if (lv)
+		replica_error_details(ctx,
+				      "when that is mended, 'replicactl return-to-pool --left %s%s%s' removes it",
+				      lv->vg, lv->pool[0] ? "/" : "", lv->pool);
+	return REPLICA_FAILED;
+}
+
+/* Where it cannot be known it is. */
+static bool is_there(struct replica_ctx *ctx, const char *dm_uuid)
+{
+	struct replica_maps maps;
+	bool there = replica_maps_read(ctx, &maps);
+
+	for (size_t i = 0; !there && i < maps.count; i++)
+		there = !strcmp(maps.map[i].uuid, dm_uuid);
+	replica_maps_clear(&maps);
+	return there;
 }
 
 int replica_snap_give_back(struct replica_ctx *ctx, const char *name, const char *dm_uuid,
@@ -213,11 +236,17 @@ int replica_snap_give_back(struct replica_ctx *ctx, const char *name, const char
 	ret = replica_pool_lock(ctx, false, &lock);
 	if (!ret)
 		ret = replica_pool_find(ctx, dm_uuid, REPLICA_POOL_TAG_STORE, &lv);
+	if (ret == REPLICA_NOT_FOUND && !is_there(ctx, dm_uuid)) {
+		replica_error_clear(ctx);	/* who looked for what is left was first */
+		ret = REPLICA_SUCCESS;
+	}
 	if (!ret && lv)
 		ret = remove_store(ctx, lv, list);
+	if (ret)
+		ret = fail_give_back(ctx, name, lv);
 	replica_lv_free(lv);
 	replica_pool_unlock(&lock);
-	return ret ? fail_give_back(ctx, name, ret) : REPLICA_SUCCESS;
+	return ret;
 }
 
 /* *lv is NULL if the store of the snapshot was not cut from a pool. */
