@@ -46,14 +46,16 @@ restore_fails()
 	same return_value "$(get .return_value)" 4
 }
 
+# has_rest [SENTENCE]
 has_rest()
 {
+	local how=${1:-"'replicactl detach --force snap' gives the source its table back as it is"}
 	cli status snap
 	same CopyState "$(get .Replica.CopyStateDescription)" Broken
 	cli_returns 4 4 remove snap
 	complains "its source is partly restored: the rest is on $store alone"
 	cli_returns 4 4 detach snap
-	complains "'replicactl detach --force snap' gives the source its table back as it is"
+	complains "$how"
 	[[ $(wipefs "$store") == *DM_snapshot_cow* ]] || fail "the store has lost its header"
 }
 
@@ -107,34 +109,57 @@ away()
 	run dmsetup remove --retry "${weak##*/}"
 }
 
-# Before each call by which it changes a mapping, and after it; when it is over the rest is
-# merged, which takes as many calls as it takes.
-killed_again()
+# killed_each MIN CHECK ARG...: before each call by which it changes a mapping, and after it.
+killed_each()
 {
-	local source leg weak table store before n count=0
+	local source leg weak table store before n count=0 least=$1 check=$2
+	shift 2
 	need strace -V
 	failed
 	heal_dev "$weak"
-	run strace -qq -o "$dev_dir/calls" -e trace=ioctl replicactl restore snap
+	run strace -qq -o "$dev_dir/calls" -e trace=ioctl replicactl "$@"
 	away
 	for n in $(changes); do
 		failed
 		heal_dev "$weak"
-		! killed "$n" restore snap || count=$((count + 1))
+		! killed "$n" "$@" || count=$((count + 1))
 		same "the state of the source after call $n" \
 			"$(dmsetup info -c --noheadings -o suspended "$source")" Active
-		mapping_gone snap || replicactl restore snap || mapping_gone snap ||
-			run replicactl remove snap
-		same "the source after call $n" "$(sum "$source")" "$before"
-		all_as_before "$store"
+		"$check" "$n"
 		away
 	done
 	say "killed $count times"
-	((count > 12)) || fail "it was killed $count times only"
+	((count >= least)) || fail "it was killed $count times only"
+}
+
+# When it is over the rest is merged, which takes as many calls as it takes.
+again()
+{
+	mapping_gone snap || replicactl restore snap || mapping_gone snap ||
+		run replicactl remove snap
+	same "the source after call $1" "$(sum "$source")" "$before"
+	all_as_before "$store"
+}
+
+# Nobody may think that the store is free, or that the source is whole.
+rest_is_told()
+{
+	local how=
+	if ! mapping_gone snap; then
+		# It has its table back.
+		[[ $(dmsetup table "$source") != "$table" ]] ||
+			how="'replicactl detach --force snap' ends the snapshot"
+		has_rest "$how"
+		run replicactl detach --force snap
+	fi
+	[[ $(wipefs "$store") == *DM_snapshot_cow* ]] || fail "the rest is lost after call $1"
+	all_as_before
 }
 
 ktap_header
 ktap_case "a restore that failed goes on, and its store is not lost before" goes_on
 ktap_case "one that is given up leaves the rest on the store" given_up
-ktap_case "killed at each of its calls while it goes on" killed_again
+ktap_case "killed at each of its calls while it goes on" killed_each 13 again restore snap
+ktap_case "killed at each of its calls while it is given up" \
+	killed_each 6 rest_is_told detach --force snap
 ktap_finish

@@ -142,7 +142,7 @@ static int take_down(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
 		ret = drop_unused(snap);
 	if (!ret && !keep)
 		free_store(snap);
-	if (!ret && snap->base)
+	if (!ret && snap->base && !keep)
 		ret = let_go(snap);
 	if (!ret && !keep)
 		note_store(snap, store);
@@ -162,6 +162,18 @@ static int fail_torn(const struct replica_snap *snap)
 			    name, store, name, name);
 }
 
+/* The source has its table back, and who ended the snapshot was killed. */
+static int fail_given_up(const struct replica_snap *snap)
+{
+	const char *name = snap->self->name;
+	char store[PATH_MAX];
+
+	replica_sysfs_path(snap->ctx, snap->store, store, sizeof(store));
+	return replica_fail(snap->ctx, REPLICA_FAILED, 0, "Name",
+			    "a restore from snapshot \"%s\" has failed and was given up, and its source is partly restored: the rest is on %.300s alone. 'replicactl detach --force %s' ends the snapshot, and leaves the rest on the store",
+			    name, store, name);
+}
+
 /* Half of a restore is neither what was nor what is to be. */
 static int check_merge(const struct replica_snap *snap, bool force)
 {
@@ -170,7 +182,7 @@ static int check_merge(const struct replica_snap *snap, bool force)
 	if (replica_snap_torn(snap))
 		return force ? REPLICA_SUCCESS : fail_torn(snap);
 	if (!snap->merging)
-		return REPLICA_SUCCESS;
+		return snap->kept && !force ? fail_given_up(snap) : REPLICA_SUCCESS;
 	if (!replica_snap_usage(snap->upper->name, &usage) && merge_over(&usage))
 		return REPLICA_SUCCESS;
 	return replica_fail(snap->ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
@@ -258,6 +270,8 @@ static int check_restore(const struct replica_snap *snap)
 	const char *name = snap->self->name;
 	struct replica_usage usage;
 
+	if (snap->kept && !snap->upper)
+		return fail_given_up(snap);
 	if (!snap->upper || !snap->store)
 		return replica_fail(snap->ctx, REPLICA_FAILED, 0, "Name",
 				    "snapshot \"%s\" is not complete: its creation or its end was cut short",

@@ -332,6 +332,11 @@ static int read_state(const struct replica_snap *snap, struct replica_info *info
 	const char *of = snap->merging ? snap->upper->name : snap->self->name;
 	struct replica_usage usage;
 
+	if (snap->kept && !snap->upper) {
+		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
+			  "a restore has failed and was given up; 'replicactl detach --force' ends the snapshot, and the rest stays on the store");
+		return 0;
+	}
 	if (!snap->upper || !snap->store) {
 		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
 			  "its creation or its end was cut short; 'replicactl remove' tidies up");
