@@ -59,11 +59,20 @@ has_rest()
 	[[ $(wipefs "$store") == *DM_snapshot_cow* ]] || fail "the store has lost its header"
 }
 
+# offers OPERATIONS FORCED
+offers()
+{
+	cli capabilities snap
+	same "what is offered" "$(get '[.SupportedOperations[].Value] | join(" ")')" "$1"
+	same "with force" "$(get '[.OperationsWithForce[].Value] | join(" ")')" "$2"
+}
+
 goes_on()
 {
 	local source leg weak table store before
 	failed
 	has_rest
+	offers 15 "8 15"
 	exec 9<"$source"
 	cli_returns 4 4 restore snap
 	complains "is in use"
@@ -150,6 +159,7 @@ rest_is_told()
 		[[ $(dmsetup table "$source") != "$table" ]] ||
 			how="'replicactl detach --force snap' ends the snapshot"
 		has_rest "$how"
+		[[ -z $how ]] || offers "" 8
 		run replicactl detach --force snap
 	fi
 	[[ $(wipefs "$store") == *DM_snapshot_cow* ]] || fail "the rest is lost after call $1"

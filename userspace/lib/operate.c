@@ -64,10 +64,12 @@ static int begin(struct replica_ctx *ctx, const char *name, enum dm_replica_oper
 }
 
 /* What becomes of a snapshot: it ends, or its source does. */
-static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned int operation)
+static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned int operation,
+			    bool force)
 {
 	switch (operation) {
 	case REPLICA_OP_DETACH:
+		return replica_snap_end(ctx, name, force, NULL);
 	case REPLICA_OP_DISSOLVE:
 		return replica_snap_end(ctx, name, false, NULL);
 	case REPLICA_OP_RETURN_TO_POOL:
@@ -92,7 +94,7 @@ EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 
 	if (dm_name[0] && replica_snap_is(ctx, dm_name)) {
 		replica_error_clear(ctx);	/* it needs no module of ours */
-		return operate_snapshot(ctx, dm_name, operation);
+		return operate_snapshot(ctx, dm_name, operation, force);
 	}
 	return ret ? ret : operate(ctx, g, dm_name, operation, force ? REPLICA_RESYNC_FORCE : 0,
 				   job_id, copy_state);
@@ -244,37 +246,49 @@ EXPORT void replica_capabilities_free(struct replica_capabilities *caps)
 	free(caps);
 }
 
+static void offer(struct replica_capabilities *caps, uint16_t operation, bool plain, bool force)
+{
+	if (plain)
+		caps->operations[caps->nr_operations++] = operation;
+	if (force)
+		caps->operations_force[caps->nr_operations_force++] = operation;
+}
+
 /* What is possible with a snapshot in its state; the module has told nothing of it. */
+static void offer_all(const struct replica_snap *snap, const struct replica_info *info,
+		      struct replica_capabilities *caps)
+{
+	bool torn = replica_snap_torn(snap);
+	bool rest = torn || (snap->kept && !snap->merging);	/* on the store alone */
+	bool ends = !rest && !info->job;
+	bool restores = torn || info->copy_state != DM_REPLICA_STATE_BROKEN;
+
+	offer(caps, REPLICA_OP_DETACH, ends, ends || rest);
+	offer(caps, REPLICA_OP_DISSOLVE, ends, ends);
+	if (ends && replica_snap_from_pool(snap))
+		offer(caps, REPLICA_OP_RETURN_TO_POOL, true, true);
+	offer(caps, REPLICA_OP_RESTORE, restores, restores);
+}
+
 static int snapshot_caps(struct replica_ctx *ctx, const char *name,
 			 struct replica_capabilities *caps)
 {
-	static const uint16_t all[] = {
-		REPLICA_OP_DETACH, REPLICA_OP_DISSOLVE, REPLICA_OP_RETURN_TO_POOL,
-		REPLICA_OP_RESTORE,
-	};
-	struct replica_info *info;
-	size_t first = 0, end = ARRAY_SIZE(all);
-	bool from_pool;
-	int ret = replica_snap_from_pool(ctx, name, &from_pool);
+	struct replica_info *info = NULL;
+	struct replica_snap snap;
+	int ret = replica_snap_find(ctx, name, &snap);
 
 	if (!ret)
 		ret = replica_snap_info(ctx, name, &info);
-	if (ret)
-		return ret;
-	if (info->copy_state == DM_REPLICA_STATE_BROKEN)
-		end--;
-	else if (info->job)
-		first = end - 1;
-	for (size_t i = first; i < end; i++) {
-		if (all[i] == REPLICA_OP_RETURN_TO_POOL && !from_pool)
-			continue;
-		caps->operations[caps->nr_operations++] = all[i];
-		caps->operations_force[caps->nr_operations_force++] = all[i];
+	if (!ret) {
+		offer_all(&snap, info, caps);
+		caps->copy_state = info->copy_state;
+		caps->name = strdup(name);
+		if (!caps->name)
+			ret = replica_fail_memory(ctx);
 	}
-	caps->copy_state = info->copy_state;
-	caps->name = strdup(name);
 	replica_info_free(info);
-	return caps->name ? REPLICA_SUCCESS : replica_fail_memory(ctx);
+	replica_snap_clear(&snap);
+	return ret;
 }
 
 /* Snapshots are the library's work. */

@@ -260,18 +260,14 @@ static int find_store(const struct replica_snap *snap, struct replica_lv **lv)
 	return replica_pool_find(snap->ctx, uuid, REPLICA_POOL_TAG_STORE, lv);
 }
 
-int replica_snap_from_pool(struct replica_ctx *ctx, const char *name, bool *is)
+bool replica_snap_from_pool(const struct replica_snap *snap)
 {
-	struct replica_lv *lv = NULL;
-	struct replica_snap snap;
-	int ret = replica_snap_find(ctx, name, &snap);
+	struct replica_lv *lv;
+	bool is = !find_store(snap, &lv) && lv;
 
-	if (!ret)
-		ret = find_store(&snap, &lv);
-	*is = lv;
 	replica_lv_free(lv);
-	replica_snap_clear(&snap);
-	return ret;
+	replica_error_clear(snap->ctx);
+	return is;
 }
 
 static int check_return(const struct replica_snap *snap)
