@@ -8,6 +8,7 @@
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/lvm.sh"
 . "$(dirname "$0")/lib/snapshot.sh"
 
 # refuse_writes DEVICE FIRST LENGTH: of these sectors of a new_linear.
@@ -21,7 +22,7 @@ $2 $3 flakey $leg $2 0 1000 1 error_writes
 $last $((all - last)) linear $leg $last"
 }
 
-# The first chunks are restored last, and fail.
+# failed [POOL]: the first chunks are restored last, and fail. The store is from the pool.
 failed()
 {
 	new_loop leg 4M
@@ -29,9 +30,14 @@ failed()
 	new_linear source "$weak"
 	table=$(dmsetup table "$source")
 	run dd if=/dev/urandom of="$source" bs=1M count=4 oflag=direct status=none
-	new_loop store 8M
 	before=$(sum "$source")
-	take snap "$source" "$store"
+	if [[ -n ${1:-} ]]; then
+		take snap "$source" --pool "$1" --store-size 101%
+		store=/dev/mapper/$1-snap--store
+	else
+		new_loop store 8M
+		take snap "$source" "$store"
+	fi
 	run write_scattered "$source" 24
 	modprobe -q dm-flakey
 	refuse_writes "$weak" 64 64
@@ -98,9 +104,50 @@ given_up()
 	cli create --sync-type snapshot --name other "$source" "$store"
 	[[ $status != 0 && $(get .error.Description) == *DM_snapshot_cow* ]] ||
 		fail "the store is taken for a free one: $json"
+	merge_rest
+}
+
+merge_rest()
+{
 	new_dm rest rest "0 $(dev_sectors "$source") snapshot-merge $source $store P 8"
 	wait_for 30 "the rest to be merged" merged "$rest"
 	same "the source" "$(sum "$source")" "$before"
+}
+
+# stays REASON: whatever is forced.
+stays()
+{
+	cli return-to-pool --left vgt --force
+	same "what is said of the store" "$(get '.Volumes[0].Reason')" "$1"
+	same "the volumes" "$(volumes vgt)" snap-store
+}
+
+tags()
+{
+	lvs --noheadings -o lv_tags vgt/snap-store
+}
+
+# The volume looks like a stale one, which force removes.
+from_a_pool()
+{
+	local source leg weak table store before rest
+	need lvcreate --version
+	new_vg vgt 32M
+	failed vgt
+	[[ $(tags) == *dm-replica-rest* ]] || fail "the store is not marked while it is needed"
+	cli_returns 4 4 return-to-pool snap
+	complains "holds what is not restored yet"
+	stays 'it belongs to replica "snap"'
+	run lvchange -qq --deltag dm-replica-rest vgt/snap-store
+	run replicactl detach --force snap
+	heal_dev "$weak"
+	all_as_before
+	stays "it has what a restore has not copied; force removes it without the tag dm-replica-rest"
+	merge_rest
+	run dmsetup remove --retry "${rest##*/}"
+	run wipefs -qa "$store"
+	run replicactl return-to-pool --left vgt
+	same "the volumes" "$(volumes vgt)" ""
 }
 
 # merged DEVICE
@@ -169,6 +216,7 @@ rest_is_told()
 ktap_header
 ktap_case "a restore that failed goes on, and its store is not lost before" goes_on
 ktap_case "one that is given up leaves the rest on the store" given_up
+ktap_case "a store from a pool stays as long as it has the rest" from_a_pool
 ktap_case "killed at each of its calls while it goes on" killed_each 13 again restore snap
 ktap_case "killed at each of its calls while it is given up" \
 	killed_each 6 rest_is_told detach --force snap

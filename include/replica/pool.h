@@ -44,7 +44,8 @@ int replica_return_to_pool(struct replica_ctx *ctx, const char *name, bool force
  * Removes the volumes that were cut from a pool and that no replica and no log on a meta
  * device knows: what is left when a creation was killed, or of a replica that was removed.
  * Those that are inactive are activated first, to look for logs on them.  A volume with
- * the label of an association whose log is not to be found stays unless force is given.
+ * the label of an association whose log is not to be found stays unless force is given; the
+ * store of a snapshot with what a restore has not copied stays in any case.
  * With dry_run nothing is changed.  *list is all that carries the tag.
  */
 int replica_return_left(struct replica_ctx *ctx, const char *pool, bool force, bool dry_run,

@@ -206,6 +206,17 @@ static bool has_content(struct left *l, const struct replica_lv *lv, char *why, 
 	return r || sig.count;
 }
 
+/* Force is for what is stale, and that looks the same. */
+static bool has_rest(struct left *l, const struct replica_lv *lv, char *why, size_t size)
+{
+	if (!replica_lv_has_tag(lv, REPLICA_POOL_TAG_REST) || !has_content(l, lv, why, size))
+		return false;
+	snprintf(why, size,
+		 "it has what a restore has not copied; force removes it without the tag %s",
+		 REPLICA_POOL_TAG_REST);
+	return true;
+}
+
 /* True with the reason when the volume stays. */
 static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t size)
 {
@@ -226,7 +237,7 @@ static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t
 	if (lv->open)
 		return true;
 	snprintf(why, size, "it has snapshots, which would go with it");
-	if (has_snapshot(l, lv))
+	if (has_snapshot(l, lv) || has_rest(l, lv, why, size))
 		return true;
 	return !l->force && !replica_lv_has_tag(lv, REPLICA_POOL_TAG_RETURN) &&
 	       has_content(l, lv, why, size);

@@ -166,6 +166,7 @@ static size_t our_tags(char *copy, const char *tags[], size_t max)
 	while (n < max && (word = strsep(&copy, ",")))
 		if (!strcmp(word, REPLICA_POOL_TAG) || !strcmp(word, REPLICA_POOL_TAG_RETURN) ||
 		    !strcmp(word, REPLICA_POOL_TAG_STORE) ||
+		    !strcmp(word, REPLICA_POOL_TAG_REST) ||
 		    !strncmp(word, REPLICA_POOL_TAG_NAME, strlen(REPLICA_POOL_TAG_NAME)))
 			tags[n++] = word;
 	return n;

@@ -14,6 +14,8 @@
 #define REPLICA_POOL_TAG_RETURN	"dm-replica-return"
 /* It is the store of a snapshot, and of no use without it.  Likewise. */
 #define REPLICA_POOL_TAG_STORE	"dm-replica-store"
+/* And it alone has what a restore has not copied yet, as long as there is something on it. */
+#define REPLICA_POOL_TAG_REST	"dm-replica-rest"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 

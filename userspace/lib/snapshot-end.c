@@ -228,8 +228,8 @@ int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
 }
 
 /* LVM is asked when the locks are free: it may take its time.  The first error stays. */
-int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
-		     struct replica_pool_volume **list)
+static int end(struct replica_ctx *ctx, const char *name, bool force,
+	       struct replica_pool_volume **list)
 {
 	int lock, ret = replica_lock_tables(ctx, &lock), given;
 	char store[DM_REPLICA_UUID_LEN];
@@ -244,6 +244,28 @@ int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 	if (ret)
 		ctx->err = err;
 	return ret ? ret : given;
+}
+
+/* Who gives a restore up does so without LVM too, and is told what that means. */
+static int fail_mark(struct replica_ctx *ctx, const char *name, const struct replica_error *why)
+{
+	replica_fail(ctx, REPLICA_FAILED, why->sm_code, "TargetStoragePool",
+		     "snapshot \"%s\" has ended, but its store, which has the rest of the restore, is not marked: if it was cut from a pool, 'return-to-pool --left --force' would remove it: %s",
+		     name, why->description);
+	replica_error_message(ctx, why->message);
+	return REPLICA_FAILED;
+}
+
+int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
+		     struct replica_pool_volume **list)
+{
+	int marked = force ? replica_snap_mark_rest(ctx, name) : REPLICA_SUCCESS, ret;
+	struct replica_error why = ctx->err;
+
+	if (marked)
+		replica_error_clear(ctx);
+	ret = end(ctx, name, force, list);
+	return !ret && marked ? fail_mark(ctx, name, &why) : ret;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -445,6 +467,9 @@ EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
 		ret = begin_locked(ctx, dm_name, &snap);
+	/* For a power cut, behind which there is nothing else to tell it by; it is no must. */
+	if (!ret && replica_snap_mark_rest(ctx, dm_name))
+		replica_error_clear(ctx);
 	if (!ret)
 		ret = wait_merge(ctx, dm_name, snap.upper->name, timeout_ms, progress,
 				 progress_data);

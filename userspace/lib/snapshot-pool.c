@@ -270,6 +270,22 @@ bool replica_snap_from_pool(const struct replica_snap *snap)
 	return is;
 }
 
+int replica_snap_mark_rest(struct replica_ctx *ctx, const char *name)
+{
+	static const char *const tags[] = { REPLICA_POOL_TAG_REST };
+	struct replica_lv *lv = NULL;
+	struct replica_snap snap;
+	int ret = replica_snap_find(ctx, name, &snap);
+
+	if (!ret && replica_snap_store_needed(&snap))
+		ret = find_store(&snap, &lv);
+	if (!ret && lv && !replica_lv_has_tag(lv, REPLICA_POOL_TAG_REST))
+		ret = replica_lvm_tag(ctx, lv, "--addtag", tags, 1);
+	replica_lv_free(lv);
+	replica_snap_clear(&snap);
+	return ret;
+}
+
 static int check_return(const struct replica_snap *snap)
 {
 	const char *name = snap->self->name;

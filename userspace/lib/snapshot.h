@@ -135,12 +135,15 @@ int replica_snap_set(struct replica_snap *snap, const struct replica_lines *map,
  * snapshot-pool.c.  give_back: removes a store that was cut from a pool, by the uuid that
  * end_locked gave out; any other is left alone.  return: ends a snapshot whose store was cut from
  * a pool, and no other.  from_pool: was it?  No, if LVM does not tell.
+ * mark_rest: if the store has what a restore has not copied yet, and was cut from a pool, it
+ * is not taken for a stale one from now on, whatever becomes of the snapshot.
  */
 int replica_snap_give_back(struct replica_ctx *ctx, const char *name, const char *dm_uuid,
 			   struct replica_pool_volume **list);
 int replica_snap_return(struct replica_ctx *ctx, const char *name,
 			struct replica_pool_volume **list);
 bool replica_snap_from_pool(const struct replica_snap *snap);
+int replica_snap_mark_rest(struct replica_ctx *ctx, const char *name);
 
 /*
  * snapshot-watch.c: what has changed since the last look, of one snapshot or of all.
