@@ -189,6 +189,21 @@ stale()
 	same "the volumes" "$(volumes vgt)" ""
 }
 
+# LVM refuses volumes of these names, or of names that hold these.
+reserved_names()
+{
+	local source leg table
+	new_vg vgt 64M
+	new_source 4M
+	take snapshot1 "$source" --pool vgt
+	same "the volumes" "$(volumes vgt)" replica-snapshot1-store
+	take pvmove_mlog "$source" --pool vgt
+	same "the volumes" "$(volumes vgt)" "replica-pvmove-mlog-store replica-snapshot1-store"
+	run replicactl remove pvmove_mlog
+	run replicactl remove snapshot1
+	all_as_before
+}
+
 # ended SENTENCE ARG...: the command ends the snapshot, and cannot do more.
 ended()
 {
@@ -255,6 +270,7 @@ ktap_case "what cannot be is refused, and nothing is left" refusals
 ktap_case "a store that was not cut from a pool is not returned" not_from_a_pool
 ktap_case "a failure after the cut leaves nothing behind" late_failure
 ktap_case "a store without its snapshot is found, and kept without force" stale
+ktap_case "names that LVM has for itself" reserved_names
 ktap_case "an end at which LVM fails is told as an end" lvm_fails
 ktap_case "a store that is gone when it is given back" gone_before
 ktap_finish

@@ -17,7 +17,7 @@
 /* Superblocks, labels and partition tables stand within so much of either end. */
 #define END_BYTES	(1U << 20)
 
-/* Room for "-replica-999" in a name of LVM. */
+/* Room for "replica-" and "-replica-999" in a name of LVM. */
 #define STEM_SIZE	100
 
 void replica_cut_clear(struct replica_cut *cut)
@@ -199,7 +199,7 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		       const char *stem, const struct role *role, uint64_t bytes,
 		       struct replica_lv **lv)
 {
-	char name[STEM_SIZE + 24], of[STEM_SIZE + 16], once[48];
+	char first[STEM_SIZE + 8], name[STEM_SIZE + 24], of[STEM_SIZE + 16], once[48];
 	const struct replica_lvm_new new = {
 		.vg = pool->vg,
 		.pool = pool->thin[0] ? pool->thin : NULL,
@@ -207,8 +207,10 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		.size = replica_pool_round(bytes, pool->unit),
 		.tags = { REPLICA_POOL_TAG, of, once, role->tag },
 	};
-	int ret = free_name(ctx, pool->vg, stem, role->name, name, sizeof(name));
+	int ret;
 
+	replica_pool_volume_stem(stem, first, sizeof(first));
+	ret = free_name(ctx, pool->vg, first, role->name, name, sizeof(name));
 	if (ret)
 		return ret;
 	snprintf(of, sizeof(of), "%s%s", REPLICA_POOL_TAG_NAME, stem);

@@ -37,6 +37,26 @@ void replica_pool_stem(const char *name, char *stem, size_t size)
 	stem[i] = '\0';
 }
 
+/* LVM has its own volumes of these names, and takes none of others. */
+void replica_pool_volume_stem(const char *stem, char *name, size_t size)
+{
+	static const char *const begin[] = { "snapshot", "pvmove" };
+	static const char *const within[] = {
+		"_cdata", "_cmeta", "_corig", "_cpool", "_cvol", "_imeta", "_iorig", "_mimage",
+		"_mlog", "_pmspare", "_rimage", "_rmeta", "_tdata", "_tmeta", "_vdata",
+		"_vorigin", "_wcorig",
+	};
+	bool reserved = false;
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(begin); i++)
+		reserved |= !strncmp(stem, begin[i], strlen(begin[i]));
+	snprintf(name, size, "%s%s", reserved ? "replica-" : "", stem);
+	for (size_t i = 0; i < ARRAY_SIZE(within); i++)
+		while ((at = strstr(name, within[i])))
+			*at = '-';
+}
+
 /* ------------------------------------------------------------------------ */
 /* Names */
 

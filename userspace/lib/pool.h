@@ -41,6 +41,8 @@ uint64_t replica_pool_target_bytes(uint64_t source);
 uint64_t replica_pool_round(uint64_t bytes, uint64_t unit);
 /* The name of a replica with what LVM does not take made to "_". */
 void replica_pool_stem(const char *name, char *stem, size_t size);
+/* The same as the beginning of a volume's name, changed if LVM reserves it; 8 characters more. */
+void replica_pool_volume_stem(const char *stem, char *name, size_t size);
 
 /*
  * Who cuts holds the lock shared until the volumes belong to a replica; who looks for

@@ -155,6 +155,25 @@ static void names(void)
 	CHECK_STR(stem, "0123456789abcde");
 }
 
+/* The stem changed where LVM has volumes of its own of that name. */
+static void reserved_names(void)
+{
+	char name[32];
+
+	replica_pool_volume_stem("blue_data", name, sizeof(name));
+	CHECK_STR(name, "blue_data");
+	replica_pool_volume_stem("my-snapshot", name, sizeof(name));
+	CHECK_STR(name, "my-snapshot");
+	replica_pool_volume_stem("snapshot1", name, sizeof(name));
+	CHECK_STR(name, "replica-snapshot1");
+	replica_pool_volume_stem("pvmove", name, sizeof(name));
+	CHECK_STR(name, "replica-pvmove");
+	replica_pool_volume_stem("a_tdata_tmeta_tdata", name, sizeof(name));
+	CHECK_STR(name, "a-tdata-tmeta-tdata");
+	replica_pool_volume_stem("snapshot_mlog", name, 12);
+	CHECK_STR(name, "replica-sna");
+}
+
 static void sizes(void)
 {
 	CHECK_INT(replica_pool_round(1, 4096), 4096);
@@ -335,7 +354,8 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(good_report), T(tags), T(vg_report), T(hostile_reports), T(damaged_reports),
-		T(names), T(sizes), T(label_room), T(bad_pools), T(thin_room), T(room),
+		T(names), T(reserved_names), T(sizes), T(label_room), T(bad_pools), T(thin_room),
+		T(room),
 		T(store_sizes), T(store_args), T(full_store),
 	};
 
