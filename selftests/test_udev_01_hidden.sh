@@ -152,6 +152,7 @@ put_label()
 # A real label, but where whoever has a file, a volume or a virtual machine may write it.
 forged()
 {
+	local above
 	three_disks
 	new_replica blue "$source" "$target" --meta "$meta"
 	run replicactl deactivate blue
@@ -168,6 +169,9 @@ forged()
 	udev_rule 57-foreign 'ENV{REPLICA_UNTRUSTED}="1"'
 	run udevadm trigger --settle "$target"
 	udev_has "$target" "ID_FS_UUID=$uuid" || fail "the label of a device that is not trusted counts"
+	new_linear above "$target"
+	run udevadm trigger --settle "$above"
+	! udev_has "$above" REPLICA_ROLE=replica || fail "it counts by way of a mapping on the device"
 }
 
 ktap_header

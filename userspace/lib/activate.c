@@ -75,7 +75,7 @@ static int fail_none(struct replica_ctx *ctx, const char *name)
 			break;
 	if (!ret && e)
 		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-				   "the log of a replica \"%s\" is on %s, which a udev rule calls REPLICA_UNTRUSTED: give that path if the log is yours",
+				   "the log of a replica \"%s\" is on %s, which a udev rule calls REPLICA_UNTRUSTED, or what it lies on: give that path if the log is yours",
 				   name, e->path);
 	else if (!ret)
 		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",

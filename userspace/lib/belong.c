@@ -214,6 +214,9 @@ static bool look(struct replica_ctx *ctx, dev_t devno, struct replica_belonging 
 		return true;
 	}
 	*b = none;
+	/* Of the device itself udev knows more than it has written down yet. */
+	if (replica_sysfs_untrusted_below(ctx, devno))
+		return false;
 	return labelled(ctx, devno, b) || (disk != devno && labelled(ctx, disk, b));
 }
 

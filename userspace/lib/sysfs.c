@@ -268,12 +268,25 @@ static bool has_property(struct replica_ctx *ctx, dev_t devno, const char *prope
 	return found;
 }
 
+/* Where there is more than can be asked about, that is not trusted. */
+bool replica_sysfs_untrusted_below(struct replica_ctx *ctx, dev_t devno)
+{
+	struct replica_devs devs = { .count = 0 };
+
+	add_dev(&devs, devno);
+	for (size_t i = 0; i < devs.count; i++) {
+		if (i && has_property(ctx, devs.dev[i], "REPLICA_UNTRUSTED=1"))
+			return true;
+		add_dev(&devs, replica_sysfs_disk(ctx, devs.dev[i]));
+		add_entries(ctx, devs.dev[i], "slaves", false, &devs);
+	}
+	return devs.count == REPLICA_DEVS_MAX;
+}
+
 bool replica_sysfs_untrusted(struct replica_ctx *ctx, dev_t devno)
 {
-	dev_t disk = replica_sysfs_disk(ctx, devno);
-
 	return has_property(ctx, devno, "REPLICA_UNTRUSTED=1") ||
-	       (disk != devno && has_property(ctx, disk, "REPLICA_UNTRUSTED=1"));
+	       replica_sysfs_untrusted_below(ctx, devno);
 }
 
 int replica_sysfs_open(struct replica_ctx *ctx, const char *path,

@@ -29,8 +29,13 @@ int replica_sysfs_open(struct replica_ctx *ctx, const char *path,
 bool replica_sysfs_dm(struct replica_ctx *ctx, dev_t devno, char name[DM_REPLICA_NAME_LEN],
 		      char uuid[DM_REPLICA_UUID_LEN]);
 
-/* Has a udev rule set REPLICA_UNTRUSTED=1 for it, or for the disk that it is a partition of? */
+/*
+ * Has a udev rule set REPLICA_UNTRUSTED=1 for it, or for anything that it lies on, through all
+ * levels; a partition lies on its disk.  below: for that alone.  What udev has not looked at
+ * yet has no properties.
+ */
 bool replica_sysfs_untrusted(struct replica_ctx *ctx, dev_t devno);
+bool replica_sysfs_untrusted_below(struct replica_ctx *ctx, dev_t devno);
 
 /* A path in /dev for a number, "8:1" if there is none. */
 void replica_sysfs_path(struct replica_ctx *ctx, dev_t devno, char *path,

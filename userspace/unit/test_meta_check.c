@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -11,6 +12,7 @@
 #include "images.h"
 #include "ktap.h"
 #include "scan.h"
+#include "sysfs.h"
 
 #define MIB	(1024 * 1024ULL)
 
@@ -297,9 +299,34 @@ static void untrusted(void)
 	CHECK_INT(found(false, "/dev/sdc"), 1);
 	CHECK_INT(replica_activate(ctx, "vol", false, &activation), REPLICA_NOT_FOUND);
 	CHECK_HAS(replica_error_description(replica_last_error(ctx)),
-		  "is on /dev/sdc, which a udev rule calls REPLICA_UNTRUSTED");
+		  "is on /dev/sdc, which a udev rule calls REPLICA_UNTRUSTED, or what it lies on");
 	CHECK_INT(replica_activate(ctx, "other", false, &activation), REPLICA_NOT_FOUND);
 	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "no meta device holds");
+	done();
+}
+
+/* Whatever is on top: somebody else writes what lies below. */
+static void untrusted_below(void)
+{
+	dev_t top = makedev(253, 8);
+
+	machine();
+	fake_disk("vdx", "252:0", 1 << 20);
+	fake_part("vdx", "vdx1", "252:1", 1 << 19);
+	fake_dm("dm-7", "253:7", 1 << 19, "middle");
+	fake_dm("dm-8", "253:8", 1 << 19, "top");
+	fake_stack("dm-7", "vdx1");
+	fake_stack("dm-8", "dm-7");
+	CHECK(!replica_sysfs_untrusted(ctx, top));
+	fake_file("/run/udev/data/b253:8", "E:REPLICA_UNTRUSTED=1\n");
+	CHECK(replica_sysfs_untrusted(ctx, top));
+	CHECK(!replica_sysfs_untrusted_below(ctx, top));
+	fake_file("/run/udev/data/b253:8", "E:ID_X=1\n");
+	fake_file("/run/udev/data/b252:0", "E:REPLICA_UNTRUSTED=1\n");
+	CHECK(replica_sysfs_untrusted(ctx, top));
+	CHECK(replica_sysfs_untrusted_below(ctx, top));
+	CHECK(replica_sysfs_untrusted(ctx, makedev(252, 1)));
+	CHECK(!replica_sysfs_untrusted_below(ctx, makedev(252, 0)));
 	done();
 }
 
@@ -308,7 +335,7 @@ int main(void)
 	static const struct ktap_test tests[] = {
 		T(fits), T(refused), T(signature), T(has_log), T(stable_paths),
 		T(formatted), T(formatted_with_a_mode), T(scanned),
-		T(untrusted),
+		T(untrusted), T(untrusted_below),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
