@@ -21,14 +21,14 @@ static bool has(const struct head *h, size_t at, const char *text)
 {
 	size_t n = strlen(text);
 
-	return at + n <= h->len && !memcmp(h->bytes + at, text, n);
+	return at <= h->len && h->len - at >= n && !memcmp(h->bytes + at, text, n);
 }
 
 static uint32_t le32_at(const struct head *h, size_t at)
 {
 	uint32_t value = 0;
 
-	if (at + sizeof(value) <= h->len)
+	if (at <= h->len && h->len - at >= sizeof(value))
 		memcpy(&value, h->bytes + at, sizeof(value));
 	return le32toh(value);
 }
