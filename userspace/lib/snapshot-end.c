@@ -119,7 +119,7 @@ bool replica_snap_store_needed(const struct replica_snap *snap)
 	return replica_snap_usage(snap->upper->name, &usage) || !merge_over(&usage);
 }
 
-/* Nobody has it any more, so it may go back to its pool. */
+/* When nobody has it any more it may go back to its pool. */
 static void note_store(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
 {
 	char name[DM_REPLICA_NAME_LEN];
@@ -142,10 +142,12 @@ static int take_down(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
 		ret = drop_unused(snap);
 	if (!ret && !keep)
 		free_store(snap);
+	if (!ret && !keep)
+		note_store(snap, store);	/* its number can be another's when it is let go */
 	if (!ret && snap->base && !keep)
 		ret = let_go(snap);
-	if (!ret && !keep)
-		note_store(snap, store);
+	if (ret)
+		store[0] = '\0';
 	if (!ret && snap->base)
 		ret = remove_device(snap->ctx, snap->base->name);
 	return ret ? ret : remove_device(snap->ctx, snap->self->name);
