@@ -60,8 +60,8 @@ static void give_back(struct replica_ctx *ctx, const struct replica_lv *lv, cons
 		 ctx->err.message[0] ? ctx->err.message : ctx->err.description);
 	ctx->err = err;
 	if (ret)
-		replica_error_details(ctx, "volume %s/%s is left behind: %s", lv->vg, lv->name,
-				      why);
+		replica_error_details(ctx, "%s%svolume %s/%s is left behind: %s", err.details,
+				      err.details[0] ? "; " : "", lv->vg, lv->name, why);
 }
 
 void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut)
