@@ -222,11 +222,14 @@ static int fill_result(struct replica_snap_making *m)
 	return REPLICA_SUCCESS;
 }
 
+/* One without its info could be taken for none, and its store for a free one. */
 static int make_or_undo(struct replica_snap_making *m)
 {
 	int ret = make(m);
 
-	if (ret && ret != REPLICA_TIMEOUT && m->made)
+	if (!ret || ret == REPLICA_TIMEOUT)
+		ret = replica_snap_info(m->ctx, m->name, &m->result->info);
+	if (ret && m->made)
 		undo(m);
 	return ret;
 }
@@ -245,9 +248,7 @@ static int create(struct replica_snap_making *m)
 		return ret;
 	ret = make_or_undo(m);
 	replica_unlock(&lock);
-	if (ret && ret != REPLICA_TIMEOUT)
-		return ret;
-	return replica_snap_info(m->ctx, m->name, &m->result->info);
+	return ret;
 }
 
 int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
