@@ -288,7 +288,7 @@ static int set_job(struct replica_info *info, const struct replica_usage *usage)
 	if (!job)
 		return -ENOMEM;
 	job->id = 1;
-	job->type = REPLICA_JOB_RESTORE;
+	job->type = DM_REPLICA_JOB_RESTORE;
 	job->state = DM_REPLICA_JOB_RUNNING;
 	job->bytes_total = usage->total << SECTOR_SHIFT;
 	job->bytes_done = (usage->total - left) << SECTOR_SHIFT;
@@ -305,7 +305,7 @@ static int merging_state(struct replica_info *info, const struct replica_usage *
 			  "the restore has failed: a device gave an error, and the source is partly restored; 'replicactl restore' goes on with it");
 		return 0;
 	}
-	set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, REPLICA_PROGRESS_RESTORING,
+	set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, DM_REPLICA_PROGRESS_RESTORING,
 		  "the source is being restored from the snapshot");
 	return usage->valid ? set_job(info, usage) : 0;
 }

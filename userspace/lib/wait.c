@@ -32,6 +32,8 @@ static bool hopeless(uint32_t wanted, const struct replica_info *info)
 	case DM_REPLICA_STATE_SPLIT:
 	case DM_REPLICA_STATE_INACTIVE:
 	case DM_REPLICA_STATE_SUSPENDED:
+	case DM_REPLICA_STATE_FAILEDOVER:
+	case DM_REPLICA_STATE_PREPARED:
 	case DM_REPLICA_STATE_ABORTED:
 	case DM_REPLICA_STATE_SKEWED:
 		return true;
