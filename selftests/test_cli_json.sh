@@ -57,6 +57,9 @@ life()
 	valid set r payload=shared
 	valid capabilities
 	valid capabilities r
+	valid capabilities --sync-type mirror --mode async
+	valid capabilities --sync-type clone --mode async
+	valid capabilities --source "$source"
 	valid split r
 	valid resync r
 	valid wait r

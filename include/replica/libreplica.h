@@ -458,32 +458,11 @@ int replica_detach(struct replica_ctx *ctx, const char *name, bool force, uint32
  */
 int replica_remove(struct replica_ctx *ctx, const char *name);
 
-/* ------------------------------------------------------------------------ */
-/* Capabilities */
-
-#define REPLICA_CAPS_MAX	64
-
-/* Freed by replica_capabilities_free(). */
-struct replica_capabilities {
-	char *module_version;
-	size_t nr_replication_types;
-	uint16_t replication_types[REPLICA_CAPS_MAX];
-	char *name;			/* NULL: of no single replica */
-	uint32_t copy_state;		/* the rest only if name is set */
-	size_t nr_operations;
-	uint16_t operations[REPLICA_CAPS_MAX];
-	size_t nr_operations_force;
-	uint16_t operations_force[REPLICA_CAPS_MAX];
-};
-
-void replica_capabilities_free(struct replica_capabilities *caps);
-int replica_capabilities(struct replica_ctx *ctx, const char *name,
-			 struct replica_capabilities **caps);
-
 #ifdef __cplusplus
 }
 #endif
 
+#include <replica/capabilities.h>
 #include <replica/check.h>
 #include <replica/clone.h>
 #include <replica/error.h>

@@ -125,6 +125,16 @@ enum replica_methodology {
 	REPLICA_METHODOLOGY_REDIRECT_ON_WRITE,
 };
 
+/* Those of MSFT_SMReplicationCapabilities.GetSupportedFeatures (2 to 55) that there are here. */
+enum replica_feature {
+	REPLICA_FEATURE_SUSPENDS_SOURCE = 7,	/* holds the source's I/O for a moment */
+	REPLICA_FEATURE_ANY_POOL = 8,		/* targets are cut from any pool */
+	REPLICA_FEATURE_RECOVERS_FROM_BROKEN = 15,	/* by itself, when the target answers */
+	REPLICA_FEATURE_REMAINS_ASSOCIATED = 16,	/* without its source it is nothing */
+	REPLICA_FEATURE_COPY_PRIORITY = 24,	/* adjustable at run time */
+	REPLICA_FEATURE_ELEMENT_NAME = 51,	/* the caller may choose it */
+};
+
 /* What a copy of the superblock of a meta device is found to be. */
 enum replica_meta_verdict {
 	REPLICA_META_GOOD,
@@ -211,6 +221,7 @@ enum replica_enum {
 	REPLICA_ENUM_COPY_PRIORITY,	/* enum dm_replica_copy_priority */
 	REPLICA_ENUM_METHODOLOGY,	/* CIM's CopyMethodology, 1 to 11 */
 	REPLICA_ENUM_COPY_TYPE,		/* enum replica_copy_type */
+	REPLICA_ENUM_FEATURE,		/* enum replica_feature */
 
 	REPLICA_ENUM_COUNT
 };

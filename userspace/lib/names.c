@@ -326,6 +326,18 @@ static const struct name methodologies[] = {
 static_assert(ARRAY_SIZE(methodologies) == REPLICA_METHODOLOGY_REDIRECT_ON_WRITE,
 	      "enum replica_methodology");
 
+static const struct name features[] = {
+	{ REPLICA_FEATURE_SUSPENDS_SOURCE, "Service suspends source I/O when necessary", NULL },
+	{ REPLICA_FEATURE_ANY_POOL, "Targets allocated from Any storage pool", NULL },
+	{ REPLICA_FEATURE_RECOVERS_FROM_BROKEN, "Error recovery from Broken state Automatic",
+	  NULL },
+	{ REPLICA_FEATURE_REMAINS_ASSOCIATED, "Target must remain associated to source", NULL },
+	{ REPLICA_FEATURE_COPY_PRIORITY, "Adjustable CopyPriority", NULL },
+	{ REPLICA_FEATURE_ELEMENT_NAME, "Client can supply target ElementName", NULL },
+};
+
+static_assert(ARRAY_SIZE(features) == 6, "enum replica_feature");
+
 static const struct {
 	const struct name *names;
 	size_t count;
@@ -353,6 +365,7 @@ static const struct {
 	[REPLICA_ENUM_META_FIT] = { meta_fits, ARRAY_SIZE(meta_fits) },
 	[REPLICA_ENUM_COPY_PRIORITY] = { copy_priorities, ARRAY_SIZE(copy_priorities) },
 	[REPLICA_ENUM_METHODOLOGY] = { methodologies, ARRAY_SIZE(methodologies) },
+	[REPLICA_ENUM_FEATURE] = { features, ARRAY_SIZE(features) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl capabilities */
+/* replicactl capabilities: of the module, of a replica, of a kind of copy, of a source */
+#include <errno.h>
+
 #include "report.h"
 #include "show.h"
+
+struct capabilities_options {
+	uint32_t sync_type;
+	uint32_t mode;
+	const char *source;
+};
 
 static void show_numbers(struct out *out, struct out_key key, enum replica_enum which,
 			 const uint16_t *values, size_t count)
@@ -33,9 +41,8 @@ static void show_forced(struct out *out, const struct replica_capabilities *caps
 	show_numbers(out, KEY_TEXT("Possible with --force"), REPLICA_ENUM_OPERATION, added, count);
 }
 
-static int capabilities_run(struct cli *cli)
+static int show_all(struct cli *cli, const char *name)
 {
-	const char *name = cli->nr_args ? cli->args[0] : NULL;
 	struct replica_capabilities *caps = NULL;
 	int ret = replica_capabilities(cli->ctx, name, &caps);
 	struct out *out = report_new(cli);
@@ -64,6 +71,110 @@ static int capabilities_run(struct cli *cli)
 	return status;
 }
 
+static int refuse_kind(struct cli *cli, const struct capabilities_options *opts, uint16_t type)
+{
+	const char *sync = replica_enum_name(REPLICA_ENUM_SYNC_TYPE, opts->sync_type);
+	const char *mode = replica_enum_name(REPLICA_ENUM_MODE, opts->mode);
+
+	if (type)
+		return report_refusal(cli, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "ReplicationType",
+				      "%s (%u) is not supported: a %s has mode sync",
+				      replica_enum_name(REPLICA_ENUM_REPLICATION_TYPE, type), type,
+				      sync);
+	return report_refusal(cli, REPLICA_INVALID_PARAMETER, EINVAL, "SyncType",
+			      "sync type %s (%u) with mode %s (%u) is no kind of copy: "
+			      "there are sync types 6 to 9, and modes 2 to 4", sync,
+			      opts->sync_type, opts->mode ? mode : "sync",
+			      opts->mode ? opts->mode : DM_REPLICA_MODE_SYNC);
+}
+
+static int show_kind(struct cli *cli, const struct capabilities_options *opts)
+{
+	struct replica_copy_kind kind;
+	uint16_t type = 0;
+	struct out *out;
+
+	if (replica_kind_type(opts->sync_type, opts->mode, &type) ||
+	    replica_kind_get(type, &kind))
+		return refuse_kind(cli, opts, type);
+	out = report_new(cli);
+	out_enum(out, KEY("ReplicationType", "Kind", NULL), type,
+		 replica_enum_name(REPLICA_ENUM_REPLICATION_TYPE, type));
+	show_numbers(out, KEY("SupportedOperations", "Operations", NULL),
+		     REPLICA_ENUM_OPERATION, kind.operations, kind.nr_operations);
+	show_numbers(out, KEY("SupportedCopyStates", "States", NULL),
+		     REPLICA_ENUM_COPY_STATE, kind.copy_states, kind.nr_copy_states);
+	show_numbers(out, KEY("SupportedWaitForCopyStates", "States to wait for", NULL),
+		     REPLICA_ENUM_COPY_STATE, kind.wait_states, kind.nr_wait_states);
+	show_numbers(out, KEY("SupportedFeatures", "Features", NULL),
+		     REPLICA_ENUM_FEATURE, kind.features, kind.nr_features);
+	return report_finish(cli, out, REPLICA_SUCCESS);
+}
+
+/* Those that can be made, or those that cannot, each with what there is to say of it. */
+static void show_source_kinds(struct out *out, struct out_key key,
+			      const struct replica_source_kind *kind, bool possible)
+{
+	out_plain_list(out, key);
+	for (; kind; kind = kind->next) {
+		if (!kind->ret != possible)
+			continue;
+		out_row(out);
+		out_enum(out, KEY("Value", NULL, "NAME"), kind->replication_type,
+			 replica_enum_name(REPLICA_ENUM_REPLICATION_TYPE,
+					   kind->replication_type));
+		if (!possible)
+			out_number(out, KEY_JSON("StatusCode"), kind->ret);
+		out_string(out, KEY("Sentence", NULL, "SENTENCE"), kind->sentence);
+		out_end(out);
+	}
+	out_end(out);
+}
+
+static int show_source(struct cli *cli, const char *source)
+{
+	struct replica_source_kind *kinds = NULL;
+	int ret = replica_source_kinds(cli->ctx, source, &kinds);
+	struct out *out = report_new(cli);
+	int status;
+
+	out_string(out, KEY_JSON("Source"), source);
+	if (ret)
+		return report_failure(cli, out, ret, NULL, NULL);
+	out_string(out, KEY_TEXT("Source"), source);
+	show_source_kinds(out, KEY("SupportedReplicationTypes", "Can be made of it", NULL),
+			  kinds, true);
+	show_source_kinds(out, KEY("RefusedReplicationTypes", "Cannot be made of it", NULL),
+			  kinds, false);
+	status = report_finish(cli, out, ret);
+	replica_source_kind_free(kinds);
+	return status;
+}
+
+static int capabilities_run(struct cli *cli)
+{
+	const struct capabilities_options *opts = cli->options;
+
+	if (!!cli->nr_args + !!opts->sync_type + !!opts->source > 1)
+		return report_usage(cli, opts->source ? "source" : "sync-type",
+				    "a name, --sync-type and --source are three questions; ask one at a time");
+	if (opts->mode && !opts->sync_type)
+		return report_usage(cli, "mode", "--mode goes with --sync-type");
+	if (opts->source)
+		return show_source(cli, opts->source);
+	return opts->sync_type ? show_kind(cli, opts) :
+	       show_all(cli, cli->nr_args ? cli->args[0] : NULL);
+}
+
+static const struct option capabilities_options[] = {
+	OPTION(struct capabilities_options, sync_type, "sync-type", "TYPE", read_sync_type,
+	       COMPLETE_SYNC_TYPE, "What mirror, snapshot, clone or tokenized-clone has to offer"),
+	OPTION(struct capabilities_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
+	       "The same, of a mirror in mode async or adaptive"),
+	OPTION(struct capabilities_options, source, "source", "DEVICE", read_text,
+	       COMPLETE_DEVICE, "What can be made of DEVICE, and why not all"),
+};
+
 const struct command cmd_capabilities = {
 	.name = "capabilities",
 	.group = GROUP_LOOK,
@@ -71,5 +182,8 @@ const struct command cmd_capabilities = {
 	.max_args = 1,
 	.args = "[NAME]",
 	.complete = { COMPLETE_NAME },
-	.help = "Show what the module supports, or a replica allows",
+	.help = "Show what the module supports, or a replica, a kind or a source allows",
+	.options = capabilities_options,
+	.nr_options = ARRAY_SIZE(capabilities_options),
+	.options_size = sizeof(struct capabilities_options),
 };
