@@ -46,7 +46,7 @@ under_load()
 # What is at the path of a file system is the device that is mounted, and no token.
 mounted()
 {
-	local source leg table store target uuid
+	local source leg table store target uuid seen
 	need mkfs.ext4 -V
 	new_source
 	new_loop store 16M
@@ -66,7 +66,9 @@ mounted()
 		run udevadm settle
 		uuid=$(blkid -o value -s UUID "$source")
 		same "by its uuid" "$(realpath "/dev/disk/by-uuid/$uuid")" "$(realpath "$source")"
-		[[ $(udevadm info /dev/mapper/tok) != *ID_FS_TYPE* ]] || fail "udev looked into it"
+		seen=$(udevadm info /dev/mapper/tok)
+		[[ $seen == *DM_NAME=tok* && $seen != *ID_FS_TYPE* ]] ||
+			fail "udev looked into it: $seen"
 	fi
 	run replicactl create --token "$dev_dir/token" "$target" --wait-for synchronized --timeout 60
 	run e2fsck -fn "$target"
@@ -156,6 +158,37 @@ unnamed()
 	no_token tok "$store"
 }
 
+# Of one source, and both without a name.
+captures_at_once()
+{
+	local source leg table store more target before file first second
+	new_source 4M
+	new_loop store 4M
+	new_loop more 4M
+	before=$(sum "$source")
+	defer replicactl token expire
+	defer rm -f "$dev_dir/one" "$dev_dir/two"
+	replicactl create --sync-type tokenized-clone "$source" --store "$store" \
+		--token "$dev_dir/one" &
+	first=$!
+	replicactl create --sync-type tokenized-clone "$source" --store "$more" \
+		--token "$dev_dir/two" &
+	second=$!
+	run wait "$first"
+	run wait "$second"
+	run dd if=/dev/urandom of="$source" bs=1M count=2 oflag=direct status=none
+	for file in one two; do
+		new_loop target 4M
+		run replicactl create --token "$dev_dir/$file" "$target" \
+			--wait-for synchronized --timeout 60
+		same "what $file names" "$(sum "$target")" "$before"
+	done
+	run replicactl token release "$dev_dir/two"
+	run replicactl token release "$dev_dir/one"
+	all_as_before
+	[[ $(dmsetup ls) != *-token* ]] || fail "a token is left: $(dmsetup ls)"
+}
+
 # Tokens and snapshots of one source, in any order.
 stacked()
 {
@@ -209,6 +242,7 @@ ktap_case "two targets are the source at the capture, which was under load" unde
 ktap_case "of a file system in use" mounted
 ktap_case "two redeems at once, and who ends them" side_by_side
 ktap_case "two at once without a name" unnamed
+ktap_case "two captures at once" captures_at_once
 ktap_case "among other points in time of the same source" stacked
 ktap_case "the zero token" zeroes
 ktap_finish

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=300
+# dm-replica-test: set=full timeout=400
 #
 # What is no token, or none any more, is refused with a sentence of its own, and the target
 # is as it was; a store that is full costs the token and nothing else.
@@ -54,6 +54,7 @@ no_tokens()
 	refuse_token 5 5 "are the same device" "$file" /dev/mapper/tok
 	refuse_token 5 5 "overlap" "$file" "$leg"
 	refuse_token 5 5 "overlap" "$file" "$store"
+	refuse_token 5 5 "overlap" "$file" "$source" --force
 	refuse_token 5 5 "a log of its redeem would be of no use" "$file" "$target" --meta "$small"
 	run mkfs.ext4 -q "$target"
 	refuse_token 4 4 "carries data: ext4" "$file" "$target"
@@ -164,6 +165,88 @@ lose()
 	run dmsetup remove "$1-base"
 }
 
+# Whoever suspends a source wants it to rest, whatever time it is.
+suspended()
+{
+	local source leg table store file=$dev_dir/token
+	new_source 4M
+	new_loop store 4M
+	new_loop other 4M
+	capture tok "$source" "$store" "$file" --token-timeout 1s
+	run dmsetup suspend "$source"
+	defer dmsetup resume "$source"
+	wait_for 30 "the end of the timeout" cannot_expire
+	complains "is suspended, and the end of token \"tok\" would let it go on"
+	cli_returns 4 4 token release tok
+	cli_returns 4 4 remove tok
+	complains "is suspended"
+	still_suspended
+	cli_returns 4 4 create --sync-type tokenized-clone "$source" --store "$other" \
+		--token "$dev_dir/second"
+	complains "is suspended"
+	still_suspended
+	run dmsetup resume "$source"
+	run replicactl token expire
+	no_token tok "$store"
+}
+
+cannot_expire()
+{
+	cli_text token expire
+	cli token expire
+	((status == 4))
+}
+
+still_suspended()
+{
+	same "the state of the source" "$(dmsetup info -c --noheadings -o suspended "$source")" \
+		Suspended
+}
+
+# What gets a file system between the look at it and the capture is not wiped.
+data_meanwhile()
+{
+	local source leg table store lock pid status=0
+	new_source 4M
+	new_loop store 4M
+	exec {lock}>/run/dm-replica-tables.lock
+	run flock "$lock"
+	replicactl create --sync-type tokenized-clone "$source" --store "$store" \
+		--token "$dev_dir/t" >"$dev_dir/capture" 2>&1 {lock}>&- &
+	pid=$!
+	wait_for 20 "the wait for the lock" waits_for_lock "$pid"
+	run mkfs.ext4 -q "$store"
+	exec {lock}>&-
+	wait "$pid" || status=$?
+	run cat "$dev_dir/capture"
+	same "the exit status" "$status" 13
+	[[ $(cat "$dev_dir/capture") == *"has got data meanwhile: ext4"* ]] || fail "it does not say so"
+	run e2fsck -fn "$store"
+	all_as_before
+	[[ ! -e $dev_dir/t ]] || fail "a file is left"
+}
+
+waits_for_lock()
+{
+	[[ $(ls -l "/proc/$1/fd") == *dm-replica-tables.lock* ]]
+}
+
+# The store of a token that is alive, by another name of the same disk.
+alive_elsewhere()
+{
+	local source leg table store twin other file=$dev_dir/token before
+	new_source 4M
+	new_loop store 4M
+	capture tok "$source" "$store" "$file"
+	before=$(sum /dev/mapper/tok)
+	twin=$(losetup -f --show --direct-io=on "$store")
+	defer losetup -d "$twin"
+	cli_returns 4 4 create --sync-type tokenized-clone "$source" --store "$twin" \
+		--token "$dev_dir/second"
+	complains "carries data: DM_snapshot_cow"
+	same "the token" "$(sum /dev/mapper/tok)" "$before"
+}
+
 expired()
 {
 	replicactl token expire >/dev/null
@@ -222,4 +305,7 @@ ktap_case "captures that cannot be" no_captures
 ktap_case "expired, released, of an earlier boot" ended
 ktap_case "the store of a token that a boot has ended" booted
 ktap_case "a store that is full" full_store
+ktap_case "a source that is suspended" suspended
+ktap_case "a store that gets data meanwhile" data_meanwhile
+ktap_case "the store of a token that is alive, by another name" alive_elsewhere
 ktap_finish

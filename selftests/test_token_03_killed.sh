@@ -27,6 +27,11 @@ capture_killed()
 		mapping_gone tok || run replicactl remove tok
 		no_token tok "$store"
 		rm -f "$file"
+		say "what is left on the store is nobody's data"
+		run replicactl create --sync-type tokenized-clone --name again "$source" \
+			--store "$store" --token "$file"
+		run replicactl token release again
+		rm -f "$file"
 		n=$((n + 1))
 	done
 	((n > 20)) || fail "it was over after $n calls"
@@ -37,7 +42,7 @@ capture_killed()
 
 redeem_killed()
 {
-	local source leg table store target before file=$dev_dir/token n=8
+	local source leg table store target before file=$dev_dir/token n=8 seen=0
 	need strace -V
 	new_source 1M
 	new_loop store 4M
@@ -49,6 +54,7 @@ redeem_killed()
 	while killed "$n" create --token "$file" "$target" --name r; do
 		works "$n"
 		if table_is_live r; then
+			seen=$((seen + 1))
 			same "r is read-only" "$(read_only r)" 1
 			same "its leg is read-only" "$(read_only r-leg)" 1
 		fi
@@ -62,6 +68,7 @@ redeem_killed()
 		n=$((n + 1))
 	done
 	((n > 20)) || fail "it was over after $n calls"
+	((seen)) || fail "it was never killed while the redeem ran"
 	run replicactl wait r --timeout 60
 	run replicactl finish r
 	redeem_gone r || fail "the association is left"

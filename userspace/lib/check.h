@@ -70,10 +70,13 @@ int replica_check_result(struct replica_check *check);
  * opened.c: is what fd has opened by the path of dev still the device that was checked?
  * A return value, REPLICA_CACHE_OUT_OF_DATE when number or size differ.
  *
+ * replica_check_no_data: has it got data since it was checked?  For who has it alone.
+ *
  * replica_open_target: opens a device that was checked, for nobody else, and looks at all of
  * that again, and without force whether it has got data.
  */
 int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd);
+int replica_check_no_data(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd);
 int replica_open_target(struct replica_ctx *ctx, const struct replica_blockdev *dev, bool force,
 			int *fd);
 

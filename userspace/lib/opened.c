@@ -34,7 +34,7 @@ int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev 
 }
 
 /* Whoever wrote to it since it was looked at has let go of it, and now it is ours alone. */
-static int check_data(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd)
+int replica_check_no_data(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd)
 {
 	struct replica_signature sig;
 	char path[32];
@@ -62,7 +62,7 @@ int replica_open_target(struct replica_ctx *ctx, const struct replica_blockdev *
 					  "%s cannot be opened", dev->path);
 	ret = replica_check_opened(ctx, dev, *fd);
 	if (!ret && !force)
-		ret = check_data(ctx, dev, *fd);
+		ret = replica_check_no_data(ctx, dev, *fd);
 	if (!ret)
 		return REPLICA_SUCCESS;
 	close(*fd);

@@ -53,23 +53,47 @@ static int wipe_fd(int fd)
 	return r ? r : fsync(fd) ? -errno : 0;
 }
 
-int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store,
-		      bool exclusive)
+static int wipe_opened(struct replica_ctx *ctx, const struct replica_blockdev *store, int fd)
 {
-	int fd = ctx->host->open(ctx, store->path,
-				 O_RDWR | O_CLOEXEC | (exclusive ? O_EXCL : 0));
-	int r = fd < 0 ? fd : 0, ret = REPLICA_SUCCESS;
+	int r = wipe_fd(fd);
 
 	if (!r)
-		ret = replica_check_opened(ctx, store, fd);
-	if (!r && !ret)
-		r = wipe_fd(fd);
-	if (fd >= 0)
-		close(fd);
-	if (!r)
-		return ret;
+		return REPLICA_SUCCESS;
 	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET, "store %s cannot be wiped",
 				  store->path);
+}
+
+int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store)
+{
+	int fd = ctx->host->open(ctx, store->path, O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return replica_fail_errno(ctx, fd, REPLICA_PARAM_TARGET,
+					  "store %s cannot be opened", store->path);
+	ret = replica_check_opened(ctx, store, fd);
+	if (!ret)
+		ret = wipe_opened(ctx, store, fd);
+	close(fd);
+	return ret;
+}
+
+/* Whatever has been written to it since it was looked at is somebody's data. */
+static int wipe_store(struct replica_snap_making *m)
+{
+	const struct replica_blockdev *store = &m->check.target;
+	int fd, ret = replica_open_target(m->ctx, store, true, &fd);
+	char path[32];
+
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (!m->args->force &&
+	    !(replica_is_tokenized(m->args) && replica_token_marked(m->ctx, path)))
+		ret = replica_check_no_data(m->ctx, store, fd);
+	if (!ret)
+		ret = wipe_opened(m->ctx, store, fd);
+	close(fd);
+	return ret;
 }
 
 /* The snapshot's own device, on a base that is live; it is not true yet. */
@@ -83,24 +107,30 @@ static int make_snapshot(struct replica_snap_making *m, const char *base)
 	ret = (replica_is_tokenized(m->args) ? replica_snap_load_read_only : replica_snap_load)
 		(m->ctx, m->name, m->sectors, REPLICA_SNAP_TARGET, params);
 	if (!ret && replica_is_tokenized(m->args))
-		ret = replica_token_mark(m->ctx, &m->check.target);
+		ret = replica_token_mark(m->ctx, &m->check.target, m->id);
 	if (!ret)
 		ret = replica_snap_resume(m->ctx, m->name, REPLICA_UDEV_HIDDEN, false);
 	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
 }
 
-static int check_unchanged(struct replica_snap_making *m)
+/* And whoever has suspended the source since wants it to rest. */
+static bool is_unchanged(struct replica_snap_making *m)
 {
 	struct replica_lines now;
 	bool same;
 
 	same = !replica_lines_read(m->ctx, m->old.name, 0, &now) &&
-	       replica_lines_equal(&m->old, &now);
+	       replica_lines_equal(&m->old, &now) && !now.suspended;
 	replica_lines_clear(&now);
-	if (same)
+	return same;
+}
+
+static int check_unchanged(struct replica_snap_making *m)
+{
+	if (is_unchanged(m))
 		return REPLICA_SUCCESS;
 	return replica_fail(m->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_PARAM_SOURCE,
-			    "the table of \"%s\" was changed by another program meanwhile",
+			    "\"%s\" was suspended, or its table was changed, by another program meanwhile",
 			    m->old.name);
 }
 
@@ -112,9 +142,10 @@ static int take(struct replica_snap_making *m, const char *base)
 
 	if (!ret)
 		ret = check_unchanged(m);
-	if (!ret)
-		ret = replica_snap_resume(m->ctx, m->old.name, 0, true);
-	return ret;
+	if (ret)
+		return ret;
+	m->touched = true;
+	return replica_snap_resume(m->ctx, m->old.name, 0, true);
 }
 
 /* udev may look now; a device without I/O is suspended for no time.  A token stays hidden. */
@@ -151,7 +182,7 @@ static int make_base(struct replica_snap_making *m, char *number, size_t size)
 static int make(struct replica_snap_making *m)
 {
 	char base[32];
-	int ret = replica_snap_wipe(m->ctx, &m->check.target, true);
+	int ret = wipe_store(m);
 
 	if (!ret)
 		ret = replica_snap_make(m->ctx, m->name, m->result->uuid);
@@ -175,7 +206,8 @@ static void undo(struct replica_snap_making *m)
 	char store[DM_REPLICA_UUID_LEN];
 	int ret;
 
-	replica_snap_wake(m->ctx, m->old.name, &m->old);
+	if (m->touched)
+		replica_snap_wake(m->ctx, m->old.name, &m->old);
 	/* Another call may have ended ours meanwhile and made one of the same name. */
 	if (!replica_lines_are_of(m->ctx, m->name, m->result->uuid))
 		return;
@@ -225,19 +257,48 @@ static int make_or_undo(struct replica_snap_making *m)
 	return ret;
 }
 
-static int create(struct replica_snap_making *m)
+static int check(struct replica_snap_making *m)
 {
-	int lock, ret = replica_snap_check_devices(m);
+	int ret = replica_snap_check_devices(m);
 
 	m->result->findings = m->check.findings;
-	if (!ret)
-		ret = fill_result(m);
-	if (ret || m->args->dry_run)
+	return ret;
+}
+
+static bool exists(struct replica_snap_making *m, const char *name)
+{
+	return m->ctx->host->dm_exists(m->ctx, name) > 0;
+}
+
+/* Under the lock: another call may have made a snapshot of the source, or taken the name. */
+static int check_again(struct replica_snap_making *m)
+{
+	if (is_unchanged(m) && !exists(m, m->name) && !exists(m, m->base))
+		return REPLICA_SUCCESS;
+	replica_finding_free(m->check.findings);
+	replica_lines_clear(&m->old);
+	replica_info_free(m->replicas);
+	m->replicas = NULL;
+	m->check = (struct replica_check){ .ctx = m->ctx, .force = m->args->force };
+	return check(m);
+}
+
+static int create(struct replica_snap_making *m)
+{
+	int lock, ret = check(m);
+
+	if (ret)
 		return ret;
+	if (m->args->dry_run)
+		return fill_result(m);
 	ret = replica_lock_tables(m->ctx, &lock);
 	if (ret)
 		return ret;
-	ret = make_or_undo(m);
+	ret = check_again(m);
+	if (!ret)
+		ret = fill_result(m);
+	if (!ret)
+		ret = make_or_undo(m);
 	replica_unlock(&lock);
 	return ret;
 }

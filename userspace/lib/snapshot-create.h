@@ -19,6 +19,7 @@ struct replica_snap_making {
 	unsigned int chunk;
 	uint64_t sectors;
 	bool made;			/* the snapshot's device is there, and ours */
+	bool touched;			/* the kernel was told to exchange the source's table */
 };
 
 /*

@@ -98,7 +98,7 @@ static void free_store(struct replica_snap *snap)
 	replica_sysfs_path(snap->ctx, snap->store, path, sizeof(path));
 	if (path[0] == '/' && !replica_sysfs_open(snap->ctx, path, &store) &&
 	    store.devno == snap->store)
-		replica_snap_wipe(snap->ctx, &store, false);
+		replica_snap_wipe(snap->ctx, &store);
 	replica_error_clear(snap->ctx);		/* one that fails does not stop the end */
 }
 
@@ -224,6 +224,8 @@ static int end_locked(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = check_merge(&snap, force);
 	if (!ret)
+		ret = replica_token_check_end(&snap);
+	if (!ret)
 		ret = take_down(&snap, store);
 	if (!ret && replica_token_id(snap.self->uuid))
 		replica_token_ended(ctx, replica_token_id(snap.self->uuid), REPLICA_TOKEN_RELEASED);
@@ -274,6 +276,7 @@ int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 
 	if (marked)
 		replica_error_clear(ctx);
+	replica_token_tidy_of(ctx, name);
 	ret = end(ctx, name, force, list);
 	return !ret && marked ? fail_mark(ctx, name, &why) : ret;
 }

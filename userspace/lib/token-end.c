@@ -21,18 +21,39 @@
 /* A redeem that is complete is there for those who ask as long as a job that is over. */
 #define OVER_MS		REPLICA_TOKEN_TIMEOUT_MS
 
+#define NO_LIST		"device-mapper does not list its devices"
+
+/* The first of many: what comes after it is tried all the same. */
+struct failure {
+	int ret;
+	struct replica_error err;
+};
+
+static void note(struct replica_ctx *ctx, struct failure *failure, int ret)
+{
+	if (ret && !failure->ret) {
+		failure->ret = ret;
+		failure->err = ctx->err;
+	}
+	replica_error_clear(ctx);
+}
+
 /* ------------------------------------------------------------------------ */
 /* Redeems */
 
-bool replica_is_redeem(struct replica_ctx *ctx, const char *name)
+static bool has_prefix(struct replica_ctx *ctx, const char *name, const char *prefix)
 {
 	struct replica_lines lines;
-	bool is;
+	bool has;
 
-	is = !replica_lines_read(ctx, name, 0, &lines) &&
-	     replica_id_of(lines.uuid, REPLICA_REDEEM_UUID_PREFIX);
+	has = !replica_lines_read(ctx, name, 0, &lines) && replica_id_of(lines.uuid, prefix);
 	replica_lines_clear(&lines);
-	return is;
+	return has;
+}
+
+bool replica_is_redeem(struct replica_ctx *ctx, const char *name)
+{
+	return has_prefix(ctx, name, REPLICA_REDEEM_UUID_PREFIX);
 }
 
 static bool is_over(const struct replica_info *info)
@@ -70,38 +91,57 @@ static bool is_lost(const struct replica_maps *maps, const struct replica_lines 
 	return token && !replica_snap_usage(token->name, &usage) && !usage.valid;
 }
 
-static void finish_one(struct replica_ctx *ctx, struct replica_genl *g,
-		       const struct replica_maps *maps, const struct replica_lines *redeem)
+static int fail_open(struct replica_ctx *ctx, const struct replica_lines *redeem)
 {
-	struct replica_info *info;
-	uint32_t ended;
-	bool ours;
-
-	if (replica_info_read(ctx, g, redeem->name, &info))
-		return;
-	/* The name may be somebody else's by now. */
-	ours = info->uuid && !strcmp(info->uuid, redeem->uuid);
-	if (ours && is_over(info))
-		replica_clone_finish(ctx, redeem->name, &ended);
-	else if (ours && info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
-		 (!info->job || info->job->id > 1) && is_lost(maps, redeem))
-		replica_operate(ctx, redeem->name, DM_REPLICA_OP_ABORT, false, NULL, NULL);
-	replica_info_free(info);
+	return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+			    "redeem \"%s\" is complete, but somebody has it open %d time%s, and its token does not expire before that ends",
+			    redeem->name, redeem->open_count, redeem->open_count == 1 ? "" : "s");
 }
 
-static void finish_redeems(struct replica_ctx *ctx, const struct replica_maps *maps)
+static int finish_over(struct replica_ctx *ctx, const struct replica_lines *redeem)
+{
+	uint32_t ended;
+
+	return redeem->open_count ? fail_open(ctx, redeem) :
+	       replica_clone_finish(ctx, redeem->name, &ended);
+}
+
+static int finish_one(struct replica_ctx *ctx, struct replica_genl *g,
+		      const struct replica_maps *maps, const struct replica_lines *redeem)
+{
+	struct replica_info *info;
+	int ret = replica_info_read(ctx, g, redeem->name, &info);
+
+	if (ret)
+		return ret == REPLICA_NOT_FOUND ? REPLICA_SUCCESS : ret;
+	/* The name may be somebody else's by now. */
+	if (!info->uuid || strcmp(info->uuid, redeem->uuid))
+		ret = REPLICA_SUCCESS;
+	else if (is_over(info))
+		ret = finish_over(ctx, redeem);
+	else if (info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
+		 (!info->job || info->job->id > 1) && is_lost(maps, redeem))
+		ret = replica_operate(ctx, redeem->name, DM_REPLICA_OP_ABORT, false, NULL, NULL);
+	replica_info_free(info);
+	return ret;
+}
+
+static void finish_redeems(struct replica_ctx *ctx, const struct replica_maps *maps,
+			   struct failure *failure)
 {
 	struct replica_genl *g;
 
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct replica_lines *map = &maps->map[i];
+		int ret;
 
-		if (!replica_id_of(map->uuid, REPLICA_REDEEM_UUID_PREFIX) || map->open_count ||
+		if (!replica_id_of(map->uuid, REPLICA_REDEEM_UUID_PREFIX) ||
 		    !replica_lines_only(map, REPLICA_TARGET_NAME))
 			continue;
-		if (replica_genl_get(ctx, &g))
-			return;
-		finish_one(ctx, g, maps, map);
+		ret = replica_genl_get(ctx, &g);
+		if (!ret)
+			ret = finish_one(ctx, g, maps, map);
+		note(ctx, failure, ret);
 	}
 }
 
@@ -121,56 +161,73 @@ static void touch_token(struct replica_ctx *ctx, const struct replica_maps *maps
 		replica_token_touch(ctx, replica_token_id(token->uuid));
 }
 
-static void drop_leg(struct replica_ctx *ctx, const struct replica_maps *maps,
-		     const struct replica_lines *leg)
+static int drop(struct replica_ctx *ctx, const char *name)
+{
+	int ret = replica_dm_remove(ctx, name);
+
+	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+}
+
+static int drop_leg(struct replica_ctx *ctx, const struct replica_maps *maps,
+		    const struct replica_lines *leg)
 {
 	const struct replica_lines *redeem = replica_redeem_of(maps, leg);
-	int ret;
+	int ret = REPLICA_SUCCESS;
 
-	if (redeem) {
-		if (!is_rest(redeem))
-			return;
-		ret = replica_dm_remove(ctx, redeem->name);
-		if (ret && ret != REPLICA_TIMEOUT)
-			return;
-	} else if (leg->open_count) {
-		return;
-	}
+	if (redeem ? !is_rest(redeem) : leg->open_count > 0)
+		return REPLICA_SUCCESS;
+	if (redeem)
+		ret = drop(ctx, redeem->name);
+	if (ret)
+		return ret;
 	touch_token(ctx, maps, leg);
-	replica_dm_remove(ctx, leg->name);
+	return drop(ctx, leg->name);
 }
 
-static void drop_legs(struct replica_ctx *ctx, const struct replica_maps *maps)
-{
-	for (size_t i = 0; i < maps->count; i++)
-		if (replica_id_of(maps->map[i].uuid, REPLICA_LEG_UUID_PREFIX))
-			drop_leg(ctx, maps, &maps->map[i]);
-}
-
-static void tidy_locked(struct replica_ctx *ctx)
+static void tidy_locked(struct replica_ctx *ctx, struct failure *failure)
 {
 	struct replica_maps maps;
 
 	if (replica_maps_read(ctx, &maps))
 		return;
-	drop_legs(ctx, &maps);
+	for (size_t i = 0; i < maps.count; i++)
+		if (replica_id_of(maps.map[i].uuid, REPLICA_LEG_UUID_PREFIX))
+			note(ctx, failure, drop_leg(ctx, &maps, &maps.map[i]));
 	replica_maps_clear(&maps);
 }
 
 void replica_token_tidy(struct replica_ctx *ctx)
 {
 	struct replica_error err = ctx->err;
+	struct failure failure = { .ret = REPLICA_SUCCESS };
 	int lock;
 
 	if (!replica_lock_tables(ctx, &lock)) {
-		tidy_locked(ctx);
+		tidy_locked(ctx, &failure);
 		replica_unlock(&lock);
 	}
 	ctx->err = err;
 }
 
+void replica_token_tidy_of(struct replica_ctx *ctx, const char *name)
+{
+	if (has_prefix(ctx, name, REPLICA_TOKEN_UUID_PREFIX))
+		replica_token_tidy(ctx);
+}
+
 /* ------------------------------------------------------------------------ */
 /* Tokens */
+
+int replica_token_check_end(const struct replica_snap *snap)
+{
+	const struct replica_lines *upper = snap->upper;
+
+	if (!replica_token_id(snap->self->uuid) || !upper || !upper->suspended)
+		return REPLICA_SUCCESS;
+	return replica_fail(snap->ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+			    "\"%s\" is suspended, and the end of token \"%s\" would let it go on: 'dmsetup resume %s' first",
+			    upper->name, snap->self->name, upper->name);
+}
 
 /* The store of a token is never one from a pool, which would have to go back. */
 static int end_snapshot(struct replica_ctx *ctx, const char *name)
@@ -195,38 +252,31 @@ static bool has_expired(struct replica_ctx *ctx, const struct replica_maps *maps
 	return !replica_token_left(&state, replica_boot_ms());
 }
 
-/* The list is as it was before the first of them went; the first failure is told. */
-static int expire_locked(struct replica_ctx *ctx, uint32_t *count)
+/* The list is as it was before the first of them went. */
+static void expire_locked(struct replica_ctx *ctx, uint32_t *count, struct failure *failure)
 {
-	struct replica_error first = ctx->err;
 	struct replica_maps maps;
-	int ret = REPLICA_SUCCESS, r;
+	int ret, r;
 
-	tidy_locked(ctx);
-	replica_error_clear(ctx);
+	tidy_locked(ctx, failure);
 	r = replica_maps_read(ctx, &maps);
-	if (r)
-		return replica_fail_errno(ctx, r, NULL, "device-mapper does not list its devices");
+	if (r) {
+		note(ctx, failure, replica_fail_errno(ctx, r, NULL, NO_LIST));
+		return;
+	}
 	for (size_t i = 0; i < maps.count; i++) {
 		const struct replica_lines *map = &maps.map[i];
 
 		if (!has_expired(ctx, &maps, map))
 			continue;
-		r = end_snapshot(ctx, map->name);
-		if (!r) {
-			replica_token_ended(ctx, replica_token_id(map->uuid),
-					    REPLICA_TOKEN_EXPIRED);
-			++*count;
-		} else if (!ret) {
-			first = ctx->err;
-			ret = r;
-		}
+		ret = end_snapshot(ctx, map->name);
+		note(ctx, failure, ret);
+		if (ret)
+			continue;
+		replica_token_ended(ctx, replica_token_id(map->uuid), REPLICA_TOKEN_EXPIRED);
+		++*count;
 	}
 	replica_maps_clear(&maps);
-	replica_error_clear(ctx);
-	if (ret)
-		ctx->err = first;
-	return ret;
 }
 
 static bool any_of_ours(const struct replica_maps *maps)
@@ -240,25 +290,28 @@ static bool any_of_ours(const struct replica_maps *maps)
 
 static int expire(struct replica_ctx *ctx, uint32_t *count)
 {
+	struct failure failure = { .ret = REPLICA_SUCCESS };
 	struct replica_maps maps;
 	int lock, ret, r = replica_maps_read(ctx, &maps);
 	bool any;
 
 	*count = 0;
 	if (r)
-		return replica_fail_errno(ctx, r, NULL, "device-mapper does not list its devices");
+		return replica_fail_errno(ctx, r, NULL, NO_LIST);
 	any = any_of_ours(&maps);
 	if (any)
-		finish_redeems(ctx, &maps);
+		finish_redeems(ctx, &maps, &failure);
 	replica_maps_clear(&maps);
 	if (!any)
 		return REPLICA_SUCCESS;
 	ret = replica_lock_tables(ctx, &lock);
 	if (ret)
 		return ret;
-	ret = expire_locked(ctx, count);
+	expire_locked(ctx, count, &failure);
 	replica_unlock(&lock);
-	return ret;
+	if (failure.ret)
+		ctx->err = failure.err;
+	return failure.ret;
 }
 
 void replica_token_tend(struct replica_ctx *ctx)
@@ -300,10 +353,11 @@ static int check_redeems(const struct replica_snap *snap)
 
 static int release_locked(struct replica_ctx *ctx, const char *name)
 {
+	struct failure failure = { .ret = REPLICA_SUCCESS };
 	struct replica_snap snap;
 	int ret;
 
-	tidy_locked(ctx);
+	tidy_locked(ctx, &failure);
 	ret = replica_snap_find(ctx, name, &snap);
 	if (!ret && !replica_token_id(snap.self->uuid))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Name",

@@ -5,10 +5,14 @@
  * second sector, which the kernel leaves alone until the store is full.  It is made when the
  * table is loaded, by which the store is found, and before anything is saved in it.
  *
- * No other machine makes the same mark: on a device that both reach its token may be alive.
+ * The mark has the id of its token, which may be alive: a device can be reached by more than
+ * one name.  That of a token of another boot is dead.  No machine with another key makes the
+ * same mark: on a device that both reach its token may be alive there.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,17 +28,27 @@
 #define MARK		"DMREPTOK STORE"
 #define MARK_AT		512
 
-static int put_mark(struct replica_ctx *ctx, uint8_t *head)
+/* The second sector; hash: of what is before it, by the key of this machine. */
+struct mark {
+	char magic[16];
+	char id[40];			/* of the token, a uuid */
+	uint8_t hash[SHA256_DIGEST_SIZE];
+};
+
+static int put_mark(struct replica_ctx *ctx, const char *id, uint8_t *head)
 {
+	struct mark *mark = (struct mark *)(head + MARK_AT);
 	uint8_t key[REPLICA_TOKEN_KEY_BYTES];
 	struct hmac_sha256_ctx hmac;
 	int ret = replica_token_key(ctx, false, key);
 
 	if (!ret) {
-		memcpy(head + MARK_AT, MARK, sizeof(MARK));
+		memset(mark, 0, sizeof(*mark));
+		memcpy(mark->magic, MARK, sizeof(MARK));
+		snprintf(mark->id, sizeof(mark->id), "%s", id);
 		hmac_sha256_set_key(&hmac, sizeof(key), key);
-		hmac_sha256_update(&hmac, sizeof(MARK), (const uint8_t *)MARK);
-		hmac_sha256_digest(&hmac, SHA256_DIGEST_SIZE, head + MARK_AT + sizeof(MARK));
+		hmac_sha256_update(&hmac, offsetof(struct mark, hash), (const uint8_t *)mark);
+		hmac_sha256_digest(&hmac, sizeof(mark->hash), mark->hash);
 		explicit_bzero(&hmac, sizeof(hmac));
 	}
 	explicit_bzero(key, sizeof(key));
@@ -57,7 +71,8 @@ static int write_head(int fd, const uint8_t *head)
 	return fsync(fd) ? -errno : 0;
 }
 
-static int mark_fd(struct replica_ctx *ctx, const struct replica_blockdev *store, int fd)
+static int mark_fd(struct replica_ctx *ctx, const struct replica_blockdev *store,
+		   const char *id, int fd)
 {
 	void *head;
 	int r, ret;
@@ -69,7 +84,7 @@ static int mark_fd(struct replica_ctx *ctx, const struct replica_blockdev *store
 		return replica_fail_memory(ctx);
 	r = read_head(fd, head);
 	if (!r)
-		ret = put_mark(ctx, head);
+		ret = put_mark(ctx, id, head);
 	if (!r && !ret)
 		r = write_head(fd, head);
 	free(head);
@@ -79,7 +94,8 @@ static int mark_fd(struct replica_ctx *ctx, const struct replica_blockdev *store
 				  store->path);
 }
 
-int replica_token_mark(struct replica_ctx *ctx, const struct replica_blockdev *store)
+int replica_token_mark(struct replica_ctx *ctx, const struct replica_blockdev *store,
+		       const char *id)
 {
 	/* The kernel wrote beside the page cache. */
 	int fd = ctx->host->open(ctx, store->path, O_RDWR | O_DIRECT | O_CLOEXEC), ret;
@@ -87,14 +103,44 @@ int replica_token_mark(struct replica_ctx *ctx, const struct replica_blockdev *s
 	if (fd < 0)
 		return replica_fail_errno(ctx, fd, REPLICA_PARAM_TARGET,
 					  "store %s cannot be opened", store->path);
-	ret = mark_fd(ctx, store, fd);
+	ret = mark_fd(ctx, store, id, fd);
 	close(fd);
 	return ret;
 }
 
+/* head: as it was read.  Is all of it what a token of this machine leaves? */
+static bool is_right(struct replica_ctx *ctx, const uint8_t *head)
+{
+	const struct mark *mark = (const struct mark *)(head + MARK_AT);
+	uint8_t right[HEAD_BYTES] __attribute__((aligned(8)));
+	char id[REPLICA_UUID_TEXT];
+
+	snprintf(id, sizeof(id), "%.*s", (int)sizeof(id) - 1, mark->id);
+	memcpy(right, head, MARK_AT);
+	memset(right + MARK_AT, 0, sizeof(right) - MARK_AT);
+	if (put_mark(ctx, id, right)) {
+		replica_error_clear(ctx);	/* without a key there was no token here */
+		return false;
+	}
+	return !memcmp(head, right, sizeof(right));
+}
+
+static bool is_alive(struct replica_ctx *ctx, const uint8_t *head)
+{
+	const struct mark *mark = (const struct mark *)(head + MARK_AT);
+	struct replica_maps maps;
+	bool alive;
+
+	if (replica_maps_read(ctx, &maps))
+		return true;
+	alive = replica_map_by_uuid(&maps, REPLICA_TOKEN_UUID_PREFIX, mark->id);
+	replica_maps_clear(&maps);
+	return alive;
+}
+
 bool replica_token_marked(struct replica_ctx *ctx, const char *path)
 {
-	uint8_t head[HEAD_BYTES], right[HEAD_BYTES];
+	uint8_t head[HEAD_BYTES] __attribute__((aligned(8)));
 	int fd = ctx->host->open(ctx, path, O_RDONLY | O_CLOEXEC), r;
 	struct replica_signature sig;
 
@@ -102,14 +148,7 @@ bool replica_token_marked(struct replica_ctx *ctx, const char *path)
 		return false;
 	r = read_head(fd, head);
 	close(fd);
-	if (r)
-		return false;
-	memcpy(right, head, MARK_AT);
-	memset(right + MARK_AT, 0, sizeof(right) - MARK_AT);
-	if (put_mark(ctx, right)) {
-		replica_error_clear(ctx);	/* without a key there was no token here */
-		return false;
-	}
-	return !memcmp(head, right, sizeof(head)) && !ctx->host->signature(ctx, path, &sig) &&
-	       sig.count == 1 && !strncmp(sig.text, "DM_snapshot_cow", 15);
+	return !r && is_right(ctx, head) && !ctx->host->signature(ctx, path, &sig) &&
+	       sig.count == 1 && !strncmp(sig.text, "DM_snapshot_cow", 15) &&
+	       !is_alive(ctx, head);
 }

@@ -36,6 +36,7 @@ struct redeem {
 	struct replica_check check;
 	struct replica_info *replicas;
 	char source[PATH_MAX];		/* the token's device */
+	dev_t base;			/* what it and the captured source lie on */
 	char stem[DM_REPLICA_NAME_LEN];
 	char name[DM_REPLICA_NAME_LEN];
 	char leg[DM_REPLICA_NAME_LEN];
@@ -47,6 +48,16 @@ struct redeem {
 /* ------------------------------------------------------------------------ */
 /* Preparation */
 
+/* Where udev is late, or none, the node of the kernel leads to the token alone. */
+static void name_source(struct redeem *r, dev_t token)
+{
+	dev_t dev;
+
+	snprintf(r->source, sizeof(r->source), "/dev/mapper/%s", r->stem);
+	if (r->ctx->host->devno(r->ctx, r->source, &dev) || dev != token)
+		snprintf(r->source, sizeof(r->source), "/dev/dm-%u", minor(token));
+}
+
 static int find_token(struct redeem *r)
 {
 	struct replica_snap snap;
@@ -55,7 +66,8 @@ static int find_token(struct redeem *r)
 	if (!ret) {
 		strcpy(r->stem, snap.self->name);
 		r->sectors = replica_lines_sectors(snap.self);
-		snprintf(r->source, sizeof(r->source), "/dev/mapper/%s", r->stem);
+		name_source(r, snap.self->dev);
+		r->base = snap.base->dev;
 	}
 	replica_snap_clear(&snap);
 	return ret;
@@ -108,6 +120,21 @@ static int choose_name(struct redeem *r)
 	return REPLICA_SUCCESS;
 }
 
+/*
+ * The captured source, and what lies on it: each write to it is saved in the token's store
+ * first, which is not made for all of it, and the token would be lost half way.
+ */
+static void check_captured(struct redeem *r)
+{
+	struct replica_blockdev base = { .devno = r->base, .disk = r->base };
+
+	if (!r->check.target.devno ||
+	    replica_finding_has(&r->check, REPLICA_CHECK_OVERLAP, REPLICA_PARAM_TARGET))
+		return;
+	snprintf(base.path, sizeof(base.path), "%s", r->source);
+	replica_check_overlap(&r->check, &base, &r->check.target, REPLICA_PARAM_TARGET);
+}
+
 static int check_devices(struct redeem *r)
 {
 	int ret;
@@ -120,6 +147,7 @@ static int check_devices(struct redeem *r)
 	if (ret)
 		return ret;
 	replica_check_run(&r->check, r->source, r->args.target_storage_volume);
+	check_captured(r);
 	if (r->args.target_storage_pool)
 		replica_finding_add(&r->check, REPLICA_CHECK_POOL_IGNORED, "TargetStoragePool",
 				    "the pool is ignored because a target volume is given");
@@ -286,6 +314,14 @@ static int make_clone(struct redeem *r)
 	return ret;
 }
 
+/* udev may be late. */
+static bool is_removed(struct redeem *r, const char *name)
+{
+	int ret = replica_dm_remove(r->ctx, name);
+
+	return !ret || ret == REPLICA_TIMEOUT;
+}
+
 /* The error stays. */
 static void undo(struct redeem *r)
 {
@@ -293,13 +329,13 @@ static void undo(struct redeem *r)
 	bool left = false;
 
 	if (replica_lines_are_of(r->ctx, r->name, r->result->uuid))
-		left = replica_dm_remove(r->ctx, r->name);
+		left = !is_removed(r, r->name);
 	if (r->ctx->host->dm_exists(r->ctx, r->leg) > 0)
-		left = replica_dm_remove(r->ctx, r->leg) || left;
+		left = !is_removed(r, r->leg) || left;
 	r->ctx->err = err;
 	if (left)
-		replica_error_details(r->ctx, "something is left behind: 'replicactl remove %s'",
-				      r->name);
+		replica_error_details(r->ctx,
+				      "something is left behind: 'replicactl token expire' tidies up");
 }
 
 static int make_devices(struct redeem *r, dev_t token)
@@ -386,12 +422,16 @@ static int wait_for_state(struct redeem *r, uint32_t state)
 		.progress_data = a->progress_data,
 		.info = &r->result->info,
 	};
+	uint64_t start = replica_now_ms(), passed;
 	int ret = REPLICA_SUCCESS;
 
 	if (wait.job_id && state == DM_REPLICA_STATE_SYNCHRONIZED)
 		ret = replica_wait_run(r->ctx, &wait);
 	replica_job_free(job);
 	wait.state = state;
+	passed = replica_now_ms() - start;
+	if (a->timeout_ms)		/* 0 would be no limit */
+		wait.timeout_ms = passed < a->timeout_ms ? a->timeout_ms - passed : 1;
 	if (!ret && r->result->info->copy_state != state)
 		ret = replica_wait_run(r->ctx, &wait);
 	if (ret)

@@ -93,20 +93,26 @@ int replica_token_find(struct replica_ctx *ctx, const struct replica_token_data 
 int replica_token_describe(const struct replica_snap *snap, struct replica_info *info);
 
 /*
- * token-head.c.  mark: the store of a token of this machine, which has a key, is told as that
- * when the boot is over; a return value.  marked: is it one, with no data beside?  Nobody can
- * bring a token back, so that what is left of one by a crash or a boot is no data.
+ * token-head.c.  mark: the store of the token id of this machine, which has a key, is told as
+ * that when the boot is over; a return value.  marked: is it one, with no data beside, of a
+ * token that is not alive?  Nobody can bring a token back, so that what is left of one by a
+ * crash or a boot is no data.
  */
-int replica_token_mark(struct replica_ctx *ctx, const struct replica_blockdev *store);
+int replica_token_mark(struct replica_ctx *ctx, const struct replica_blockdev *store,
+		       const char *id);
 bool replica_token_marked(struct replica_ctx *ctx, const char *path);
 
 /*
  * token-end.c.  tend: replica_token_expire() for who does something else; the error stays.
- * tidy: legs of redeems that are gone go; for who ends a redeem, the error stays.
- * is_redeem: does the name belong to one?
+ * tidy: legs of redeems that are gone go; for who ends a redeem, the error stays.  tidy_of: the
+ * same for who ends what may be a token.
+ * is_redeem: does the name belong to one?  check_end: the end of a token, which may be that of
+ * a timer, does not wake a source that somebody has suspended; of any other snapshot success.
  */
+int replica_token_check_end(const struct replica_snap *snap);
 void replica_token_tend(struct replica_ctx *ctx);
 void replica_token_tidy(struct replica_ctx *ctx);
+void replica_token_tidy_of(struct replica_ctx *ctx, const char *name);
 bool replica_is_redeem(struct replica_ctx *ctx, const char *name);
 
 #endif /* _REPLICA_TOKEN_PRIVATE_H */

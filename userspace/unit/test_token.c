@@ -143,6 +143,7 @@ static void expect(int ret, int want, const char *sentence)
 static void keys(void)
 {
 	uint8_t first[REPLICA_TOKEN_KEY_BYTES], second[REPLICA_TOKEN_KEY_BYTES];
+	char other[PATH_MAX + 8];
 	struct stat st;
 
 	ctx = fake_ctx();
@@ -161,9 +162,13 @@ static void keys(void)
 	chmod(path, 0600);
 	CHECK(!truncate(path, 31));
 	expect(replica_token_key(ctx, true, second), REPLICA_FAILED, "has 31 bytes");
-	unlink(path);
-	CHECK(!symlink("/dev/zero", path));
+	/* A link to what would be a key. */
+	snprintf(other, sizeof(other), "%s.moved", path);
+	CHECK(!truncate(path, 32));
+	CHECK(!rename(path, other));
+	CHECK(!symlink(other, path));
 	CHECK(replica_token_key(ctx, true, second) != 0);
+	CHECK_HAS(replica_error_description(&ctx->err), "cannot be opened");
 	unlink(path);
 	CHECK_INT(replica_token_key(ctx, true, second), 0);
 	CHECK(memcmp(first, second, sizeof(first)));
