@@ -82,9 +82,8 @@ static int refuse_kind(struct cli *cli, const struct capabilities_options *opts,
 				      replica_enum_name(REPLICA_ENUM_REPLICATION_TYPE, type), type,
 				      sync);
 	return report_refusal(cli, REPLICA_INVALID_PARAMETER, EINVAL, "SyncType",
-			      "sync type %s (%u) with mode %s (%u) is no kind of copy: "
-			      "there are sync types 6 to 9, and modes 2 to 4", sync,
-			      opts->sync_type, opts->mode ? mode : "sync",
+			      "sync type %s (%u) with mode %s (%u) is no kind of copy: there are sync types 6 to 9, and modes 2 to 4",
+			      sync, opts->sync_type, opts->mode ? mode : "sync",
 			      opts->mode ? opts->mode : DM_REPLICA_MODE_SYNC);
 }
 
