@@ -69,7 +69,7 @@ holds_writers()
 	kill -0 "$load_pid" || fail "the writers were not held"
 	same "state, tracked_writes" "$(status r state tracked_writes)" $'Broken\n0'
 	heal_dev "$weak"
-	run message r resume
+	resumed r
 	flooded
 	equal
 }

@@ -139,7 +139,7 @@ probe_now()
 	wait_for 60 "a few probes" test_probes 4
 	heal_dev "$replica"
 	probes=$(status r probes)
-	run message r resume
+	resumed r
 	wait_for 3 "r to be in step" in_sync r
 	at_least "probes" "$(status r probes)" "$probes"
 	compare_legs "$origin" "$replica"

@@ -11,6 +11,7 @@
 #	is NAME STATE		for wait_for; in_sync NAME is NAME Synchronized
 #	synced NAME		waits until it is in step
 #	message NAME WORD...	message that has to be refused: refuse message ...
+#	resumed NAME		resume, of one that is Broken or was a moment ago
 #	queue NAME FILE		of its queue in sysfs
 #	at_least A B, at_most A B	compare numbers
 #	twins MIB [BLOCK_SIZE]	$origin and $replica, equal
@@ -67,6 +68,13 @@ is()
 in_sync()
 {
 	is "$1" Synchronized
+}
+
+# A probe of its own may have been faster.
+resumed()
+{
+	say "+ message $1 resume"
+	message "$1" resume || ! is "$1" Broken || fail "$1 cannot be resumed"
 }
 
 # status_is NAME KEY VALUE
