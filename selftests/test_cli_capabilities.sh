@@ -17,7 +17,7 @@ dry()
 	2) kind=(mirror --mode sync) ;;
 	3) kind=(mirror --mode async) ;;
 	18) kind=(mirror --mode adaptive) ;;
-	6) kind=(snapshot) place=(--store "$target") ;;
+	6) kind=(snapshot) ;;
 	10) kind=(clone) ;;
 	14) kind=(tokenized-clone) place=(--store "$target" --token "$dev_dir/token") ;;
 	*) fail "a kind that this test does not know: $1" ;;
@@ -84,7 +84,7 @@ snapshot_and_suspended()
 	local leg target held
 	new_loop leg 8M
 	new_loop target 8M
-	new_dm held "0 16384 snapshot-origin $leg"
+	new_dm held origin "0 16384 snapshot-origin $leg"
 	as_said "$held" "2 3 6 10 14 18"
 	run dmsetup suspend "$held"
 	defer dmsetup resume "$held"
