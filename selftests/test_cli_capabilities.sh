@@ -56,7 +56,8 @@ sources()
 	as_said "$source" "2 3 6 10 14 18"
 	run mkfs.ext4 -q "$source"
 	run mkfs.ext4 -q "$disk"
-	run mkdir -p "$dev_dir/mnt" "$dev_dir/raw"
+	run mkfs.ext4 -q "$leg_of"
+	run mkdir -p "$dev_dir/mnt" "$dev_dir/raw" "$dev_dir/ro"
 	run mount "$source" "$dev_dir/mnt"
 	defer unmounted "$dev_dir/mnt"
 	run mount "$disk" "$dev_dir/raw"
@@ -65,7 +66,13 @@ sources()
 	as_said "$disk" ""
 	run blockdev --setro "$leg_of"
 	as_said "$leg_of" ""
+	run mount -o ro "$leg_of" "$dev_dir/ro"
+	defer unmounted "$dev_dir/ro"
+	as_said "$leg_of" ""
+	run umount "$dev_dir/ro"
 	run blockdev --setrw "$leg_of"
+	run losetup -f
+	as_said "$(losetup -f)" ""
 }
 
 in_use()
@@ -113,6 +120,7 @@ kinds()
 	complains "Asynchronous Clone Local (11) is not supported"
 	cli_returns 5 5 capabilities --sync-type 5
 	complains "is no kind of copy"
+	cli_returns 5 5 capabilities --sync-type 0
 	cli_text capabilities --mode async
 	same "the exit status" "$status" 64
 	cli_text capabilities r --sync-type clone

@@ -197,6 +197,16 @@ void replica_check_name(struct replica_check *c)
 				    c->name);
 }
 
+/* What is said of it beside any target. */
+static void check_source_alone(struct replica_check *c)
+{
+	if (!c->source.size)
+		replica_finding_add(c, REPLICA_CHECK_EMPTY, REPLICA_PARAM_SOURCE,
+				    "%s has no size", c->source.path);
+	if (!c->token)
+		replica_check_read_only(c, &c->source, REPLICA_PARAM_SOURCE);
+}
+
 void replica_check_run(struct replica_check *check, const char *source,
 		       const char *target)
 {
@@ -218,6 +228,8 @@ void replica_check_run(struct replica_check *check, const char *source,
 		replica_check_read_only(check, &check->target, REPLICA_PARAM_TARGET);
 		check_block_size(check);
 	}
+	if (has_source && !target)
+		check_source_alone(check);
 	if (has_source && !check->token)
 		replica_check_source(check);
 	replica_check_name(check);

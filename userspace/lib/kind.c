@@ -69,7 +69,8 @@ static const struct kind kinds[] = {
 		.operations = OP(ABORT) | OP(RESUME) | OP_LIB(DETACH) | OP_LIB(DISSOLVE),
 		.copy_states = STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED) | STATE(BROKEN) |
 			       STATE(SUSPENDED) | STATE(ABORTED),
-		.wait_states = STATE(SYNCHRONIZED),
+		/* Of a redeem; a capture is Synchronized from the first moment. */
+		.wait_states = STATE(INITIALIZED) | STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED),
 		.features = FEATURE(SUSPENDS_SOURCE) | FEATURE(ELEMENT_NAME),
 	},
 };

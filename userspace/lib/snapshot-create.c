@@ -265,39 +265,17 @@ static int check(struct replica_snap_making *m)
 	return ret;
 }
 
-static bool exists(struct replica_snap_making *m, const char *name)
-{
-	return m->ctx->host->dm_exists(m->ctx, name) > 0;
-}
-
-/* Under the lock: another call may have made a snapshot of the source, or taken the name. */
-static int check_again(struct replica_snap_making *m)
-{
-	if (is_unchanged(m) && !exists(m, m->name) && !exists(m, m->base))
-		return REPLICA_SUCCESS;
-	replica_finding_free(m->check.findings);
-	replica_lines_clear(&m->old);
-	replica_info_free(m->replicas);
-	m->replicas = NULL;
-	m->check = (struct replica_check){ .ctx = m->ctx, .force = m->args->force };
-	return check(m);
-}
-
+/* Under the lock, so that another call is not seen half way, nor takes the name. */
 static int create(struct replica_snap_making *m)
 {
-	int lock, ret = check(m);
+	int lock, ret = replica_lock_tables(m->ctx, &lock);
 
 	if (ret)
 		return ret;
-	if (m->args->dry_run)
-		return fill_result(m);
-	ret = replica_lock_tables(m->ctx, &lock);
-	if (ret)
-		return ret;
-	ret = check_again(m);
+	ret = check(m);
 	if (!ret)
 		ret = fill_result(m);
-	if (!ret)
+	if (!ret && !m->args->dry_run)
 		ret = make_or_undo(m);
 	replica_unlock(&lock);
 	return ret;

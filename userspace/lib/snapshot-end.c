@@ -60,29 +60,27 @@ static bool names_base(const struct replica_lines *lines, const struct replica_l
 	       sscanf(lines->line[0].params, "%31s", word) == 1 && !strcmp(word, base->devno);
 }
 
-/* A table that was made ready for the source and never used; the source may wait. */
+/*
+ * A table that was made ready for the source and never used.  The kernel forgets it before it
+ * suspends the source for it: a source that is suspended beside it was so by somebody else.
+ */
 static int drop_unused(struct replica_snap *snap)
 {
 	for (size_t i = 0; i < snap->maps.count; i++) {
 		const struct replica_lines *map = &snap->maps.map[i];
 		struct replica_lines inactive;
-		int r = 0, ret = REPLICA_SUCCESS;
+		int r = 0;
 
 		if (!map->inactive || map == snap->upper)
 			continue;
 		if (!replica_lines_read_inactive(snap->ctx, map->name, &inactive) &&
-		    names_base(&inactive, snap->base)) {
+		    names_base(&inactive, snap->base))
 			r = replica_lines_drop(snap->ctx, map->name);
-			if (!r && map->suspended)
-				ret = replica_snap_resume(snap->ctx, map->name, 0, false);
-		}
 		replica_lines_clear(&inactive);
 		if (r)
 			return replica_fail_errno(snap->ctx, r, "Name",
 						  "the second table of \"%s\" cannot be dropped",
 						  map->name);
-		if (ret && ret != REPLICA_TIMEOUT)
-			return ret;
 	}
 	return REPLICA_SUCCESS;
 }

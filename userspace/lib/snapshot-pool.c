@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock.h"
 #include "pool.h"
 #include "snapshot-create.h"
 
@@ -63,8 +64,13 @@ struct making {
 
 static int check_source(struct making *m)
 {
-	int ret = replica_snap_check_source(&m->snap);
+	/* Another call is not to be seen half way. */
+	int lock, ret = replica_lock_tables(m->ctx, &lock);
 
+	if (ret)
+		return ret;
+	ret = replica_snap_check_source(&m->snap);
+	replica_unlock(&lock);
 	return ret ? ret : replica_check_result(&m->snap.check);
 }
 

@@ -43,10 +43,8 @@ static int judge_target(struct replica_ctx *ctx, const char *source,
 	struct replica_info *replicas = NULL;
 	int ret = replica_check_replicas(&check, &replicas), r;
 
-	if (!ret) {
+	if (!ret)
 		replica_check_run(&check, source, NULL);
-		replica_check_read_only(&check, &check.source, REPLICA_PARAM_SOURCE);
-	}
 	r = judge(&check, ret, kind);
 	replica_finding_free(check.findings);
 	replica_info_free(replicas);

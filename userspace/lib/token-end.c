@@ -102,8 +102,10 @@ static int finish_over(struct replica_ctx *ctx, const struct replica_lines *rede
 {
 	uint32_t ended;
 
-	return redeem->open_count ? fail_open(ctx, redeem) :
-	       replica_clone_finish(ctx, redeem->name, &ended);
+	/* udev may have it open for a moment. */
+	if (redeem->open_count && replica_snap_idle(ctx, redeem->name, "redeem"))
+		return fail_open(ctx, redeem);
+	return replica_clone_finish(ctx, redeem->name, &ended);
 }
 
 static int finish_one(struct replica_ctx *ctx, struct replica_genl *g,
@@ -122,8 +124,10 @@ static int finish_one(struct replica_ctx *ctx, struct replica_genl *g,
 	else if (info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
 		 (!info->job || info->job->id > 1) && is_lost(maps, redeem))
 		ret = replica_operate(ctx, redeem->name, DM_REPLICA_OP_ABORT, false, NULL, NULL);
+	replica_error_rename(ctx, "ExpireTokens");
 	replica_info_free(info);
-	return ret;
+	/* Another call may have ended it meanwhile. */
+	return ret == REPLICA_NOT_FOUND ? REPLICA_SUCCESS : ret;
 }
 
 static void finish_redeems(struct replica_ctx *ctx, const struct replica_maps *maps,

@@ -5,6 +5,8 @@
 #include "report.h"
 #include "show.h"
 
+#define NOT_GIVEN	UINT32_MAX	/* CIM's numbers have 16 bits */
+
 struct capabilities_options {
 	uint32_t sync_type;
 	uint32_t mode;
@@ -154,14 +156,16 @@ static int capabilities_run(struct cli *cli)
 {
 	const struct capabilities_options *opts = cli->options;
 
-	if (!!cli->nr_args + !!opts->sync_type + !!opts->source > 1)
+	bool kind = opts->sync_type != NOT_GIVEN;
+
+	if (!!cli->nr_args + kind + !!opts->source > 1)
 		return report_usage(cli, opts->source ? "source" : "sync-type",
 				    "a name, --sync-type and --source are three questions; ask one at a time");
-	if (opts->mode && !opts->sync_type)
+	if (opts->mode && !kind)
 		return report_usage(cli, "mode", "--mode goes with --sync-type");
 	if (opts->source)
 		return show_source(cli, opts->source);
-	return opts->sync_type ? show_kind(cli, opts) :
+	return kind ? show_kind(cli, opts) :
 	       show_all(cli, cli->nr_args ? cli->args[0] : NULL);
 }
 
@@ -172,6 +176,10 @@ static const struct option capabilities_options[] = {
 	       "The same, of a mirror in mode async or adaptive"),
 	OPTION(struct capabilities_options, source, "source", "DEVICE", read_text,
 	       COMPLETE_DEVICE, "What can be made of DEVICE, and why not all"),
+};
+
+static const struct capabilities_options defaults = {
+	.sync_type = NOT_GIVEN,
 };
 
 const struct command cmd_capabilities = {
@@ -185,4 +193,5 @@ const struct command cmd_capabilities = {
 	.options = capabilities_options,
 	.nr_options = ARRAY_SIZE(capabilities_options),
 	.options_size = sizeof(struct capabilities_options),
+	.defaults = &defaults,
 };

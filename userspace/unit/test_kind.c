@@ -104,8 +104,8 @@ static void waits(void)
 		CHECK_INT(replica_kind_get(made[i], &kind), 0);
 		args.sync_type = kind.sync_type;
 		args.mode = kind.mode;
-		snapshot = kind.sync_type == REPLICA_SYNC_TYPE_SNAPSHOT ||
-			   kind.sync_type == REPLICA_SYNC_TYPE_TOKENIZED_CLONE;
+		/* A redeem is a clone. */
+		snapshot = kind.sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
 		for (uint16_t state = 1; state <= DM_REPLICA_STATE_NOT_APPLICABLE; state++) {
 			args.wait_for_copy_state = state;
 			CHECK_INT(!(snapshot ? replica_snap_check_params(ctx, &args) :
