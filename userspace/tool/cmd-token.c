@@ -56,11 +56,11 @@ const struct command cmd_token = {
 	.run = token_run,
 	.min_args = 1,
 	.max_args = 2,
-	.args = "release|expire [FILE|NAME]",
+	.args = "ACTION [TOKEN]",
 	.complete = { COMPLETE_TOKEN_WORK, COMPLETE_TOKEN_NAME },
 	.help = "Release a token, or end those that have expired",
 	.details =
-		"'release' ends the token whose file or name is given: its source gets its own\n"
+		"'release' ends the TOKEN whose file or name is given: its source gets its own\n"
 		"table back, and its store is free. 'expire' ends all that were not redeemed for\n"
 		"their inactivity timeout, and redeems that have been complete for 15 minutes; a\n"
 		"capture and a redeem do it too, so that it is for a timer.",
