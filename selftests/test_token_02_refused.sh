@@ -202,7 +202,7 @@ still_suspended()
 		Suspended
 }
 
-# What gets a file system between the look at it and the capture is not wiped.
+# What gets a file system while the capture waits for its turn is not wiped.
 data_meanwhile()
 {
 	local source leg table store lock pid status=0
@@ -218,8 +218,8 @@ data_meanwhile()
 	exec {lock}>&-
 	wait "$pid" || status=$?
 	run cat "$dev_dir/capture"
-	same "the exit status" "$status" 13
-	[[ $(cat "$dev_dir/capture") == *"has got data meanwhile: ext4"* ]] || fail "it does not say so"
+	same "the exit status" "$status" 4
+	[[ $(cat "$dev_dir/capture") == *"carries data: ext4"* ]] || fail "it does not say so"
 	run e2fsck -fn "$store"
 	all_as_before
 	[[ ! -e $dev_dir/t ]] || fail "a file is left"
