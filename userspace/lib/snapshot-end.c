@@ -140,11 +140,14 @@ static int take_down(struct replica_snap *snap, char store[DM_REPLICA_UUID_LEN])
 	/* Who is killed behind it must not find a store that seems to be free. */
 	if (keep && !snap->kept)
 		ret = replica_snap_keep(snap, false);
+	/* When all is merged nothing of it is needed, and soon no table names it any more. */
+	if (!ret && !keep && snap->merging)
+		free_store(snap);
 	if (!ret && snap->base && snap->upper)
 		ret = lift(snap);
 	if (!ret && snap->base)
 		ret = drop_unused(snap);
-	if (!ret && !keep)
+	if (!ret && !keep && !snap->merging)
 		free_store(snap);
 	if (!ret && !keep)
 		note_store(snap, store);	/* its number can be another's when it is let go */
