@@ -27,7 +27,7 @@ _replicactl_files()
 		else
 			COMPREPLY+=("$path")
 		fi
-	done < <(compgen -f -- "$1")
+	done < <(compgen -f -- "$1" || :)
 }
 
 # HEAD is what of the word stays as it is, LEAD what of that bash will not replace.
