@@ -74,7 +74,9 @@ whole_machine()
 	# A quarter of the swap is needed, whatever the machine has: two workers share it. KASAN
 	# takes as much again while they run.
 	kib=$(($(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo) + 32768))
-	timeout $((200 * ktap_factor)) stress-ng --vm 2 --vm-bytes "${kib}K" --vm-method write64 --vm-keep --quiet &
+	# For longer than all that is waited for below.
+	timeout $((300 * ktap_factor * ${KTAP_PATIENCE:-1})) stress-ng --vm 2 --vm-bytes "${kib}K" \
+		--vm-method write64 --vm-keep --quiet &
 	load_pid=$!
 	defer end_load "$load_pid"
 	wait_for 60 "something to be swapped" swapped_more "$before"
