@@ -180,8 +180,7 @@ struct replica_job {
 void replica_job_free(struct replica_job *list);
 
 /* Jobs of one replica, or of all when name is NULL; *jobs is NULL for none. */
-int replica_jobs(struct replica_ctx *ctx, const char *name,
-		 struct replica_job **jobs);
+int replica_jobs(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
 int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t id,
 		    struct replica_job **job);
 int replica_job_cancel(struct replica_ctx *ctx, const char *name, uint32_t id);
@@ -288,6 +287,7 @@ struct replica_info {
 	char *meta_path;		/* NULL if not found, or none */
 	struct replica_queue queue;
 	struct replica_store *store;	/* of a snapshot, whose "replica" it is, else NULL */
+	struct replica_token *token;	/* of the snapshot of a token, else NULL: token.h */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -299,8 +299,7 @@ void replica_info_free(struct replica_info *list);
  * replica_get() gives one replica, replica_list() all of them (*list is NULL for
  * none), ordered by name.
  */
-int replica_get(struct replica_ctx *ctx, const char *name,
-		struct replica_info **info);
+int replica_get(struct replica_ctx *ctx, const char *name, struct replica_info **info);
 int replica_list(struct replica_ctx *ctx, struct replica_info **list);
 
 /* ------------------------------------------------------------------------ */
@@ -331,7 +330,6 @@ struct replica_create_args {
 	const struct replica_settings *replication_settings; /* NULL: defaults */
 	const char *username;		/* NULL: a local target has no credentials */
 	const char *password;
-
 	bool skip_initial_copy;		/* source and target are known to be equal */
 	bool force;			/* overrule findings that are forceable */
 	bool dry_run;			/* check, build the table, create nothing */
@@ -344,6 +342,9 @@ struct replica_create_args {
 	bool no_attach;			/* refuse a source in use, mapped device or not */
 	uint64_t store_bytes;		/* of a snapshot, from a pool; 0: as snapshot.h says */
 	uint32_t store_percent;		/* the same as a share of the source, 1 to 101 */
+	const char *token;		/* its file; sync type tokenized clone only: token.h */
+	const char *store;		/* path; of a token that is captured */
+	uint32_t token_timeout_ms;	/* of inactivity; 0: REPLICA_TOKEN_TIMEOUT_MS */
 };
 
 /* The MSFT_SMStorageVolume that a peer embeds as its Element. */
@@ -382,6 +383,7 @@ struct replica_create_result {
 	char *meta;			/* NULL: none */
 	char *target_storage_pool;	/* that the target was cut from; NULL: from none */
 	uint32_t ended;			/* enum replica_ended, of a clone that was waited for */
+	char *token;			/* the file that was written; NULL: none */
 };
 
 void replica_create_result_free(struct replica_create_result *result);
@@ -422,8 +424,7 @@ int replica_operate(struct replica_ctx *ctx, const char *name,
 		    uint32_t *job_id, uint32_t *copy_state);
 
 /* ConfirmTargetData: waits until all earlier writes are durable on the replica. */
-int replica_confirm(struct replica_ctx *ctx, const char *name,
-		    uint32_t timeout_ms);
+int replica_confirm(struct replica_ctx *ctx, const char *name, uint32_t timeout_ms);
 
 /*
  * Waits until a copy state is reached.  progress and info may be NULL; *info is
@@ -493,6 +494,7 @@ int replica_capabilities(struct replica_ctx *ctx, const char *name,
 #include <replica/pool.h>
 #include <replica/resize.h>
 #include <replica/snapshot.h>
+#include <replica/token.h>
 #include <replica/verify.h>
 
 #endif /* _REPLICA_LIBREPLICA_H */

@@ -213,11 +213,12 @@ void replica_check_run(struct replica_check *check, const char *source,
 		replica_check_overlap(check, &check->source, &check->target,
 				      REPLICA_PARAM_TARGET);
 		check_sizes(check);
-		replica_check_read_only(check, &check->source, REPLICA_PARAM_SOURCE);
+		if (!check->token)
+			replica_check_read_only(check, &check->source, REPLICA_PARAM_SOURCE);
 		replica_check_read_only(check, &check->target, REPLICA_PARAM_TARGET);
 		check_block_size(check);
 	}
-	if (has_source)
+	if (has_source && !check->token)
 		replica_check_source(check);
 	replica_check_name(check);
 	if (!has_target || (has_source &&

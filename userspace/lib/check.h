@@ -11,6 +11,7 @@ struct replica_check {
 	bool force;
 	bool skip_copy;			/* the legs are said to be equal */
 	bool no_attach;			/* a source in use is refused */
+	bool token;			/* the source is that of a token: read-only, and shared */
 	bool attach;			/* found: the source keeps its name, with a replica */
 	bool in_use;			/* found: and it is in use meanwhile */
 	const struct replica_info *replicas;	/* that exist already */

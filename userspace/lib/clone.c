@@ -20,6 +20,7 @@
 #include "old-label.h"
 #include "pool.h"
 #include "sysfs.h"
+#include "token.h"
 
 /* Nothing can be late, or be there already. */
 int replica_clone_check(struct replica_ctx *ctx, const struct replica_create_args *a)
@@ -147,7 +148,7 @@ static int end_with_volumes(struct replica_ctx *ctx, const struct replica_info *
 	return ret;
 }
 
-static int finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+int replica_clone_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 {
 	struct replica_info *info;
 	struct replica_genl *g;
@@ -171,17 +172,24 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
 	if (!replica_is_clone(args) || !replica_goals_wait(args) ||
 	    info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED)
 		return REPLICA_SUCCESS;
-	return finish(ctx, info->name, ended);
+	return replica_clone_finish(ctx, info->name, ended);
 }
 
 EXPORT int replica_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
+	bool redeem;
 	int ret;
 
 	replica_error_begin(ctx, "FinishClone");
 	if (ended)
 		*ended = REPLICA_ENDED_NOT;
 	ret = replica_name_resolve(ctx, name, dm_name);
-	return ret ? ret : finish(ctx, dm_name, ended);
+	if (ret)
+		return ret;
+	redeem = replica_is_redeem(ctx, dm_name);
+	ret = replica_clone_finish(ctx, dm_name, ended);
+	if (redeem)
+		replica_token_tidy(ctx);
+	return ret;
 }

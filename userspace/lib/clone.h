@@ -13,6 +13,8 @@ static inline bool replica_is_clone(const struct replica_create_args *args)
 
 /* What contradicts a copy of one instant. */
 int replica_clone_check(struct replica_ctx *ctx, const struct replica_create_args *args);
+/* What replica_finish() does. */
+int replica_clone_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended);
 /* A clone that was waited for: if it is complete the association ends. */
 int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args *args,
 		      const struct replica_info *info, uint32_t *ended);

@@ -21,6 +21,7 @@ EXPORT void replica_create_result_free(struct replica_create_result *result)
 	replica_peer_clear(&result->peer);
 	free(result->table);
 	free(result->meta);
+	free(result->token);
 	replica_info_free(result->info);
 	replica_finding_free(result->findings);
 	free(result);

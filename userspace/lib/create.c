@@ -22,6 +22,7 @@
 #include "pool.h"
 #include "snapshot-create.h"
 #include "table.h"
+#include "token.h"
 
 #define FIRST_VENDOR_VALUE	32768
 
@@ -47,9 +48,7 @@ static int check_sync_type(struct replica_ctx *ctx, uint32_t sync_type)
 {
 	if (sync_type == REPLICA_SYNC_TYPE_MIRROR || sync_type == REPLICA_SYNC_TYPE_CLONE)
 		return REPLICA_SUCCESS;
-	if ((sync_type >= REPLICA_SYNC_TYPE_SNAPSHOT &&
-	     sync_type <= REPLICA_SYNC_TYPE_TOKENIZED_CLONE) ||
-	    (sync_type >= FIRST_VENDOR_VALUE && sync_type <= UINT16_MAX))
+	if (sync_type >= FIRST_VENDOR_VALUE && sync_type <= UINT16_MAX)
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP,
 				    "SyncType", "sync type %s (%u) is not supported",
 				    replica_enum_name(REPLICA_ENUM_SYNC_TYPE,
@@ -145,8 +144,7 @@ static int check_rpo(struct replica_ctx *ctx, const struct replica_create_args *
 	return REPLICA_SUCCESS;
 }
 
-static int check_args(struct replica_ctx *ctx,
-		      const struct replica_create_args *a)
+int replica_create_check(struct replica_ctx *ctx, const struct replica_create_args *a)
 {
 	const char *key, *why;
 	int ret;
@@ -481,7 +479,9 @@ EXPORT int replica_create_replica(struct replica_ctx *ctx,
 	replica_error_begin(ctx, "CreateReplica");
 	if (args->size == sizeof(*args) && args->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT)
 		return replica_snap_create_replica(ctx, args, result);
-	ret = check_args(ctx, args);
+	if (args->size == sizeof(*args) && (args->token || replica_is_tokenized(args)))
+		return replica_token_create(ctx, args, result);
+	ret = replica_create_check(ctx, args);
 	if (ret)
 		return ret;
 	return args->target_storage_volume ? create_of(ctx, args, NULL, result) :

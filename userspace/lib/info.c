@@ -36,6 +36,9 @@ EXPORT void replica_info_free(struct replica_info *list)
 		free(list->reason);
 		free(list->queue.switch_reason);
 		free(list->store);
+		if (list->token)
+			free(list->token->id);
+		free(list->token);
 		free(list);
 	}
 }

@@ -265,6 +265,8 @@ static void offer_all(const struct replica_snap *snap, const struct replica_info
 
 	offer(caps, REPLICA_OP_DETACH, ends, ends || rest);
 	offer(caps, REPLICA_OP_DISSOLVE, ends, ends);
+	if (info->token)
+		return;
 	if (ends && replica_snap_from_pool(snap))
 		offer(caps, REPLICA_OP_RETURN_TO_POOL, true, true);
 	offer(caps, REPLICA_OP_RESTORE, restores, restores);
@@ -291,11 +293,14 @@ static int snapshot_caps(struct replica_ctx *ctx, const char *name,
 	return ret;
 }
 
-/* Snapshots are the library's work. */
-static void add_snapshot_type(struct replica_capabilities *caps)
+/* Snapshots and tokens are the library's work. */
+static void add_snapshot_types(struct replica_capabilities *caps)
 {
-	if (caps->nr_replication_types < REPLICA_CAPS_MAX)
-		caps->replication_types[caps->nr_replication_types++] = REPLICA_SNAPSHOT_LOCAL;
+	static const uint16_t types[] = { REPLICA_SNAPSHOT_LOCAL, REPLICA_TOKENIZED_LOCAL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (caps->nr_replication_types < REPLICA_CAPS_MAX)
+			caps->replication_types[caps->nr_replication_types++] = types[i];
 }
 
 static int read_caps(const struct nlmsghdr *nlh, void *data)
@@ -332,7 +337,7 @@ EXPORT int replica_capabilities(struct replica_ctx *ctx, const char *name,
 		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, NULL,
 				   "the kernel answered without capabilities");
 	if (!ret)
-		add_snapshot_type(*caps);
+		add_snapshot_types(*caps);
 	if (!ret && snapshot)
 		ret = snapshot_caps(ctx, dm_name, *caps);
 	if (ret) {

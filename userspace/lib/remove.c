@@ -21,8 +21,8 @@
 #include "old-label.h"
 #include "pool.h"
 #include "remove.h"
-#include "snapshot.h"
 #include "sysfs.h"
+#include "token.h"
 
 /* udev may hold a device open for a moment after its last user has gone. */
 #define CLOSE_TRIES	40
@@ -362,11 +362,18 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 EXPORT int replica_remove(struct replica_ctx *ctx, const char *name)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
+	bool redeem;
 	int ret;
 
 	replica_error_begin(ctx, "RemoveReplica");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret && replica_snap_is(ctx, dm_name))
 		return replica_snap_end(ctx, dm_name, false, NULL);
-	return ret ? ret : remove_mirror(ctx, dm_name);
+	if (ret)
+		return ret;
+	redeem = replica_is_redeem(ctx, dm_name);
+	ret = remove_mirror(ctx, dm_name);
+	if (redeem)
+		replica_token_tidy(ctx);
+	return ret;
 }

@@ -11,6 +11,7 @@
 #include "peer.h"
 #include "snapshot-create.h"
 #include "table.h"
+#include "token.h"
 
 /* Chunks grow with the store, so that its index fits into memory. */
 #define CHUNK_MIN	8u		/* sectors */
@@ -32,19 +33,19 @@ static int check_settings(struct replica_ctx *ctx, const struct replica_create_a
 {
 	if (a->replication_settings && a->replication_settings->present)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "ReplicationSettings",
-				  "a snapshot has no replication settings: they are for mirrors");
+				  "a snapshot, or a token, has no replication settings: they are for mirrors");
 	if (a->recovery_point_objective || a->rpo_ms)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "RecoveryPointObjective",
-				  "a snapshot has no recovery point objective: it is one point in time");
+				  "a snapshot, or a token, has no recovery point objective: it is one point in time");
 	if (a->meta)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_META,
-				  "a snapshot has no log, and so no meta device");
+				  "a snapshot, or a token, has no log, and so no meta device");
 	if (a->skip_initial_copy)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "SkipInitialCopy",
-				  "a snapshot has no initial copy that could be skipped");
+				  "a snapshot, or a token, has no initial copy that could be skipped");
 	if (a->wait_for_copy_state && a->wait_for_copy_state != DM_REPLICA_STATE_SYNCHRONIZED)
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "WaitForCopyState",
-				  "a snapshot is Synchronized from the first moment");
+				  "a snapshot, or a token, is Synchronized from the first moment");
 	return REPLICA_SUCCESS;
 }
 
@@ -72,7 +73,7 @@ static int check_mode(struct replica_ctx *ctx, uint32_t mode)
 		return REPLICA_SUCCESS;
 	if (replica_enum_has(REPLICA_ENUM_MODE, mode))
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Mode",
-				    "a snapshot in mode %s is not supported: what is overwritten is saved first, which is mode sync",
+				    "a snapshot, or a token, in mode %s is not supported: what is overwritten is saved first, which is mode sync",
 				    replica_enum_name(REPLICA_ENUM_MODE, mode));
 	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Mode",
 			    "mode %u is a reserved value", mode);
@@ -279,7 +280,9 @@ static int choose_name(struct replica_snap_making *m)
 		replica_check_name(&m->check);
 		snprintf(m->name, sizeof(m->name), "%s", m->args->element_name);
 	} else {
-		r = replica_name_free(m->ctx, m->check.source.dm_name, "snapshot", m->name);
+		r = replica_name_free(m->ctx, m->check.source.dm_name,
+				      replica_is_tokenized(m->args) ? "token" : "snapshot",
+				      m->name);
 		if (r)
 			return replica_fail_errno(m->ctx, r, REPLICA_PARAM_NAME,
 						  "no name can be made for the snapshot");

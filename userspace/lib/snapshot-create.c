@@ -20,6 +20,7 @@
 #include "lock.h"
 #include "peer.h"
 #include "snapshot-create.h"
+#include "token.h"
 
 /* What is wiped at the start of a store, and at its end for backup superblocks. */
 #define WIPE_BYTES	(1u << 20)
@@ -72,7 +73,8 @@ static int make_snapshot(struct replica_snap_making *m, const char *base)
 
 	snprintf(params, sizeof(params), "%s %u:%u PO %u", base, major(m->check.target.devno),
 		 minor(m->check.target.devno), m->chunk);
-	ret = replica_snap_load(m->ctx, m->name, m->sectors, REPLICA_SNAP_TARGET, params);
+	ret = (replica_is_tokenized(m->args) ? replica_snap_load_read_only : replica_snap_load)
+		(m->ctx, m->name, m->sectors, REPLICA_SNAP_TARGET, params);
 	if (!ret)
 		ret = replica_snap_resume(m->ctx, m->name, REPLICA_UDEV_HIDDEN, false);
 	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
@@ -106,11 +108,14 @@ static int take(struct replica_snap_making *m, const char *base)
 	return ret;
 }
 
-/* udev may look now; a device without I/O is suspended for no time. */
+/* udev may look now; a device without I/O is suspended for no time.  A token stays hidden. */
 static int announce(struct replica_snap_making *m)
 {
-	int ret = replica_snap_suspend(m->ctx, m->name);
+	int ret;
 
+	if (replica_is_tokenized(m->args))
+		return REPLICA_SUCCESS;
+	ret = replica_snap_suspend(m->ctx, m->name);
 	return ret ? ret : replica_snap_resume(m->ctx, m->name, 0, false);
 }
 
@@ -209,7 +214,8 @@ static int fill_result(struct replica_snap_making *m)
 	strcpy(m->id, uuid);
 	r->element_name = strdup(m->name);
 	r->target_storage_volume = strdup(m->check.target.path);
-	if (asprintf(&r->uuid, "%s%s", REPLICA_SNAP_UUID_PREFIX, m->id) < 0)
+	if (asprintf(&r->uuid, "%s%s", replica_is_tokenized(m->args) ?
+		     REPLICA_TOKEN_UUID_PREFIX : REPLICA_SNAP_UUID_PREFIX, m->id) < 0)
 		r->uuid = NULL;
 	if (asprintf(&r->device, "/dev/mapper/%s", m->name) < 0)
 		r->device = NULL;

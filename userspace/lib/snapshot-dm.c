@@ -107,16 +107,18 @@ int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uui
 	return r ? replica_dm_fail(ctx, r, name, "") : REPLICA_SUCCESS;
 }
 
-int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sectors,
-		      const char *type, const char *params)
+static int load(struct replica_ctx *ctx, const char *name, uint64_t sectors, const char *type,
+		const char *params, bool read_only)
 {
 	QUIET;
 	struct dm_task *task = replica_dm_task(DM_DEVICE_RELOAD, name);
-	int r;
+	int r = -ENOMEM;
 
 	if (!task)
 		return replica_dm_fail_task(ctx);
-	r = dm_task_add_target(task, 0, sectors, type, params) ? replica_dm_run(task) : -ENOMEM;
+	if (dm_task_add_target(task, 0, sectors, type, params) &&
+	    (!read_only || dm_task_set_ro(task)))
+		r = replica_dm_run(task);
 	dm_task_destroy(task);
 	if (!r)
 		return REPLICA_SUCCESS;
@@ -124,6 +126,18 @@ int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sector
 	replica_error_details(ctx, "table: 0 %" PRIu64 " %s %s; the kernel log may say more",
 			      sectors, type, params);
 	return ctx->err.status_code;
+}
+
+int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sectors,
+		      const char *type, const char *params)
+{
+	return load(ctx, name, sectors, type, params, false);
+}
+
+int replica_snap_load_read_only(struct replica_ctx *ctx, const char *name, uint64_t sectors,
+				const char *type, const char *params)
+{
+	return load(ctx, name, sectors, type, params, true);
 }
 
 int replica_snap_resume(struct replica_ctx *ctx, const char *name, int hidden, bool freeze)

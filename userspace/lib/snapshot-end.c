@@ -21,6 +21,7 @@
 #include "lock.h"
 #include "snapshot.h"
 #include "sysfs.h"
+#include "token.h"
 
 #define MERGE_STEP_MS	200
 
@@ -219,6 +220,8 @@ static int end_locked(struct replica_ctx *ctx, const char *name, bool force,
 		ret = check_merge(&snap, force);
 	if (!ret)
 		ret = take_down(&snap, store);
+	if (!ret && replica_token_id(snap.self->uuid))
+		replica_token_ended(ctx, replica_token_id(snap.self->uuid), REPLICA_TOKEN_RELEASED);
 	replica_snap_clear(&snap);
 	return ret;
 }
@@ -281,9 +284,9 @@ static const char *name_of_base(const struct replica_snap *snap, const struct re
 	for (size_t i = 0; i < snap->maps.count; i++) {
 		const struct replica_lines *map = &snap->maps.map[i];
 
-		if (!strncmp(map->uuid, REPLICA_SNAP_UUID_PREFIX,
-			     strlen(REPLICA_SNAP_UUID_PREFIX)) &&
-		    !strcmp(map->uuid + strlen(REPLICA_SNAP_UUID_PREFIX), id))
+		const char *other = replica_snap_id(map->uuid);
+
+		if (other && !strcmp(other, id))
 			return map->name;
 	}
 	return base->name;
@@ -302,6 +305,10 @@ static int check_restore(const struct replica_snap *snap)
 				    name);
 	if (snap->merging || snap->kept)
 		return REPLICA_SUCCESS;
+	if (replica_token_id(snap->self->uuid))
+		return replica_fail(snap->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
+				    "\"%s\" is a token, and nothing is restored from it: redeem it",
+				    name);
 	if (replica_snap_is_base(snap->upper))
 		return replica_fail(snap->ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				    "snapshot \"%s\" of the same source is newer than \"%s\"; remove it first",

@@ -8,20 +8,22 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#include "snapshot.h"
+#include "token.h"
 
 /* udev may hold a device open for a moment after its last user has gone. */
 #define IDLE_TRIES	40
 #define IDLE_STEP_MS	50
 
-static bool has_prefix(const char *text, const char *prefix)
+const char *replica_snap_id(const char *uuid)
 {
-	return !strncmp(text, prefix, strlen(prefix));
+	const char *id = replica_id_of(uuid, REPLICA_SNAP_UUID_PREFIX);
+
+	return id ? id : replica_token_id(uuid);
 }
 
 bool replica_snap_is_base(const struct replica_lines *map)
 {
-	return has_prefix(map->uuid, REPLICA_BASE_UUID_PREFIX);
+	return replica_id_of(map->uuid, REPLICA_BASE_UUID_PREFIX);
 }
 
 uint64_t replica_lines_sectors(const struct replica_lines *lines)
@@ -39,8 +41,7 @@ bool replica_snap_is(struct replica_ctx *ctx, const char *name)
 	struct replica_lines lines;
 	bool is;
 
-	is = !replica_lines_read(ctx, name, 0, &lines) &&
-	     has_prefix(lines.uuid, REPLICA_SNAP_UUID_PREFIX);
+	is = !replica_lines_read(ctx, name, 0, &lines) && replica_snap_id(lines.uuid);
 	replica_lines_clear(&lines);
 	return is;
 }
@@ -50,7 +51,8 @@ int replica_snap_none(struct replica_ctx *ctx, const char *name)
 	if (!replica_snap_is(ctx, name))
 		return REPLICA_SUCCESS;
 	return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
-			    "\"%s\" is a snapshot, and this is not for snapshots", name);
+			    "\"%s\" is a snapshot, or that of a token, and this is not for snapshots",
+			    name);
 }
 
 int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *what)
@@ -90,13 +92,7 @@ static const struct replica_lines *by_name(const struct replica_maps *maps, cons
 static const struct replica_lines *base_of(const struct replica_maps *maps,
 					   const struct replica_lines *self)
 {
-	const char *id = self->uuid + strlen(REPLICA_SNAP_UUID_PREFIX);
-
-	for (size_t i = 0; i < maps->count; i++)
-		if (replica_snap_is_base(&maps->map[i]) &&
-		    !strcmp(maps->map[i].uuid + strlen(REPLICA_BASE_UUID_PREFIX), id))
-			return &maps->map[i];
-	return NULL;
+	return replica_map_by_uuid(maps, REPLICA_BASE_UUID_PREFIX, replica_snap_id(self->uuid));
 }
 
 /* Is it an origin, or merging one, that lies on dev? */
@@ -221,7 +217,7 @@ int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_
 		return replica_fail_errno(ctx, r, "Name",
 					  "device-mapper does not list its devices");
 	self = by_name(&snap->maps, name);
-	if (!self || !has_prefix(self->uuid, REPLICA_SNAP_UUID_PREFIX))
+	if (!self || !replica_snap_id(self->uuid))
 		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
 				    "there is no snapshot \"%s\"", name);
 	link_up(snap, self);
@@ -378,7 +374,7 @@ static int describe(const struct replica_snap *snap, struct replica_info *info)
 	info->dm_suspended = snap->self->suspended;
 	if (!info->name || !info->uuid || !info->origin || !info->replica)
 		return -ENOMEM;
-	return read_state(snap, info);
+	return read_state(snap, info) ?: replica_token_describe(snap, info);
 }
 
 static int new_info(const struct replica_snap *snap, struct replica_info **info)
@@ -427,7 +423,7 @@ int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list)
 	if (r)
 		return replica_fail_errno(ctx, r, NULL, "device-mapper does not list its devices");
 	for (size_t i = 0; !ret && i < snap.maps.count; i++) {
-		if (!has_prefix(snap.maps.map[i].uuid, REPLICA_SNAP_UUID_PREFIX))
+		if (!replica_snap_id(snap.maps.map[i].uuid))
 			continue;
 		link_up(&snap, &snap.maps.map[i]);
 		ret = new_info(&snap, &info);

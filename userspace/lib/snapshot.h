@@ -19,10 +19,13 @@
 
 /* What follows is the uuid of the association. */
 #define REPLICA_SNAP_UUID_PREFIX	"REPLICA-snap-"	/* udev: links go to the source */
+#define REPLICA_TOKEN_UUID_PREFIX	"REPLICA-TOKEN-"	/* of a token: token.h */
 #define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"	/* capitals: udev hides it */
 #define REPLICA_BASE_SUFFIX		"-base"
 
-#define REPLICA_SNAPSHOT_LOCAL	6	/* SupportedReplicationTypes */
+/* SupportedReplicationTypes */
+#define REPLICA_SNAPSHOT_LOCAL	6
+#define REPLICA_TOKENIZED_LOCAL	14
 
 #define REPLICA_SNAP_TARGET		"snapshot"
 #define REPLICA_SNAP_ORIGIN_TARGET	"snapshot-origin"
@@ -64,8 +67,8 @@ struct replica_usage {
  * snapshot-dm.c.  Return values, but for maps_read and usage: 0 or -errno.
  *
  * resume: exchanges the tables if a second one is loaded, within one call; with
- * freeze, file systems on the device are brought to rest before.  set: the same with
- * a table of one line.  REPLICA_TIMEOUT: it is done, and udev is late.
+ * freeze, file systems on the device are brought to rest before.  load_read_only: with
+ * such a table the device is read-only.  REPLICA_TIMEOUT: it is done, and udev is late.
  */
 #define REPLICA_UDEV_HIDDEN	1	/* udev leaves the device alone */
 
@@ -75,16 +78,20 @@ int replica_snap_usage(const char *name, struct replica_usage *usage);
 int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uuid);
 int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sectors,
 		      const char *type, const char *params);
+int replica_snap_load_read_only(struct replica_ctx *ctx, const char *name, uint64_t sectors,
+				const char *type, const char *params);
 int replica_snap_resume(struct replica_ctx *ctx, const char *name, int hidden, bool freeze);
 int replica_snap_suspend(struct replica_ctx *ctx, const char *name);
 
 /*
- * snapshot.c.  is: does the name (a dm name) belong to a snapshot?  none: fails if it
- * does, for functions that are for mirrors.  find: looks it up;
+ * snapshot.c.  is: does the name (a dm name) belong to a snapshot, or to a token?  id: what
+ * follows the prefix in the uuid of one, else NULL.  none: fails if it
+ * is one, for functions that are for mirrors.  find: looks it up;
  * a return value, to be cleared in any case.  info: its state, or a list of all; jobs
  * go to the end of a list, of all snapshots for name NULL.
  * idle: REPLICA_SUCCESS when nobody has the device open; udev may for a moment.
  */
+const char *replica_snap_id(const char *uuid);
 bool replica_snap_is(struct replica_ctx *ctx, const char *name);
 int replica_snap_none(struct replica_ctx *ctx, const char *name);
 int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_snap *snap);

@@ -22,7 +22,7 @@ uint64_t replica_now_ms(void)
 /* Who wants the legs in step waits in vain in a state that only people end. */
 static bool hopeless(uint32_t wanted, const struct replica_info *info)
 {
-	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT)
+	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token)
 		return info->copy_state == DM_REPLICA_STATE_BROKEN;
 	if (wanted != DM_REPLICA_STATE_SYNCHRONIZED &&
 	    wanted != DM_REPLICA_STATE_UNSYNCHRONIZED)
