@@ -35,6 +35,8 @@ words()
 	offers "replicactl mode x a" async adaptive
 	offers "replicactl wait x --for unsyn" unsynchronized
 	offers "replicactl help conf" confirm
+	offers "replicactl token " release expire
+	offers "replicactl create --token zer" zero
 	offers "replicactl quux "
 	offers "replicactl __"
 }

@@ -101,8 +101,8 @@ made_name()
 not_supported()
 {
 	legs
-	cli_returns 1 1 create "$source" "$target" --sync-type tokenized-clone
-	complains "sync type tokenized-clone (9) is not supported"
+	cli_returns 1 1 create "$source" "$target" --sync-type 32768
+	complains "sync type Unknown (32768) is not supported"
 }
 
 # Numbers that CIM reserves.

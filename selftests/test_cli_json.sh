@@ -142,6 +142,25 @@ copying()
 	valid remove r
 }
 
+# Of $source, with $store.
+tokens()
+{
+	local file=$dev_dir/token
+	defer rm -f "$file"
+	defer snapshot_gone tok
+	valid create "$source" --sync-type tokenized-clone --name tok --store "$store" --token "$file"
+	valid status tok
+	valid status
+	valid create --token "$file" "$target" --force --dry-run
+	valid create --token "$file" "$target" --force --wait-for synchronized
+	valid create --token "$file" "$source"
+	valid create --token zero "$target" --force
+	valid token expire
+	valid token release "$file"
+	valid token release "$file"
+	valid create --token "$file" "$target"
+}
+
 # Kinds of copy that end in other ways than a mirror.
 other_kinds()
 {
@@ -160,6 +179,7 @@ other_kinds()
 	valid create "$source" "$store" --name snap --sync-type snapshot
 	valid remove snap
 	valid create "$source" "$store" --sync-type snapshot --dry-run
+	tokens
 }
 
 errors()
@@ -177,6 +197,8 @@ errors()
 		restore finish; do
 		valid "$command" nobody
 	done
+	valid token release nobody
+	valid token sometimes
 	valid set nobody payload=copy
 	valid events nobody --timeout 1
 	valid quux

@@ -18,12 +18,25 @@ _replicactl_devices()
 	done < <(compgen -f -- "${1:-/dev/}")
 }
 
+_replicactl_files()
+{
+	local path
+	while IFS= read -r path; do
+		if [[ -d $path ]]; then
+			COMPREPLY+=("$path/")
+		else
+			COMPREPLY+=("$path")
+		fi
+	done < <(compgen -f -- "$1")
+}
+
 # HEAD is what of the word stays as it is, LEAD what of that bash will not replace.
 _replicactl_one()
 {
 	local cur=$1 candidate=$2 head=$3 lead=$4
 	case $candidate in
 	@device) _replicactl_devices "$cur" ;;
+	@file) _replicactl_files "$cur" ;;
 	"$cur"*)
 		printf -v candidate '%q' "$candidate"
 		candidate=$head$candidate

@@ -177,6 +177,18 @@ static void offer(struct cli *cli, int kind)
 		out_line(REPLICA_META_FROM_POOL);
 		offer_devices();
 		break;
+	case COMPLETE_TOKEN:
+		out_line(REPLICA_TOKEN_ZERO);
+		out_line("@file");
+		break;
+	case COMPLETE_TOKEN_WORK:
+		out_line("release");
+		out_line("expire");
+		break;
+	case COMPLETE_TOKEN_NAME:
+		out_line("@file");
+		offer_names(cli);
+		break;
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "create.h"
 #include "credentials.h"
 #include "hint.h"
 #include "human.h"
@@ -15,41 +16,23 @@
 
 /* ---- create ---- */
 
-struct create_options {
-	const char *name;
-	const char *pool;
-	struct store_size store;
-	const char *meta;
-	uint32_t sync_type;
-	uint32_t mode;
-	uint32_t rpo_ms;
-	const char *settings;
-	const char *system;
-	const char *credentials;
-	bool ask_credentials;
-	bool skip_initial_copy;
-	uint32_t wait_for;
-	uint32_t timeout_ms;
-	bool dry_run;
-	bool force;
-	bool no_attach;
-};
-
-static const struct create_options create_defaults = {
-	.sync_type = REPLICA_SYNC_TYPE_MIRROR,
-};
-
 static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
 	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
 	       "Cut TARGET from VG or VG/THINPOOL of LVM"),
-	OPTION(struct create_options, store, "store-size", "SIZE|N%", read_store_size,
+	OPTION(struct create_options, store_size, "store-size", "SIZE|N%", read_store_size,
 	       COMPLETE_NOTHING, "Size of a snapshot's store from --pool, else 20%"),
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_META,
 	       "Keep a log there; 'pool': on a volume of the pool"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
-	       COMPLETE_SYNC_TYPE, "Kind of copy: mirror (the default), snapshot, clone"),
+	       COMPLETE_SYNC_TYPE, "mirror (default), snapshot, clone, tokenized-clone"),
+	OPTION(struct create_options, token, "token", "FILE", read_text, COMPLETE_TOKEN,
+	       "Of a token: to redeem it; with a type, to write it"),
+	OPTION(struct create_options, store, "store", "DEVICE", read_text, COMPLETE_DEVICE,
+	       "Of a token: keep there what SOURCE overwrites"),
+	OPTION(struct create_options, token_timeout_ms, "token-timeout", "TIME", read_seconds,
+	       COMPLETE_NOTHING, "Inactivity that ends the token (default: 15m)"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
 	       "Who completes a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
@@ -76,125 +59,11 @@ static const struct option create_table[] = {
 		    "Refuse a SOURCE in use, also one that could stay so"),
 };
 
-static void show_peer(struct out *out, const struct replica_peer *peer)
-{
-	if (!peer->object_name) {
-		out_none(out, KEY_JSON("TargetReplicaPeer"));
-		return;
-	}
-	out_object(out, KEY_JSON("TargetReplicaPeer"));
-	out_string(out, KEY_JSON("ObjectId"), peer->object_id);
-	out_string(out, KEY_JSON("Identifier"), peer->identifier);
-	out_number(out, KEY_JSON("PeerObjectType"), peer->object_type);
-	out_string(out, KEY_JSON("PeerObjectId"), peer->peer_object_id);
-	out_string(out, KEY_JSON("PeerObjectName"), peer->object_name);
-	out_string(out, KEY_JSON("PeerUniqueId"), peer->unique_id);
-	out_string(out, KEY_JSON("PeerSystemName"), peer->system_name);
-	out_string(out, KEY_JSON("PeerProviderURI"), peer->provider_uri);
-	out_bool(out, KEY_JSON("IsCIMReplicationEntityBased"),
-		 peer->is_cim_replication_entity_based);
-	out_bool(out, KEY_JSON("IsPrimary"), peer->is_primary);
-	out_object(out, KEY_JSON("Element"));
-	out_string(out, KEY_JSON("StorageVolume"), peer->element.device);
-	out_string(out, KEY_JSON("DeviceNumber"), peer->element.device_number);
-	out_number(out, KEY_JSON("Size"), peer->element.size);
-	out_end(out);
-	out_end(out);
-}
-
-/* CreateReplica gives out no job when it did all there was to do. */
-static void show_created(struct out *out, const struct replica_create_result *result, int ret)
-{
-	out_string(out, KEY_JSON("ElementName"), result->element_name);
-	out_string(out, KEY_JSON("UUID"), result->uuid);
-	out_string(out, KEY_JSON("Device"), result->device);
-	out_string(out, KEY_JSON("TargetStorageVolume"), result->target_storage_volume);
-	out_string(out, KEY_JSON("TargetStoragePool"), result->target_storage_pool);
-	out_string(out, KEY_JSON("MetaDevice"), result->meta);
-	show_peer(out, &result->peer);
-	if (result->job_id && ret)
-		out_number(out, KEY_JSON("JobID"), result->job_id);
-	else
-		out_none(out, KEY_JSON("JobID"));
-	out_string(out, KEY_JSON("Table"), result->table);
-	if (result->info && result->ended == REPLICA_ENDED_NOT)
-		show_replica_member(out, result->info);
-	show_findings(out, result->findings, NULL);
-}
-
-static const char *state_name(const struct replica_info *info)
-{
-	return info ? replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state) : "new";
-}
-
-static bool is_attached(const struct replica_create_result *result)
-{
-	const struct replica_finding *f = result->findings;
-
-	while (f && f->code != REPLICA_CHECK_ATTACH)
-		f = f->next;
-	return f;
-}
-
-/* Where the replica has the name of its source, nobody has to change anything. */
-static char *where_text(const struct replica_create_result *result, const char *source,
-			bool clone)
-{
-	const char *name = result->element_name;
-
-	if (is_attached(result) && clone)
-		return mem_format("%s stays in use meanwhile", source);
-	if (is_attached(result))
-		return mem_format("%s stays in use; 'replicactl detach %s' gives it its table back",
-				  source, name);
-	return mem_format("Use %s in place of %s %s", result->device, source,
-			  clone ? "meanwhile" : "from now on");
-}
-
-static void say_created(struct out *out, struct cli *cli,
-			const struct replica_create_result *result, int ret)
-{
-	const struct create_options *opts = cli->options;
-	const char *source = cli->args[0], *name = result->element_name;
-	const char *target = result->target_storage_volume;
-	char *where = where_text(result, source,
-				 opts->sync_type == REPLICA_SYNC_TYPE_CLONE);
-
-	if (opts->dry_run && !result->table) {
-		out_message(out, "'%s' could be created from pool %s; nothing was changed.", name,
-			    opts->pool);
-	} else if (opts->dry_run) {
-		out_message(out, "'%s' could be created with this table; nothing was changed:\n%s",
-			    name, result->table);
-	} else if (opts->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
-		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
-			    "Go on using %s; what it overwrites is kept on %s%s%s.", name,
-			    result->device, source, source, target,
-			    result->target_storage_pool ? ", cut from pool " : "",
-			    result->target_storage_pool ? result->target_storage_pool : "");
-	} else if (result->ended != REPLICA_ENDED_NOT) {
-		out_message(out, "%s is a clone of %s now, complete and free to be used%s.", target,
-			    source, result->ended == REPLICA_ENDED_REMOVED ? "" :
-			    "; the mapped device stays for who has it open");
-	} else if (ret == REPLICA_JOB_STARTED && opts->sync_type == REPLICA_SYNC_TYPE_CLONE) {
-		out_message(out, "Created '%s'; job %u clones %s to %s as it was a moment ago.\n"
-			    "%s; 'replicactl finish %s' ends it when it is complete.",
-			    name, result->job_id, source, target, where, name);
-	} else if (ret == REPLICA_JOB_STARTED) {
-		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
-			    "%s;%c'replicactl wait %s' waits for the copy.", name, result->job_id,
-			    source, target, where, is_attached(result) ? '\n' : ' ', name);
-	} else {
-		out_message(out, "Created '%s'; it is %s.\n%s.", name, state_name(result->info),
-			    where);
-	}
-	free(where);
-}
-
 /* The worst finding is the error, if there is one among them. */
-static char *findings_hint(struct cli *cli, const struct replica_finding *list, const char *meta)
+static char *findings_hint(struct cli *cli, const struct replica_finding *list,
+			   const char *target, const char *meta)
 {
-	const struct hint_devices devices = { cli->args[0], cli->args[1], meta };
+	const struct hint_devices devices = { cli->args[0], target, meta };
 
 	if (!list || list->severity < REPLICA_SEVERITY_ERROR)
 		return NULL;
@@ -212,7 +81,8 @@ static int create_failed(struct cli *cli, struct out *out, int ret,
 		hint = mem_format("the replica exists; 'replicactl status %s' shows it",
 				  result->element_name);
 	else if (result)
-		hint = findings_hint(cli, result->findings, opts->meta);
+		hint = findings_hint(cli, result->findings, opts->store ? opts->store :
+				     cli->args[opts->token ? 0 : 1], opts->meta);
 	status = report_failure(cli, out, ret, NULL, hint);
 	free(hint);
 	return status;
@@ -232,8 +102,9 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 		return report_finish(cli, out, ret);
 	}
 	if (progress_interrupted(cli))
-		return report_interrupted(cli, out,
-					  "stopped waiting; the replica exists and the copy goes on");
+		return report_interrupted(cli, out, result && !result->info ?
+			"stopped writing zeroes; the rest of the target is as it was" :
+			"stopped waiting; the replica exists and the copy goes on");
 	return create_failed(cli, out, ret, result);
 }
 
@@ -279,20 +150,46 @@ static int create_make(struct cli *cli, struct replica_create_args *args, bool w
 	return status;
 }
 
+/* Which of the two arguments there are. */
+static int check_usage(struct cli *cli, const struct create_options *opts)
+{
+	bool tokenized = opts->sync_type == REPLICA_SYNC_TYPE_TOKENIZED_CLONE;
+
+	if (opts->token && !opts->sync_type && cli->args[1])
+		return report_usage(cli, cli->args[1],
+				    "'create --token FILE' takes TARGET alone; to write FILE, add --sync-type tokenized-clone");
+	if (tokenized && !opts->token)
+		return report_usage(cli, "token",
+				    "'--sync-type tokenized-clone' needs the '--token' FILE to write");
+	if ((opts->store || opts->token_timeout_ms) && !tokenized)
+		return report_usage(cli, opts->store ? "store" : "token-timeout",
+				    "'--%s' is for '--sync-type tokenized-clone'",
+				    opts->store ? "store" : "token-timeout");
+	if (!cli->args[1] && !opts->pool && !opts->token)
+		return report_usage(cli, cli->command->args,
+				    "'create' needs SOURCE TARGET, or SOURCE and --pool");
+	return 0;
+}
+
 static int create_run(struct cli *cli)
 {
 	const struct create_options *opts = cli->options;
 	struct replica_settings settings = { 0 };
+	bool redeems = opts->token && !opts->sync_type;
 	struct replica_create_args args = {
 		.size = sizeof(args),
-		.source = cli->args[0],
-		.target_storage_volume = cli->args[1],
+		.source = redeems ? NULL : cli->args[0],
+		.target_storage_volume = redeems ? cli->args[0] : cli->args[1],
+		.token = opts->token,
+		.store = opts->store,
+		.token_timeout_ms = opts->token_timeout_ms,
 		.target_storage_system = opts->system,
 		.target_storage_pool = opts->pool,
-		.store_bytes = opts->store.bytes,
-		.store_percent = opts->store.percent,
+		.store_bytes = opts->store_size.bytes,
+		.store_percent = opts->store_size.percent,
 		.element_name = opts->name,
-		.sync_type = opts->sync_type,
+		.sync_type = redeems ? REPLICA_SYNC_TYPE_TOKENIZED_CLONE :
+			     opts->sync_type ? opts->sync_type : REPLICA_SYNC_TYPE_MIRROR,
 		.mode = opts->mode,
 		.rpo_ms = opts->rpo_ms,
 		.replication_settings = &settings,
@@ -308,9 +205,9 @@ static int create_run(struct cli *cli)
 	int status = 0;
 	bool waits;
 
-	if (!cli->args[1] && !opts->pool)
-		return report_usage(cli, cli->command->args,
-				    "'create' needs SOURCE TARGET, or SOURCE and --pool");
+	status = check_usage(cli, opts);
+	if (status)
+		return status;
 	if (!take_settings(cli, opts->settings, &settings, &status))
 		return status;
 	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
@@ -349,6 +246,9 @@ const struct command cmd_create = {
 		"and TARGET becomes the store of what SOURCE overwrites from then on.\n"
 		"With --sync-type clone TARGET becomes a copy of SOURCE as it is now, whatever\n"
 		"is written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
+		"With --sync-type tokenized-clone and no TARGET, SOURCE as it is now is captured\n"
+		"in FILE, the --store takes what SOURCE overwrites, and 'create --token FILE\n"
+		"TARGET' makes any TARGET what SOURCE was then; the token 'zero', zeroes.\n"
 		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume\n"
 		"group or thin pool, and with --meta pool one for the log too; 'return-to-pool'\n"
 		"gives them back. Of a snapshot it is the store that is cut, and it goes back\n"
@@ -356,7 +256,6 @@ const struct command cmd_create = {
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),
-	.defaults = &create_defaults,
 };
 
 /* ---- check ---- */
@@ -410,7 +309,7 @@ static int check_finish(struct cli *cli, int ret, uint64_t need,
 		out_message(out, "%s can become a replica of %s.", target, source);
 		return report_finish(cli, out, ret);
 	}
-	hint = findings_hint(cli, list, opts->meta);
+	hint = findings_hint(cli, list, target, opts->meta);
 	status = report_failure(cli, out, ret, NULL, hint);
 	free(hint);
 	return status;

@@ -47,7 +47,7 @@ static bool is_snapshot(struct cli *cli)
 	bool snapshot;
 
 	snapshot = !replica_get(cli->ctx, cli->args[0], &info) &&
-		   info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
+		   (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token);
 	replica_info_free(info);
 	return snapshot;
 }

@@ -29,6 +29,9 @@ enum complete {
 	COMPLETE_JOB,
 	COMPLETE_LOG,		/* a replica that could be activated, or a device */
 	COMPLETE_META,		/* a device, or the word "pool" */
+	COMPLETE_TOKEN,		/* a file, or the word "zero" */
+	COMPLETE_TOKEN_WORK,
+	COMPLETE_TOKEN_NAME,	/* a name, or a file */
 };
 
 enum command_group {
@@ -82,7 +85,7 @@ extern const struct command cmd_create, cmd_check, cmd_activate, cmd_deactivate;
 extern const struct command cmd_status, cmd_wait, cmd_jobs, cmd_events, cmd_capabilities;
 extern const struct command cmd_scan, cmd_dump, cmd_fsck;
 extern const struct command cmd_set, cmd_confirm, cmd_cancel, cmd_detach, cmd_finish, cmd_remove;
-extern const struct command cmd_return;
+extern const struct command cmd_return, cmd_token;
 extern const struct command cmd_suspend, cmd_resume, cmd_fracture, cmd_split, cmd_resync;
 extern const struct command cmd_abort, cmd_verify, cmd_resize, cmd_mode, cmd_restore;
 extern const struct command cmd_help, cmd_version, cmd_complete, cmd_udev, cmd_udev_links;

@@ -33,6 +33,7 @@ const struct command * const commands[] = {
 	&cmd_finish,
 	&cmd_remove,
 	&cmd_return,
+	&cmd_token,
 	&cmd_scan,
 	&cmd_dump,
 	&cmd_fsck,

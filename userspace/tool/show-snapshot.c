@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Snapshots: what there is to tell of a store instead of legs, a queue and a log. */
+/* Snapshots and tokens: what there is to tell of a store instead of legs, a queue and a log. */
 #include <stdlib.h>
 
 #include "human.h"
@@ -40,5 +40,23 @@ void show_store(struct out *out, const struct replica_info *info)
 	out_bytes(out, KEY_JSON("UsedBytes"), store->used);
 	out_bytes(out, KEY_JSON("MetadataBytes"), store->metadata);
 	out_percent(out, KEY_JSON("PercentUsed"), store->percent);
+	out_end(out);
+}
+
+void show_token(struct out *out, const struct replica_token *token)
+{
+	if (!token)
+		return;
+	if (token->redeems)
+		out_string(out, KEY_TEXT("Expires"), "not while it is redeemed");
+	else if (token->expires_ms)
+		out_duration(out, KEY_TEXT("Expires in"), token->expires_ms);
+	else
+		out_string(out, KEY_TEXT("Expires"), "it has; the next command ends it");
+	out_object(out, KEY_JSON("Token"));
+	out_string(out, KEY_JSON("Id"), token->id);
+	out_number(out, KEY_JSON("InactivityTimeout"), token->timeout_ms);
+	out_number(out, KEY_JSON("ExpiresIn"), token->expires_ms);
+	out_number(out, KEY_JSON("Redeems"), token->redeems);
 	out_end(out);
 }

@@ -206,7 +206,7 @@ static uint32_t copy_type(const struct replica_info *info)
 
 static void show_state(struct out *out, const struct replica_info *info)
 {
-	bool snapshot = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
+	bool snapshot = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token;
 
 	show_enum(out, KEY("CopyState", "State", "STATE"), REPLICA_ENUM_COPY_STATE,
 		  info->copy_state);
@@ -333,6 +333,7 @@ static void show_snapshot(struct out *out, const struct replica_info *info,
 	show_leg(out, "Source", "Source", "ORIGIN", info->origin_path, info->origin);
 	show_leg(out, "Target", "Store device", "REPLICA", info->replica_path, info->replica);
 	show_store(out, info);
+	show_token(out, info->token);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Chunk size", NULL), info->region_size);
 	out_bool(out, KEY_JSON("ConsistentNow"), info->consistent_now);
@@ -341,7 +342,7 @@ static void show_snapshot(struct out *out, const struct replica_info *info,
 
 void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style)
 {
-	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
+	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token) {
 		show_snapshot(out, info, style);
 		return;
 	}

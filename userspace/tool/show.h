@@ -31,6 +31,8 @@ const char *show_ack(unsigned int ack_mode);
 void show_queue(struct out *out, const struct replica_info *info);
 /* show-snapshot.c: how full the store of a snapshot is. */
 void show_store(struct out *out, const struct replica_info *info);
+/* show-snapshot.c: what a token has beside that; NULL: it is a snapshot. */
+void show_token(struct out *out, const struct replica_token *token);
 /* Of a job, into the object or row that is open. */
 void show_job(struct out *out, const struct replica_job *job, uint64_t rate);
 /* "1.0 GiB of 2.0 GiB, 120.0 MiB/s, 8 s left"; to be freed. */

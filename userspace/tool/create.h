@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef REPLICACTL_CREATE_H
+#define REPLICACTL_CREATE_H
+
+#include "command.h"
+#include "options.h"
+
+/* Of the command line of 'create'. */
+struct create_options {
+	const char *name;
+	const char *pool;
+	const char *meta;
+	uint32_t sync_type;	/* 0: none was given */
+	const char *token;
+	const char *store;
+	struct store_size store_size;
+	uint32_t token_timeout_ms;
+	uint32_t mode;
+	uint32_t rpo_ms;
+	const char *settings;
+	const char *system;
+	const char *credentials;
+	bool ask_credentials;
+	bool skip_initial_copy;
+	uint32_t wait_for;
+	uint32_t timeout_ms;
+	bool dry_run;
+	bool force;
+	bool no_attach;
+};
+
+/* show-created.c: the members of the document, and the sentence; ret is the return value. */
+void show_created(struct out *out, const struct replica_create_result *result, int ret);
+void say_created(struct out *out, struct cli *cli, const struct replica_create_result *result,
+		 int ret);
+
+#endif /* REPLICACTL_CREATE_H */
