@@ -66,6 +66,12 @@ int replica_check_replicas(struct replica_check *check,
 /* The return value for the findings, with the error filled in. */
 int replica_check_result(struct replica_check *check);
 
+/*
+ * opened.c: is what fd has opened by the path of dev still the device that was checked?
+ * A return value, REPLICA_CACHE_OUT_OF_DATE when number or size differ.
+ */
+int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd);
+
 /* finding.c: adds one; severity, return value and so on come from its code. */
 struct replica_finding *replica_finding_add(struct replica_check *check,
 					    enum replica_check_code code,
