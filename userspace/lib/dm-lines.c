@@ -220,6 +220,15 @@ static int fail_hidden(struct replica_ctx *ctx, int err, const char *name)
 				  name);
 }
 
+bool replica_lines_are_of(struct replica_ctx *ctx, const char *name, const char *uuid)
+{
+	struct replica_lines now;
+	bool are = !replica_lines_read(ctx, name, 0, &now) && !strcmp(now.uuid, uuid);
+
+	replica_lines_clear(&now);
+	return are;
+}
+
 int replica_lines_create_hidden(struct replica_ctx *ctx, const char *name, const char *uuid,
 				const struct replica_lines *lines)
 {

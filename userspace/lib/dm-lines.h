@@ -45,6 +45,8 @@ bool replica_lines_only(const struct replica_lines *lines, const char *type);
  */
 int replica_lines_read(struct replica_ctx *ctx, const char *name, dev_t dev,
 		       struct replica_lines *lines);
+/* Has the mapped device that is called name now this uuid?  Another may have got its name. */
+bool replica_lines_are_of(struct replica_ctx *ctx, const char *name, const char *uuid);
 int replica_lines_read_inactive(struct replica_ctx *ctx, const char *name,
 				struct replica_lines *lines);
 

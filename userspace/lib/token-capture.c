@@ -127,7 +127,10 @@ static int write_token(struct capture *c)
 static void undo(struct capture *c)
 {
 	struct replica_error err = c->ctx->err;
-	int ret = replica_snap_end(c->ctx, c->result->element_name, false, NULL);
+	int ret = REPLICA_SUCCESS;
+
+	if (replica_lines_are_of(c->ctx, c->result->element_name, c->result->uuid))
+		ret = replica_snap_end(c->ctx, c->result->element_name, false, NULL);
 
 	c->ctx->err = err;
 	if (ret)
