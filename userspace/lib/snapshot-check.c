@@ -267,7 +267,8 @@ static void check_store(struct replica_snap_making *m)
 	replica_check_use(c, t, REPLICA_PARAM_TARGET);
 	if (t->suspended)
 		return;
-	replica_check_signature(c, t, REPLICA_PARAM_TARGET);
+	if (!replica_is_tokenized(m->args) || !replica_token_head_found(m->ctx, t->path))
+		replica_check_signature(c, t, REPLICA_PARAM_TARGET);
 	replica_check_log(c, t, REPLICA_PARAM_TARGET);
 }
 

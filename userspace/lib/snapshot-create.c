@@ -40,7 +40,14 @@ static int write_zeroes(int fd, off_t at, size_t bytes)
 	return 0;
 }
 
-static int wipe_fd(int fd)
+static int write_head(int fd, const void *head)
+{
+	ssize_t n = pwrite(fd, head, REPLICA_TOKEN_HEAD_BYTES, 0);
+
+	return n == REPLICA_TOKEN_HEAD_BYTES ? 0 : n < 0 ? -errno : -EIO;
+}
+
+static int wipe_fd(int fd, const void *head)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
 	int r;
@@ -50,18 +57,25 @@ static int wipe_fd(int fd)
 	r = write_zeroes(fd, 0, size < WIPE_BYTES ? size : WIPE_BYTES);
 	if (!r && size > WIPE_BYTES)
 		r = write_zeroes(fd, size - WIPE_BYTES, WIPE_BYTES);
+	if (!r && head)
+		r = write_head(fd, head);
 	return r ? r : fsync(fd) ? -errno : 0;
 }
 
-int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive)
+int replica_snap_wipe(struct replica_ctx *ctx, const char *path,
+		      const struct replica_blockdev *checked, const void *head)
 {
-	int fd = ctx->host->open(ctx, path, O_RDWR | O_CLOEXEC | (exclusive ? O_EXCL : 0));
-	int r = fd < 0 ? fd : wipe_fd(fd);
+	int fd = ctx->host->open(ctx, path, O_RDWR | O_CLOEXEC | (checked ? O_EXCL : 0));
+	int r = fd < 0 ? fd : 0, ret = REPLICA_SUCCESS;
 
+	if (!r && checked)
+		ret = replica_check_opened(ctx, checked, fd);
+	if (!r && !ret)
+		r = wipe_fd(fd, head);
 	if (fd >= 0)
 		close(fd);
 	if (!r)
-		return REPLICA_SUCCESS;
+		return ret;
 	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET, "store %s cannot be wiped", path);
 }
 
@@ -141,10 +155,13 @@ static int make_base(struct replica_snap_making *m, char *number, size_t size)
 /* REPLICA_TIMEOUT: it is there, and udev is late. */
 static int make(struct replica_snap_making *m)
 {
+	uint8_t head[REPLICA_TOKEN_HEAD_BYTES];
 	char base[32];
 	int ret;
 
-	ret = replica_snap_wipe(m->ctx, m->check.target.path, true);
+	replica_token_head(head, m->chunk);
+	ret = replica_snap_wipe(m->ctx, m->check.target.path, &m->check.target,
+				replica_is_tokenized(m->args) ? head : NULL);
 	if (!ret)
 		ret = replica_snap_make(m->ctx, m->name, m->result->uuid);
 	if (ret)
@@ -172,18 +189,6 @@ static void wake_source(struct replica_snap_making *m)
 		replica_snap_resume(m->ctx, m->old.name, 0, false);
 }
 
-/* Another call may have ended ours meanwhile and made one of the same name. */
-static bool still_ours(struct replica_snap_making *m)
-{
-	struct replica_lines now;
-	bool ours;
-
-	ours = !replica_lines_read(m->ctx, m->name, 0, &now) &&
-	       !strcmp(now.uuid, m->result->uuid);
-	replica_lines_clear(&now);
-	return ours;
-}
-
 /* The error stays. */
 static void undo(struct replica_snap_making *m)
 {
@@ -192,7 +197,8 @@ static void undo(struct replica_snap_making *m)
 	int ret;
 
 	wake_source(m);
-	if (!still_ours(m))
+	/* Another call may have ended ours meanwhile and made one of the same name. */
+	if (!replica_lines_are_of(m->ctx, m->name, m->result->uuid))
 		return;
 	/* Who cut the store gives it back. */
 	ret = replica_snap_end_locked(m->ctx, m->name, store);

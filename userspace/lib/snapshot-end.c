@@ -93,7 +93,7 @@ static void free_store(struct replica_snap *snap)
 		return;
 	replica_sysfs_path(snap->ctx, snap->store, path, sizeof(path));
 	if (path[0] == '/')
-		replica_snap_wipe(snap->ctx, path, false);
+		replica_snap_wipe(snap->ctx, path, NULL, NULL);
 	replica_error_clear(snap->ctx);		/* one that fails does not stop the end */
 }
 

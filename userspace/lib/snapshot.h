@@ -124,7 +124,8 @@ int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
 int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 		     struct replica_pool_volume **list);
 bool replica_snap_store_needed(const struct replica_snap *snap);
-int replica_snap_wipe(struct replica_ctx *ctx, const char *path, bool exclusive);
+int replica_snap_wipe(struct replica_ctx *ctx, const char *path,
+		      const struct replica_blockdev *checked, const void *head);
 
 /*
  * snapshot-again.c.  torn: the source is partly restored, and nothing goes on with it.

@@ -93,6 +93,16 @@ int replica_token_find(struct replica_ctx *ctx, const struct replica_token_data 
 int replica_token_describe(const struct replica_snap *snap, struct replica_info *info);
 
 /*
+ * token-head.c.  The first bytes of a token's store: the header of dm-snapshot, and the mark
+ * of a token.  chunk: sectors.  found: path has them and no data beside; nobody can bring a
+ * token back, so that what is left of one by a crash or a boot is no data.
+ */
+#define REPLICA_TOKEN_HEAD_BYTES	4096
+
+void replica_token_head(uint8_t head[REPLICA_TOKEN_HEAD_BYTES], uint32_t chunk);
+bool replica_token_head_found(struct replica_ctx *ctx, const char *path);
+
+/*
  * token-end.c.  tend: replica_token_expire() for who does something else; the error stays.
  * tidy: legs of redeems that are gone go; for who ends a redeem, the error stays.
  * is_redeem: does the name belong to one?
