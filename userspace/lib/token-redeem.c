@@ -74,6 +74,25 @@ static void check_leg_name(struct redeem *r)
 				    r->leg);
 }
 
+/* For both devices; it is always short enough. */
+static int make_name(struct redeem *r)
+{
+	char kind[16] = "redeem";
+	int err;
+
+	for (int n = 2; n < 1000; n++) {
+		err = replica_name_free(r->ctx, r->stem, kind, r->name);
+		if (err)
+			return err;
+		snprintf(r->leg, sizeof(r->leg), "%.122s%s", r->name, REPLICA_LEG_SUFFIX);
+		err = r->ctx->host->dm_exists(r->ctx, r->leg);
+		if (err <= 0)
+			return err;
+		snprintf(kind, sizeof(kind), "redeem-%d", n);
+	}
+	return -EEXIST;
+}
+
 static int choose_name(struct redeem *r)
 {
 	int err = 0;
@@ -81,7 +100,7 @@ static int choose_name(struct redeem *r)
 	if (r->args.element_name)
 		snprintf(r->name, sizeof(r->name), "%s", r->args.element_name);
 	else
-		err = replica_name_free(r->ctx, r->stem, "redeem", r->name);
+		err = make_name(r);
 	if (err)
 		return replica_fail_errno(r->ctx, err, REPLICA_PARAM_NAME,
 					  "no name can be made for the redeem");
@@ -127,29 +146,46 @@ static int build_table(struct redeem *r, const char *origin)
 	return REPLICA_SUCCESS;
 }
 
-static int fill_result(struct redeem *r)
+/* All that depends on the name. */
+static int name_result(struct redeem *r)
 {
 	struct replica_create_result *result = r->result;
+	char origin[REPLICA_LEG_LEN];
+	int ret;
 
+	snprintf(origin, sizeof(origin), "/dev/mapper/%.115s", r->leg);
+	ret = build_table(r, origin);
+	if (ret)
+		return ret;
+	free(result->element_name);
+	free(result->device);
+	free(result->table);
 	result->element_name = strdup(r->name);
-	result->target_storage_volume = strdup(r->check.target.path);
-	if (asprintf(&result->uuid, "%s%s", REPLICA_REDEEM_UUID_PREFIX, r->id) < 0)
-		result->uuid = NULL;
 	if (asprintf(&result->device, "/dev/mapper/%s", r->name) < 0)
 		result->device = NULL;
 	if (asprintf(&result->table, "0 %" PRIu64 " %s %s", r->sectors, REPLICA_TARGET_NAME,
 		     r->params) < 0)
 		result->table = NULL;
-	if (!result->element_name || !result->target_storage_volume || !result->uuid ||
-	    !result->device || !result->table ||
-	    replica_peer_fill(r->ctx, &r->check.target, result->uuid, &result->peer))
+	if (!result->element_name || !result->device || !result->table)
 		return replica_fail_memory(r->ctx);
 	return REPLICA_SUCCESS;
 }
 
+static int fill_result(struct redeem *r)
+{
+	struct replica_create_result *result = r->result;
+
+	result->target_storage_volume = strdup(r->check.target.path);
+	if (asprintf(&result->uuid, "%s%s", REPLICA_REDEEM_UUID_PREFIX, r->id) < 0)
+		result->uuid = NULL;
+	if (!result->target_storage_volume || !result->uuid ||
+	    replica_peer_fill(r->ctx, &r->check.target, result->uuid, &result->peer))
+		return replica_fail_memory(r->ctx);
+	return name_result(r);
+}
+
 static int prepare(struct redeem *r)
 {
-	char origin[REPLICA_LEG_LEN];
 	uint8_t bytes[16];
 	int ret = check_devices(r);
 
@@ -158,9 +194,21 @@ static int prepare(struct redeem *r)
 		return ret;
 	replica_uuid_random(bytes);
 	replica_uuid_text(bytes, r->id);
-	snprintf(origin, sizeof(origin), "/dev/mapper/%.115s", r->leg);
-	ret = build_table(r, origin);
-	return ret ? ret : fill_result(r);
+	return fill_result(r);
+}
+
+/* Another redeem of the token may have taken the name since. */
+static int name_again(struct redeem *r)
+{
+	int err;
+
+	if (r->args.element_name)
+		return REPLICA_SUCCESS;
+	err = make_name(r);
+	if (err)
+		return replica_fail_errno(r->ctx, err, REPLICA_PARAM_NAME,
+					  "no name can be made for the redeem");
+	return name_result(r);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -189,20 +237,6 @@ static int make_leg(struct redeem *r, dev_t token, char *number, size_t size)
 	return REPLICA_SUCCESS;
 }
 
-static int make_clone(struct redeem *r)
-{
-	int ret = replica_snap_make(r->ctx, r->name, r->result->uuid);
-
-	if (ret)
-		return ret;
-	ret = replica_snap_load(r->ctx, r->name, r->sectors, REPLICA_TARGET_NAME, r->params);
-	if (!ret)
-		ret = replica_snap_resume(r->ctx, r->name, REPLICA_UDEV_HIDDEN, false);
-	if (!ret || ret == REPLICA_TIMEOUT)
-		return REPLICA_SUCCESS;
-	return ret;
-}
-
 static int set_read_only(struct redeem *r, dev_t dev)
 {
 	const int on = 1;
@@ -219,7 +253,6 @@ static int set_read_only(struct redeem *r, dev_t dev)
 	return err;
 }
 
-/* What would be written there would be written to the token. */
 static int forbid_writes(struct redeem *r, const char *name)
 {
 	struct replica_lines lines;
@@ -234,13 +267,32 @@ static int forbid_writes(struct redeem *r, const char *name)
 	return REPLICA_SUCCESS;
 }
 
+static int make_clone(struct redeem *r)
+{
+	int ret = replica_snap_make(r->ctx, r->name, r->result->uuid);
+
+	if (ret)
+		return ret;
+	ret = replica_snap_load(r->ctx, r->name, r->sectors, REPLICA_TARGET_NAME, r->params);
+	/* Before it runs: what would be written there would be written to the token. */
+	if (!ret)
+		ret = forbid_writes(r, r->leg);
+	if (!ret)
+		ret = forbid_writes(r, r->name);
+	if (!ret)
+		ret = replica_snap_resume(r->ctx, r->name, REPLICA_UDEV_HIDDEN, false);
+	if (!ret || ret == REPLICA_TIMEOUT)
+		return REPLICA_SUCCESS;
+	return ret;
+}
+
 /* The error stays. */
 static void undo(struct redeem *r)
 {
 	struct replica_error err = r->ctx->err;
 	bool left = false;
 
-	if (replica_is_redeem(r->ctx, r->name))
+	if (replica_lines_are_of(r->ctx, r->name, r->result->uuid))
 		left = replica_dm_remove(r->ctx, r->name);
 	if (r->ctx->host->dm_exists(r->ctx, r->leg) > 0)
 		left = replica_dm_remove(r->ctx, r->leg) || left;
@@ -260,10 +312,6 @@ static int make_devices(struct redeem *r, dev_t token)
 	ret = build_table(r, number);
 	if (!ret)
 		ret = make_clone(r);
-	if (!ret)
-		ret = forbid_writes(r, r->name);
-	if (!ret)
-		ret = forbid_writes(r, r->leg);
 	if (ret)
 		undo(r);
 	return ret;
@@ -279,6 +327,8 @@ static int make_locked(struct redeem *r)
 		ret = replica_fail(r->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_TOKEN_PARAM,
 				   "the snapshot of token \"%s\" has got another size",
 				   r->token.name);
+	if (!ret)
+		ret = name_again(r);
 	if (!ret)
 		ret = make_devices(r, snap.self->dev);
 	if (!ret)
