@@ -152,8 +152,7 @@ int replica_parse_size(const char *text, uint64_t *bytes);
  * default_unit_ms (1: milliseconds, 1000: seconds).  "2.5s" is accepted.
  * Returns 0, -EINVAL or -ERANGE.
  */
-int replica_parse_duration(const char *text, unsigned int default_unit_ms,
-			   uint64_t *ms);
+int replica_parse_duration(const char *text, unsigned int default_unit_ms, uint64_t *ms);
 
 /* ------------------------------------------------------------------------ */
 /* Jobs */
@@ -447,8 +446,7 @@ int replica_wait_state(struct replica_ctx *ctx, const char *name,
  * is refused with SMErrorCode 6, with and without force, but for a source with its replica
  * under its own name, which gets its own table back.
  */
-int replica_detach(struct replica_ctx *ctx, const char *name, bool force,
-		   uint32_t timeout_ms);
+int replica_detach(struct replica_ctx *ctx, const char *name, bool force, uint32_t timeout_ms);
 
 /*
  * Drops the mapped device now, in any state, without waiting for the replica

@@ -72,8 +72,9 @@ struct replica_token {
 int replica_token_release(struct replica_ctx *ctx, const char *file_or_name);
 
 /*
- * Ends redeems that have been complete for 10 seconds, and then the tokens that have expired.
- * Every capture and redeem does it too.  *count may be NULL: how many tokens went.
+ * Ends redeems that have been complete for 15 minutes, and then the tokens that have expired.
+ * Every capture and redeem does it too, but one that writes zeroes or is a dry run.  *count may
+ * be NULL: how many tokens went, also when one could not be ended, which is the failure then.
  */
 int replica_token_expire(struct replica_ctx *ctx, uint32_t *count);
 

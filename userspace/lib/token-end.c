@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The end of redeems and of tokens.  Nobody watches over them: whoever captures, redeems or
- * lists ends what is over.
+ * The end of redeems and of tokens.  Nobody watches over them: whoever captures or redeems
+ * ends what is over, and 'token expire'.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,8 +18,8 @@
 #include "table.h"
 #include "token.h"
 
-/* Who waits for a redeem has seen the end of it by then. */
-#define OVER_MS		10000
+/* A redeem that is complete is there for those who ask as long as a job that is over. */
+#define OVER_MS		REPLICA_TOKEN_TIMEOUT_MS
 
 /* ------------------------------------------------------------------------ */
 /* Redeems */
@@ -75,12 +75,15 @@ static void finish_one(struct replica_ctx *ctx, struct replica_genl *g,
 {
 	struct replica_info *info;
 	uint32_t ended;
+	bool ours;
 
 	if (replica_info_read(ctx, g, redeem->name, &info))
 		return;
-	if (is_over(info))
+	/* The name may be somebody else's by now. */
+	ours = info->uuid && !strcmp(info->uuid, redeem->uuid);
+	if (ours && is_over(info))
 		replica_clone_finish(ctx, redeem->name, &ended);
-	else if (info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
+	else if (ours && info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
 		 (!info->job || info->job->id > 1) && is_lost(maps, redeem))
 		replica_operate(ctx, redeem->name, DM_REPLICA_OP_ABORT, false, NULL, NULL);
 	replica_info_free(info);
@@ -177,14 +180,13 @@ static int end_snapshot(struct replica_ctx *ctx, const char *name)
 	return replica_snap_end_locked(ctx, name, store);
 }
 
-/* Somebody may look at it, as status does; the next one ends it then. */
 static bool has_expired(struct replica_ctx *ctx, const struct replica_maps *maps,
 			const struct replica_lines *map)
 {
 	const char *id = replica_token_id(map->uuid);
 	struct replica_token_state state;
 
-	if (!id || map->open_count || replica_leg_on(maps, map->dev))
+	if (!id || replica_leg_on(maps, map->dev))
 		return false;
 	if (replica_token_state_read(ctx, id, &state)) {
 		replica_token_touch(ctx, id);
@@ -193,25 +195,38 @@ static bool has_expired(struct replica_ctx *ctx, const struct replica_maps *maps
 	return !replica_token_left(&state, replica_boot_ms());
 }
 
-/* The list is as it was before the first of them went, and says who they are. */
-static uint32_t expire_locked(struct replica_ctx *ctx)
+/* The list is as it was before the first of them went; the first failure is told. */
+static int expire_locked(struct replica_ctx *ctx, uint32_t *count)
 {
+	struct replica_error first = ctx->err;
 	struct replica_maps maps;
-	uint32_t count = 0;
+	int ret = REPLICA_SUCCESS, r;
 
 	tidy_locked(ctx);
-	if (replica_maps_read(ctx, &maps))
-		return 0;
+	replica_error_clear(ctx);
+	r = replica_maps_read(ctx, &maps);
+	if (r)
+		return replica_fail_errno(ctx, r, NULL, "device-mapper does not list its devices");
 	for (size_t i = 0; i < maps.count; i++) {
 		const struct replica_lines *map = &maps.map[i];
 
-		if (!has_expired(ctx, &maps, map) || end_snapshot(ctx, map->name))
+		if (!has_expired(ctx, &maps, map))
 			continue;
-		replica_token_ended(ctx, replica_token_id(map->uuid), REPLICA_TOKEN_EXPIRED);
-		count++;
+		r = end_snapshot(ctx, map->name);
+		if (!r) {
+			replica_token_ended(ctx, replica_token_id(map->uuid),
+					    REPLICA_TOKEN_EXPIRED);
+			++*count;
+		} else if (!ret) {
+			first = ctx->err;
+			ret = r;
+		}
 	}
 	replica_maps_clear(&maps);
-	return count;
+	replica_error_clear(ctx);
+	if (ret)
+		ctx->err = first;
+	return ret;
 }
 
 static bool any_of_ours(const struct replica_maps *maps)
@@ -241,10 +256,9 @@ static int expire(struct replica_ctx *ctx, uint32_t *count)
 	ret = replica_lock_tables(ctx, &lock);
 	if (ret)
 		return ret;
-	*count = expire_locked(ctx);
+	ret = expire_locked(ctx, count);
 	replica_unlock(&lock);
-	replica_error_clear(ctx);
-	return REPLICA_SUCCESS;
+	return ret;
 }
 
 void replica_token_tend(struct replica_ctx *ctx)
@@ -338,14 +352,19 @@ EXPORT int replica_token_release(struct replica_ctx *ctx, const char *what)
 	int lock, ret;
 
 	replica_error_begin(ctx, "ReleaseToken");
-	ret = is_file(what) ? name_of_file(ctx, what, name) :
-	      replica_name_resolve(ctx, what, name);
-	if (!ret)
-		ret = replica_lock_tables(ctx, &lock);
+	if (!what)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_TOKEN_PARAM,
+				    "the file or the name of a token is missing");
+	/* Under it nobody else gets the name of the token that the file is found to be. */
+	ret = replica_lock_tables(ctx, &lock);
 	if (ret)
 		return ret;
-	replica_error_clear(ctx);
-	ret = release_locked(ctx, name);
+	ret = is_file(what) ? name_of_file(ctx, what, name) :
+	      replica_name_resolve(ctx, what, name);
+	if (!ret) {
+		replica_error_clear(ctx);
+		ret = release_locked(ctx, name);
+	}
 	replica_unlock(&lock);
 	return ret;
 }

@@ -66,6 +66,7 @@ static int state_path(struct replica_ctx *ctx, const char *id, char *path, size_
 int replica_token_state_read(struct replica_ctx *ctx, const char *id,
 			     struct replica_token_state *state)
 {
+	struct replica_token_state s = { 0 };
 	char path[PATH_MAX];
 	int r = state_path(ctx, id, path, sizeof(path));
 	FILE *f = r ? NULL : fopen(path, "re");
@@ -75,8 +76,10 @@ int replica_token_state_read(struct replica_ctx *ctx, const char *id,
 	if (!f)
 		return -errno;
 	if (fscanf(f, "timeout_ms %" SCNu32 " used_ms %" SCNu64 " captured %" SCNu64 " ended %u",
-		   &state->timeout_ms, &state->used_ms, &state->captured, &state->ended) != 4)
+		   &s.timeout_ms, &s.used_ms, &s.captured, &s.ended) != 4)
 		r = -EBADMSG;
+	else
+		*state = s;
 	fclose(f);
 	return r;
 }

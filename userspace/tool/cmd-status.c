@@ -66,7 +66,6 @@ static int status_run(struct cli *cli)
 
 	if (opts->counters && !name)
 		return report_usage(cli, "counters", "'--counters' needs the NAME of a replica");
-	replica_token_expire(cli->ctx, NULL);	/* what it cannot end it shows */
 	if (opts->watch)
 		return watch_run(cli, name, opts->counters);
 	return name ? status_show_one(cli, name, &style) : status_show_list(cli);
@@ -81,7 +80,7 @@ const struct command cmd_status = {
 	.complete = { COMPLETE_NAME },
 	.help = "Show all replicas in a table, or one in full",
 	.details =
-		"Tokens that have expired are ended first. With --watch a terminal shows the present state all the time, with a bar while a\n"
+		"With --watch a terminal shows the present state all the time, with a bar while a\n"
 		"copy runs; a pipe or a file gets a line for each change.",
 	.options = status_table,
 	.nr_options = ARRAY_SIZE(status_table),

@@ -62,6 +62,6 @@ const struct command cmd_token = {
 	.details =
 		"'release' ends the token whose file or name is given: its source gets its own\n"
 		"table back, and its store is free. 'expire' ends all that were not redeemed for\n"
-		"their inactivity timeout, and redeems that are complete; 'create' and 'status'\n"
-		"do it too, so that it is for a timer on a machine where nobody calls them.",
+		"their inactivity timeout, and redeems that have been complete for 15 minutes; a\n"
+		"capture and a redeem do it too, so that it is for a timer.",
 };

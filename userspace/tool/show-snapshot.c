@@ -52,7 +52,7 @@ void show_token(struct out *out, const struct replica_token *token)
 	else if (token->expires_ms)
 		out_duration(out, KEY_TEXT("Expires in"), token->expires_ms);
 	else
-		out_string(out, KEY_TEXT("Expires"), "it has; the next command ends it");
+		out_string(out, KEY_TEXT("Expires"), "expired; 'replicactl token expire' ends it");
 	out_object(out, KEY_JSON("Token"));
 	out_string(out, KEY_JSON("Id"), token->id);
 	out_number(out, KEY_JSON("InactivityTimeout"), token->timeout_ms);
