@@ -16,6 +16,10 @@
 
 /* ---- create ---- */
 
+static const struct create_options create_defaults = {
+	.sync_type = SYNC_TYPE_NONE,
+};
+
 static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
@@ -88,8 +92,15 @@ static int create_failed(struct cli *cli, struct out *out, int ret,
 	return status;
 }
 
+/* Of the three kinds of a token it is the one that makes no device. */
+static bool zeroes(const struct create_options *opts, const struct replica_create_result *result)
+{
+	return opts->token && opts->sync_type == SYNC_TYPE_NONE && result && !result->info;
+}
+
 static int create_finish(struct cli *cli, int ret, const struct replica_create_result *result)
 {
+	const struct create_options *opts = cli->options;
 	struct out *out = report_new(cli);
 	bool refused = ret && ret != REPLICA_JOB_STARTED;
 
@@ -102,7 +113,7 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 		return report_finish(cli, out, ret);
 	}
 	if (progress_interrupted(cli))
-		return report_interrupted(cli, out, result && !result->info ?
+		return report_interrupted(cli, out, zeroes(opts, result) ?
 			"stopped writing zeroes; the rest of the target is as it was" :
 			"stopped waiting; the replica exists and the copy goes on");
 	return create_failed(cli, out, ret, result);
@@ -155,7 +166,7 @@ static int check_usage(struct cli *cli, const struct create_options *opts)
 {
 	bool tokenized = opts->sync_type == REPLICA_SYNC_TYPE_TOKENIZED_CLONE;
 
-	if (opts->token && !opts->sync_type && cli->args[1])
+	if (opts->token && opts->sync_type == SYNC_TYPE_NONE && cli->args[1])
 		return report_usage(cli, cli->args[1],
 				    "'create --token FILE' takes TARGET alone; to write FILE, add --sync-type tokenized-clone");
 	if (tokenized && !opts->token)
@@ -175,7 +186,7 @@ static int create_run(struct cli *cli)
 {
 	const struct create_options *opts = cli->options;
 	struct replica_settings settings = { 0 };
-	bool redeems = opts->token && !opts->sync_type;
+	bool typed = opts->sync_type != SYNC_TYPE_NONE, redeems = opts->token && !typed;
 	struct replica_create_args args = {
 		.size = sizeof(args),
 		.source = redeems ? NULL : cli->args[0],
@@ -189,7 +200,7 @@ static int create_run(struct cli *cli)
 		.store_percent = opts->store_size.percent,
 		.element_name = opts->name,
 		.sync_type = redeems ? REPLICA_SYNC_TYPE_TOKENIZED_CLONE :
-			     opts->sync_type ? opts->sync_type : REPLICA_SYNC_TYPE_MIRROR,
+			     typed ? opts->sync_type : REPLICA_SYNC_TYPE_MIRROR,
 		.mode = opts->mode,
 		.rpo_ms = opts->rpo_ms,
 		.replication_settings = &settings,
@@ -256,6 +267,7 @@ const struct command cmd_create = {
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),
+	.defaults = &create_defaults,
 };
 
 /* ---- check ---- */

@@ -5,12 +5,15 @@
 #include "command.h"
 #include "options.h"
 
+/* CIM's numbers have 16 bits; 0 is one that it reserves. */
+#define SYNC_TYPE_NONE	UINT32_MAX
+
 /* Of the command line of 'create'. */
 struct create_options {
 	const char *name;
 	const char *pool;
 	const char *meta;
-	uint32_t sync_type;	/* 0: none was given */
+	uint32_t sync_type;	/* SYNC_TYPE_NONE: none was given, which no number of CIM is */
 	const char *token;
 	const char *store;
 	struct store_size store_size;
