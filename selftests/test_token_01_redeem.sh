@@ -106,8 +106,14 @@ side_by_side()
 	run replicactl wait a --timeout 60
 	run replicactl finish a
 	redeem_gone a || fail "the association is left"
-	say "the other one is ended by who looks"
-	wait_for 60 "the end of b" ended_by_status b
+	run replicactl wait b --timeout 60
+	say "the other one is there for those who ask, for 15 minutes"
+	run replicactl status
+	run replicactl token expire
+	cli jobs b
+	same "its job" "$(get '.Jobs[0].JobStateDescription')" Completed
+	later 960 run replicactl token expire
+	redeem_gone b || fail "the association is left after 16 minutes"
 	same "the first target" "$(sum "$one")" "$before"
 	same "the second target" "$(sum "$two")" "$before"
 	cli status tok
@@ -117,10 +123,37 @@ side_by_side()
 	no_token tok "$store"
 }
 
-ended_by_status()
+# later SECONDS COMMAND...: by the time of day, as the kernel tells when a copy was complete.
+later()
 {
-	replicactl status >/dev/null
-	redeem_gone "$1"
+	local seconds=$1 status=0
+	shift
+	run date -s "+$seconds seconds"
+	"$@" || status=$?
+	run date -s "-$seconds seconds"
+	return "$status"
+}
+
+# Of the name nobody has said anything, and each gets one of its own.
+unnamed()
+{
+	local source leg table store one two before first second
+	new_source 4M
+	new_loop store 8M
+	new_loop one 4M
+	new_loop two 4M
+	before=$(sum "$source")
+	capture tok "$source" "$store" "$dev_dir/token"
+	replicactl create --token "$dev_dir/token" "$one" --wait-for synchronized --timeout 60 &
+	first=$!
+	replicactl create --token "$dev_dir/token" "$two" --wait-for synchronized --timeout 60 &
+	second=$!
+	run wait "$first"
+	run wait "$second"
+	same "the first target" "$(sum "$one")" "$before"
+	same "the second target" "$(sum "$two")" "$before"
+	run replicactl token release tok
+	no_token tok "$store"
 }
 
 # Tokens and snapshots of one source, in any order.
@@ -175,6 +208,7 @@ ktap_header
 ktap_case "two targets are the source at the capture, which was under load" under_load
 ktap_case "of a file system in use" mounted
 ktap_case "two redeems at once, and who ends them" side_by_side
+ktap_case "two at once without a name" unnamed
 ktap_case "among other points in time of the same source" stacked
 ktap_case "the zero token" zeroes
 ktap_finish

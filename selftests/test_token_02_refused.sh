@@ -133,6 +133,37 @@ ended()
 	refuse_token 8 8 "is of an earlier boot of this machine" "$file" "$target"
 }
 
+# A boot leaves the store alone; another capture takes it as it is, unless it carries data.
+booted()
+{
+	local source leg table store file=$dev_dir/token
+	new_source 4M
+	new_loop store 4M
+	capture tok "$source" "$store" "$file"
+	run dd if=/dev/urandom of="$source" bs=64k count=1 oflag=direct status=none
+	lose tok
+	run rm "$file"
+	same "what is on the store" "$(wipefs -no TYPE "$store")" DM_snapshot_cow
+	cli_returns 4 4 create --sync-type snapshot "$source" "$store"
+	complains "carries data"
+	capture tok "$source" "$store" "$file"
+	lose tok
+	run rm "$file"
+	run dd if=/dev/zero of="$store" bs=512 seek=1 count=1 oflag=direct status=none
+	cli_returns 4 4 create --sync-type tokenized-clone "$source" --store "$store" --token "$file"
+	complains "carries data: DM_snapshot_cow"
+}
+
+# As with a boot, nothing is tidied up.
+lose()
+{
+	run dmsetup suspend "$source"
+	run dmsetup load "$source" --table "$table"
+	run dmsetup resume "$source"
+	run dmsetup remove "$1"
+	run dmsetup remove "$1-base"
+}
+
 expired()
 {
 	replicactl token expire >/dev/null
@@ -189,5 +220,6 @@ ktap_header
 ktap_case "what is no token" no_tokens
 ktap_case "captures that cannot be" no_captures
 ktap_case "expired, released, of an earlier boot" ended
+ktap_case "the store of a token that a boot has ended" booted
 ktap_case "a store that is full" full_store
 ktap_finish

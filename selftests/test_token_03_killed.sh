@@ -48,6 +48,10 @@ redeem_killed()
 	defer dm_gone r
 	while killed "$n" create --token "$file" "$target" --name r; do
 		works "$n"
+		if table_is_live r; then
+			same "r is read-only" "$(blockdev --getro /dev/mapper/r)" 1
+			same "its leg is read-only" "$(blockdev --getro /dev/mapper/r-leg)" 1
+		fi
 		run replicactl token expire
 		if ! mapping_gone r; then
 			same "the token beneath it" "$(dmsetup info -c --noheadings -o suspended tok)" Active
@@ -62,6 +66,12 @@ redeem_killed()
 	run replicactl finish r
 	redeem_gone r || fail "the association is left"
 	same "the target" "$(sum "$target")" "$before"
+}
+
+# Without one nobody can write to it.
+table_is_live()
+{
+	[[ $(dmsetup table "$1" 2>/dev/null) == *" replica "* ]]
 }
 
 ktap_header
