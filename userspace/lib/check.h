@@ -69,8 +69,13 @@ int replica_check_result(struct replica_check *check);
 /*
  * opened.c: is what fd has opened by the path of dev still the device that was checked?
  * A return value, REPLICA_CACHE_OUT_OF_DATE when number or size differ.
+ *
+ * replica_open_target: opens a device that was checked, for nobody else, and looks at all of
+ * that again, and without force whether it has got data.
  */
 int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd);
+int replica_open_target(struct replica_ctx *ctx, const struct replica_blockdev *dev, bool force,
+			int *fd);
 
 /* finding.c: adds one; severity, return value and so on come from its code. */
 struct replica_finding *replica_finding_add(struct replica_check *check,

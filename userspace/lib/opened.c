@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A path may lead to another device when it is opened than when it was checked. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <linux/fs.h>
 
 #include "check.h"
+#include "signature.h"
 
 int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd)
 {
@@ -27,4 +31,41 @@ int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev 
 	return replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_PARAM_TARGET,
 			    "%s has %" PRIu64 " bytes, and had %" PRIu64 " when it was checked",
 			    dev->path, size, dev->size);
+}
+
+/* Whoever wrote to it since it was looked at has let go of it, and now it is ours alone. */
+static int check_data(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd)
+{
+	struct replica_signature sig;
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = ctx->host->signature(ctx, path, &sig);
+	if (r)
+		return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET,
+					  "%s cannot be searched for data", dev->path);
+	if (!sig.count)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_PARAM_TARGET,
+			    "%s has got data meanwhile: %s", dev->path, sig.text);
+}
+
+int replica_open_target(struct replica_ctx *ctx, const struct replica_blockdev *dev, bool force,
+			int *fd)
+{
+	int ret;
+
+	*fd = ctx->host->open(ctx, dev->path, O_RDWR | O_EXCL | O_CLOEXEC);
+	if (*fd < 0)
+		return replica_fail_errno(ctx, *fd, REPLICA_PARAM_TARGET,
+					  "%s cannot be opened", dev->path);
+	ret = replica_check_opened(ctx, dev, *fd);
+	if (!ret && !force)
+		ret = check_data(ctx, dev, *fd);
+	if (!ret)
+		return REPLICA_SUCCESS;
+	close(*fd);
+	*fd = -1;
+	return ret;
 }

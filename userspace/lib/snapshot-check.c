@@ -17,6 +17,8 @@
 #define CHUNK_MIN	8u		/* sectors */
 #define CHUNK_MAX	1024u
 #define CHUNKS_MAX	(1u << 20)
+_Static_assert(2 * CHUNK_MAX << SECTOR_SHIFT <= REPLICA_SNAP_WIPE_BYTES,
+	       "the kernel takes the index behind a token's header as it finds it");
 /* Header, index, and room for a few chunks. */
 #define STORE_MIN_CHUNKS	16
 

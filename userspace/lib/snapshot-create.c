@@ -22,8 +22,6 @@
 #include "snapshot-create.h"
 #include "token.h"
 
-/* What is wiped at the start of a store, and at its end for backup superblocks. */
-#define WIPE_BYTES	(1u << 20)
 
 static int write_zeroes(int fd, off_t at, size_t bytes)
 {
@@ -54,29 +52,31 @@ static int wipe_fd(int fd, const void *head)
 
 	if (size < 0)
 		return -errno;
-	r = write_zeroes(fd, 0, size < WIPE_BYTES ? size : WIPE_BYTES);
-	if (!r && size > WIPE_BYTES)
-		r = write_zeroes(fd, size - WIPE_BYTES, WIPE_BYTES);
+	r = write_zeroes(fd, 0, size < REPLICA_SNAP_WIPE_BYTES ? size : REPLICA_SNAP_WIPE_BYTES);
+	if (!r && size > REPLICA_SNAP_WIPE_BYTES)
+		r = write_zeroes(fd, size - REPLICA_SNAP_WIPE_BYTES, REPLICA_SNAP_WIPE_BYTES);
 	if (!r && head)
 		r = write_head(fd, head);
 	return r ? r : fsync(fd) ? -errno : 0;
 }
 
-int replica_snap_wipe(struct replica_ctx *ctx, const char *path,
-		      const struct replica_blockdev *checked, const void *head)
+int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store,
+		      bool exclusive, const void *head)
 {
-	int fd = ctx->host->open(ctx, path, O_RDWR | O_CLOEXEC | (checked ? O_EXCL : 0));
+	int fd = ctx->host->open(ctx, store->path,
+				 O_RDWR | O_CLOEXEC | (exclusive ? O_EXCL : 0));
 	int r = fd < 0 ? fd : 0, ret = REPLICA_SUCCESS;
 
-	if (!r && checked)
-		ret = replica_check_opened(ctx, checked, fd);
+	if (!r)
+		ret = replica_check_opened(ctx, store, fd);
 	if (!r && !ret)
 		r = wipe_fd(fd, head);
 	if (fd >= 0)
 		close(fd);
 	if (!r)
 		return ret;
-	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET, "store %s cannot be wiped", path);
+	return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET, "store %s cannot be wiped",
+				  store->path);
 }
 
 /* The snapshot's own device, on a base that is live; it is not true yet. */
@@ -157,11 +157,11 @@ static int make(struct replica_snap_making *m)
 {
 	uint8_t head[REPLICA_TOKEN_HEAD_BYTES];
 	char base[32];
-	int ret;
+	bool token = replica_is_tokenized(m->args);
+	int ret = token ? replica_token_head(m->ctx, head, m->chunk) : REPLICA_SUCCESS;
 
-	replica_token_head(head, m->chunk);
-	ret = replica_snap_wipe(m->ctx, m->check.target.path, &m->check.target,
-				replica_is_tokenized(m->args) ? head : NULL);
+	if (!ret)
+		ret = replica_snap_wipe(m->ctx, &m->check.target, true, token ? head : NULL);
 	if (!ret)
 		ret = replica_snap_make(m->ctx, m->name, m->result->uuid);
 	if (ret)
@@ -177,18 +177,6 @@ static int make(struct replica_snap_making *m)
 	return ret;
 }
 
-/* A device whose tables could not be exchanged may be left suspended by the kernel. */
-static void wake_source(struct replica_snap_making *m)
-{
-	struct replica_lines now;
-	bool asleep;
-
-	asleep = !replica_lines_read(m->ctx, m->old.name, 0, &now) && now.suspended;
-	replica_lines_clear(&now);
-	if (asleep && !replica_lines_load(m->ctx, m->old.name, &m->old))
-		replica_snap_resume(m->ctx, m->old.name, 0, false);
-}
-
 /* The error stays. */
 static void undo(struct replica_snap_making *m)
 {
@@ -196,7 +184,7 @@ static void undo(struct replica_snap_making *m)
 	char store[DM_REPLICA_UUID_LEN];
 	int ret;
 
-	wake_source(m);
+	replica_snap_wake(m->ctx, m->old.name, &m->old);
 	/* Another call may have ended ours meanwhile and made one of the same name. */
 	if (!replica_lines_are_of(m->ctx, m->name, m->result->uuid))
 		return;

@@ -155,6 +155,19 @@ int replica_snap_resume(struct replica_ctx *ctx, const char *name, int hidden, b
 	return err ? replica_dm_fail(ctx, err, name, "") : ret;
 }
 
+void replica_snap_wake(struct replica_ctx *ctx, const char *name, const struct replica_lines *old)
+{
+	struct replica_error err = ctx->err;
+	struct replica_lines now;
+	bool asleep;
+
+	asleep = !replica_lines_read(ctx, name, 0, &now) && now.suspended;
+	replica_lines_clear(&now);
+	if (asleep && !replica_lines_load(ctx, name, old))
+		replica_snap_resume(ctx, name, 0, false);
+	ctx->err = err;
+}
+
 int replica_snap_suspend(struct replica_ctx *ctx, const char *name)
 {
 	QUIET;

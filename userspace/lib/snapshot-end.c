@@ -45,7 +45,10 @@ static int lift(struct replica_snap *snap)
 					  "the kernel did not take the table that \"%s\" had; the snapshot goes on",
 					  upper->name);
 	ret = replica_snap_resume(snap->ctx, upper->name, hidden, false);
-	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+	if (!ret || ret == REPLICA_TIMEOUT)
+		return REPLICA_SUCCESS;
+	replica_snap_wake(snap->ctx, upper->name, upper);
+	return ret;
 }
 
 static bool names_base(const struct replica_lines *lines, const struct replica_lines *base)
@@ -87,13 +90,15 @@ static int drop_unused(struct replica_snap *snap)
 /* The store has a header until then, by which it would be refused as a target. */
 static void free_store(struct replica_snap *snap)
 {
+	struct replica_blockdev store;
 	char path[PATH_MAX];
 
 	if (!snap->store)
 		return;
 	replica_sysfs_path(snap->ctx, snap->store, path, sizeof(path));
-	if (path[0] == '/')
-		replica_snap_wipe(snap->ctx, path, NULL, NULL);
+	if (path[0] == '/' && !replica_sysfs_open(snap->ctx, path, &store) &&
+	    store.devno == snap->store)
+		replica_snap_wipe(snap->ctx, &store, false, NULL);
 	replica_error_clear(snap->ctx);		/* one that fails does not stop the end */
 }
 

@@ -69,6 +69,8 @@ struct replica_usage {
  * resume: exchanges the tables if a second one is loaded, within one call; with
  * freeze, file systems on the device are brought to rest before.  load_read_only: with
  * such a table the device is read-only.  REPLICA_TIMEOUT: it is done, and udev is late.
+ * wake: the kernel may leave a device suspended whose tables it could not exchange: it gets
+ * the old one again and goes on; the error stays.
  */
 #define REPLICA_UDEV_HIDDEN	1	/* udev leaves the device alone */
 
@@ -82,6 +84,7 @@ int replica_snap_load_read_only(struct replica_ctx *ctx, const char *name, uint6
 				const char *type, const char *params);
 int replica_snap_resume(struct replica_ctx *ctx, const char *name, int hidden, bool freeze);
 int replica_snap_suspend(struct replica_ctx *ctx, const char *name);
+void replica_snap_wake(struct replica_ctx *ctx, const char *name, const struct replica_lines *old);
 
 /*
  * snapshot.c.  is: does the name (a dm name) belong to a snapshot, or to a token?  id: what
@@ -116,6 +119,8 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines);
  * the device-mapper uuid of a store that is of no more use to anybody, "" if there is none,
  * and is for the caller to give back.  needed: does the store hold what a restore that
  * failed could not copy?
+ * wipe: both ends of a store, if that is still what it was when it was looked at; head, if
+ * not NULL, comes first on it then, as token-head.c makes it.
  */
 int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
 				struct replica_create_result **result);
@@ -124,8 +129,10 @@ int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
 int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 		     struct replica_pool_volume **list);
 bool replica_snap_store_needed(const struct replica_snap *snap);
-int replica_snap_wipe(struct replica_ctx *ctx, const char *path,
-		      const struct replica_blockdev *checked, const void *head);
+int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store,
+		      bool exclusive, const void *head);
+/* What is wiped at either end of it: bytes, for backup superblocks too. */
+#define REPLICA_SNAP_WIPE_BYTES	(1u << 20)
 
 /*
  * snapshot-again.c.  torn: the source is partly restored, and nothing goes on with it.

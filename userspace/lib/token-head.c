@@ -4,10 +4,14 @@
  * of any snapshot.  So ours is written beforehand, with a mark in its second sector, which the
  * kernel leaves alone: it takes a header of the right chunk size as that of a snapshot in which
  * nothing is saved.  Only when the store is full is all of it written anew, without the mark.
+ *
+ * No other machine makes the same mark: on a device that both reach its token may be alive.
  */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <nettle/hmac.h>
 
 #include "signature.h"
 #include "token.h"
@@ -23,14 +27,32 @@ static void put_le32(uint8_t *p, uint32_t n)
 		p[i] = n >> 8 * i;
 }
 
-void replica_token_head(uint8_t head[REPLICA_TOKEN_HEAD_BYTES], uint32_t chunk)
+static void make_head(uint8_t head[REPLICA_TOKEN_HEAD_BYTES], uint32_t chunk, const uint8_t *key)
 {
+	struct hmac_sha256_ctx hmac;
+
 	memset(head, 0, REPLICA_TOKEN_HEAD_BYTES);
 	put_le32(head, MAGIC);
 	put_le32(head + 4, 1);		/* valid */
 	put_le32(head + 8, VERSION);
 	put_le32(head + 12, chunk);
 	memcpy(head + MARK_AT, MARK, sizeof(MARK));
+	hmac_sha256_set_key(&hmac, REPLICA_TOKEN_KEY_BYTES, key);
+	hmac_sha256_update(&hmac, sizeof(MARK), (const uint8_t *)MARK);
+	hmac_sha256_digest(&hmac, SHA256_DIGEST_SIZE, head + MARK_AT + sizeof(MARK));
+	explicit_bzero(&hmac, sizeof(hmac));
+}
+
+int replica_token_head(struct replica_ctx *ctx, uint8_t head[REPLICA_TOKEN_HEAD_BYTES],
+		       uint32_t chunk)
+{
+	uint8_t key[REPLICA_TOKEN_KEY_BYTES];
+	int ret = replica_token_key(ctx, false, key);
+
+	if (!ret)
+		make_head(head, chunk, key);
+	explicit_bzero(key, sizeof(key));
+	return ret;
 }
 
 static bool read_head(struct replica_ctx *ctx, const char *path, uint8_t *head)
@@ -52,7 +74,10 @@ bool replica_token_head_found(struct replica_ctx *ctx, const char *path)
 
 	if (!read_head(ctx, path, head))
 		return false;
-	replica_token_head(right, head[12] | head[13] << 8);
+	if (replica_token_head(ctx, right, head[12] | head[13] << 8)) {
+		replica_error_clear(ctx);	/* without a key there is no token here */
+		return false;
+	}
 	return !memcmp(head, right, sizeof(head)) && !ctx->host->signature(ctx, path, &sig) &&
 	       sig.count == 1 && !strncmp(sig.text, "DM_snapshot_cow", 15);
 }

@@ -317,7 +317,17 @@ static int make_devices(struct redeem *r, dev_t token)
 	return ret;
 }
 
-/* The token may have ended since it was looked at. */
+/* Who else makes a device of ours of the target waits; the kernel lets both have it. */
+static int target_again(struct redeem *r)
+{
+	int fd, ret = replica_open_target(r->ctx, &r->check.target, r->args.force, &fd);
+
+	if (!ret)
+		close(fd);
+	return ret;
+}
+
+/* The token, and the target, may be what they were not when they were looked at. */
 static int make_locked(struct redeem *r)
 {
 	struct replica_snap snap;
@@ -327,6 +337,8 @@ static int make_locked(struct redeem *r)
 		ret = replica_fail(r->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_TOKEN_PARAM,
 				   "the snapshot of token \"%s\" has got another size",
 				   r->token.name);
+	if (!ret)
+		ret = target_again(r);
 	if (!ret)
 		ret = name_again(r);
 	if (!ret)
@@ -347,10 +359,10 @@ static int make(struct redeem *r)
 	if (ret)
 		return ret;
 	ret = make_locked(r);
-	if (!ret)
-		ret = replica_genl_get(r->ctx, &g);
 	if (!ret) {
-		ret = replica_info_read(r->ctx, g, r->name, &r->result->info);
+		ret = replica_genl_get(r->ctx, &g);
+		if (!ret)
+			ret = replica_info_read(r->ctx, g, r->name, &r->result->info);
 		if (ret)
 			undo(r);
 	}

@@ -5,7 +5,6 @@
  * a caller who waits can end it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 
 #include "create-goals.h"
 #include "info.h"
-#include "signature.h"
 #include "token.h"
 
 #define PIECE	(64ULL << 20)
@@ -119,38 +117,13 @@ static int write_zeroes(struct zero *z, int fd)
 				  "zeroes on %s are not safe from a power cut", z->target->path);
 }
 
-/* Whoever wrote to it since it was looked at has let go of it, and now it is ours alone. */
-static int check_data(struct zero *z, int fd)
-{
-	struct replica_signature sig;
-	char path[32];
-	int r;
-
-	if (z->args->force)
-		return REPLICA_SUCCESS;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = z->ctx->host->signature(z->ctx, path, &sig);
-	if (r)
-		return replica_fail_errno(z->ctx, r, REPLICA_PARAM_TARGET,
-					  "%s cannot be searched for data", z->target->path);
-	if (!sig.count)
-		return REPLICA_SUCCESS;
-	return replica_fail(z->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_PARAM_TARGET,
-			    "%s has got data meanwhile: %s", z->target->path, sig.text);
-}
-
 static int zero_target(struct zero *z)
 {
-	int fd = z->ctx->host->open(z->ctx, z->target->path, O_RDWR | O_EXCL | O_CLOEXEC), ret;
+	int fd, ret = replica_open_target(z->ctx, z->target, z->args->force, &fd);
 
-	if (fd < 0)
-		return replica_fail_errno(z->ctx, fd, REPLICA_PARAM_TARGET,
-					  "%s cannot be opened", z->target->path);
-	ret = replica_check_opened(z->ctx, z->target, fd);
-	if (!ret)
-		ret = check_data(z, fd);
-	if (!ret)
-		ret = write_zeroes(z, fd);
+	if (ret)
+		return ret;
+	ret = write_zeroes(z, fd);
 	close(fd);
 	return ret;
 }

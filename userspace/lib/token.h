@@ -94,12 +94,14 @@ int replica_token_describe(const struct replica_snap *snap, struct replica_info 
 
 /*
  * token-head.c.  The first bytes of a token's store: the header of dm-snapshot, and the mark
- * of a token.  chunk: sectors.  found: path has them and no data beside; nobody can bring a
- * token back, so that what is left of one by a crash or a boot is no data.
+ * of a token of this machine, which has a key; a return value.  chunk: sectors.  found: path has
+ * them and no data beside; nobody can bring a token back, so that what is left of one by a
+ * crash or a boot is no data.
  */
 #define REPLICA_TOKEN_HEAD_BYTES	4096
 
-void replica_token_head(uint8_t head[REPLICA_TOKEN_HEAD_BYTES], uint32_t chunk);
+int replica_token_head(struct replica_ctx *ctx, uint8_t head[REPLICA_TOKEN_HEAD_BYTES],
+		       uint32_t chunk);
 bool replica_token_head_found(struct replica_ctx *ctx, const char *path);
 
 /*
