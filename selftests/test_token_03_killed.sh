@@ -49,8 +49,8 @@ redeem_killed()
 	while killed "$n" create --token "$file" "$target" --name r; do
 		works "$n"
 		if table_is_live r; then
-			same "r is read-only" "$(blockdev --getro /dev/mapper/r)" 1
-			same "its leg is read-only" "$(blockdev --getro /dev/mapper/r-leg)" 1
+			same "r is read-only" "$(read_only r)" 1
+			same "its leg is read-only" "$(read_only r-leg)" 1
 		fi
 		run replicactl token expire
 		if ! mapping_gone r; then
@@ -66,6 +66,12 @@ redeem_killed()
 	run replicactl finish r
 	redeem_gone r || fail "the association is left"
 	same "the target" "$(sum "$target")" "$before"
+}
+
+# Where there is no udev who was killed has made no other node.
+read_only()
+{
+	blockdev --getro "/dev/dm-$(dmsetup info -c --noheadings -o minor "$1")"
 }
 
 # Without one nobody can write to it.

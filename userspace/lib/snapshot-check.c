@@ -17,8 +17,6 @@
 #define CHUNK_MIN	8u		/* sectors */
 #define CHUNK_MAX	1024u
 #define CHUNKS_MAX	(1u << 20)
-_Static_assert(2 * CHUNK_MAX << SECTOR_SHIFT <= REPLICA_SNAP_WIPE_BYTES,
-	       "the kernel takes the index behind a token's header as it finds it");
 /* Header, index, and room for a few chunks. */
 #define STORE_MIN_CHUNKS	16
 
@@ -269,7 +267,7 @@ static void check_store(struct replica_snap_making *m)
 	replica_check_use(c, t, REPLICA_PARAM_TARGET);
 	if (t->suspended)
 		return;
-	if (!replica_is_tokenized(m->args) || !replica_token_head_found(m->ctx, t->path))
+	if (!replica_is_tokenized(m->args) || !replica_token_marked(m->ctx, t->path))
 		replica_check_signature(c, t, REPLICA_PARAM_TARGET);
 	replica_check_log(c, t, REPLICA_PARAM_TARGET);
 }

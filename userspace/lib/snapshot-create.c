@@ -22,6 +22,8 @@
 #include "snapshot-create.h"
 #include "token.h"
 
+/* What is wiped at the start of a store, and at its end for backup superblocks. */
+#define WIPE_BYTES	(1u << 20)
 
 static int write_zeroes(int fd, off_t at, size_t bytes)
 {
@@ -38,30 +40,21 @@ static int write_zeroes(int fd, off_t at, size_t bytes)
 	return 0;
 }
 
-static int write_head(int fd, const void *head)
-{
-	ssize_t n = pwrite(fd, head, REPLICA_TOKEN_HEAD_BYTES, 0);
-
-	return n == REPLICA_TOKEN_HEAD_BYTES ? 0 : n < 0 ? -errno : -EIO;
-}
-
-static int wipe_fd(int fd, const void *head)
+static int wipe_fd(int fd)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
 	int r;
 
 	if (size < 0)
 		return -errno;
-	r = write_zeroes(fd, 0, size < REPLICA_SNAP_WIPE_BYTES ? size : REPLICA_SNAP_WIPE_BYTES);
-	if (!r && size > REPLICA_SNAP_WIPE_BYTES)
-		r = write_zeroes(fd, size - REPLICA_SNAP_WIPE_BYTES, REPLICA_SNAP_WIPE_BYTES);
-	if (!r && head)
-		r = write_head(fd, head);
+	r = write_zeroes(fd, 0, size < WIPE_BYTES ? size : WIPE_BYTES);
+	if (!r && size > WIPE_BYTES)
+		r = write_zeroes(fd, size - WIPE_BYTES, WIPE_BYTES);
 	return r ? r : fsync(fd) ? -errno : 0;
 }
 
 int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store,
-		      bool exclusive, const void *head)
+		      bool exclusive)
 {
 	int fd = ctx->host->open(ctx, store->path,
 				 O_RDWR | O_CLOEXEC | (exclusive ? O_EXCL : 0));
@@ -70,7 +63,7 @@ int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *st
 	if (!r)
 		ret = replica_check_opened(ctx, store, fd);
 	if (!r && !ret)
-		r = wipe_fd(fd, head);
+		r = wipe_fd(fd);
 	if (fd >= 0)
 		close(fd);
 	if (!r)
@@ -89,6 +82,8 @@ static int make_snapshot(struct replica_snap_making *m, const char *base)
 		 minor(m->check.target.devno), m->chunk);
 	ret = (replica_is_tokenized(m->args) ? replica_snap_load_read_only : replica_snap_load)
 		(m->ctx, m->name, m->sectors, REPLICA_SNAP_TARGET, params);
+	if (!ret && replica_is_tokenized(m->args))
+		ret = replica_token_mark(m->ctx, &m->check.target);
 	if (!ret)
 		ret = replica_snap_resume(m->ctx, m->name, REPLICA_UDEV_HIDDEN, false);
 	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
@@ -155,13 +150,9 @@ static int make_base(struct replica_snap_making *m, char *number, size_t size)
 /* REPLICA_TIMEOUT: it is there, and udev is late. */
 static int make(struct replica_snap_making *m)
 {
-	uint8_t head[REPLICA_TOKEN_HEAD_BYTES];
 	char base[32];
-	bool token = replica_is_tokenized(m->args);
-	int ret = token ? replica_token_head(m->ctx, head, m->chunk) : REPLICA_SUCCESS;
+	int ret = replica_snap_wipe(m->ctx, &m->check.target, true);
 
-	if (!ret)
-		ret = replica_snap_wipe(m->ctx, &m->check.target, true, token ? head : NULL);
 	if (!ret)
 		ret = replica_snap_make(m->ctx, m->name, m->result->uuid);
 	if (ret)

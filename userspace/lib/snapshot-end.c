@@ -98,7 +98,7 @@ static void free_store(struct replica_snap *snap)
 	replica_sysfs_path(snap->ctx, snap->store, path, sizeof(path));
 	if (path[0] == '/' && !replica_sysfs_open(snap->ctx, path, &store) &&
 	    store.devno == snap->store)
-		replica_snap_wipe(snap->ctx, &store, false, NULL);
+		replica_snap_wipe(snap->ctx, &store, false);
 	replica_error_clear(snap->ctx);		/* one that fails does not stop the end */
 }
 

@@ -119,8 +119,7 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines);
  * the device-mapper uuid of a store that is of no more use to anybody, "" if there is none,
  * and is for the caller to give back.  needed: does the store hold what a restore that
  * failed could not copy?
- * wipe: both ends of a store, if that is still what it was when it was looked at; head, if
- * not NULL, comes first on it then, as token-head.c makes it.
+ * wipe: both ends of a store, if that is still what it was when it was looked at.
  */
 int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
 				struct replica_create_result **result);
@@ -130,9 +129,7 @@ int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 		     struct replica_pool_volume **list);
 bool replica_snap_store_needed(const struct replica_snap *snap);
 int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store,
-		      bool exclusive, const void *head);
-/* What is wiped at either end of it: bytes, for backup superblocks too. */
-#define REPLICA_SNAP_WIPE_BYTES	(1u << 20)
+		      bool exclusive);
 
 /*
  * snapshot-again.c.  torn: the source is partly restored, and nothing goes on with it.

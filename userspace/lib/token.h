@@ -93,16 +93,12 @@ int replica_token_find(struct replica_ctx *ctx, const struct replica_token_data 
 int replica_token_describe(const struct replica_snap *snap, struct replica_info *info);
 
 /*
- * token-head.c.  The first bytes of a token's store: the header of dm-snapshot, and the mark
- * of a token of this machine, which has a key; a return value.  chunk: sectors.  found: path has
- * them and no data beside; nobody can bring a token back, so that what is left of one by a
- * crash or a boot is no data.
+ * token-head.c.  mark: the store of a token of this machine, which has a key, is told as that
+ * when the boot is over; a return value.  marked: is it one, with no data beside?  Nobody can
+ * bring a token back, so that what is left of one by a crash or a boot is no data.
  */
-#define REPLICA_TOKEN_HEAD_BYTES	4096
-
-int replica_token_head(struct replica_ctx *ctx, uint8_t head[REPLICA_TOKEN_HEAD_BYTES],
-		       uint32_t chunk);
-bool replica_token_head_found(struct replica_ctx *ctx, const char *path);
+int replica_token_mark(struct replica_ctx *ctx, const struct replica_blockdev *store);
+bool replica_token_marked(struct replica_ctx *ctx, const char *path);
 
 /*
  * token-end.c.  tend: replica_token_expire() for who does something else; the error stays.
