@@ -15,6 +15,7 @@
 #include "genl.h"
 #include "info.h"
 #include "lock.h"
+#include "registry.h"
 #include "table.h"
 #include "token.h"
 
@@ -133,6 +134,7 @@ static void drop_leg(struct replica_ctx *ctx, const struct replica_maps *maps,
 		ret = replica_dm_remove(ctx, redeem->name);
 		if (ret && ret != REPLICA_TIMEOUT)
 			return;
+		replica_record_drop(ctx, redeem->name);
 	} else if (leg->open_count) {
 		return;
 	}
