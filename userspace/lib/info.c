@@ -9,6 +9,7 @@
 #include <netlink/attr.h>
 
 #include "attach.h"
+#include "clone.h"
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
@@ -71,6 +72,8 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 	info->origin_path = path_of(reader->ctx, info->origin);
 	info->replica_path = path_of(reader->ctx, info->replica);
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
+	info->ends_itself = info->sync_type == REPLICA_SYNC_TYPE_CLONE &&
+			    replica_clone_watched(info->name);
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;

@@ -419,7 +419,7 @@ static int wait_for_end(struct redeem *r)
 
 static int redeem(struct redeem *r)
 {
-	int ret = find_token(r);
+	int claim, ret = find_token(r);
 
 	r->args.source = r->source;
 	r->args.sync_type = REPLICA_SYNC_TYPE_CLONE;
@@ -430,9 +430,12 @@ static int redeem(struct redeem *r)
 		ret = prepare(r);
 	if (ret || r->args.dry_run)
 		return ret;
-	ret = make(r);
+	ret = replica_clone_claim_wait(r->ctx, &r->args, r->name, &claim);
+	if (!ret)
+		ret = make(r);
 	if (!ret)
 		ret = wait_for_end(r);
+	replica_unlock(&claim);
 	if (ret)
 		return ret;
 	return r->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
