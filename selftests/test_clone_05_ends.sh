@@ -135,6 +135,33 @@ awaited()
 	unit_rests r
 }
 
+# Two wait for the state, one for the end: all hear of it, whoever does it.
+waiters()
+{
+	local n pids=()
+	legs
+	run replicactl create "$source" "$target" --name r --sync-type clone --settings "$slow"
+	wait_for 30 "the unit to wait" watched r
+	for n in 1 2; do
+		replicactl wait r --timeout 60 &
+		pids+=($!)
+	done
+	replicactl finish r --wait --timeout 60 &
+	pids+=($!)
+	run replicactl set r resync_rate=auto
+	for n in "${pids[@]}"; do
+		wait "$n" || fail "one of the waiters failed"
+	done
+	wait_for 60 "the clone to end" gone r
+	unit_rests r
+	# And so does who comes too late.
+	run replicactl wait r
+	run replicactl finish r
+	cli jobs r
+	same "the jobs" "$(get '.Jobs[] | "\(.JobTypeDescription) \(.JobStateDescription) \(.ReplicaEnded != null)"')" \
+		"Clone Completed true"
+}
+
 # By SIGKILL: systemd starts it again, and the clone is not forgotten.
 killed_unit()
 {
@@ -229,6 +256,7 @@ ktap_case "a clone that nobody waits for ends by itself" by_itself
 ktap_case "names with any character" names
 ktap_case "a source in use gets its own table back by itself" attached
 ktap_case "one that a create waits for" awaited
+ktap_case "all who wait hear of the end" waiters
 ktap_case "the unit is killed" killed_unit
 ktap_case "a create that waits is killed" killed_create
 ktap_case "one that was given up stays" given_up
