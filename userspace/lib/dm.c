@@ -13,6 +13,7 @@
 #include <linux/dm-ioctl.h>
 
 #include "dm-task.h"
+#include "registry.h"
 #include "table.h"
 
 /* How long udev may take for one device. */
@@ -350,8 +351,9 @@ static int take_table(struct replica_ctx *ctx, struct dm_task *task, const char 
 	uint64_t start = 0;
 
 	if (!dm_task_get_info(task, &info) || !info.exists)
-		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-				    "there is no replica \"%s\"", name);
+		return replica_record_explain(ctx, name,
+					      replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+							   "there is no replica \"%s\"", name));
 	if (dm_get_next_target(task, NULL, &start, &table->sectors, &type, &params) || start ||
 	    !type || strcmp(type, REPLICA_TARGET_NAME) || !params ||
 	    strlen(params) >= sizeof(table->params))
