@@ -72,6 +72,7 @@ without_effect()
 	wrong wait-for "'--dry-run' creates nothing" create a b --dry-run --wait-for synchronized
 	wrong counters "'--counters' needs the NAME" status --counters
 	wrong timeout "limits the wait of '--wait'" verify x --timeout 5
+	wrong timeout "limits the wait of '--wait'" finish x --timeout 5
 	wrong repair "'--show' and '--repair' exclude each other" verify x --show --repair
 	wrong no-wait "'--wait' and '--no-wait' exclude each other" verify x --wait --no-wait
 	wrong show "'--show' starts no verify" verify x --show --wait

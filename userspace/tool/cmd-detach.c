@@ -121,7 +121,8 @@ static int finish_run(struct cli *cli)
 	int ret;
 
 	if (opts->timeout_ms && !opts->wait)
-		return report_usage(cli, "timeout", "'--timeout' is for '--wait'");
+		return report_usage(cli, "timeout",
+				    "'--timeout' limits the wait of '--wait', which is not given");
 	mem_lock();
 	ret = opts->wait ? finish_wait(cli, opts->timeout_ms, &ended, &interrupted) :
 	      replica_finish(cli->ctx, cli->args[0], &ended);
