@@ -73,7 +73,7 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 	info->replica_path = path_of(reader->ctx, info->replica);
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
 	info->ends_itself = info->sync_type == REPLICA_SYNC_TYPE_CLONE &&
-			    replica_clone_watched(info->name);
+			    replica_clone_watched(reader->ctx, info->name);
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;

@@ -430,7 +430,7 @@ static int redeem(struct redeem *r)
 		ret = prepare(r);
 	if (ret || r->args.dry_run)
 		return ret;
-	ret = replica_clone_claim_wait(r->ctx, &r->args, r->name, &claim);
+	ret = replica_clone_begin(r->ctx, &r->args, r->name, &claim);
 	if (!ret)
 		ret = make(r);
 	if (!ret)
