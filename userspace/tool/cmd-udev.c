@@ -5,6 +5,7 @@
  * ours.  __finish UNIT is what the unit runs that a rule has systemd start for a clone.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,21 +149,38 @@ static char *name_of_unit(const char *text)
 	return name;
 }
 
-/* Nothing is left to be done: it is gone, it is none any more, or people are to decide. */
+enum found { NO_REPLICA, NO_CLONE, GIVEN_UP, PENDING };
+
+/* By a context of its own: the error is still to be told. */
+static enum found look_for(const char *name)
+{
+	struct replica_ctx *ctx = replica_ctx_new();
+	struct replica_info *info = NULL;
+	enum found found = NO_REPLICA;
+
+	if (ctx && !replica_get(ctx, name, &info)) {
+		if (info->sync_type != REPLICA_SYNC_TYPE_CLONE)
+			found = NO_CLONE;
+		else
+			found = info->copy_state == DM_REPLICA_STATE_ABORTED ? GIVEN_UP : PENDING;
+	}
+	replica_info_free(info);
+	replica_ctx_free(ctx);
+	return found;
+}
+
+/* It is gone, or it is none any more, or it was given up, which is for people to look at. */
 static bool nothing_to_do(struct cli *cli, const char *name, int ret)
 {
-	struct replica_info *info = NULL;
-	bool aborted;
+	const struct replica_error *err = replica_last_error(cli->ctx);
+	int code = err ? replica_error_sm_code(err) : 0;
+	enum found found = look_for(name);
 
-	if (ret == REPLICA_NOT_FOUND || ret == REPLICA_CACHE_OUT_OF_DATE ||
-	    ret == REPLICA_NOT_SUPPORTED || ret == REPLICA_INVALID_PARAMETER)
-		return true;
-	if (ret != REPLICA_FAILED)
-		return false;
-	aborted = !replica_get(cli->ctx, name, &info) &&
-		  info->copy_state == DM_REPLICA_STATE_ABORTED;
-	replica_info_free(info);
-	return aborted;
+	if (found != NO_REPLICA)
+		return found != PENDING;
+	return ret == REPLICA_NOT_FOUND ||
+	       (ret == REPLICA_CACHE_OUT_OF_DATE && code == ENODEV) ||
+	       (ret == REPLICA_NOT_SUPPORTED && code == ENOENT);	/* no module */
 }
 
 static int finish_unit(struct cli *cli, const char *name)
