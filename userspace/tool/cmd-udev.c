@@ -212,7 +212,10 @@ static int finish_unit_run(struct cli *cli)
 	if (!name)
 		return report_usage(cli, "UNIT", "'%s' is not made of a name", cli->args[0]);
 	mem_lock();
-	status = finish_unit(cli, name);
+	/* systemd does not start a unit that is about to end, for the next one of the name. */
+	do {
+		status = finish_unit(cli, name);
+	} while (!status && look_for(name) == PENDING);
 	free(name);
 	return status;
 }
