@@ -8,11 +8,12 @@
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
 
+# legs [MIB]
 legs()
 {
-	new_loop source 8M
-	new_loop target 8M
-	run dd if=/dev/urandom of="$source" bs=1M count=8 conv=fsync status=none
+	new_loop source "${1:-8}M"
+	new_loop target "${1:-8}M"
+	run dd if=/dev/urandom of="$source" bs=1M count="${1:-8}" conv=fsync status=none
 	defer dm_gone r
 	run rm -rf /run/replica
 }
@@ -51,7 +52,7 @@ stay()
 
 stopped()
 {
-	legs
+	legs 32
 	run replicactl create "$source" "$target" --name r --settings resync_rate=1,region_size=64k
 	run replicactl remove r
 	same "the jobs" "$(jobs r)" "1 Initial Copy Terminated the replica was ended while this job ran true"
@@ -96,7 +97,7 @@ not_ended()
 
 clones()
 {
-	legs
+	legs 16
 	cli_text create "$source" "$target" --name r --sync-type clone
 	same "the exit status" "$status" 0
 	run replicactl finish r --wait --timeout 60
