@@ -127,7 +127,7 @@ taken_down()
 	same "the jobs" "$(jobs r)" "1 Initial Copy Completed null true"
 	run replicactl activate "$meta"
 	run replicactl verify r --wait
-	same "the last job" "$(jobs r | tail -n 1)" "2 Verify Completed null false"
+	same "the last job" "$(jobs r | tail -n 1 | cut -d ' ' -f 2-)" "Verify Completed null false"
 	run replicactl detach r
 }
 
