@@ -351,9 +351,8 @@ static int take_table(struct replica_ctx *ctx, struct dm_task *task, const char 
 	uint64_t start = 0;
 
 	if (!dm_task_get_info(task, &info) || !info.exists)
-		return replica_record_explain(ctx, name,
-					      replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-							   "there is no replica \"%s\"", name));
+		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+				    "there is no replica \"%s\"", name);
 	if (dm_get_next_target(task, NULL, &start, &table->sectors, &type, &params) || start ||
 	    !type || strcmp(type, REPLICA_TARGET_NAME) || !params ||
 	    strlen(params) >= sizeof(table->params))
@@ -380,7 +379,7 @@ int replica_dm_table(struct replica_ctx *ctx, const char *name, struct replica_d
 	else
 		ret = take_table(ctx, task, name, table);
 	dm_task_destroy(task);
-	return ret;
+	return replica_record_explain(ctx, name, ret);
 }
 
 /* The new table may be live already and not running; the error stays. */
