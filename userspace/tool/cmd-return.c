@@ -32,6 +32,10 @@ static unsigned int show_volumes(struct out *out, const struct replica_pool_volu
 		removed += list->removed;
 		out_row(out);
 		out_string(out, KEY("StorageVolume", NULL, "VOLUME"), list->name);
+		if (list->thin_id)
+			out_number(out, KEY("ThinID", NULL, "THIN ID"), list->thin_id);
+		else
+			out_none(out, KEY("ThinID", NULL, NULL));
 		out_bytes(out, KEY("Size", NULL, "SIZE"), list->size);
 		out_bool(out, KEY("Removed", NULL, "REMOVED"), list->removed);
 		out_string(out, KEY("Reason", NULL, "WHY NOT"), list->reason);
