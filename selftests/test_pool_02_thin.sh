@@ -270,13 +270,14 @@ overcommitted()
 	fill "$source" 4
 	run dmsetup message "$pool" 0 "create_thin 0"
 	run dmsetup create theirs --table "0 32768 thin $pool 0"
-	new_loop disk 8M
-	new_delay slow "$source" 300 0
+	new_delay slow "$source" 200 0
 	defer dm_gone r
-	cli create "$slow" --pool "$pool" --name r --settings region_size=64K,resync_rate=1
+	cli create "$slow" --pool "$pool" --name r --settings region_size=64K
 	same "return_value" "$(get .return_value)" 4096
+	run replicactl suspend r
 	! dd if=/dev/zero of=/dev/mapper/theirs bs=64k oflag=direct status=none 2>/dev/null ||
 		fail "the pool does not run full"
+	run replicactl resume r
 	wait_for 60 "the replica to be Broken" in_state r Broken
 	run dd if=/dev/urandom of=/dev/mapper/r bs=64k count=4 oflag=direct status=none
 	same "an error of the source" "$(replicactl --json status r | jq .Replica.Counters.OriginErrors)" 0
