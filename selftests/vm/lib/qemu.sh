@@ -39,7 +39,9 @@ accelerator()
 	elif kvm_boots "$1" "$2"; then
 		qemu_args=(-smp "$opt_smp" -accel kvm -cpu host)
 	else
-		qemu_args=(-smp "$opt_smp" -accel 'tcg,thread=multi' -cpu max)
+		# The emulator goes through "rep stosb" and "rep movsb" byte by byte.  A kernel that
+		# is not told that they are fast clears and copies pages by eight bytes.
+		qemu_args=(-smp "$opt_smp" -accel 'tcg,thread=multi' -cpu 'max,-erms,-fsrm')
 	fi
 }
 
