@@ -167,12 +167,12 @@ new_dust()
 }
 
 # set_table DEVICE TABLE: exchanges a mapping's table without flushing, so that I/O that
-# cannot end does not hold it up.
+# cannot end does not hold it up. One call to the kernel suspends and resumes: no process has
+# to be started, or to find memory, while the device, and swap on it, takes nothing.
 set_table()
 {
-	dmsetup suspend --noflush --nolockfs "$1"
 	dmsetup load "$1" --table "$2"
-	dmsetup resume "$1"
+	dmsetup resume --noflush --nolockfs "$1"
 }
 
 # break_dev DEVICE: from now on all I/O of a new_linear (or similar) fails.
