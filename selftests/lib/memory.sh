@@ -61,10 +61,21 @@ writeback()
 	compare_legs "$origin" "$replica"
 }
 
+# Memory is had by swapping rather than by dropping the pages of programs, which would only be
+# read again: the pressure is on the replica.
+swap_first()
+{
+	local before
+	before=$(sysctl -n vm.swappiness)
+	defer sysctl -qw "vm.swappiness=$before"
+	run sysctl -qw vm.swappiness=200
+}
+
 # The whole machine short of memory, the replica breaking and returning under it.
 whole_machine()
 {
 	local kib before
+	swap_first
 	disks
 	new_mirror r "$origin" "$replica" sync skip "$@"
 	run mkswap -q /dev/mapper/r
