@@ -105,6 +105,9 @@ int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list);
 int replica_snap_jobs(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
 int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *what);
 
+/* snapshot-state.c: of one that was found; a return value. */
+int replica_snap_info_new(const struct replica_snap *snap, struct replica_info **info);
+
 /* The length of a table in sectors. */
 uint64_t replica_lines_sectors(const struct replica_lines *lines);
 
