@@ -155,6 +155,7 @@ static int take_lv(struct json_object *object, struct replica_lv **out)
 	lv->data_known = *value_of(&row, "data_percent");
 	lv->active = flag_of(&row, "lv_active", "active");
 	lv->open = flag_of(&row, "lv_device_open", "open");
+	lv->merging = flag_of(&row, "lv_merging", "merging");
 	if (!row.err && (!replica_lvm_name_ok(lv->name) || !replica_lvm_name_ok(lv->vg) ||
 			 !*lv->uuid || lv->path[0] != '/'))
 		row.err = -EPROTO;

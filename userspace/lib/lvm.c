@@ -11,15 +11,17 @@
 #include "lvm.h"
 #include "proc.h"
 
-/* A pool that hangs must not hold the caller for ever. */
+/* A pool that hangs must not hold the caller for ever, and who only looks not even long. */
 #define LVM_TIMEOUT_MS	180000
+#define LVM_LOOK_MS	15000
 
 #define LVM_UUID_LEN	32		/* without dashes */
 #define LVM_NAME_MAX	127
 #define ARGS_MAX	32
 
 #define LV_FIELDS	"lv_name,vg_name,lv_uuid,lv_dm_path,segtype,pool_lv,origin,lv_tags," \
-			"lv_size,vg_extent_size,chunk_size,data_percent,lv_active,lv_device_open"
+			"lv_size,vg_extent_size,chunk_size,data_percent,lv_active,lv_device_open," \
+			"lv_merging"
 
 bool replica_lvm_name_ok(const char *name)
 {
@@ -32,6 +34,28 @@ bool replica_lvm_name_ok(const char *name)
 		if (!isalnum((unsigned char)name[i]) && !strchr("+_.-", name[i]))
 			return false;
 	return true;
+}
+
+static bool put_doubled(const char *part, char *name, size_t *n)
+{
+	for (; *part && *n + 2 < DM_REPLICA_NAME_LEN; part++) {
+		if (*part == '-')
+			name[(*n)++] = '-';
+		name[(*n)++] = *part;
+	}
+	return !*part;
+}
+
+bool replica_lvm_dm_name(const char *vg, const char *lv, char name[DM_REPLICA_NAME_LEN])
+{
+	size_t n = 0;
+	bool fits = put_doubled(vg, name, &n);
+
+	if (n + 1 < DM_REPLICA_NAME_LEN)
+		name[n++] = '-';
+	fits = put_doubled(lv, name, &n) && fits;
+	name[n] = '\0';
+	return fits;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -85,25 +109,25 @@ static int fail_run(struct replica_ctx *ctx, const struct replica_proc *proc, in
 	if (err == -ETIMEDOUT && proc->hangs)
 		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "TargetStoragePool",
 				    "LVM's %s did not %s within %u seconds, and cannot be killed: process %d hangs, as it does on a disk that does not answer",
-				    proc->argv[0], what, LVM_TIMEOUT_MS / 1000,
+				    proc->argv[0], what, proc->timeout_ms / 1000,
 				    (int)proc->hangs);
 	if (err == -ETIMEDOUT)
 		return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "TargetStoragePool",
 				    "LVM's %s did not %s within %u seconds", proc->argv[0],
-				    what, LVM_TIMEOUT_MS / 1000);
+				    what, proc->timeout_ms / 1000);
 	return replica_fail_errno(ctx, err, "TargetStoragePool", "LVM's %s cannot %s",
 				  proc->argv[0], what);
 }
 
 /* Runs it; proc is to be cleared by the caller, whatever the return value. */
-static int run(struct replica_ctx *ctx, struct replica_proc *proc, const char *const *argv,
-	       const char *what)
+static int run_for(struct replica_ctx *ctx, struct replica_proc *proc, const char *const *argv,
+		   const char *what, uint32_t timeout_ms)
 {
 	int r;
 
 	memset(proc, 0, sizeof(*proc));
 	proc->argv = argv;
-	proc->timeout_ms = LVM_TIMEOUT_MS;
+	proc->timeout_ms = timeout_ms;
 	if (geteuid())
 		return replica_fail(ctx, REPLICA_ACCESS_DENIED, EPERM, "TargetStoragePool",
 				    "LVM's %s is for root only", argv[0]);
@@ -111,6 +135,12 @@ static int run(struct replica_ctx *ctx, struct replica_proc *proc, const char *c
 	if (r)
 		return fail_run(ctx, proc, r, what);
 	return proc->status ? fail_status(ctx, proc, what) : REPLICA_SUCCESS;
+}
+
+static int run(struct replica_ctx *ctx, struct replica_proc *proc, const char *const *argv,
+	       const char *what)
+{
+	return run_for(ctx, proc, argv, what, LVM_TIMEOUT_MS);
 }
 
 /* One that has nothing to tell. */
@@ -152,6 +182,36 @@ static int select_lvs(struct replica_ctx *ctx, const char *select, struct replic
 	}
 	replica_proc_clear(&proc);
 	return ret;
+}
+
+/* A snapshot that is being merged is hidden, and marked by brackets if LVM may. */
+int replica_lvm_report_tag(struct replica_ctx *ctx, const char *tag, char **report)
+{
+	char select[64];
+	const char *const argv[] = {
+		"lvs", "--all", "--config", "report/mark_hidden_devices=0", "--reportformat",
+		"json", "--units", "b", "--nosuffix", "--options", LV_FIELDS, "--select",
+		select, NULL,
+	};
+	struct replica_proc proc;
+	int ret;
+
+	*report = NULL;
+	snprintf(select, sizeof(select), "lv_tags={\"%s\"}", tag);
+	ret = run_for(ctx, &proc, argv, "list the logical volumes", LVM_LOOK_MS);
+	if (!ret) {
+		*report = proc.out;
+		proc.out = NULL;
+	}
+	replica_proc_clear(&proc);
+	return ret;
+}
+
+int replica_lvm_take_report(struct replica_ctx *ctx, const char *report, struct replica_lv **list)
+{
+	int r = replica_lvm_parse_lvs(report, list);
+
+	return r ? fail_report(ctx, "lvs", r) : REPLICA_SUCCESS;
 }
 
 int replica_lvm_vg(struct replica_ctx *ctx, const char *name, struct replica_vg **vg)
@@ -279,6 +339,31 @@ int replica_lvm_create(struct replica_ctx *ctx, const struct replica_lvm_new *lv
 	return run_only(ctx, argv, what);
 }
 
+/* One step for LVM, which brings file systems on the origin to rest for the moment of it. */
+int replica_lvm_snapshot(struct replica_ctx *ctx, const struct replica_lvm_snap *snap)
+{
+	char origin[2 * LVM_NAME_MAX + 2], size[32], chunk[32], what[4 * LVM_NAME_MAX];
+	const char *argv[ARGS_MAX] = {
+		"lvcreate", "--yes", "--snapshot", "--setactivationskip", "n", "--name", snap->name,
+	};
+	size_t n = 7;
+
+	snprintf(origin, sizeof(origin), "%s/%s", snap->vg, snap->origin);
+	snprintf(what, sizeof(what), "make snapshot %s/%s of volume %s", snap->vg, snap->name,
+		 origin);
+	add_tags(argv, &n, "--addtag", snap->tags, ARRAY_SIZE(snap->tags));
+	if (snap->size) {
+		snprintf(size, sizeof(size), "%" PRIu64 "b", snap->size);
+		snprintf(chunk, sizeof(chunk), "%" PRIu64 "b", snap->chunk);
+		argv[n++] = "--size";
+		argv[n++] = size;
+		argv[n++] = "--chunksize";
+		argv[n++] = chunk;
+	}
+	argv[n++] = origin;
+	return run_only(ctx, argv, what);
+}
+
 static void name_of(const struct replica_lv *lv, char *name, size_t size)
 {
 	snprintf(name, size, "%s/%s", lv->vg, lv->name);
@@ -322,4 +407,28 @@ int replica_lvm_activate(struct replica_ctx *ctx, const struct replica_lv *lv)
 	name_of(lv, name, sizeof(name));
 	snprintf(what, sizeof(what), "activate volume %s", name);
 	return run_only(ctx, argv, what);
+}
+
+/* The second copies, and goes on without the caller until LVM has removed the snapshot. */
+int replica_lvm_merge(struct replica_ctx *ctx, const struct replica_lv *lv, bool thin)
+{
+	char name[2 * LVM_NAME_MAX + 2], what[2 * LVM_NAME_MAX + 64];
+	const char *const whole[] = { "lvconvert", "--yes", "--mergethin", name, NULL };
+	const char *const copied[] = {
+		"lvconvert", "--yes", "--mergesnapshot", "--background", "--interval", "1", name,
+		NULL,
+	};
+
+	name_of(lv, name, sizeof(name));
+	snprintf(what, sizeof(what), "merge snapshot %s into its source", name);
+	return run_only(ctx, thin ? whole : copied, what);
+}
+
+int replica_lvm_poll(struct replica_ctx *ctx, const struct replica_lv *lv)
+{
+	char name[2 * LVM_NAME_MAX + 2];
+	const char *const argv[] = { "lvchange", "--yes", "--poll", "y", name, NULL };
+
+	snprintf(name, sizeof(name), "%s/%s", lv->vg, lv->origin);
+	return run_only(ctx, argv, "see to a merge that is over");
 }

@@ -27,6 +27,7 @@ struct replica_lv {
 	bool data_known;		/* else it is not active, or failed, and data_used 0 */
 	bool active;
 	bool open;
+	bool merging;			/* its origin becomes what it is, now or later */
 };
 
 struct replica_vg {
@@ -50,6 +51,12 @@ int replica_lvm_parse_vgs(const char *json, struct replica_vg **list);
 /* Can LVM have a volume (group) of that name?  Nothing else may get into a command. */
 bool replica_lvm_name_ok(const char *name);
 
+/*
+ * Pure.  What device-mapper calls a volume: dashes are doubled.  False: its name would be
+ * too long, and is cut off.
+ */
+bool replica_lvm_dm_name(const char *vg, const char *lv, char name[DM_REPLICA_NAME_LEN]);
+
 /* *vg or *lv is NULL when there is none such, or the device is no volume. */
 int replica_lvm_vg(struct replica_ctx *ctx, const char *name, struct replica_vg **vg);
 int replica_lvm_lv(struct replica_ctx *ctx, const char *vg, const char *name,
@@ -63,6 +70,14 @@ int replica_lvm_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 /* All of a volume group. */
 int replica_lvm_list(struct replica_ctx *ctx, const char *vg, struct replica_lv **list);
 
+/*
+ * All with a tag, also those that LVM hides, as lvs said it, to be freed; take_report: as a
+ * list.  Fails when LVM does not answer soon.
+ */
+int replica_lvm_report_tag(struct replica_ctx *ctx, const char *tag, char **report);
+int replica_lvm_take_report(struct replica_ctx *ctx, const char *report,
+			    struct replica_lv **list);
+
 /* A volume to be: thick when pool is NULL.  Its beginning is zeroed. */
 struct replica_lvm_new {
 	const char *vg;
@@ -73,6 +88,26 @@ struct replica_lvm_new {
 };
 
 int replica_lvm_create(struct replica_ctx *ctx, const struct replica_lvm_new *lv);
+
+/* A snapshot to be, active and writable; size 0: a thin one, of a thin volume. */
+struct replica_lvm_snap {
+	const char *vg;
+	const char *origin;
+	const char *name;
+	uint64_t size;			/* bytes, whole extents */
+	uint64_t chunk;			/* bytes */
+	const char *tags[3];		/* NULL: no more */
+};
+
+int replica_lvm_snapshot(struct replica_ctx *ctx, const struct replica_lvm_snap *snap);
+
+/*
+ * merge: the origin becomes what the snapshot lv is, and then that is gone.  LVM puts it off
+ * to the next activation, which is no failure, where either is open.  poll: of a snapshot
+ * whose merge is over, while LVM has not removed it.
+ */
+int replica_lvm_merge(struct replica_ctx *ctx, const struct replica_lv *lv, bool thin);
+int replica_lvm_poll(struct replica_ctx *ctx, const struct replica_lv *lv);
 
 /* Only if it still is that volume and has the tag; snapshots of it go with it. */
 int replica_lvm_remove(struct replica_ctx *ctx, const struct replica_lv *lv, const char *tag);

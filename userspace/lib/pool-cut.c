@@ -74,7 +74,7 @@ void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut)
 }
 
 /* What a command that failed may have made nevertheless. */
-static void undo_half(struct replica_ctx *ctx, const char *vg, const char *tag)
+void replica_cut_undo_half(struct replica_ctx *ctx, const char *vg, const char *tag)
 {
 	struct replica_error err = ctx->err;
 	struct replica_lv *list;
@@ -98,8 +98,8 @@ static bool taken(const struct replica_lv *list, const char *name)
 	return list;
 }
 
-static int free_name(struct replica_ctx *ctx, const char *vg, const char *stem,
-		     const char *role, char *name, size_t size)
+int replica_cut_free_name(struct replica_ctx *ctx, const char *vg, const char *stem,
+			  const char *role, char *name, size_t size)
 {
 	struct replica_lv *list;
 	int ret = replica_lvm_list(ctx, vg, &list);
@@ -176,13 +176,13 @@ static int read_back(struct replica_ctx *ctx, const struct replica_lvm_new *new,
 }
 
 /* A tag that no other call has finds what this one made, also of a command that failed. */
-static void once_tag(char tag[48])
+void replica_cut_once_tag(char tag[REPLICA_CUT_TAG])
 {
 	uint64_t number = replica_now_ms();
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		number ^= (uint64_t)getpid() << 48;	/* cannot be for so few bytes */
-	snprintf(tag, 48, "%scut-%016" PRIx64, REPLICA_POOL_TAG_NAME, number);
+	snprintf(tag, REPLICA_CUT_TAG, "%scut-%016" PRIx64, REPLICA_POOL_TAG_NAME, number);
 }
 
 /* What a volume is for: the end of its name, and a tag of its own. */
@@ -199,7 +199,8 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		       const char *stem, const struct role *role, uint64_t bytes,
 		       struct replica_lv **lv)
 {
-	char first[STEM_SIZE + 8], name[STEM_SIZE + 24], of[STEM_SIZE + 16], once[48];
+	char first[STEM_SIZE + 8], name[STEM_SIZE + 24], of[STEM_SIZE + 16];
+	char once[REPLICA_CUT_TAG];
 	const struct replica_lvm_new new = {
 		.vg = pool->vg,
 		.pool = pool->thin[0] ? pool->thin : NULL,
@@ -210,11 +211,11 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 	int ret;
 
 	replica_pool_volume_stem(stem, first, sizeof(first));
-	ret = free_name(ctx, pool->vg, first, role->name, name, sizeof(name));
+	ret = replica_cut_free_name(ctx, pool->vg, first, role->name, name, sizeof(name));
 	if (ret)
 		return ret;
 	snprintf(of, sizeof(of), "%s%s", REPLICA_POOL_TAG_NAME, stem);
-	once_tag(once);
+	replica_cut_once_tag(once);
 	ret = replica_lvm_create(ctx, &new);
 	if (!ret)
 		ret = read_back(ctx, &new, lv);
@@ -222,7 +223,7 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		ret = zero_ends(ctx, *lv);
 	if (!ret)
 		return REPLICA_SUCCESS;
-	undo_half(ctx, pool->vg, once);
+	replica_cut_undo_half(ctx, pool->vg, once);
 	replica_lv_free(*lv);
 	*lv = NULL;
 	return ret;

@@ -60,6 +60,11 @@ void replica_pool_volume_stem(const char *stem, char *name, size_t size)
 /* ------------------------------------------------------------------------ */
 /* Names */
 
+bool replica_pool_is(const char *text, const char *name)
+{
+	return !strcmp(strncmp(text, "/dev/", 5) ? text : text + 5, name);
+}
+
 /* "VG" and "VG/THINPOOL", both also behind "/dev/", as LVM takes them. */
 static bool split(const char *text, struct replica_pool *pool)
 {

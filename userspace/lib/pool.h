@@ -17,6 +17,12 @@
 /* And it alone has what a restore has not copied yet, as long as there is something on it. */
 #define REPLICA_POOL_TAG_REST	"dm-replica-rest"
 
+/*
+ * A snapshot that LVM has made for us, and all that it carries of these, since it is no
+ * volume that anybody could have forgotten.
+ */
+#define REPLICA_POOL_TAG_SNAPSHOT	"dm-replica-snapshot"
+
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 
 struct replica_pool {
@@ -35,6 +41,8 @@ int replica_pool_take_thin(struct replica_ctx *ctx, const struct replica_lv *lv,
 /* "VG" or "VG/THINPOOL", to be freed; NULL without memory. */
 char *replica_pool_name(const struct replica_pool *pool);
 
+/* Pure.  Does the text mean the pool of that name, with or without "/dev/"? */
+bool replica_pool_is(const char *text, const char *name);
 /* Pure.  Bytes of a target for a source: its label has room behind what is mirrored. */
 uint64_t replica_pool_target_bytes(uint64_t source);
 /* bytes rounded up to whole units; 0: that cannot be. */
@@ -72,6 +80,17 @@ int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
 		     uint64_t bytes, uint64_t meta_bytes);
 void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut);
 void replica_cut_clear(struct replica_cut *cut);
+
+/*
+ * once_tag: a tag that no other call has, for what a command makes.  undo_half: removes all
+ * that carries it, after a command that failed; the error stays.  free_name: "STEM-ROLE",
+ * with a number if there is such a volume already.
+ */
+#define REPLICA_CUT_TAG		48
+void replica_cut_once_tag(char tag[REPLICA_CUT_TAG]);
+void replica_cut_undo_half(struct replica_ctx *ctx, const char *vg, const char *tag);
+int replica_cut_free_name(struct replica_ctx *ctx, const char *vg, const char *stem,
+			  const char *role, char *name, size_t size);
 
 /* pool-create.c: run makes a replica of volumes that exist. */
 typedef int (*replica_create_fn)(struct replica_ctx *ctx,
