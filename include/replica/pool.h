@@ -6,6 +6,7 @@
  * A pool is an LVM volume group, "VG", or an LVM thin pool, "VG/THINPOOL".  What was cut
  * for a replica carries the LVM tags "dm-replica" and "dm-replica.NAME", and the store of a
  * snapshot also "dm-replica-store": that, and no list kept elsewhere, says that it is ours.
+ * A snapshot of a logical volume has "dm-replica-snapshot" alone, and is never left over.
  */
 #ifndef _REPLICA_POOL_H
 #define _REPLICA_POOL_H

@@ -7,6 +7,11 @@
  * A store is the target volume, or is cut from the target pool, with store_bytes or
  * store_percent, and goes back to it with the snapshot: on every end of it, and when the
  * creation fails.
+ *
+ * Of a logical volume LVM makes the snapshot, where the volume is: no target is given, and a
+ * pool need not be.  It is a volume with the LVM tag "dm-replica-snapshot", whose element_name
+ * is "LV" when it is given and "VG-LV", the name of the mapped device, when it is returned;
+ * as a "name" both do, and "VG/LV".  The store of a thin one is its thin pool.
  */
 #ifndef _REPLICA_SNAPSHOT_H_PUBLIC
 #define _REPLICA_SNAPSHOT_H_PUBLIC
@@ -28,6 +33,7 @@ struct replica_store {
 	uint64_t used;			/* with the metadata */
 	uint64_t metadata;
 	uint32_t percent;		/* in use */
+	bool shared;			/* a thin pool: others fill it too, nothing is lost */
 };
 
 /*
@@ -35,7 +41,8 @@ struct replica_store {
  * snapshot is gone and its store is free.  Nobody may have either open at the start; as
  * soon as the job runs the source shows the restored data and may be used.  Waits for
  * the end; after REPLICA_TIMEOUT or ECANCELED the kernel goes on, and another call waits
- * again and finishes it.  Newer snapshots of the same source are refused with SMErrorCode 6.
+ * again and finishes it.  Newer snapshots of the same source are refused with SMErrorCode 6,
+ * but of a logical volume, where LVM goes on and finishes it without another call.
  *
  * When a device gives an error it ends with REPLICA_FAILED: the source is partly restored,
  * the rest is in the store alone, and both ends refuse, but for replica_detach() with force,

@@ -7,7 +7,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
-#include "snapshot.h"
+#include "snapshot-lvm.h"
 
 EXPORT void replica_capabilities_free(struct replica_capabilities *caps)
 {
@@ -35,6 +35,11 @@ static void offer_all(const struct replica_snap *snap, const struct replica_info
 	bool ends = !rest && !info->job;
 	bool restores = torn || info->copy_state != DM_REPLICA_STATE_BROKEN;
 
+	if (snap->lv) {			/* what LVM has begun it ends */
+		ends = !snap->merging && !snap->lv->merging;
+		rest = false;
+		restores = ends && info->copy_state != DM_REPLICA_STATE_BROKEN;
+	}
 	offer(caps, REPLICA_OP_DETACH, ends, ends || rest);
 	offer(caps, REPLICA_OP_DISSOLVE, ends, ends);
 	if (info->token)

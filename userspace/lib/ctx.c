@@ -5,6 +5,7 @@
 #include "genl.h"
 #include "host.h"
 #include "replica-private.h"
+#include "snapshot-lvm.h"
 
 #define STR2(x)	#x
 #define STR(x)	STR2(x)
@@ -31,5 +32,6 @@ EXPORT void replica_ctx_free(struct replica_ctx *ctx)
 	if (!ctx)
 		return;
 	replica_genl_close(ctx->genl);
+	replica_lvsnap_forget(ctx);
 	free(ctx);
 }

@@ -409,14 +409,17 @@ int replica_lvm_activate(struct replica_ctx *ctx, const struct replica_lv *lv)
 	return run_only(ctx, argv, what);
 }
 
-/* The second copies, and goes on without the caller until LVM has removed the snapshot. */
+/*
+ * The second copies, and goes on without the caller until LVM has removed the snapshot.  It
+ * is quiet, lest it dies of what it has to say when nobody listens any more, and does not.
+ */
 int replica_lvm_merge(struct replica_ctx *ctx, const struct replica_lv *lv, bool thin)
 {
 	char name[2 * LVM_NAME_MAX + 2], what[2 * LVM_NAME_MAX + 64];
-	const char *const whole[] = { "lvconvert", "--yes", "--mergethin", name, NULL };
+	const char *const whole[] = { "lvconvert", "--yes", "--quiet", "--mergethin", name, NULL };
 	const char *const copied[] = {
-		"lvconvert", "--yes", "--mergesnapshot", "--background", "--interval", "1", name,
-		NULL,
+		"lvconvert", "--yes", "--quiet", "--mergesnapshot", "--background", "--interval",
+		"1", name, NULL,
 	};
 
 	name_of(lv, name, sizeof(name));

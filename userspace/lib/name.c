@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "snapshot-lvm.h"
 #include "sysfs.h"
 
 /* Those that udev and libdevmapper take as they are, "/" never. */
@@ -38,6 +39,8 @@ static int resolve_path(struct replica_ctx *ctx, const char *path,
 	struct replica_blockdev dev;
 	int r = replica_sysfs_open(ctx, path, &dev);
 
+	if (r && path[0] != '/' && replica_lvsnap_alias(ctx, path, out))
+		return REPLICA_SUCCESS;
 	if (r)
 		return replica_fail_errno(ctx, r, "Name",
 					  "there is no replica \"%s\"", path);
@@ -59,7 +62,9 @@ int replica_name_resolve(struct replica_ctx *ctx, const char *name,
 	if (strlen(name) >= DM_REPLICA_NAME_LEN)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ENAMETOOLONG,
 				    "Name", "the name is longer than 127 characters");
-	strcpy(out, name);
+	/* What LVM and the user call "snap" is "vg-snap" for device-mapper. */
+	if (ctx->host->dm_exists(ctx, name) || !replica_lvsnap_alias(ctx, name, out))
+		strcpy(out, name);
 	return REPLICA_SUCCESS;
 }
 

@@ -59,6 +59,8 @@ struct replica_ctx {
 	const char *root;		/* put before /sys and /proc; "" but in unit tests */
 	struct replica_genl *genl;	/* NULL until first used */
 	bool genl_stale;		/* it is of a module that is gone */
+	char *lvm_key;			/* snapshot-lvm.c: what the other depends on; NULL: none */
+	char *lvm_report;
 };
 
 /* error.c */

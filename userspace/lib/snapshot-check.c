@@ -10,6 +10,7 @@
 #include "genl.h"
 #include "peer.h"
 #include "snapshot-create.h"
+#include "snapshot-lvm.h"
 #include "table.h"
 #include "token.h"
 
@@ -89,7 +90,7 @@ int replica_snap_check_params(struct replica_ctx *ctx, const struct replica_crea
 	if (a->target_storage_system && !replica_peer_is_local(ctx, a->target_storage_system))
 		return fail_param(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "TargetStorageSystem",
 				  "replicas on another system are not supported");
-	if (!a->target_storage_volume && !a->target_storage_pool)
+	if (!a->target_storage_volume && !a->target_storage_pool && !replica_lvsnap_source(ctx, a))
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_TARGET,
 				  "a volume that becomes the copy-on-write store is missing, or a pool to cut it from");
 	if (a->username || a->password)
@@ -149,10 +150,12 @@ static int check_table(struct replica_snap_making *m)
 {
 	const char *path = m->check.source.path;
 
+	/* A token; of a snapshot LVM itself is asked. */
 	if (!strncmp(m->old.uuid, "LVM-", 4))
 		return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
-				    "%s is a logical volume, and LVM would put its own table back; make its snapshot by 'lvcreate --snapshot'",
-				    path);
+				    "%s is a logical volume, and LVM would put its own table back under a token; "
+				    "use it through another: dmsetup create NAME --table \"0 %"
+				    PRIu64 " linear %s 0\"", path, m->sectors, path);
 	if (replica_snap_is_base(&m->old))
 		return replica_fail(m->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
 				    "%s is the hidden part of a snapshot; name the device that lies on it",

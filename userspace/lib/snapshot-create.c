@@ -20,6 +20,7 @@
 #include "lock.h"
 #include "peer.h"
 #include "snapshot-create.h"
+#include "snapshot-lvm.h"
 #include "token.h"
 
 /* What is wiped at the start of a store, and at its end for backup superblocks. */
@@ -305,6 +306,8 @@ int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_cr
 	*result = calloc(1, sizeof(**result));
 	if (!*result)
 		return replica_fail_memory(ctx);
+	if (replica_lvsnap_source(ctx, args))
+		return replica_lvsnap_create(ctx, args, *result);
 	return args->target_storage_volume ? replica_snap_create(ctx, args, *result) :
 	       replica_snap_pool_create(ctx, args, *result);
 }

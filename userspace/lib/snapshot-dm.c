@@ -72,26 +72,40 @@ static void parse_usage(const char *text, struct replica_usage *usage)
 			      &usage->total, &usage->metadata) == 3;
 }
 
-int replica_snap_usage(const char *name, struct replica_usage *usage)
+int replica_snap_status(const char *name, const char *type, char *text, size_t size)
 {
 	QUIET;
 	struct dm_task *task = replica_dm_task(DM_DEVICE_STATUS, name);
-	char *type = NULL, *params = NULL;
+	char *found = NULL, *params = NULL;
 	uint64_t start, length;
 	int r;
 
-	memset(usage, 0, sizeof(*usage));
 	if (!task)
 		return -errno;
 	dm_task_no_flush(task);
 	r = replica_dm_run(task);
 	if (!r)
-		dm_get_next_target(task, NULL, &start, &length, &type, &params);
-	if (type && params && (!strcmp(type, REPLICA_SNAP_TARGET) ||
-			       !strcmp(type, REPLICA_SNAP_MERGE_TARGET)))
-		parse_usage(params, usage);
+		dm_get_next_target(task, NULL, &start, &length, &found, &params);
+	if (!r && (!found || !params || strcmp(found, type)))
+		r = -ENOMSG;
+	if (!r)
+		snprintf(text, size, "%s", params);
 	dm_task_destroy(task);
 	return r;
+}
+
+int replica_snap_usage(const char *name, struct replica_usage *usage)
+{
+	char text[128];
+	int r;
+
+	memset(usage, 0, sizeof(*usage));
+	r = replica_snap_status(name, REPLICA_SNAP_TARGET, text, sizeof(text));
+	if (r == -ENOMSG)
+		r = replica_snap_status(name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text));
+	if (!r)
+		parse_usage(text, usage);
+	return r == -ENOMSG ? 0 : r;
 }
 
 int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uuid)

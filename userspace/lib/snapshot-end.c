@@ -19,7 +19,7 @@
 #include "dm.h"
 #include "info.h"
 #include "lock.h"
-#include "snapshot.h"
+#include "snapshot-lvm.h"
 #include "sysfs.h"
 #include "token.h"
 
@@ -272,9 +272,13 @@ static int fail_mark(struct replica_ctx *ctx, const char *name, const struct rep
 int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 		     struct replica_pool_volume **list)
 {
-	int marked = force ? replica_snap_mark_rest(ctx, name) : REPLICA_SUCCESS, ret;
-	struct replica_error why = ctx->err;
+	struct replica_error why;
+	int marked, ret;
 
+	if (replica_lvsnap_is(ctx, name))
+		return replica_lvsnap_end(ctx, name, list);
+	marked = force ? replica_snap_mark_rest(ctx, name) : REPLICA_SUCCESS;
+	why = ctx->err;
 	if (marked)
 		replica_error_clear(ctx);
 	replica_token_tidy_of(ctx, name);
@@ -483,6 +487,8 @@ EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 
 	replica_error_begin(ctx, "SetReplicationRelationship:Restore From Replica");
 	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret && replica_lvsnap_is(ctx, dm_name))
+		return replica_lvsnap_restore(ctx, dm_name, timeout_ms, progress, progress_data);
 	if (!ret)
 		ret = begin_locked(ctx, dm_name, &snap);
 	/* For a power cut, behind which there is nothing else to tell it by; it is no must. */

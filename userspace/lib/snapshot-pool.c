@@ -269,7 +269,11 @@ static int find_store(const struct replica_snap *snap, struct replica_lv **lv)
 bool replica_snap_from_pool(const struct replica_snap *snap)
 {
 	struct replica_lv *lv;
-	bool is = !find_store(snap, &lv) && lv;
+	bool is;
+
+	if (snap->lv)
+		return true;		/* where its source is, and nowhere else */
+	is = !find_store(snap, &lv) && lv;
 
 	replica_lv_free(lv);
 	replica_error_clear(snap->ctx);
@@ -321,7 +325,7 @@ int replica_snap_return(struct replica_ctx *ctx, const char *name,
 	struct replica_snap snap;
 	int ret = replica_snap_find(ctx, name, &snap);
 
-	if (!ret)
+	if (!ret && !snap.lv)
 		ret = check_return(&snap);
 	replica_snap_clear(&snap);
 	return ret ? ret : replica_snap_end(ctx, name, false, list);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "snapshot-lvm.h"
 #include "sysfs.h"
 #include "token.h"
 
@@ -30,15 +31,15 @@ static char *devno_path(struct replica_ctx *ctx, dev_t dev)
 	return path[0] == '/' ? strdup(path) : NULL;
 }
 
-static void set_state(struct replica_info *info, uint32_t state, uint32_t progress,
-		      const char *reason)
+void replica_snap_set_state(struct replica_info *info, uint32_t state, uint32_t progress,
+			    const char *reason)
 {
 	info->copy_state = state;
 	info->progress_status = progress;
 	info->reason = strdup(reason);
 }
 
-static int set_usage(struct replica_info *info, const struct replica_usage *usage)
+int replica_snap_set_usage(struct replica_info *info, const struct replica_usage *usage)
 {
 	struct replica_store *store;
 
@@ -77,62 +78,89 @@ static int set_job(struct replica_info *info, const struct replica_usage *usage)
 	return 0;
 }
 
-static int merging_state(struct replica_info *info, const struct replica_usage *usage)
+static void set_broken(struct replica_info *info, const char *reason)
+{
+	replica_snap_set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT, reason);
+}
+
+static int merging_state(const struct replica_snap *snap, struct replica_info *info,
+			 const struct replica_usage *usage)
 {
 	if (usage->merge_failed) {
-		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "the restore has failed: a device gave an error, and the source is partly restored; 'replicactl restore' goes on with it");
+		if (snap->lv)
+			set_broken(info,
+				   "the restore has failed: a device gave an error, and the source is partly restored; LVM goes on with it when the source is activated anew");
+		else
+			set_broken(info,
+				   "the restore has failed: a device gave an error, and the source is partly restored; 'replicactl restore' goes on with it");
 		return 0;
 	}
-	set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, REPLICA_PROGRESS_RESTORING,
-		  "the source is being restored from the snapshot");
+	replica_snap_set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, REPLICA_PROGRESS_RESTORING,
+			       "the source is being restored from the snapshot");
 	return usage->valid ? set_job(info, usage) : 0;
 }
 
-static void plain_state(struct replica_info *info, const struct replica_usage *usage)
+void replica_snap_set_good(const struct replica_snap *snap, struct replica_info *info, bool full)
 {
-	if (usage->valid) {
-		info->consistent_now = true;
-		info->has_consistent_age = true;
-		info->percent_synced = 100;
-		set_state(info, DM_REPLICA_STATE_SYNCHRONIZED, DM_REPLICA_PROGRESS_COMPLETED,
-			  "it is the source at the time of the snapshot");
-	} else if (usage->overflow) {
-		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "the store is full: a write to the snapshot was refused");
-	} else {
-		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "the store is full, or failed: the snapshot is lost, the source is not touched");
-	}
+	char reason[256];
+
+	info->consistent_now = true;
+	info->has_consistent_age = true;
+	info->percent_synced = 100;
+	snprintf(reason, sizeof(reason), "it is the source at the time of the snapshot%s%s",
+		 full ? "; its thin pool is full, and writes to either wait or fail" : "",
+		 snap->lv && snap->lv->merging ?
+		 "; LVM restores the source from it when that is activated next" : "");
+	replica_snap_set_state(info, DM_REPLICA_STATE_SYNCHRONIZED, DM_REPLICA_PROGRESS_COMPLETED,
+			       reason);
+}
+
+static void plain_state(const struct replica_snap *snap, struct replica_info *info,
+			const struct replica_usage *usage)
+{
+	if (usage->valid)
+		replica_snap_set_good(snap, info, false);
+	else if (usage->overflow)
+		set_broken(info, "the store is full: a write to the snapshot was refused");
+	else
+		set_broken(info,
+			   "the store is full, or failed: the snapshot is lost, the source is not touched");
+}
+
+/* What there is to say without a look at the store; false: nothing. */
+static bool is_incomplete(const struct replica_snap *snap, struct replica_info *info)
+{
+	if (snap->kept && !snap->upper)
+		set_broken(info,
+			   "a restore has failed and was given up; 'replicactl detach --force' ends the snapshot, and the rest stays on the store");
+	else if (snap->lv && (!snap->upper || !snap->store))
+		set_broken(info, "the kernel does not have its source, or its store");
+	else if (!snap->upper || !snap->store)
+		set_broken(info,
+			   "its creation or its end was cut short; 'replicactl remove' tidies up");
+	else if (snap->kept && !snap->merging)
+		set_broken(info,
+			   "a restore has failed and the source gives errors; 'replicactl restore' goes on with it");
+	else
+		return false;
+	return true;
 }
 
 static int read_state(const struct replica_snap *snap, struct replica_info *info)
 {
-	const char *of = snap->merging ? snap->upper->name : snap->self->name;
 	struct replica_usage usage;
 
-	if (snap->kept && !snap->upper) {
-		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "a restore has failed and was given up; 'replicactl detach --force' ends the snapshot, and the rest stays on the store");
+	if (snap->thin)
+		return replica_lvsnap_thin_state(snap, info);
+	if (is_incomplete(snap, info))
 		return 0;
-	}
-	if (!snap->upper || !snap->store) {
-		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "its creation or its end was cut short; 'replicactl remove' tidies up");
-		return 0;
-	}
-	if (snap->kept && !snap->merging) {
-		set_state(info, DM_REPLICA_STATE_BROKEN, DM_REPLICA_PROGRESS_DORMANT,
-			  "a restore has failed and the source gives errors; 'replicactl restore' goes on with it");
-		return 0;
-	}
-	if (replica_snap_usage(of, &usage))
+	if (replica_snap_usage(snap->merging ? snap->upper->name : snap->self->name, &usage))
 		memset(&usage, 0, sizeof(usage));
-	if (set_usage(info, &usage))
+	if (replica_snap_set_usage(info, &usage))
 		return -ENOMEM;
 	if (snap->merging)
-		return merging_state(info, &usage);
-	plain_state(info, &usage);
+		return merging_state(snap, info, &usage);
+	plain_state(snap, info, &usage);
 	return 0;
 }
 

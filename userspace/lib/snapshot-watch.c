@@ -176,9 +176,10 @@ static int tell_level(struct replica_snap_watch *w, struct watched *known,
 	if (!event)
 		return -ENOMEM;
 	event->copy_state = info->copy_state;
-	if (asprintf(&event->reason,
-		     "the store is %u %% full; the snapshot is lost when it is full",
-		     info->store->percent) < 0)
+	if (asprintf(&event->reason, "the %s is %u %% full; %s when it is full",
+		     info->store->shared ? "thin pool" : "store", info->store->percent,
+		     info->store->shared ? "writes to the source wait or fail" :
+		     "the snapshot is lost") < 0)
 		event->reason = NULL;
 	return event->reason ? 0 : -ENOMEM;
 }

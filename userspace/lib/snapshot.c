@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "snapshot-lvm.h"
 #include "token.h"
 
 /* udev may hold a device open for a moment after its last user has gone. */
@@ -34,14 +35,26 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines)
 	return last->start + last->length;
 }
 
+/* Where LVM does not say whether it is one, whoever looks it up is told why. */
+static bool is_of_lvm(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_snap snap;
+	int ret = replica_snap_find(ctx, name, &snap);
+
+	replica_snap_clear(&snap);
+	replica_error_clear(ctx);
+	return ret != REPLICA_NOT_FOUND;
+}
+
 bool replica_snap_is(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_lines lines;
-	bool is;
+	bool is, may_be;
 
 	is = !replica_lines_read(ctx, name, 0, &lines) && replica_snap_id(lines.uuid);
+	may_be = !is && replica_lvsnap_may_be(&lines);
 	replica_lines_clear(&lines);
-	return is;
+	return is || (may_be && is_of_lvm(ctx, name));
 }
 
 int replica_snap_none(struct replica_ctx *ctx, const char *name)
@@ -123,7 +136,7 @@ static const struct replica_lines *source_of(const struct replica_maps *maps,
 	return upper;
 }
 
-static void parse_store(struct replica_snap *snap, const struct replica_lines *table)
+void replica_snap_parse_store(struct replica_snap *snap, const struct replica_lines *table)
 {
 	char store[32];
 
@@ -174,19 +187,21 @@ static void read_store(struct replica_snap *snap)
 	struct replica_lines inactive;
 
 	if (snap->merging)
-		parse_store(snap, snap->upper);
+		replica_snap_parse_store(snap, snap->upper);
 	if (!snap->store)
-		parse_store(snap, snap->self);
+		replica_snap_parse_store(snap, snap->self);
 	if (snap->store || !snap->self->inactive)
 		return;
 	if (!replica_lines_read_inactive(snap->ctx, snap->self->name, &inactive))
-		parse_store(snap, &inactive);
+		replica_snap_parse_store(snap, &inactive);
 	replica_lines_clear(&inactive);
 }
 
 static void link_up(struct replica_snap *snap, const struct replica_lines *self)
 {
 	snap->self = self;
+	snap->lv = NULL;
+	snap->thin = false;
 	snap->store = 0;
 	snap->chunk = 0;
 	snap->kept = false;
@@ -202,6 +217,9 @@ static void link_up(struct replica_snap *snap, const struct replica_lines *self)
 void replica_snap_clear(struct replica_snap *snap)
 {
 	replica_maps_clear(&snap->maps);
+	replica_lv_free(snap->lvs);
+	snap->lvs = NULL;
+	snap->lv = NULL;
 }
 
 int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_snap *snap)
@@ -215,11 +233,15 @@ int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_
 		return replica_fail_errno(ctx, r, "Name",
 					  "device-mapper does not list its devices");
 	self = by_name(&snap->maps, name);
-	if (!self || !replica_snap_id(self->uuid))
-		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-				    "there is no snapshot \"%s\"", name);
-	link_up(snap, self);
-	return REPLICA_SUCCESS;
+	if (self && replica_snap_id(self->uuid)) {
+		link_up(snap, self);
+		return REPLICA_SUCCESS;
+	}
+	r = replica_lvsnap_find(snap, self);
+	if (r != REPLICA_NOT_FOUND)
+		return r;
+	return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name", "there is no snapshot \"%s\"",
+			    name);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -247,10 +269,35 @@ static void insert(struct replica_info **list, struct replica_info *info)
 	*list = info;
 }
 
+static int add(const struct replica_snap *snap, struct replica_info **list)
+{
+	struct replica_info *info;
+	int ret = replica_snap_info_new(snap, &info);
+
+	if (!ret)
+		insert(list, info);
+	return ret;
+}
+
+/* Where LVM does not answer the others are told of nevertheless. */
+static int add_of_lvm(struct replica_snap *snap, struct replica_info **list)
+{
+	const struct replica_lines *self;
+	const struct replica_lv *lv;
+	int ret = REPLICA_SUCCESS;
+
+	if (replica_lvsnap_list(snap))
+		replica_error_clear(snap->ctx);
+	for (lv = snap->lvs; !ret && (lv = replica_lvsnap_next(snap, lv, &self)); lv = lv->next) {
+		replica_lvsnap_link(snap, self, lv);
+		ret = add(snap, list);
+	}
+	return ret;
+}
+
 int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list)
 {
 	struct replica_snap snap = { .ctx = ctx };
-	struct replica_info *info;
 	int ret = REPLICA_SUCCESS, r;
 
 	*list = NULL;
@@ -261,10 +308,10 @@ int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list)
 		if (!replica_snap_id(snap.maps.map[i].uuid))
 			continue;
 		link_up(&snap, &snap.maps.map[i]);
-		ret = replica_snap_info_new(&snap, &info);
-		if (!ret)
-			insert(list, info);
+		ret = add(&snap, list);
 	}
+	if (!ret)
+		ret = add_of_lvm(&snap, list);
 	replica_snap_clear(&snap);
 	if (ret) {
 		replica_info_free(*list);

@@ -17,6 +17,8 @@
 #include "check.h"
 #include "dm-lines.h"
 
+struct replica_lv;
+
 /* What follows is the uuid of the association. */
 #define REPLICA_SNAP_UUID_PREFIX	"REPLICA-snap-"	/* udev: links go to the source */
 #define REPLICA_TOKEN_UUID_PREFIX	"REPLICA-TOKEN-"	/* of a token: token.h */
@@ -51,6 +53,10 @@ struct replica_snap {
 	bool holds;			/* kept, and the source is held */
 	dev_t store;			/* 0: not known any more */
 	unsigned int chunk;		/* sectors */
+	/* Of one that LVM has made, which has no base: snapshot-lvm.h */
+	struct replica_lv *lvs;		/* what LVM says */
+	const struct replica_lv *lv;	/* one of them; NULL: dm-snapshot's */
+	bool thin;			/* the store is a thin pool */
 };
 
 /* What the kernel says of a store; all in sectors. */
@@ -64,7 +70,8 @@ struct replica_usage {
 };
 
 /*
- * snapshot-dm.c.  Return values, but for maps_read and usage: 0 or -errno.
+ * snapshot-dm.c.  Return values, but for maps_read, status and usage: 0 or -errno.
+ * status: what the one target of a device says, if it has that type.
  *
  * resume: exchanges the tables if a second one is loaded, within one call; with
  * freeze, file systems on the device are brought to rest before.  load_read_only: with
@@ -76,6 +83,7 @@ struct replica_usage {
 
 int replica_maps_read(struct replica_ctx *ctx, struct replica_maps *maps);
 void replica_maps_clear(struct replica_maps *maps);
+int replica_snap_status(const char *name, const char *type, char *text, size_t size);
 int replica_snap_usage(const char *name, struct replica_usage *usage);
 int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uuid);
 int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sectors,
@@ -105,8 +113,19 @@ int replica_snap_list(struct replica_ctx *ctx, struct replica_info **list);
 int replica_snap_jobs(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
 int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *what);
 
-/* snapshot-state.c: of one that was found; a return value. */
+/* The store that is in a table, if it is that of a snapshot, or of a source that is merged. */
+void replica_snap_parse_store(struct replica_snap *snap, const struct replica_lines *table);
+
+/*
+ * snapshot-state.c.  info_new: of one that was found; a return value.  set_state, set_usage:
+ * parts of it; 0 or -ENOMEM.  set_good: the state of one that is Synchronized; full: and has
+ * its room in a thin pool without any.
+ */
 int replica_snap_info_new(const struct replica_snap *snap, struct replica_info **info);
+void replica_snap_set_state(struct replica_info *info, uint32_t state, uint32_t progress,
+			    const char *reason);
+void replica_snap_set_good(const struct replica_snap *snap, struct replica_info *info, bool full);
+int replica_snap_set_usage(struct replica_info *info, const struct replica_usage *usage);
 
 /* The length of a table in sectors. */
 uint64_t replica_lines_sectors(const struct replica_lines *lines);

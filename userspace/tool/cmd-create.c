@@ -176,7 +176,9 @@ static int check_usage(struct cli *cli, const struct create_options *opts)
 		return report_usage(cli, opts->store ? "store" : "token-timeout",
 				    "'--%s' is for '--sync-type tokenized-clone'",
 				    opts->store ? "store" : "token-timeout");
-	if (!cli->args[1] && !opts->pool && !opts->token)
+	/* A logical volume has its snapshots where it is; of anything else the library tells. */
+	if (!cli->args[1] && !opts->pool && !opts->token &&
+	    opts->sync_type != REPLICA_SYNC_TYPE_SNAPSHOT)
 		return report_usage(cli, cli->command->args,
 				    "'create' needs SOURCE TARGET, or SOURCE and --pool");
 	return 0;
@@ -254,7 +256,8 @@ const struct command cmd_create = {
 		"--wait-for is given.\n"
 		"With --sync-type snapshot, SOURCE is a mapped device, which may be in use and\n"
 		"stays in use, /dev/mapper/NAME is SOURCE as it was when the command was given,\n"
-		"and TARGET becomes the store of what SOURCE overwrites from then on.\n"
+		"and TARGET becomes the store of what SOURCE overwrites from then on. A logical\n"
+		"volume takes no TARGET: LVM makes its snapshot, in the same volume group.\n"
 		"With --sync-type clone TARGET becomes a copy of SOURCE as it is now, whatever\n"
 		"is written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
 		"With --sync-type tokenized-clone and no TARGET, SOURCE as it is now is captured\n"

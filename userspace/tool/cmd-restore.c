@@ -69,7 +69,8 @@ const struct command cmd_restore = {
 		"snapshot comes too. Neither may be in use. The source shows the restored data\n"
 		"at once and may be used while the kernel copies; at the end the snapshot is\n"
 		"gone. Ctrl-C ends the wait and not the restore, and the same command then waits\n"
-		"again. Snapshots that are newer have to be removed first.\n"
+		"again. Snapshots that are newer have to be removed first, but for those of a\n"
+		"logical volume.\n"
 		"One that failed, as a device gave an error, goes on with the same command when\n"
 		"the device works again.",
 	.options = restore_table,

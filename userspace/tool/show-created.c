@@ -110,6 +110,24 @@ static void say_token(struct out *out, const struct create_options *opts,
 		out_message(out, "Created '%s'; it is %s.", name, state_name(result->info));
 }
 
+static void say_snapshot(struct out *out, const char *source,
+			 const struct replica_create_result *result)
+{
+	const char *pool = result->target_storage_pool;
+	const struct replica_store *store = result->info ? result->info->store : NULL;
+
+	if (store && store->shared)
+		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
+			    "Go on using %s; what either overwrites is kept in thin pool %s.",
+			    result->element_name, result->device, source, source, pool);
+	else
+		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
+			    "Go on using %s; what it overwrites is kept on %s%s%s.",
+			    result->element_name, result->device, source, source,
+			    result->target_storage_volume, pool ? ", cut from pool " : "",
+			    pool ? pool : "");
+}
+
 void say_created(struct out *out, struct cli *cli, const struct replica_create_result *result,
 		 int ret)
 {
@@ -126,16 +144,12 @@ void say_created(struct out *out, struct cli *cli, const struct replica_create_r
 	}
 	if (opts->dry_run && !result->table) {
 		out_message(out, "'%s' could be created from pool %s; nothing was changed.", name,
-			    opts->pool);
+			    result->target_storage_pool ? result->target_storage_pool : opts->pool);
 	} else if (opts->dry_run) {
 		out_message(out, "'%s' could be created with this table; nothing was changed:\n%s",
 			    name, result->table);
 	} else if (opts->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT) {
-		out_message(out, "Created '%s': %s is %s as it was at this moment.\n"
-			    "Go on using %s; what it overwrites is kept on %s%s%s.", name,
-			    result->device, source, source, target,
-			    result->target_storage_pool ? ", cut from pool " : "",
-			    result->target_storage_pool ? result->target_storage_pool : "");
+		say_snapshot(out, source, result);
 	} else if (result->ended != REPLICA_ENDED_NOT) {
 		out_message(out, "%s is a clone of %s now, complete and free to be used%s.", target,
 			    source, result->ended == REPLICA_ENDED_REMOVED ? "" :

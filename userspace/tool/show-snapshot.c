@@ -32,7 +32,7 @@ void show_store(struct out *out, const struct replica_info *info)
 	human_bytes(used, sizeof(used), store->used);
 	human_bytes(bytes, sizeof(bytes), store->bytes);
 	text = mem_format("%u %% full, %s of %s", store->percent, used, bytes);
-	out_string(out, KEY_TEXT("Store"), text);
+	out_string(out, KEY_TEXT(store->shared ? "Thin pool" : "Store"), text);
 	out_tone(out, store_tone(store));
 	free(text);
 	out_object(out, KEY_JSON("Store"));
@@ -40,6 +40,7 @@ void show_store(struct out *out, const struct replica_info *info)
 	out_bytes(out, KEY_JSON("UsedBytes"), store->used);
 	out_bytes(out, KEY_JSON("MetadataBytes"), store->metadata);
 	out_percent(out, KEY_JSON("PercentUsed"), store->percent);
+	out_bool(out, KEY_JSON("Shared"), store->shared);
 	out_end(out);
 }
 
