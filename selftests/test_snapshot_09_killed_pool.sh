@@ -12,30 +12,6 @@
 . "$(dirname "$0")/lib/lvm.sh"
 . "$(dirname "$0")/lib/snapshot.sh"
 
-# calls_of CALL ARG...: how many are there when nobody kills it? It goes into $calls.
-calls_of()
-{
-	strace -qq -o "$dev_dir/calls" -e trace="$1" replicactl "${@:2}" >/dev/null
-	calls=$(wc -l <"$dev_dir/calls")
-}
-
-# killed_alone CALL N ARG...: as killed, but the programs that it has started live on.
-killed_alone()
-{
-	local call=$1 n=$2 status=0
-	shift 2
-	say "killed at $call $n of $calls"
-	strace -qq -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
-		replicactl "$@" >/dev/null 2>&1 || status=$?
-	wait_for 60 "LVM to end" lvm_ended
-	((status == 137 || status == 9))
-}
-
-lvm_ended()
-{
-	! pgrep -x 'lvs|vgs|lvcreate|lvremove|lvchange' >/dev/null
-}
-
 # What is there works; what is left is found, and the rest of it goes.
 all_found()
 {
@@ -61,14 +37,6 @@ to_be_killed()
 	new_vg vgt 16M
 	new_source 2M
 	defer snapshot_gone snap
-}
-
-# first_kill CALL FIRST KILLS ARG...: at call $n, and at each $step later.
-first_kill()
-{
-	calls_of "$1" "${@:4}"
-	step=$(((calls - $2) / $3 + 1))
-	n=$(($2 + RANDOM % step))
 }
 
 # create_killed CALL FIRST KILLS

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # LVM to test with; sourced after ktap.sh and dev.sh. It has a configuration of its own,
 # which sees loop devices only and does without udev, as the quick machine has none.
 #
 #	new_vg VG SIZE			a volume group on a new loop device
 #	new_thin_pool VG NAME SIZE	in it
+#	new_volume SIZE [THIN_POOL]	in group vgt, with random data: $source, its $table
 #	volumes VG			the names of its volumes, in one line
+#	calls_of CALL ARG...		how many of a system call are there? $calls
+#	killed_alone CALL N ARG...	does replicactl die at the Nth? LVM is waited for
+#	first_kill CALL FIRST KILLS ARG...	where to kill it for so many times: $n, $step
 
 lvm_begin()
 {
@@ -64,7 +68,50 @@ new_thin_pool()
 	run lvcreate -qy --type thin-pool -L "$3" --poolmetadatasize 4M -c 64k -n "$2" "$1"
 }
 
+new_volume()
+{
+	local lvm_kind=(-L "$1")
+	[[ -z ${2:-} ]] || lvm_kind=(--type thin --thinpool "$2" -V "$1")
+	run lvcreate -qy "${lvm_kind[@]}" -n lv vgt
+	source=/dev/mapper/vgt-lv
+	run dd if=/dev/urandom of="$source" bs=1M count=$(($(dev_bytes "$1") >> 20)) \
+		oflag=direct status=none
+	table=$(dmsetup table "$source")
+}
+
 volumes()
 {
 	lvs --noheadings -o lv_name "$1" | sort | xargs
+}
+
+# calls_of CALL ARG...: how many are there when nobody kills it? It goes into $calls.
+calls_of()
+{
+	strace -qq -o "$dev_dir/calls" -e trace="$1" replicactl "${@:2}" >/dev/null
+	calls=$(wc -l <"$dev_dir/calls")
+}
+
+# killed_alone CALL N ARG...: as killed, but the programs that it has started live on.
+killed_alone()
+{
+	local call=$1 n=$2 status=0
+	shift 2
+	say "killed at $call $n of $calls"
+	strace -qq -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
+		replicactl "$@" >/dev/null 2>&1 || status=$?
+	wait_for 60 "LVM to end" lvm_ended
+	((status == 137 || status == 9))
+}
+
+lvm_ended()
+{
+	! pgrep -x 'lvs|vgs|lvcreate|lvremove|lvchange|lvconvert' >/dev/null
+}
+
+# first_kill CALL FIRST KILLS ARG...: at call $n, and at each $step later.
+first_kill()
+{
+	calls_of "$1" "${@:4}"
+	step=$(((calls - $2) / $3 + 1))
+	n=$(($2 + RANDOM % step))
 }
