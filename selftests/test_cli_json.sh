@@ -197,7 +197,7 @@ errors()
 	valid mode r sometimes
 	for command in status wait confirm suspend resume fracture split resync abort activate \
 		deactivate detach remove return-to-pool jobs cancel capabilities verify resize \
-		restore finish; do
+		restore finish test-failover; do
 		valid "$command" nobody
 	done
 	valid token release nobody

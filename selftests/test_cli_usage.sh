@@ -92,7 +92,7 @@ complete_help()
 	cli help
 	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
 		.HelpCommands[] | .Command')
-	same "the number of commands" "$(wc -w <<<"$commands")" 32
+	same "the number of commands" "$(wc -w <<<"$commands")" 33
 	for command in $commands; do
 		text=$(replicactl "$command" --help)
 		[[ $text == "Usage: replicactl $command"* ]] || fail "no usage of $command"
@@ -106,8 +106,8 @@ documented_options()
 {
 	local command option
 	man replicactl | col -b >"$dev_dir/page"
-	for command in create check activate deactivate fsck status wait events capabilities \
-		resync verify resize detach return-to-pool confirm restore; do
+	for command in create check activate deactivate fsck status wait events capabilities resync \
+		verify resize detach return-to-pool confirm restore test-failover; do
 		for option in $(replicactl help "$command" --json | jq -r '.Options[].Option' | cut -d' ' -f1); do
 			grep -q -- "$option" "$dev_dir/page" || fail "$command $option is not in the man page"
 		done

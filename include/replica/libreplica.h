@@ -467,6 +467,7 @@ int replica_remove(struct replica_ctx *ctx, const char *name);
 #include <replica/clone.h>
 #include <replica/error.h>
 #include <replica/events.h>
+#include <replica/failover-test.h>
 #include <replica/meta.h>
 #include <replica/pool.h>
 #include <replica/resize.h>

@@ -4,6 +4,7 @@
 
 #include "memory.h"
 #include "report.h"
+#include "show.h"
 
 struct return_options {
 	bool left;
@@ -22,24 +23,6 @@ static const struct option return_table[] = {
 	OPTION(struct return_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
 	       "Longest wait for the replica; seconds without a unit"),
 };
-
-static unsigned int show_volumes(struct out *out, const struct replica_pool_volume *list)
-{
-	unsigned int removed = 0;
-
-	out_list(out, KEY("Volumes", "", NULL));
-	for (; list; list = list->next) {
-		removed += list->removed;
-		out_row(out);
-		out_string(out, KEY("StorageVolume", NULL, "VOLUME"), list->name);
-		out_bytes(out, KEY("Size", NULL, "SIZE"), list->size);
-		out_bool(out, KEY("Removed", NULL, "REMOVED"), list->removed);
-		out_string(out, KEY("Reason", NULL, "WHY NOT"), list->reason);
-		out_end(out);
-	}
-	out_end(out);
-	return removed;
-}
 
 static int return_one(struct cli *cli, const struct return_options *opts)
 {

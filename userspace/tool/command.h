@@ -88,6 +88,7 @@ extern const struct command cmd_set, cmd_confirm, cmd_cancel, cmd_detach, cmd_fi
 extern const struct command cmd_return, cmd_token;
 extern const struct command cmd_suspend, cmd_resume, cmd_fracture, cmd_split, cmd_resync;
 extern const struct command cmd_abort, cmd_verify, cmd_resize, cmd_mode, cmd_restore;
+extern const struct command cmd_test;
 extern const struct command cmd_help, cmd_version, cmd_complete, cmd_udev, cmd_udev_links;
 
 /* help.c: help of one command, or of the program for NULL; the exit status. */

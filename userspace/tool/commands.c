@@ -27,6 +27,7 @@ const struct command * const commands[] = {
 	&cmd_resize,
 	&cmd_mode,
 	&cmd_restore,
+	&cmd_test,
 	&cmd_abort,
 	&cmd_cancel,
 	&cmd_detach,

@@ -371,6 +371,26 @@ void show_replica_member(struct out *out, const struct replica_info *info)
 	out_end(out);
 }
 
+/* ---- Volumes of a pool ---- */
+
+unsigned int show_volumes(struct out *out, const struct replica_pool_volume *list)
+{
+	unsigned int removed = 0;
+
+	out_list(out, KEY("Volumes", "", NULL));
+	for (; list; list = list->next) {
+		removed += list->removed;
+		out_row(out);
+		out_string(out, KEY("StorageVolume", NULL, "VOLUME"), list->name);
+		out_bytes(out, KEY("Size", NULL, "SIZE"), list->size);
+		out_bool(out, KEY("Removed", NULL, "REMOVED"), list->removed);
+		out_string(out, KEY("Reason", NULL, "WHY NOT"), list->reason);
+		out_end(out);
+	}
+	out_end(out);
+	return removed;
+}
+
 /* ---- Preflight ---- */
 
 void show_findings(struct out *out, const struct replica_finding *list, const char *label)

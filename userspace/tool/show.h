@@ -39,6 +39,8 @@ void show_job(struct out *out, const struct replica_job *job, uint64_t rate);
 char *show_job_text(const struct replica_job *job, uint64_t rate);
 /* Settings, as a member "ReplicationSettings" with that label or none. */
 void show_settings(struct out *out, const struct replica_settings *set, const char *label);
+/* Volumes that went back to a pool, or not, as a list "Volumes"; how many went. */
+unsigned int show_volumes(struct out *out, const struct replica_pool_volume *list);
 /* Findings of a preflight, as a list "Findings" with that label or none. */
 void show_findings(struct out *out, const struct replica_finding *list, const char *label);
 
