@@ -135,12 +135,13 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines);
  * snapshot-end.c.  end: the source gets its table back, the snapshot and its base go,
  * the store is free, and goes back if it was cut from a pool; also of one whose creation
  * or end was cut short.  A store with what a restore that failed could not copy stays.
- * list (may be NULL): what went back.  restore: the source becomes what the snapshot is.
- * Both refuse what is in use.  With force a restore that failed is given up, and the store
- * keeps its rest.  end_locked: for who holds replica_lock_tables(), without force; store is
- * the device-mapper uuid of a store that is of no more use to anybody, "" if there is none,
- * and is for the caller to give back.  needed: does the store hold what a restore that
- * failed could not copy?
+ * list (may be NULL): what went back.  What is in use is refused.  With force a restore that
+ * failed is given up, and the store keeps its rest.  end_locked: for who holds
+ * replica_lock_tables(), without force; store is the device-mapper uuid of a store that is of
+ * no more use to anybody, "" if there is none, and is for the caller to give back.  needed:
+ * does the store hold what a restore that failed could not copy?  merge_over: is all copied?
+ * fail_given_up: a restore has failed and was given up.
+ * snapshot-restore.c: replica_restore(), the source becomes what the snapshot is.
  * wipe: both ends of a store that is still in use, if it is what it was when it was looked at.
  */
 int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
@@ -150,6 +151,8 @@ int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
 int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,
 		     struct replica_pool_volume **list);
 bool replica_snap_store_needed(const struct replica_snap *snap);
+bool replica_snap_merge_over(const struct replica_usage *usage);
+int replica_snap_fail_given_up(const struct replica_snap *snap);
 int replica_snap_wipe(struct replica_ctx *ctx, const struct replica_blockdev *store);
 
 /*
