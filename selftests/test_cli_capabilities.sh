@@ -7,12 +7,14 @@
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/lvm.sh"
 . "$(dirname "$0")/lib/snapshot.sh"
 
-# dry TYPE: would create make that kind of $asked, to $target?
+# dry TYPE: would create make that kind of $asked, to $target? LVM places its own snapshots.
 dry()
 {
 	local kind=() place=("$target")
+	[[ $1 != 6 || $asked != /dev/mapper/vgt-* ]] || place=()
 	case $1 in
 	2) kind=(mirror --mode sync) ;;
 	3) kind=(mirror --mode async) ;;
@@ -98,6 +100,33 @@ snapshot_and_suspended()
 	as_said "$held" ""
 }
 
+volumes_of_lvm()
+{
+	local source table target
+	new_vg vgt 64M
+	new_loop target 16M
+	new_thin_pool vgt tp 8M
+	new_volume 16M
+	run lvcreate -qy --type thin --thinpool tp -V 4M -n thin vgt
+	run lvcreate -qy --snapshot -L 4M -n own vgt/lv
+	as_said "$source" "2 3 6 10 18"
+	as_said /dev/mapper/vgt-thin "2 3 6 10 18"
+	as_said /dev/mapper/vgt-own "2 3 10 18"
+	cli capabilities --source /dev/mapper/vgt-own
+	same "what is said of its snapshot" "$(get '.RefusedReplicationTypes[] |
+		select(.Value == 6) | .Sentence | test("is a snapshot itself")')" true
+	as_said /dev/mapper/vgt-tp_tdata ""
+	run mkfs.ext4 -q "$source"
+	run mkdir -p "$dev_dir/lv"
+	run mount "$source" "$dev_dir/lv"
+	defer unmounted "$dev_dir/lv"
+	as_said "$source" "6"
+	run lvcreate -qy -l 100%FREE -n rest vgt
+	as_said "$source" ""
+	as_said /dev/mapper/vgt-thin "2 3 6 10 18"
+	same "the volumes" "$(volumes vgt)" "lv own rest thin tp"
+}
+
 none()
 {
 	cli_returns 8 8 capabilities --source "$dev_dir/nothing"
@@ -131,6 +160,11 @@ ktap_header
 ktap_case "create does with a disk, and a mapped device, what is said of it" sources
 ktap_case "the legs of a replica" in_use
 ktap_case "a device that has snapshots, and a suspended one" snapshot_and_suspended
+if command -v lvcreate >/dev/null; then
+	ktap_case "create does with a logical volume what is said of it" volumes_of_lvm
+else
+	ktap_skip "create does with a logical volume what is said of it" "needs LVM"
+fi
 ktap_case "what is no source" none
 ktap_case "what a kind has to offer" kinds
 ktap_finish

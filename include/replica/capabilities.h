@@ -67,7 +67,8 @@ int replica_kind_type(unsigned int sync_type, unsigned int mode, uint16_t *repli
 int replica_kind_get(uint16_t replication_type, struct replica_copy_kind *kind);
 
 /*
- * Whether a kind of copy can be made of one source, whatever the target is.  Freed by
+ * Whether a kind of copy can be made of one source, whatever the target is; of the snapshot of
+ * a logical volume, which has none, with the store that CreateReplica chooses.  Freed by
  * replica_source_kind_free().
  */
 struct replica_source_kind {

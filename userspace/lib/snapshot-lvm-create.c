@@ -322,22 +322,45 @@ static int create(struct making *m)
 	return ret || m->args->dry_run ? ret : make(m);
 }
 
-int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			  struct replica_create_result *result)
+/* The findings are the caller's in any case. */
+static int run(struct making *m, int (*step)(struct making *m), struct replica_finding **findings)
 {
-	struct making *m = calloc(1, sizeof(*m));
-	int ret;
+	int ret = step(m);
 
-	if (!m)
-		return replica_fail_memory(ctx);
-	m->ctx = ctx;
-	m->args = args;
-	m->result = result;
-	m->check.ctx = ctx;
-	m->check.force = args->force;
-	ret = create(m);
-	result->findings = m->check.findings;
+	*findings = m->check.findings;
 	replica_lv_free(m->origin);
 	free(m);
 	return ret;
+}
+
+static struct making *making_new(struct replica_ctx *ctx, const struct replica_create_args *args)
+{
+	struct making *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->ctx = ctx;
+	m->args = args;
+	m->check.ctx = ctx;
+	m->check.force = args->force;
+	return m;
+}
+
+int replica_lvsnap_check(struct replica_ctx *ctx, const struct replica_create_args *args,
+			 struct replica_finding **findings)
+{
+	struct making *m = making_new(ctx, args);
+
+	return m ? run(m, prepare, findings) : replica_fail_memory(ctx);
+}
+
+int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
+			  struct replica_create_result *result)
+{
+	struct making *m = making_new(ctx, args);
+
+	if (!m)
+		return replica_fail_memory(ctx);
+	m->result = result;
+	return run(m, create, &result->findings);
 }

@@ -62,13 +62,15 @@ int replica_lvsnap_thin_state(const struct replica_snap *snap, struct replica_in
 
 /*
  * snapshot-lvm-create.c.  source: is that of args a volume of LVM?  create: a snapshot of it.
- * judge, judge_target: pure but for the error; can lv (NULL: LVM has none such) have one, and
+ * check: whether create would make one; changes nothing.  The findings are the caller's.  judge, judge_target: pure but for the error; can lv (NULL: LVM has none such) have one, and
  * there?
  */
 int replica_lvsnap_judge(struct replica_ctx *ctx, const char *path, const struct replica_lv *lv);
 int replica_lvsnap_judge_target(struct replica_ctx *ctx, const struct replica_create_args *args,
 				const struct replica_lv *lv);
 bool replica_lvsnap_source(struct replica_ctx *ctx, const struct replica_create_args *args);
+int replica_lvsnap_check(struct replica_ctx *ctx, const struct replica_create_args *args,
+			 struct replica_finding **findings);
 int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
 			  struct replica_create_result *result);
 

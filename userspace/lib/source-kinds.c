@@ -7,6 +7,7 @@
 #include "attach.h"
 #include "info.h"
 #include "snapshot-create.h"
+#include "snapshot-lvm.h"
 
 EXPORT void replica_source_kind_free(struct replica_source_kind *list)
 {
@@ -51,20 +52,29 @@ static int judge_target(struct replica_ctx *ctx, const char *source,
 	return r;
 }
 
-/* A snapshot, or a token. */
-static int judge_snapshot(struct replica_ctx *ctx, const char *source, unsigned int sync_type,
-			  struct replica_source_kind *kind)
+/* A snapshot by LVM, whose place and size follow from the source. */
+static int judge_volume(struct replica_ctx *ctx, const struct replica_create_args *args,
+			struct replica_source_kind *kind)
 {
-	const struct replica_create_args args = {
-		.size = sizeof(args), .source = source, .sync_type = sync_type,
-	};
+	struct replica_check check = { .ctx = ctx };
+	int ret = replica_lvsnap_check(ctx, args, &check.findings);
+	int r = judge(&check, ret, kind);
+
+	replica_finding_free(check.findings);
+	return r;
+}
+
+/* A snapshot by dm-snapshot, or a token. */
+static int judge_mapping(struct replica_ctx *ctx, const struct replica_create_args *args,
+			 struct replica_source_kind *kind)
+{
 	struct replica_snap_making *m = calloc(1, sizeof(*m));
 	int r;
 
 	if (!m)
 		return -ENOMEM;
 	m->ctx = ctx;
-	m->args = &args;
+	m->args = args;
 	m->check.ctx = ctx;
 	r = judge(&m->check, replica_snap_check_source(m), kind);
 	replica_finding_free(m->check.findings);
@@ -72,6 +82,18 @@ static int judge_snapshot(struct replica_ctx *ctx, const char *source, unsigned 
 	replica_lines_clear(&m->old);
 	free(m);
 	return r;
+}
+
+static int judge_snapshot(struct replica_ctx *ctx, const char *source, unsigned int sync_type,
+			  struct replica_source_kind *kind)
+{
+	const struct replica_create_args args = {
+		.size = sizeof(args), .source = source, .sync_type = sync_type,
+	};
+
+	if (sync_type == REPLICA_SYNC_TYPE_SNAPSHOT && replica_lvsnap_source(ctx, &args))
+		return judge_volume(ctx, &args, kind);
+	return judge_mapping(ctx, &args, kind);
 }
 
 static int judge_type(struct replica_ctx *ctx, const char *source, uint16_t type,

@@ -358,11 +358,32 @@ static void no_target(void)
 	fake_free(ctx);
 }
 
+/* By its uuid alone; LVM, which knows no volume of it, is not run. */
+static void hidden_part(void)
+{
+	const struct replica_create_args args = {
+		.size = sizeof(args), .sync_type = REPLICA_SYNC_TYPE_SNAPSHOT,
+		.source = "/dev/mapper/vg-tp_tdata",
+	};
+	struct replica_finding *findings = NULL;
+	struct replica_ctx *ctx = fake_ctx();
+
+	fake_dm("dm-0", "253:0", 1 << 20, "vg-tp_tdata");
+	fake_attr("dm-0", "dm/uuid", ID_A "-tdata\n");
+	CHECK(replica_lvsnap_source(ctx, &args));
+	CHECK_INT(replica_lvsnap_check(ctx, &args, &findings), REPLICA_NOT_SUPPORTED);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "is a hidden part");
+	CHECK(!findings);
+	replica_finding_free(findings);
+	fake_free(ctx);
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(names), T(volumes), T(finds_thick), T(finds_merged), T(not_ours), T(finds_thin),
 		T(not_asked), T(thin_status), T(sources), T(targets), T(no_target),
+		T(hidden_part),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
