@@ -115,7 +115,7 @@ static int make_snapshot(struct replica_snap_making *m, const char *base)
 }
 
 /* And whoever has suspended the source since wants it to rest. */
-static bool is_unchanged(struct replica_snap_making *m)
+static int check_unchanged(struct replica_snap_making *m)
 {
 	struct replica_lines now;
 	bool same;
@@ -123,12 +123,7 @@ static bool is_unchanged(struct replica_snap_making *m)
 	same = !replica_lines_read(m->ctx, m->old.name, 0, &now) &&
 	       replica_lines_equal(&m->old, &now) && !now.suspended;
 	replica_lines_clear(&now);
-	return same;
-}
-
-static int check_unchanged(struct replica_snap_making *m)
-{
-	if (is_unchanged(m))
+	if (same)
 		return REPLICA_SUCCESS;
 	return replica_fail(m->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, REPLICA_PARAM_SOURCE,
 			    "\"%s\" was suspended, or its table was changed, by another program meanwhile",
