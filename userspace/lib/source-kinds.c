@@ -96,27 +96,38 @@ static int judge_snapshot(struct replica_ctx *ctx, const char *source, unsigned 
 	return judge_mapping(ctx, &args, kind);
 }
 
-static int judge_type(struct replica_ctx *ctx, const char *source, uint16_t type,
-		      struct replica_source_kind *kind)
+static int copy(const struct replica_source_kind *from, struct replica_source_kind *kind)
+{
+	kind->ret = from->ret;
+	kind->sentence = from->sentence ? strdup(from->sentence) : NULL;
+	return from->sentence && !kind->sentence ? -ENOMEM : 0;
+}
+
+static int judge_type(struct replica_ctx *ctx, const char *source,
+		      const struct replica_source_kind *target, struct replica_source_kind *kind)
 {
 	struct replica_copy_kind what;
 
-	kind->replication_type = type;
-	if (replica_kind_get(type, &what))
+	if (replica_kind_get(kind->replication_type, &what))
 		return -ENOENT;
 	if (what.sync_type == REPLICA_SYNC_TYPE_MIRROR ||
 	    what.sync_type == REPLICA_SYNC_TYPE_CLONE)
-		return judge_target(ctx, source, kind);
+		return copy(target, kind);
 	return judge_snapshot(ctx, source, what.sync_type, kind);
 }
 
 /* By number; a kind of a module that is newer than this library is left out. */
-static int add_type(struct replica_ctx *ctx, const char *source, uint16_t type,
+static int add_type(struct replica_ctx *ctx, const char *source,
+		    const struct replica_source_kind *target, uint16_t type,
 		    struct replica_source_kind **list)
 {
 	struct replica_source_kind *kind = calloc(1, sizeof(*kind));
-	int r = kind ? judge_type(ctx, source, type, kind) : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (kind) {
+		kind->replication_type = type;
+		r = judge_type(ctx, source, target, kind);
+	}
 	if (r) {
 		replica_source_kind_free(kind);
 		return r == -ENOENT ? REPLICA_SUCCESS : replica_fail_memory(ctx);
@@ -126,6 +137,21 @@ static int add_type(struct replica_ctx *ctx, const char *source, uint16_t type,
 	kind->next = *list;
 	*list = kind;
 	return REPLICA_SUCCESS;
+}
+
+/* What holds for one mirror holds for all, and for a clone. */
+static int add_types(struct replica_ctx *ctx, const char *source,
+		     const struct replica_capabilities *caps, struct replica_source_kind **list)
+{
+	struct replica_source_kind target = { .ret = REPLICA_SUCCESS };
+	int ret = REPLICA_SUCCESS;
+
+	if (judge_target(ctx, source, &target))
+		ret = replica_fail_memory(ctx);
+	for (size_t i = 0; !ret && i < caps->nr_replication_types; i++)
+		ret = add_type(ctx, source, &target, caps->replication_types[i], list);
+	free(target.sentence);
+	return ret;
 }
 
 static int check_device(struct replica_ctx *ctx, const char *source)
@@ -150,8 +176,8 @@ EXPORT int replica_source_kinds(struct replica_ctx *ctx, const char *source,
 	ret = replica_capabilities(ctx, NULL, &caps);
 	if (!ret)
 		ret = check_device(ctx, source);
-	for (size_t i = 0; !ret && i < caps->nr_replication_types; i++)
-		ret = add_type(ctx, source, caps->replication_types[i], list);
+	if (!ret)
+		ret = add_types(ctx, source, caps, list);
 	replica_capabilities_free(caps);
 	if (ret) {
 		replica_source_kind_free(*list);
