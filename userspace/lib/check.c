@@ -99,9 +99,6 @@ static void check_sizes(struct replica_check *c)
 	char found[32], expected[48];
 	struct replica_finding *f;
 
-	if (!want)
-		replica_finding_add(c, REPLICA_CHECK_EMPTY, REPLICA_PARAM_SOURCE,
-				    "%s has no size", c->source.path);
 	if (!have)
 		replica_finding_add(c, REPLICA_CHECK_EMPTY, REPLICA_PARAM_TARGET,
 				    "%s has no size", c->target.path);
@@ -197,7 +194,7 @@ void replica_check_name(struct replica_check *c)
 				    c->name);
 }
 
-/* What is said of it beside any target. */
+/* What is said of it beside any target, or none. */
 static void check_source_alone(struct replica_check *c)
 {
 	if (!c->source.size)
@@ -217,19 +214,17 @@ void replica_check_run(struct replica_check *check, const char *source,
 	/* One that is yet to be cut from a pool needs no checks. */
 	has_target = target && replica_check_open(check, target, REPLICA_PARAM_TARGET,
 						  &check->target);
+	if (has_source)
+		check_source_alone(check);
 	if (has_source && has_target) {
 		replica_check_same(check, &check->source, &check->target,
 				   REPLICA_PARAM_TARGET);
 		replica_check_overlap(check, &check->source, &check->target,
 				      REPLICA_PARAM_TARGET);
 		check_sizes(check);
-		if (!check->token)
-			replica_check_read_only(check, &check->source, REPLICA_PARAM_SOURCE);
 		replica_check_read_only(check, &check->target, REPLICA_PARAM_TARGET);
 		check_block_size(check);
 	}
-	if (has_source && !target)
-		check_source_alone(check);
 	if (has_source && !check->token)
 		replica_check_source(check);
 	replica_check_name(check);
