@@ -72,9 +72,13 @@ int replica_check_result(struct replica_check *check);
  *
  * replica_check_no_data: has it got data since it was checked?  For who has it alone.
  *
+ * replica_opened_path: what leads to the device that fd has open, whatever its own path does.
+ *
  * replica_open_target: opens a device that was checked, for nobody else, and looks at all of
  * that again, and without force whether it has got data.
  */
+#define REPLICA_OPENED_PATH	32
+void replica_opened_path(int fd, char path[REPLICA_OPENED_PATH]);
 int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd);
 int replica_check_no_data(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd);
 int replica_open_target(struct replica_ctx *ctx, const struct replica_blockdev *dev, bool force,

@@ -14,6 +14,11 @@
 #include "check.h"
 #include "signature.h"
 
+void replica_opened_path(int fd, char path[REPLICA_OPENED_PATH])
+{
+	snprintf(path, REPLICA_OPENED_PATH, "/proc/self/fd/%d", fd);
+}
+
 int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd)
 {
 	uint64_t size = 0;
@@ -37,10 +42,10 @@ int replica_check_opened(struct replica_ctx *ctx, const struct replica_blockdev 
 int replica_check_no_data(struct replica_ctx *ctx, const struct replica_blockdev *dev, int fd)
 {
 	struct replica_signature sig;
-	char path[32];
+	char path[REPLICA_OPENED_PATH];
 	int r;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	replica_opened_path(fd, path);
 	r = ctx->host->signature(ctx, path, &sig);
 	if (r)
 		return replica_fail_errno(ctx, r, REPLICA_PARAM_TARGET,

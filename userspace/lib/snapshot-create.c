@@ -83,11 +83,11 @@ static int wipe_store(struct replica_snap_making *m)
 {
 	const struct replica_blockdev *store = &m->check.target;
 	int fd, ret = replica_open_target(m->ctx, store, true, &fd);
-	char path[32];
+	char path[REPLICA_OPENED_PATH];
 
 	if (ret)
 		return ret;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	replica_opened_path(fd, path);
 	if (!m->args->force &&
 	    !(replica_is_tokenized(m->args) && replica_token_marked(m->ctx, path)))
 		ret = replica_check_no_data(m->ctx, store, fd);
