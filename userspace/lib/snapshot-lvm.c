@@ -49,9 +49,13 @@ static bool worth_asking(const struct replica_lines *map)
 		replica_lines_only(map, THIN_TARGET));
 }
 
-/* What an answer of LVM depends on, "" if there is nothing to ask for; NULL: no memory. */
+/*
+ * What an answer of LVM depends on, "" if there is nothing to ask for; NULL: no memory.  A
+ * source is in it for its name, by which LVM calls it in what it says of the snapshot.
+ */
 static char *key_of(const struct replica_maps *maps)
 {
+	bool worth = false;
 	size_t size;
 	char *key;
 	FILE *f = open_memstream(&key, &size);
@@ -59,8 +63,14 @@ static char *key_of(const struct replica_maps *maps)
 	if (!f)
 		return NULL;
 	for (size_t i = 0; i < maps->count; i++)
-		if (worth_asking(&maps->map[i]))
-			fprintf(f, "%s %s\n", maps->map[i].uuid, maps->map[i].line[0].type);
+		worth |= worth_asking(&maps->map[i]);
+	for (size_t i = 0; worth && i < maps->count; i++) {
+		const struct replica_lines *map = &maps->map[i];
+
+		if (worth_asking(map) || (replica_lvsnap_volume(map->uuid) &&
+					  replica_lines_only(map, REPLICA_SNAP_ORIGIN_TARGET)))
+			fprintf(f, "%s %s %s\n", map->uuid, map->name, map->line[0].type);
+	}
 	return fclose(f) ? NULL : key;
 }
 
@@ -75,9 +85,21 @@ void replica_lvsnap_forget(struct replica_ctx *ctx)
 	ctx->lvm_report = NULL;
 }
 
-/* Takes the key over. */
-static int ask(struct replica_ctx *ctx, char *key)
+/* LVM takes its time, and may have waited for the end of what it does: maps are read anew. */
+static int read_again(struct replica_snap *snap)
 {
+	int r;
+
+	replica_maps_clear(&snap->maps);
+	r = replica_maps_read(snap->ctx, &snap->maps);
+	return r ? replica_fail_errno(snap->ctx, r, "Name",
+				      "device-mapper does not list its devices") : REPLICA_SUCCESS;
+}
+
+/* Takes the key over. */
+static int ask(struct replica_snap *snap, char *key)
+{
+	struct replica_ctx *ctx = snap->ctx;
 	int ret;
 
 	if (ctx->lvm_key && !strcmp(ctx->lvm_key, key)) {
@@ -86,11 +108,12 @@ static int ask(struct replica_ctx *ctx, char *key)
 	}
 	replica_lvsnap_forget(ctx);
 	ret = replica_lvm_report_tag(ctx, REPLICA_POOL_TAG_SNAPSHOT, &ctx->lvm_report);
-	if (ret)
+	if (ret) {
 		free(key);
-	else
-		ctx->lvm_key = key;
-	return ret;
+		return ret;
+	}
+	ctx->lvm_key = key;
+	return read_again(snap);
 }
 
 /* A machine without LVM has none. */
@@ -106,7 +129,7 @@ int replica_lvsnap_list(struct replica_snap *snap)
 		free(key);
 		return REPLICA_SUCCESS;
 	}
-	ret = ask(ctx, key);
+	ret = ask(snap, key);
 	if (ret == REPLICA_NOT_SUPPORTED) {
 		replica_error_clear(ctx);
 		return REPLICA_SUCCESS;
@@ -231,21 +254,21 @@ void replica_lvsnap_link(struct replica_snap *snap, const struct replica_lines *
 		replica_snap_parse_store(snap, self);
 }
 
-int replica_lvsnap_find(struct replica_snap *snap, const struct replica_lines *self)
+int replica_lvsnap_find(struct replica_snap *snap, const char *name)
 {
-	const struct replica_lines *map;
+	const struct replica_lines *map = replica_map_by_name(&snap->maps, name);
 	const struct replica_lv *lv;
 	int ret;
 
-	if (!self || !replica_lvsnap_may_be(self))
+	if (!map || !replica_lvsnap_may_be(map))
 		return REPLICA_NOT_FOUND;
 	ret = replica_lvsnap_list(snap);
 	if (ret)
 		return ret;
 	for (lv = snap->lvs; (lv = replica_lvsnap_next(snap, lv, &map)); lv = lv->next) {
-		if (map != self)
+		if (strcmp(map->name, name))
 			continue;
-		replica_lvsnap_link(snap, self, lv);
+		replica_lvsnap_link(snap, map, lv);
 		return REPLICA_SUCCESS;
 	}
 	return REPLICA_NOT_FOUND;

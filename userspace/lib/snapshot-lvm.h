@@ -8,7 +8,8 @@
  *
  * A volume with REPLICA_POOL_TAG_SNAPSHOT that has a source is ours, and no other.  The
  * kernel is asked first: without a volume in it that may be a snapshot LVM is not, and as
- * long as these are the same what LVM has said holds for the context.  They outlive a
+ * long as these, their names and their sources are the same what LVM has said holds for the
+ * context.  They outlive a
  * reboot; one that is not active is not seen.
  */
 #ifndef _REPLICA_SNAPSHOT_LVM_H
@@ -37,11 +38,11 @@ void replica_lvsnap_link(struct replica_snap *snap, const struct replica_lines *
 int replica_lvsnap_parse_thin(const char *status, struct replica_thin_usage *usage);
 
 /*
- * Of the maps in snap.  find: REPLICA_NOT_FOUND without a word if self is none.  list: all
- * that LVM knows, for snap->lvs.  next: of these, from lv on, the first that is a snapshot
- * and active.
+ * Of the maps in snap, which are read anew when LVM was asked.  find: REPLICA_NOT_FOUND
+ * without a word if name is none.  list: all that LVM knows, for snap->lvs.  next: of these,
+ * from lv on, the first that is a snapshot and active.
  */
-int replica_lvsnap_find(struct replica_snap *snap, const struct replica_lines *self);
+int replica_lvsnap_find(struct replica_snap *snap, const char *name);
 int replica_lvsnap_list(struct replica_snap *snap);
 const struct replica_lv *replica_lvsnap_next(const struct replica_snap *snap,
 					     const struct replica_lv *lv,
@@ -62,7 +63,8 @@ int replica_lvsnap_thin_state(const struct replica_snap *snap, struct replica_in
 
 /*
  * snapshot-lvm-create.c.  source: is that of args a volume of LVM?  create: a snapshot of it.
- * check: whether create would make one; changes nothing.  The findings are the caller's.  judge, judge_target: pure but for the error; can lv (NULL: LVM has none such) have one, and
+ * check: whether create would make one; changes nothing.  The findings are the caller's.
+ * judge, judge_target: pure but for the error; can lv (NULL: LVM has none such) have one, and
  * there?
  */
 int replica_lvsnap_judge(struct replica_ctx *ctx, const char *path, const struct replica_lv *lv);

@@ -91,7 +91,7 @@ int replica_snap_idle(struct replica_ctx *ctx, const char *name, const char *wha
 /* ------------------------------------------------------------------------ */
 /* Who lies on whom */
 
-static const struct replica_lines *by_name(const struct replica_maps *maps, const char *name)
+const struct replica_lines *replica_map_by_name(const struct replica_maps *maps, const char *name)
 {
 	for (size_t i = 0; i < maps->count; i++)
 		if (!strcmp(maps->map[i].name, name))
@@ -232,12 +232,12 @@ int replica_snap_find(struct replica_ctx *ctx, const char *name, struct replica_
 	if (r)
 		return replica_fail_errno(ctx, r, "Name",
 					  "device-mapper does not list its devices");
-	self = by_name(&snap->maps, name);
+	self = replica_map_by_name(&snap->maps, name);
 	if (self && replica_snap_id(self->uuid)) {
 		link_up(snap, self);
 		return REPLICA_SUCCESS;
 	}
-	r = replica_lvsnap_find(snap, self);
+	r = replica_lvsnap_find(snap, name);
 	if (r != REPLICA_NOT_FOUND)
 		return r;
 	return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name", "there is no snapshot \"%s\"",

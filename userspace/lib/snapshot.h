@@ -95,13 +95,14 @@ int replica_snap_suspend(struct replica_ctx *ctx, const char *name);
 void replica_snap_wake(struct replica_ctx *ctx, const char *name, const struct replica_lines *old);
 
 /*
- * snapshot.c.  is: does the name (a dm name) belong to a snapshot, or to a token?  id: what
+ * snapshot.c.  map_by_name: NULL for none.  is: does the name (a dm name) belong to a snapshot, or to a token?  id: what
  * follows the prefix in the uuid of one, else NULL.  none: fails if it
  * is one, for functions that are for mirrors.  find: looks it up;
  * a return value, to be cleared in any case.  info: its state, or a list of all; jobs
  * go to the end of a list, of all snapshots for name NULL.
  * idle: REPLICA_SUCCESS when nobody has the device open; udev may for a moment.
  */
+const struct replica_lines *replica_map_by_name(const struct replica_maps *maps, const char *name);
 const char *replica_snap_id(const char *uuid);
 bool replica_snap_is(struct replica_ctx *ctx, const char *name);
 int replica_snap_none(struct replica_ctx *ctx, const char *name);

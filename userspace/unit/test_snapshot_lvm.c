@@ -122,7 +122,8 @@ static const struct map thick[] = {
 	{ "v--g-other", ID_D, "linear", "8:0 9000" },
 };
 
-#define THICK_KEY	ID_B " snapshot\n" ID_C " snapshot\n"
+#define THICK_KEY	ID_A " v--g-lv snapshot-origin\n" ID_B " v--g-s1 snapshot\n" \
+			ID_C " v--g-s2 snapshot\n"
 
 static void finds_thick(void)
 {
@@ -133,7 +134,7 @@ static void finds_thick(void)
 	fill(&snap, ctx, thick, 7);
 	known(ctx, THICK_KEY,
 	      REPORT(LV("s1", UUID_B, OURS("lv")) "," LV("s2", UUID_C, OURS("lv"))));
-	if (CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[2]), 0)) {
+	if (CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[2].name), 0)) {
 		CHECK_STR(snap.self->name, "v--g-s1");
 		CHECK_STR(snap.lv->name, "s1");
 		CHECK(snap.source == &snap.maps.map[0] && snap.upper == snap.source);
@@ -144,8 +145,8 @@ static void finds_thick(void)
 	self = NULL;
 	CHECK(replica_lvsnap_next(&snap, snap.lvs->next, &self));
 	CHECK(self == &snap.maps.map[4]);
-	CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[6]), REPLICA_NOT_FOUND);
-	CHECK_INT(replica_lvsnap_find(&snap, NULL), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[6].name), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_lvsnap_find(&snap, "v--g-none"), REPLICA_NOT_FOUND);
 	replica_snap_clear(&snap);
 	fake_free(ctx);
 }
@@ -165,10 +166,10 @@ static void finds_merged(void)
 	map[2].type = "error";
 	map[2].params = "";
 	fill(&snap, ctx, map, 7);
-	known(ctx, ID_A " snapshot-merge\n" ID_C " snapshot\n",
+	known(ctx, ID_A " v--g-lv snapshot-merge\n" ID_C " v--g-s2 snapshot\n",
 	      REPORT(LV("s1", UUID_B, OURS("lv") ", \"lv_merging\":\"merging\"") ","
 		     LV("s2", UUID_C, OURS("lv"))));
-	if (CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[2]), 0)) {
+	if (CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[2].name), 0)) {
 		CHECK(snap.merging && snap.lv->merging);
 		CHECK(snap.store == makedev(253, 3));
 		CHECK_INT(snap.chunk, 16);
@@ -194,11 +195,11 @@ static void not_ours(void)
 	known(ctx, THICK_KEY,
 	      REPORT(LV("s1", UUID_B, ", \"origin\":\"lv\", \"lv_tags\":\"dm-replica-snapshots\"") ","
 		     LV("s2", UUID_C, OURS("")) "," LV("s3", UUID_E, OURS("lv"))));
-	CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[2]), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[2].name), REPLICA_NOT_FOUND);
 	CHECK(snap.lvs && !replica_lvsnap_next(&snap, snap.lvs, &self));
 	replica_lv_free(snap.lvs);
 	snap.lvs = NULL;
-	CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[4]), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[4].name), REPLICA_NOT_FOUND);
 	replica_snap_clear(&snap);
 	fake_free(ctx);
 }
@@ -214,11 +215,11 @@ static void finds_thin(void)
 	struct replica_snap snap;
 
 	fill(&snap, ctx, map, 3);
-	known(ctx, ID_A " thin\n" ID_B " thin\n",
+	known(ctx, ID_A " v--g-lv thin\n" ID_B " v--g-s1 thin\n",
 	      REPORT(LV("s1", UUID_B, OURS("lv") ", \"segtype\":\"thin\", \"pool_lv\":\"tp\"")));
-	CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[0]), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[0].name), REPLICA_NOT_FOUND);
 	replica_lv_free(snap.lvs);
-	if (CHECK_INT(replica_lvsnap_find(&snap, &snap.maps.map[1]), 0)) {
+	if (CHECK_INT(replica_lvsnap_find(&snap, snap.maps.map[1].name), 0)) {
 		CHECK(snap.thin && !snap.merging);
 		CHECK(snap.source == &snap.maps.map[0]);
 		CHECK(snap.store == makedev(253, 2));
