@@ -64,8 +64,9 @@ int replica_maps_read(struct replica_ctx *ctx, struct replica_maps *maps)
 }
 
 /* "16/2048 16" in sectors, or a word. */
-static void parse_usage(const char *text, struct replica_usage *usage)
+void replica_snap_parse_usage(const char *text, struct replica_usage *usage)
 {
+	memset(usage, 0, sizeof(*usage));
 	usage->overflow = !strcmp(text, "Overflow");
 	usage->merge_failed = !strcmp(text, "Merge failed");
 	usage->valid = sscanf(text, "%" SCNu64 "/%" SCNu64 " %" SCNu64, &usage->used,
@@ -104,7 +105,7 @@ int replica_snap_usage(const char *name, struct replica_usage *usage)
 	if (r == -ENOMSG)
 		r = replica_snap_status(name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text));
 	if (!r)
-		parse_usage(text, usage);
+		replica_snap_parse_usage(text, usage);
 	return r == -ENOMSG ? 0 : r;
 }
 

@@ -214,17 +214,22 @@ static int remind(struct waiting *w, const struct replica_snap *snap)
 	return replica_lvm_poll(w->ctx, snap->lv);
 }
 
+/* A source that has another table by now, or none, is for the next look. */
 static int look(struct waiting *w, const struct replica_snap *snap)
 {
 	struct replica_usage usage;
+	char text[128];
 
 	if (!snap->merging)
 		return remind(w, snap);		/* LVM is about to remove it */
-	if (replica_snap_usage(snap->upper->name, &usage) || !usage.valid)
+	if (replica_snap_status(snap->upper->name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text)))
+		return REPLICA_SUCCESS;
+	replica_snap_parse_usage(text, &usage);
+	if (!usage.valid)
 		return replica_fail(w->ctx, REPLICA_FAILED, EIO, "Name",
 				    "the restore from \"%s\" has failed: a device gave an error, and its source %s/%s is partly restored; the kernel log says more, and LVM goes on when the volume is activated anew",
 				    w->name, snap->lv->vg, snap->lv->origin);
-	return usage.used == usage.metadata ? remind(w, snap) : REPLICA_SUCCESS;
+	return replica_snap_merge_over(&usage) ? remind(w, snap) : REPLICA_SUCCESS;
 }
 
 /* REPLICA_NOT_FOUND: it is over. */
@@ -247,7 +252,8 @@ static int step(struct waiting *w)
 
 /*
  * The device goes before LVM forgets the volume, under the lock that who asks waits for.
- * If LVM was killed in between, what it left has no source any more, and no device.
+ * If LVM was killed in between, what it left has no source any more, and no device.  One that
+ * has a source was deactivated in the middle, as by vgchange.
  */
 static int forgotten(struct replica_ctx *ctx, const struct replica_lv *old)
 {
@@ -255,7 +261,11 @@ static int forgotten(struct replica_ctx *ctx, const struct replica_lv *old)
 	struct replica_lv *list;
 	int ret = ask(ctx, old, &list, &lv);
 
-	if (!ret && lv && !*lv->origin)
+	if (!ret && lv && *lv->origin)
+		ret = replica_fail(ctx, REPLICA_FAILED, 0, "Name",
+				   "the restore from %s/%s is not over: the volume is not active any more; LVM goes on when its source %s/%s is activated",
+				   lv->vg, lv->name, lv->vg, lv->origin);
+	else if (!ret && lv)
 		ret = replica_lvm_remove(ctx, lv, REPLICA_POOL_TAG_SNAPSHOT);
 	replica_lv_free(list);
 	return ret;

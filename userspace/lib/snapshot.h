@@ -71,7 +71,8 @@ struct replica_usage {
 
 /*
  * snapshot-dm.c.  Return values, but for maps_read, status and usage: 0 or -errno.
- * status: what the one target of a device says, if it has that type.
+ * status: what the one target of a device says, if it has that type, else -ENOMSG.
+ * parse_usage: pure, of what a snapshot or its merge says.
  *
  * resume: exchanges the tables if a second one is loaded, within one call; with
  * freeze, file systems on the device are brought to rest before.  load_read_only: with
@@ -84,6 +85,7 @@ struct replica_usage {
 int replica_maps_read(struct replica_ctx *ctx, struct replica_maps *maps);
 void replica_maps_clear(struct replica_maps *maps);
 int replica_snap_status(const char *name, const char *type, char *text, size_t size);
+void replica_snap_parse_usage(const char *text, struct replica_usage *usage);
 int replica_snap_usage(const char *name, struct replica_usage *usage);
 int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uuid);
 int replica_snap_load(struct replica_ctx *ctx, const char *name, uint64_t sectors,
@@ -95,11 +97,11 @@ int replica_snap_suspend(struct replica_ctx *ctx, const char *name);
 void replica_snap_wake(struct replica_ctx *ctx, const char *name, const struct replica_lines *old);
 
 /*
- * snapshot.c.  map_by_name: NULL for none.  is: does the name (a dm name) belong to a snapshot, or to a token?  id: what
- * follows the prefix in the uuid of one, else NULL.  none: fails if it
- * is one, for functions that are for mirrors.  find: looks it up;
- * a return value, to be cleared in any case.  info: its state, or a list of all; jobs
- * go to the end of a list, of all snapshots for name NULL.
+ * snapshot.c.  map_by_name: NULL for none.  is: does the name (a dm name) belong to a
+ * snapshot, or to a token?  id: what follows the prefix in the uuid of one, else NULL.
+ * none: fails if it is one, for functions that are for mirrors.  find: looks it up; a return
+ * value, to be cleared in any case.  info: its state, or a list of all; jobs go to the end of
+ * a list, of all snapshots for name NULL.
  * idle: REPLICA_SUCCESS when nobody has the device open; udev may for a moment.
  */
 const struct replica_lines *replica_map_by_name(const struct replica_maps *maps, const char *name);

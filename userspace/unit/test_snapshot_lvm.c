@@ -263,6 +263,25 @@ static void thin_status(void)
 	CHECK(replica_lvsnap_parse_thin("1 12/1024 9/8 - rw", &u));
 }
 
+static void snapshot_status(void)
+{
+	struct replica_usage u;
+
+	replica_snap_parse_usage("48/2048 16", &u);
+	CHECK(u.valid && u.used == 48 && u.total == 2048 && u.metadata == 16);
+	CHECK(!u.overflow && !u.merge_failed && !replica_snap_merge_over(&u));
+	replica_snap_parse_usage("16/2048 16", &u);
+	CHECK(replica_snap_merge_over(&u));
+	replica_snap_parse_usage("Overflow", &u);
+	CHECK(!u.valid && u.overflow && !replica_snap_merge_over(&u));
+	replica_snap_parse_usage("Merge failed", &u);
+	CHECK(!u.valid && u.merge_failed);
+	replica_snap_parse_usage("Invalid", &u);
+	CHECK(!u.valid && !u.overflow && !u.merge_failed && !replica_snap_merge_over(&u));
+	replica_snap_parse_usage("16/", &u);
+	CHECK(!u.valid);
+}
+
 /* ------------------------------------------------------------------------ */
 /* Sources and targets */
 
@@ -383,7 +402,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(names), T(volumes), T(finds_thick), T(finds_merged), T(not_ours), T(finds_thin),
-		T(not_asked), T(thin_status), T(sources), T(targets), T(no_target),
+		T(not_asked), T(thin_status), T(snapshot_status), T(sources), T(targets), T(no_target),
 		T(hidden_part),
 	};
 
