@@ -35,10 +35,11 @@ static void offer_all(const struct replica_snap *snap, const struct replica_info
 	bool ends = !rest && !info->job;
 	bool restores = torn || info->copy_state != DM_REPLICA_STATE_BROKEN;
 
-	if (snap->lv) {			/* what LVM has begun it ends */
+	if (snap->lv) {			/* what LVM has begun it ends, and one can wait for it */
 		ends = !snap->merging && !snap->lv->merging;
 		rest = false;
-		restores = ends && info->copy_state != DM_REPLICA_STATE_BROKEN;
+		restores = (ends || snap->merging) && snap->source &&
+			   info->copy_state != DM_REPLICA_STATE_BROKEN;
 	}
 	offer(caps, REPLICA_OP_DETACH, ends, ends || rest);
 	offer(caps, REPLICA_OP_DISSOLVE, ends, ends);
