@@ -220,6 +220,37 @@ thick_restore()
 	volume_alone lv
 }
 
+# What LVM puts off is told and refused, and goes on when the volume is activated next.
+put_off()
+{
+	local source table before command
+	new_vg vgt 64M
+	new_volume 4M
+	before=$(sum "$source")
+	take snap "$source" --store-size 101%
+	write_scattered "$source" 64
+	exec 9<"$source"
+	run lvconvert -qy --mergesnapshot vgt/snap
+	cli status snap
+	[[ $(get .Replica.Reason) == *"when that is activated next" ]] ||
+		fail "reason: $(get .Replica.Reason)"
+	cli capabilities snap
+	same "operations" "$(get '.SupportedOperations | length')" 0
+	refused_volume 4 4 "is being restored from a snapshot, or will be" "$source"
+	for command in detach return-to-pool restore; do
+		cli_returns 4 4 "$command" snap
+		complains "when the volume is activated next"
+	done
+	exec 9<&-
+	run lvchange -qan vgt/lv
+	run lvchange -qay vgt/lv
+	cli restore snap --timeout 90s
+	((status == 0 || status == 8)) || fail "the wait for the end of it: $status"
+	wait_for 90 "the end of it" mapping_gone vgt-snap
+	same "the source" "$(sum "$source")" "$before"
+	volume_alone lv
+}
+
 # The table names another thin device afterwards.
 thin_restore()
 {
@@ -407,6 +438,7 @@ ktap_case "a thick volume under load: one point in time, and it stays it" thick_
 ktap_case "a thin volume under load: one point in time, and it stays it" thin_under_load
 ktap_case "a mounted file system is whole in the snapshot" mounted
 ktap_case "a restore of a thick volume" thick_restore
+ktap_case "a restore of a thick volume that LVM puts off" put_off
 ktap_case "a restore of a thin volume" thin_restore
 ktap_case "a store that fills up is told, and then Broken" fills_up
 ktap_case "what cannot be is refused, and nothing is left" refusals

@@ -59,6 +59,10 @@ int replica_lvsnap_judge(struct replica_ctx *ctx, const char *path, const struct
 					    REPLICA_PARAM_SOURCE,
 					    "%s is a volume of type %s, of which LVM makes no snapshots",
 					    path, lv->segtype);
+	if (lv->merging && strcmp(lv->segtype, "thin"))
+		return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, REPLICA_PARAM_SOURCE,
+				    "%s is being restored from a snapshot, or will be when it is activated next, and LVM makes no other before the end of it",
+				    path);
 	if (*lv->origin && strcmp(lv->segtype, "thin"))
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_SOURCE,
 				    "%s is a snapshot itself, and LVM makes a snapshot of a snapshot in a thin pool only; its source is %s/%s",

@@ -300,6 +300,10 @@ static void sources(void)
 	CHECK_INT(replica_lvsnap_judge(ctx, "/dev/vg/lv", &lv), REPLICA_NOT_SUPPORTED);
 	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "of type thin-pool");
 	lv.segtype = (char *)"linear";
+	lv.merging = true;
+	CHECK_INT(replica_lvsnap_judge(ctx, "/dev/vg/lv", &lv), REPLICA_FAILED);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "is being restored");
+	lv.merging = false;
 	lv.origin = (char *)"base";
 	CHECK_INT(replica_lvsnap_judge(ctx, "/dev/vg/lv", &lv), REPLICA_NOT_SUPPORTED);
 	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "its source is vg/base");
