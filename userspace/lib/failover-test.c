@@ -298,7 +298,6 @@ static int take(struct test *t, const struct replica_info *before, bool *steady)
 	struct replica_info *after = NULL;
 	int late, ret;
 
-	note_moment(t, before, time_of_day());
 	late = make(t);
 	if ((late && late != REPLICA_TIMEOUT) || t->args->dry_run)
 		return late;
@@ -321,13 +320,16 @@ static int fail_restless(struct test *t)
 
 static int try_once(struct test *t, bool *steady)
 {
+	uint64_t now = time_of_day();		/* its lag is counted from a later moment */
 	struct replica_info *before;
 	int ret = replica_info_read(t->ctx, t->g, t->name, &before);
 
 	if (!ret)
 		ret = replica_test_judge(t->ctx, before, t->args->force);
-	if (!ret)
+	if (!ret) {
+		note_moment(t, before, now);
 		ret = take(t, before, steady);
+	}
 	replica_info_free(before);
 	return ret;
 }
