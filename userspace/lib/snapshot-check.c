@@ -90,7 +90,8 @@ int replica_snap_check_params(struct replica_ctx *ctx, const struct replica_crea
 	if (a->target_storage_system && !replica_peer_is_local(ctx, a->target_storage_system))
 		return fail_param(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "TargetStorageSystem",
 				  "replicas on another system are not supported");
-	if (!a->target_storage_volume && !a->target_storage_pool && !replica_lvsnap_source(ctx, a))
+	if (!a->target_storage_volume && !a->target_storage_pool &&
+	    (replica_is_tokenized(a) || !replica_lvsnap_source(ctx, a)))
 		return fail_param(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_TARGET,
 				  "a volume that becomes the copy-on-write store is missing, or a pool to cut it from");
 	if (a->username || a->password)

@@ -301,7 +301,9 @@ int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_cr
 	*result = calloc(1, sizeof(**result));
 	if (!*result)
 		return replica_fail_memory(ctx);
-	if (replica_lvsnap_source(ctx, args))
+	/* One without a place was a volume of LVM when that was asked, and may not be one now. */
+	if ((!args->target_storage_volume && !args->target_storage_pool) ||
+	    replica_lvsnap_source(ctx, args))
 		return replica_lvsnap_create(ctx, args, *result);
 	return args->target_storage_volume ? replica_snap_create(ctx, args, *result) :
 	       replica_snap_pool_create(ctx, args, *result);

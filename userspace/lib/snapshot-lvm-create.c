@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * CreateReplica, SyncType 7, of a logical volume: LVM takes it, in one step that leaves a
- * source that works whoever is killed.  Between the step and its end nothing is left that has
- * to be tidied up, since what LVM made then is the snapshot, with its tag.
+ * source that works whoever is killed.  Nothing has to be tidied up when this program was,
+ * since LVM goes on, and what it makes is the snapshot, with its tag.  LVM that is killed may
+ * leave the store of a thick one, a volume with the tag and without a source.
  */
 #include <errno.h>
 #include <inttypes.h>

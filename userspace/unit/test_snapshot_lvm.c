@@ -375,6 +375,9 @@ static void no_target(void)
 	fake_attr("dm-1", "dm/uuid", "CRYPT-LUKS2-1\n");
 	CHECK(replica_lvsnap_source(ctx, &args));
 	CHECK_INT(replica_snap_check_params(ctx, &args), 0);
+	args.sync_type = REPLICA_SYNC_TYPE_TOKENIZED_CLONE;	/* which LVM does not make */
+	CHECK_INT(replica_snap_check_params(ctx, &args), REPLICA_INVALID_PARAMETER);
+	args.sync_type = REPLICA_SYNC_TYPE_SNAPSHOT;
 	args.source = "/dev/mapper/home";
 	CHECK(!replica_lvsnap_source(ctx, &args));
 	CHECK_INT(replica_snap_check_params(ctx, &args), REPLICA_INVALID_PARAMETER);
