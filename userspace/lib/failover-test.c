@@ -197,6 +197,8 @@ static int take_label(struct test *t)
 
 	snprintf(path, sizeof(path), "/dev/dm-%u", t->result->info->minor);
 	r = replica_sysfs_open(t->ctx, path, &copy);
+	if (!r && strcmp(copy.dm_name, t->result->element_name))
+		r = -ESTALE;		/* somebody has removed it, and its number is another's */
 	if (!r && replica_label_sector(copy.size >> SECTOR_SHIFT, t->mirrored) &&
 	    !replica_label_read(t->ctx, path, &label)) {
 		r = replica_label_erase(t->ctx, path, label.uuid);
