@@ -70,7 +70,6 @@ void replica_ctx_free(struct replica_ctx *ctx);
 const struct replica_error *replica_last_error(const struct replica_ctx *ctx);
 
 /* What is in it: <replica/error.h>, included below. */
-
 /* ------------------------------------------------------------------------ */
 /* Settings */
 
@@ -287,6 +286,7 @@ struct replica_info {
 	struct replica_queue queue;
 	struct replica_store *store;	/* of a snapshot, whose "replica" it is, else NULL */
 	struct replica_token *token;	/* of the snapshot of a token, else NULL: token.h */
+	struct replica_thin *thin;	/* of legs from a dm-thin pool, else NULL: pool.h */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -383,6 +383,7 @@ struct replica_create_result {
 	char *target_storage_pool;	/* that the target was cut from; NULL: from none */
 	uint32_t ended;			/* enum replica_ended, of a clone that was waited for */
 	char *token;			/* the file that was written; NULL: none */
+	struct replica_pool_plan *plan;	/* of a dry run with a pool: pool.h */
 };
 
 void replica_create_result_free(struct replica_create_result *result);

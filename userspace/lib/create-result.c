@@ -22,6 +22,7 @@ EXPORT void replica_create_result_free(struct replica_create_result *result)
 	free(result->table);
 	free(result->meta);
 	free(result->token);
+	replica_pool_plan_free(result->plan);
 	replica_info_free(result->info);
 	replica_finding_free(result->findings);
 	free(result);

@@ -14,6 +14,7 @@
 #include "msg.h"
 #include "snapshot.h"
 #include "sysfs.h"
+#include "thin.h"
 
 /* A list that changes while it is read is read again so often. */
 #define LIST_TRIES	10
@@ -39,6 +40,9 @@ EXPORT void replica_info_free(struct replica_info *list)
 		if (list->token)
 			free(list->token->id);
 		free(list->token);
+		if (list->thin)
+			free(list->thin->pool);
+		free(list->thin);
 		free(list);
 	}
 }
@@ -71,6 +75,7 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 	info->origin_path = path_of(reader->ctx, info->origin);
 	info->replica_path = path_of(reader->ctx, info->replica);
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
+	info->thin = replica_thin_of_legs(reader->ctx, info->replica, info->meta);
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ void replica_lv_free(struct replica_lv *list)
 		free(list->pool);
 		free(list->origin);
 		free(list->tags);
+		free(list->shown);
 		free(list);
 	}
 }
@@ -148,6 +150,10 @@ static int take_lv(struct json_object *object, struct replica_lv **out)
 	lv->pool = text_of(&row, "pool_lv");
 	lv->origin = text_of(&row, "origin");
 	lv->tags = text_of(&row, "lv_tags");
+	if (asprintf(&lv->shown, "%s/%s", lv->vg ? lv->vg : "", lv->name ? lv->name : "") < 0) {
+		lv->shown = NULL;
+		row.err = row.err ? row.err : -ENOMEM;
+	}
 	lv->size = number_of(&row, "lv_size");
 	lv->extent_size = number_of(&row, "vg_extent_size");
 	lv->chunk_size = number_of(&row, "chunk_size");

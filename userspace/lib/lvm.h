@@ -20,6 +20,7 @@ struct replica_lv {
 	char *pool;			/* of a thin volume */
 	char *origin;			/* of a snapshot */
 	char *tags;			/* "a,b" */
+	char *shown;			/* to people: "VG/NAME", or the path */
 	uint64_t size;			/* bytes */
 	uint64_t extent_size;		/* bytes, of its volume group */
 	uint64_t chunk_size;		/* bytes, of a thin pool */
@@ -28,6 +29,7 @@ struct replica_lv {
 	bool active;
 	bool open;
 	bool merging;			/* its origin becomes what it is, now or later */
+	uint32_t thin_id;		/* in a pool that LVM does not manage, else 0 */
 };
 
 struct replica_vg {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "attach.h"
+#include "dm-lines.h"
 #include "pool.h"
 
 static bool wants_meta(const struct replica_create_args *a)
@@ -37,6 +38,7 @@ struct making {
 	struct replica_cut cut;
 	uint64_t bytes;
 	uint64_t meta_bytes;			/* 0: not from the pool */
+	struct replica_pool_plan *plan;
 	char name[DM_REPLICA_NAME_LEN];
 };
 
@@ -89,14 +91,29 @@ static int measure(struct making *m)
 					    "region_size is too small: the log of %s would have too many regions",
 					    m->check.source.path);
 	}
+	m->plan = replica_pool_plan_new(&m->cut.pool, m->check.source.size, m->bytes,
+					m->meta_bytes);
+	if (!m->plan)
+		return replica_fail_memory(m->ctx);
 	return replica_cut_room(m->ctx, &m->cut.pool, m->bytes, m->meta_bytes);
 }
 
 static int source_is_thin(struct making *m, bool *thin)
 {
+	const struct replica_blockdev *source = &m->check.source;
+	struct replica_lines lines;
 	struct replica_lv *lv;
-	int ret = replica_lvm_by_dm_uuid(m->ctx, m->check.source.unique_id, &lv);
+	int ret;
 
+	if (strncmp(source->unique_id, "LVM-", 4)) {
+		*thin = source->dm_name[0] &&
+			!m->ctx->host->lines(m->ctx, source->dm_name, &lines) &&
+			replica_lines_only(&lines, REPLICA_THIN_TARGET);
+		if (source->dm_name[0])
+			replica_lines_clear(&lines);
+		return REPLICA_SUCCESS;
+	}
+	ret = replica_lvm_by_dm_uuid(m->ctx, source->unique_id, &lv);
 	*thin = lv && !strcmp(lv->segtype, "thin");
 	replica_lv_free(lv);
 	return ret;
@@ -107,7 +124,7 @@ static int check_policy(struct making *m)
 {
 	const struct replica_settings *s = m->args.replication_settings;
 	uint32_t policy = s && s->present & REPLICA_SETTING_THIN_POLICY ? s->thin_policy : 7;
-	bool thin = m->cut.pool.thin[0], wanted = policy == 2 || policy == 4;
+	bool thin = replica_pool_is_thin(&m->cut.pool), wanted = policy == 2 || policy == 4;
 	int ret = policy == 5 ? source_is_thin(m, &wanted) : REPLICA_SUCCESS;
 
 	if (ret || policy >= 6 || wanted == thin)
@@ -142,6 +159,8 @@ static int bare_result(struct making *m, struct replica_create_result **result)
 		return replica_fail_memory(m->ctx);
 	r->findings = m->check.findings;
 	m->check.findings = NULL;
+	r->plan = m->plan;
+	m->plan = NULL;
 	r->element_name = m->args.element_name ? strdup(m->args.element_name) : NULL;
 	*result = r;
 	return REPLICA_SUCCESS;
@@ -198,6 +217,7 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
 	else
 		ret = make(m, run, result);
 	replica_finding_free(m->check.findings);
+	replica_pool_plan_free(m->plan);
 	replica_cut_clear(&m->cut);
 	free(m);
 	return bare ? bare : ret;

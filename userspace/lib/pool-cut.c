@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Cuts the volumes of a replica from a pool.  LVM makes a volume with its tags in one
- * step, so that a process that is killed leaves nothing that cannot be told as ours.
+ * step, and the directory of a pool of dm-thin has them before there is a volume, so that a
+ * process that is killed leaves nothing that cannot be told as ours.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,22 @@ void replica_cut_clear(struct replica_cut *cut)
 	cut->meta = NULL;
 }
 
+/* What LVM manages it also extends. */
+static int check_metadata(struct replica_ctx *ctx, const struct replica_pool *pool,
+			  uint64_t bytes)
+{
+	uint64_t need;
+
+	if (!pool->dm_thin)
+		return REPLICA_SUCCESS;
+	need = replica_thin_meta_need(bytes / pool->unit);
+	if (need <= pool->meta_free)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
+			    "pool %s has %" PRIu64 " bytes of metadata free, and %" PRIu64 " are needed",
+			    pool->vg, pool->meta_free, need);
+}
+
 int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
 		     uint64_t bytes, uint64_t meta_bytes)
 {
@@ -39,7 +56,7 @@ int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
 		return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
 				    "no pool has room for so large a source");
 	if (target + meta <= pool->free)
-		return REPLICA_SUCCESS;
+		return check_metadata(ctx, pool, target + meta);
 	return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
 			    "pool %s%s%s has %" PRIu64 " bytes free, and %" PRIu64 " are needed",
 			    pool->vg, pool->thin[0] ? "/" : "", pool->thin, pool->free,
@@ -53,15 +70,15 @@ int replica_cut_room(struct replica_ctx *ctx, const struct replica_pool *pool,
 static void give_back(struct replica_ctx *ctx, const struct replica_lv *lv, const char *tag)
 {
 	struct replica_error err = ctx->err;
-	int ret = replica_lvm_remove(ctx, lv, tag);
+	int ret = replica_volume_remove(ctx, lv, tag);
 	char why[256];
 
 	snprintf(why, sizeof(why), "%.200s",
 		 ctx->err.message[0] ? ctx->err.message : ctx->err.description);
 	ctx->err = err;
 	if (ret)
-		replica_error_details(ctx, "%s%svolume %s/%s is left behind: %s", err.details,
-				      err.details[0] ? "; " : "", lv->vg, lv->name, why);
+		replica_error_details(ctx, "%s%svolume %s is left behind: %s", err.details,
+				      err.details[0] ? "; " : "", lv->shown, why);
 }
 
 void replica_cut_undo(struct replica_ctx *ctx, struct replica_cut *cut)
@@ -79,7 +96,7 @@ void replica_cut_undo_half(struct replica_ctx *ctx, const char *vg, const char *
 	struct replica_error err = ctx->err;
 	struct replica_lv *list;
 
-	if (replica_lvm_list(ctx, vg, &list))
+	if (replica_volume_list(ctx, vg, &list))
 		list = NULL;
 	ctx->err = err;
 	for (const struct replica_lv *lv = list; lv; lv = lv->next)
@@ -91,28 +108,29 @@ void replica_cut_undo_half(struct replica_ctx *ctx, const char *vg, const char *
 /* ------------------------------------------------------------------------ */
 /* Making */
 
-static bool taken(const struct replica_lv *list, const char *name)
+/* Volumes without a volume group share their names with all mapped devices. */
+static bool taken(struct replica_ctx *ctx, const char *vg, const struct replica_lv *list,
+		  const char *name)
 {
 	while (list && strcmp(list->name, name))
 		list = list->next;
-	return list;
+	return list || (replica_thin_is(vg) && ctx->host->dm_exists(ctx, name) > 0);
 }
 
 int replica_cut_free_name(struct replica_ctx *ctx, const char *vg, const char *stem,
 			  const char *role, char *name, size_t size)
 {
 	struct replica_lv *list;
-	int ret = replica_lvm_list(ctx, vg, &list);
+	int ret = replica_volume_list(ctx, vg, &list);
 
 	if (ret)
 		return ret;
 	snprintf(name, size, "%s-%s", stem, role);
-	for (int n = 2; taken(list, name) && n < 1000; n++)
+	for (int n = 2; taken(ctx, vg, list, name) && n < 1000; n++)
 		snprintf(name, size, "%s-%s-%d", stem, role, n);
-	if (taken(list, name))
+	if (taken(ctx, vg, list, name))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EEXIST, REPLICA_PARAM_POOL,
-				   "volume group %s has no name left for a volume of %s", vg,
-				   stem);
+				   "%s has no name left for a volume of %s", vg, stem);
 	replica_lv_free(list);
 	return ret;
 }
@@ -165,14 +183,14 @@ static int zero_ends(struct replica_ctx *ctx, const struct replica_lv *lv)
 static int read_back(struct replica_ctx *ctx, const struct replica_lvm_new *new,
 		     struct replica_lv **lv)
 {
-	int ret = replica_lvm_lv(ctx, new->vg, new->name, lv);
+	int ret = replica_volume_get(ctx, new->vg, new->name, lv);
 
 	if (ret)
 		return ret;
 	if (*lv && replica_lv_has_tag(*lv, new->tags[2]) && (*lv)->size >= new->size)
 		return REPLICA_SUCCESS;
 	return replica_fail(ctx, REPLICA_FAILED, 0, REPLICA_PARAM_POOL,
-			    "LVM made volume %s/%s, and it is not there", new->vg, new->name);
+			    "volume %s/%s was made, and it is not there", new->vg, new->name);
 }
 
 /* A tag that no other call has finds what this one made, also of a command that failed. */
@@ -216,10 +234,11 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		return ret;
 	snprintf(of, sizeof(of), "%s%s", REPLICA_POOL_TAG_NAME, stem);
 	replica_cut_once_tag(once);
-	ret = replica_lvm_create(ctx, &new);
+	ret = replica_volume_create(ctx, &new);
 	if (!ret)
 		ret = read_back(ctx, &new, lv);
-	if (!ret && !new.pool)		/* a new thin volume holds zeroes */
+	/* A new thin volume holds zeroes, if its pool sees to that. */
+	if (!ret && (!replica_pool_is_thin(pool) || pool->stale))
 		ret = zero_ends(ctx, *lv);
 	if (!ret)
 		return REPLICA_SUCCESS;

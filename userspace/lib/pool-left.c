@@ -182,7 +182,7 @@ static bool has_snapshot(struct left *l, const struct replica_lv *lv)
 {
 	struct replica_lv *list;
 	/* Where nothing is known nothing is thrown away. */
-	bool has = replica_lvm_list(l->ctx, lv->vg, &list) || replica_lv_has_snapshot(list, lv);
+	bool has = replica_volume_list(l->ctx, lv->vg, &list) || replica_lv_has_snapshot(list, lv);
 
 	replica_lv_free(list);
 	replica_error_clear(l->ctx);
@@ -253,14 +253,14 @@ static void note_failure(struct left *l, int ret)
 
 static void judge(struct left *l, const struct replica_lv *lv)
 {
-	char why[sizeof(((struct replica_signature *)NULL)->text) + 64] = "LVM cannot remove it";
+	char why[sizeof(((struct replica_signature *)NULL)->text) + 64] = "it cannot be removed";
 	bool kept = stays(l, lv, why, sizeof(why));
 	int ret = REPLICA_SUCCESS;
 
 	if (!kept && !l->dry_run)
-		ret = replica_lvm_remove(l->ctx, lv, REPLICA_POOL_TAG);
+		ret = replica_volume_remove(l->ctx, lv, REPLICA_POOL_TAG);
 	if (ret)
-		snprintf(why, sizeof(why), "LVM cannot remove it");
+		snprintf(why, sizeof(why), "it cannot be removed");
 	note_failure(l, ret);
 	if (!replica_pool_volume_add(l->list, lv, kept || ret ? why : NULL))
 		note_failure(l, replica_fail_memory(l->ctx));
@@ -277,7 +277,7 @@ static bool is_ours(const struct replica_lv *lv, const struct replica_pool *pool
 static int list_ours(struct left *l, const struct replica_pool *pool)
 {
 	struct replica_lv **at = &l->volumes, *lv;
-	int ret = replica_lvm_list(l->ctx, pool->vg, &l->volumes);
+	int ret = replica_volume_list(l->ctx, pool->vg, &l->volumes);
 
 	while ((lv = *at)) {
 		if (is_ours(lv, pool)) {
@@ -301,7 +301,7 @@ static int activate_ours(struct left *l, const struct replica_pool *pool)
 		if (lv->active)
 			continue;
 		any = true;
-		ret = replica_lvm_activate(l->ctx, lv);
+		ret = replica_volume_activate(l->ctx, lv);
 	}
 	if (!any || ret)
 		return ret;
@@ -330,6 +330,25 @@ static int clean(struct left *l, const struct replica_pool *pool)
 	}
 	replica_lv_free(l->volumes);
 	free(l->known);
+	return ret;
+}
+
+EXPORT int replica_pool_activate(struct replica_ctx *ctx, const char *pool)
+{
+	struct left l = { .ctx = ctx };
+	struct replica_pool which;
+	int lock = -1, ret;
+
+	replica_error_begin(ctx, "ActivateReplica");
+	ret = replica_pool_open(ctx, pool, &which);
+	if (!ret)
+		ret = replica_pool_lock(ctx, true, &lock);
+	if (!ret)
+		ret = list_ours(&l, &which);
+	if (!ret)
+		ret = activate_ours(&l, &which);
+	replica_lv_free(l.volumes);
+	replica_pool_unlock(&lock);
 	return ret;
 }
 

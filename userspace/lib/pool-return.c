@@ -28,9 +28,9 @@ bool replica_pool_volume_add(struct replica_pool_volume **list, const struct rep
 
 	if (!v)
 		return false;
-	if (asprintf(&v->name, "%s/%s", lv->vg, lv->name) < 0)
-		v->name = NULL;
+	v->name = strdup(lv->shown);
 	v->size = lv->size;
+	v->thin_id = lv->thin_id;
 	v->removed = !reason;
 	v->reason = reason ? strdup(reason) : NULL;
 	if (!v->name || (reason && !v->reason)) {
@@ -50,7 +50,7 @@ bool replica_pool_volume_add(struct replica_pool_volume **list, const struct rep
 int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *tag,
 		      struct replica_lv **lv)
 {
-	int ret = replica_lvm_by_dm_uuid(ctx, dm_uuid, lv);
+	int ret = replica_volume_by_dm_uuid(ctx, dm_uuid, lv);
 
 	if (ret == REPLICA_NOT_SUPPORTED) {
 		replica_error_clear(ctx);
@@ -110,12 +110,12 @@ static int check_snapshots(struct replica_ctx *ctx, const char *name,
 			   const struct replica_lv *lv)
 {
 	struct replica_lv *list;
-	int ret = replica_lvm_list(ctx, lv->vg, &list);
+	int ret = replica_volume_list(ctx, lv->vg, &list);
 
 	if (!ret && replica_lv_has_snapshot(list, lv))
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
-				   "the target of replica \"%s\", volume %s/%s, has snapshots",
-				   name, lv->vg, lv->name);
+				   "the target of replica \"%s\", volume %s, has snapshots",
+				   name, lv->shown);
 	replica_lv_free(list);
 	return ret;
 }
@@ -135,8 +135,8 @@ static int check_holders(struct replica_ctx *ctx, const char *name,
 		replica_sysfs_path(ctx, holders.dev[i], path, sizeof(path));
 		if (strcmp(path, own))
 			return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
-					    "the target of replica \"%s\", volume %s/%s, is in use by %s too",
-					    name, lv->vg, lv->name, path);
+					    "the target of replica \"%s\", volume %s, is in use by %s too",
+					    name, lv->shown, path);
 	}
 	return REPLICA_SUCCESS;
 }
@@ -186,7 +186,7 @@ int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs)
 		return replica_fail_memory(ctx);
 	n = our_tags(copy, tags, ARRAY_SIZE(tags));
 	if (n)
-		ret = replica_lvm_tag(ctx, legs->target, "--deltag", tags, n);
+		ret = replica_volume_tag(ctx, legs->target, "--deltag", tags, n);
 	free(copy);
 	return ret;
 }
@@ -194,10 +194,10 @@ int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs)
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs)
 {
 	static const char *const tags[] = { REPLICA_POOL_TAG_RETURN };
-	int ret = replica_lvm_tag(ctx, legs->target, "--addtag", tags, 1);
+	int ret = replica_volume_tag(ctx, legs->target, "--addtag", tags, 1);
 
 	if (!ret && legs->meta)
-		ret = replica_lvm_tag(ctx, legs->meta, "--addtag", tags, 1);
+		ret = replica_volume_tag(ctx, legs->meta, "--addtag", tags, 1);
 	return ret;
 }
 
@@ -210,10 +210,13 @@ void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs)
 	int ret = REPLICA_SUCCESS;
 
 	for (size_t i = 0; i < ARRAY_SIZE(both); i++)
-		if (both[i] && replica_lvm_tag(ctx, both[i], "--deltag", tags, 1))
+		if (both[i] && replica_volume_tag(ctx, both[i], "--deltag", tags, 1))
 			ret = REPLICA_FAILED;
 	ctx->err = err;
-	if (ret)
+	if (ret && legs->target->thin_id)
+		replica_error_details(ctx,
+				      "the volumes are still marked as to go: 'replicactl detach' takes the mark off");
+	else if (ret)
 		replica_error_details(ctx,
 				      "the volumes are still marked as to go: 'lvchange --deltag %s' takes the mark off",
 				      REPLICA_POOL_TAG_RETURN);
@@ -222,17 +225,16 @@ void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs)
 static int remove_one(struct replica_ctx *ctx, const struct replica_lv *lv,
 		      struct replica_pool_volume **list)
 {
-	int ret = replica_lvm_remove(ctx, lv, REPLICA_POOL_TAG);
+	int ret = replica_volume_remove(ctx, lv, REPLICA_POOL_TAG);
 	struct replica_error err = ctx->err;
 
 	if (!ret)
 		return list && !replica_pool_volume_add(list, lv, NULL) ?
 		       replica_fail_memory(ctx) : ret;
 	if (list)
-		replica_pool_volume_add(list, lv, "LVM cannot remove it");
+		replica_pool_volume_add(list, lv, "it cannot be removed");
 	replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_POOL,
-		     "the replica was detached, but volume %s/%s cannot be removed", lv->vg,
-		     lv->name);
+		     "the replica was detached, but volume %s cannot be removed", lv->shown);
 	replica_error_message(ctx, err.message[0] ? err.message : err.description);
 	return ret;
 }

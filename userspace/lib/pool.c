@@ -148,16 +148,44 @@ static int open_thin(struct replica_ctx *ctx, struct replica_pool *pool)
 	return ret;
 }
 
+bool replica_pool_is_thin(const struct replica_pool *pool)
+{
+	return pool->dm_thin || pool->thin[0];
+}
+
+/* The directory may have to be made, too; no more than what can be written now counts. */
+void replica_pool_take_dm(const struct replica_thin_pool *dm, struct replica_pool *pool)
+{
+	const struct replica_thin_status *s = &dm->status;
+	uint64_t blocks = s->full ? 0 : s->total - s->used;
+	uint64_t own = replica_pool_round(2 * REPLICA_THIN_COPY_BYTES, dm->block) / dm->block;
+
+	snprintf(pool->vg, sizeof(pool->vg), "%s", dm->path);
+	pool->dm_thin = true;
+	pool->stale = dm->stale;
+	pool->unit = dm->block;
+	pool->free = (blocks > own ? blocks - own : 0) * dm->block;
+	pool->meta_free = (s->meta_total - s->meta_used) * 4096;
+}
+
+static int open_dm(struct replica_ctx *ctx, const char *path, struct replica_pool *pool)
+{
+	struct replica_thin_pool dm;
+	int ret = replica_thin_open(ctx, path, &dm);
+
+	if (!ret)
+		replica_pool_take_dm(&dm, pool);
+	return ret;
+}
+
 int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_pool *pool)
 {
 	memset(pool, 0, sizeof(*pool));
 	if (!strncmp(text, "/dev/mapper/", 12))
-		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_POOL,
-				    "%.200s is no pool of LVM; name a volume group (VG) or a thin pool (VG/POOL)",
-				    text);
+		return open_dm(ctx, text, pool);
 	if (!split(text, pool))
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_POOL,
-				    "\"%.200s\" cannot be the name of a pool: VG or VG/THINPOOL of LVM is expected",
+				    "\"%.200s\" cannot be the name of a pool: VG or VG/THINPOOL of LVM is expected, or the path of a thin-pool of device-mapper",
 				    text);
 	return pool->thin[0] ? open_thin(ctx, pool) : open_vg(ctx, pool);
 }

@@ -5,7 +5,7 @@
 
 #include <replica/pool.h>
 
-#include "lvm.h"
+#include "volume.h"
 
 /* What a volume of ours carries; the name of the replica follows the second. */
 #define REPLICA_POOL_TAG	"dm-replica"
@@ -26,10 +26,13 @@
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 
 struct replica_pool {
-	char vg[128];
+	char vg[144];			/* or the path of a pool of dm-thin */
 	char thin[128];			/* "": the volume group itself */
 	uint64_t unit;			/* volumes are a multiple of so many bytes */
 	uint64_t free;			/* bytes */
+	bool dm_thin;			/* LVM does not manage it */
+	bool stale;			/* and parts of new blocks hold what was there before */
+	uint64_t meta_free;		/* bytes of its metadata */
 };
 
 /* REPLICA_NOT_FOUND, with what was looked for, when there is no such pool. */
@@ -38,7 +41,12 @@ int replica_pool_open(struct replica_ctx *ctx, const char *text, struct replica_
 int replica_pool_take_thin(struct replica_ctx *ctx, const struct replica_lv *lv,
 			   struct replica_pool *pool);
 
-/* "VG" or "VG/THINPOOL", to be freed; NULL without memory. */
+/* Pure.  The same of a pool of dm-thin. */
+void replica_pool_take_dm(const struct replica_thin_pool *dm, struct replica_pool *pool);
+/* Pure.  Does it give space to a volume when it is written only? */
+bool replica_pool_is_thin(const struct replica_pool *pool);
+
+/* "VG", "VG/THINPOOL" or the path, to be freed; NULL without memory. */
 char *replica_pool_name(const struct replica_pool *pool);
 
 /* Pure.  Does the text mean the pool of that name, with or without "/dev/"? */
@@ -91,6 +99,13 @@ void replica_cut_once_tag(char tag[REPLICA_CUT_TAG]);
 void replica_cut_undo_half(struct replica_ctx *ctx, const char *vg, const char *tag);
 int replica_cut_free_name(struct replica_ctx *ctx, const char *vg, const char *stem,
 			  const char *role, char *name, size_t size);
+
+/*
+ * pool-plan.c: what would be cut, in bytes that are not rounded yet; NULL without memory.
+ */
+struct replica_pool_plan *replica_pool_plan_new(const struct replica_pool *pool,
+						uint64_t source, uint64_t target,
+						uint64_t meta);
 
 /* pool-create.c: run makes a replica of volumes that exist. */
 typedef int (*replica_create_fn)(struct replica_ctx *ctx,

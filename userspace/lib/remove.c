@@ -230,8 +230,8 @@ static void note_tags(struct ending *e, const struct replica_lv *target)
 
 	if (target)
 		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
-			     "replica \"%s\" was detached, but its target, volume %s/%s, still has the tag %s, by which 'return-to-pool --left --force' would remove it",
-			     e->name, target->vg, target->name, REPLICA_POOL_TAG);
+			     "replica \"%s\" was detached, but its target, volume %s, still has the tag %s, by which 'return-to-pool --left --force' would remove it",
+			     e->name, target->shown, REPLICA_POOL_TAG);
 	else
 		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
 			     "replica \"%s\" was detached, but LVM does not tell whether its volumes were cut from a pool; those that were still have the tag %s, by which 'return-to-pool --left --force' would remove them",

@@ -78,7 +78,13 @@ static int measure(struct making *m)
 {
 	int ret = replica_snap_store_bytes(m->ctx, &m->args, &m->snap.check.source, &m->bytes);
 
-	return ret ? ret : replica_cut_room(m->ctx, &m->cut.pool, m->bytes, 0);
+	if (ret)
+		return ret;
+	m->result->plan = replica_pool_plan_new(&m->cut.pool, m->snap.check.source.size, m->bytes,
+						0);
+	if (!m->result->plan)
+		return replica_fail_memory(m->ctx);
+	return replica_cut_room(m->ctx, &m->cut.pool, m->bytes, 0);
 }
 
 static int prepare(struct making *m)
@@ -172,11 +178,11 @@ int replica_snap_pool_create(struct replica_ctx *ctx, const struct replica_creat
 static int check_alone(struct replica_ctx *ctx, const struct replica_lv *lv)
 {
 	struct replica_lv *list;
-	int ret = replica_lvm_list(ctx, lv->vg, &list);
+	int ret = replica_volume_list(ctx, lv->vg, &list);
 
 	if (!ret && replica_lv_has_snapshot(list, lv))
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, REPLICA_PARAM_POOL,
-				   "volume %s/%s has snapshots", lv->vg, lv->name);
+				   "volume %s has snapshots", lv->shown);
 	replica_lv_free(list);
 	return ret;
 }
@@ -187,7 +193,7 @@ static int remove_store(struct replica_ctx *ctx, const struct replica_lv *lv,
 	int ret = check_alone(ctx, lv);
 
 	if (!ret)
-		ret = replica_lvm_remove(ctx, lv, REPLICA_POOL_TAG_STORE);
+		ret = replica_volume_remove(ctx, lv, REPLICA_POOL_TAG_STORE);
 	if (list && !replica_pool_volume_add(list, lv, ret ? "it cannot be removed" : NULL) &&
 	    !ret)
 		ret = replica_fail_memory(ctx);
@@ -236,7 +242,7 @@ int replica_snap_give_back(struct replica_ctx *ctx, const char *name, const char
 	struct replica_lv *lv = NULL;
 	int lock = -1, ret;
 
-	if (strncmp(dm_uuid, "LVM-", 4))
+	if (!replica_volume_is_uuid(dm_uuid))
 		return REPLICA_SUCCESS;
 	/* Who looks for what is left may be about to remove it. */
 	ret = replica_pool_lock(ctx, false, &lock);
@@ -290,7 +296,7 @@ int replica_snap_mark_rest(struct replica_ctx *ctx, const char *name)
 	if (!ret && replica_snap_store_needed(&snap))
 		ret = find_store(&snap, &lv);
 	if (!ret && lv && !replica_lv_has_tag(lv, REPLICA_POOL_TAG_REST))
-		ret = replica_lvm_tag(ctx, lv, "--addtag", tags, 1);
+		ret = replica_volume_tag(ctx, lv, "--addtag", tags, 1);
 	replica_lv_free(lv);
 	replica_snap_clear(&snap);
 	return ret;

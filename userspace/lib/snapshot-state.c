@@ -9,6 +9,7 @@
 
 #include "snapshot-lvm.h"
 #include "sysfs.h"
+#include "thin.h"
 #include "token.h"
 
 static char *devno_text(dev_t dev)
@@ -178,6 +179,7 @@ static int describe(const struct replica_snap *snap, struct replica_info *info)
 	info->replica = devno_text(snap->store);
 	info->origin_path = devno_path(ctx, source);
 	info->replica_path = devno_path(ctx, snap->store);
+	info->thin = replica_thin_of_legs(ctx, info->replica, NULL);
 	info->size = replica_lines_sectors(snap->base ? snap->base : snap->self) << SECTOR_SHIFT;
 	info->region_size = (uint64_t)snap->chunk << SECTOR_SHIFT;
 	info->mode = DM_REPLICA_MODE_SYNC;

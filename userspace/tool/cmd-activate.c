@@ -77,12 +77,15 @@ static int finish_all(struct cli *cli, struct out *out, int ret, unsigned int co
 
 struct activate_options {
 	bool all;
+	const char *pool;
 	bool force;
 };
 
 static const struct option activate_table[] = {
 	OPTION_FLAG(struct activate_options, all, "all",
 		    "All that 'scan' finds and that are not active"),
+	OPTION(struct activate_options, pool, "pool", "POOL", read_text, COMPLETE_DEVICE,
+	       "First bring up the volumes that were cut from there"),
 	OPTION_FLAG(struct activate_options, force, "force",
 		    "Accept devices that do not belong together, for a full copy"),
 };
@@ -194,13 +197,26 @@ static bool wants_operation(struct cli *cli, const char *name)
 	return wants;
 }
 
+/* As a failure of the activation that it was for. */
+static int pool_failed(struct cli *cli, int ret)
+{
+	struct out *out = report_new(cli);
+
+	out_string(out, KEY_JSON("ElementName"), cli->args[0]);
+	show_operation(out, DM_REPLICA_OP_ACTIVATE);
+	return report_failure(cli, out, ret, NULL, NULL);
+}
+
 static int activate_run(struct cli *cli)
 {
 	const struct activate_options *opts = cli->options;
-	int status = usage_of_all(cli, opts->all, "NAME or DEVICE");
+	int status = usage_of_all(cli, opts->all, "NAME or DEVICE"), ret;
 
 	if (status)
 		return status;
+	ret = opts->pool ? replica_pool_activate(cli->ctx, opts->pool) : REPLICA_SUCCESS;
+	if (ret)
+		return pool_failed(cli, ret);
 	if (opts->all)
 		return activate_all(cli, opts->force);
 	if (wants_operation(cli, cli->args[0]))
@@ -221,6 +237,8 @@ const struct command cmd_activate = {
 		"differ is copied; everything, for a source that had its replica under its own\n"
 		"name and ran without it meanwhile. DEVICE is the meta device; a NAME is looked\n"
 		"for on all block devices.\n"
+		"Volumes that were cut from a thin-pool of device-mapper have no mapped devices\n"
+		"after a boot: with --pool they get them first.\n"
 		"A replica that was deactivated and still has its mapped device is started again.",
 	.options = activate_table,
 	.nr_options = ARRAY_SIZE(activate_table),

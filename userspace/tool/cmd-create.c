@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl create, check */
-#include <inttypes.h>
+/* replicactl create */
 #include <stdlib.h>
 
 #include "create.h"
 #include "credentials.h"
 #include "hint.h"
-#include "human.h"
 #include "interrupt.h"
 #include "memory.h"
 #include "progress.h"
@@ -23,8 +21,8 @@ static const struct create_options create_defaults = {
 static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
-	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
-	       "Cut TARGET from VG or VG/THINPOOL of LVM"),
+	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_DEVICE,
+	       "Cut TARGET from VG, VG/THINPOOL or /dev/mapper/POOL"),
 	OPTION(struct create_options, store_size, "store-size", "SIZE|N%", read_store_size,
 	       COMPLETE_NOTHING, "Size of a snapshot's store from --pool, else 20%"),
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_META,
@@ -64,8 +62,8 @@ static const struct option create_table[] = {
 };
 
 /* The worst finding is the error, if there is one among them. */
-static char *findings_hint(struct cli *cli, const struct replica_finding *list,
-			   const char *target, const char *meta)
+char *create_hint(struct cli *cli, const struct replica_finding *list, const char *target,
+		  const char *meta)
 {
 	const struct hint_devices devices = { cli->args[0], target, meta };
 
@@ -85,7 +83,7 @@ static int create_failed(struct cli *cli, struct out *out, int ret,
 		hint = mem_format("the replica exists; 'replicactl status %s' shows it",
 				  result->element_name);
 	else if (result)
-		hint = findings_hint(cli, result->findings, opts->store ? opts->store :
+		hint = create_hint(cli, result->findings, opts->store ? opts->store :
 				     cli->args[opts->token ? 0 : 1], opts->meta);
 	status = report_failure(cli, out, ret, NULL, hint);
 	free(hint);
@@ -119,9 +117,8 @@ static int create_finish(struct cli *cli, int ret, const struct replica_create_r
 	return create_failed(cli, out, ret, result);
 }
 
-/* False with the exit status when there is something wrong with them. */
-static bool take_settings(struct cli *cli, const char *text, struct replica_settings *settings,
-			  int *status)
+bool create_settings(struct cli *cli, const char *text, struct replica_settings *settings,
+		     int *status)
 {
 	char *hint;
 	int ret;
@@ -221,7 +218,7 @@ static int create_run(struct cli *cli)
 	status = check_usage(cli, opts);
 	if (status)
 		return status;
-	if (!take_settings(cli, opts->settings, &settings, &status))
+	if (!create_settings(cli, opts->settings, &settings, &status))
 		return status;
 	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
 	if (opts->timeout_ms && !waits)
@@ -264,111 +261,11 @@ const struct command cmd_create = {
 		"in FILE, the --store takes what SOURCE overwrites, and 'create --token FILE\n"
 		"TARGET' makes any TARGET what SOURCE was then; the token 'zero', zeroes.\n"
 		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume\n"
-		"group or thin pool, and with --meta pool one for the log too; 'return-to-pool'\n"
-		"gives them back. Of a snapshot it is the store that is cut, and it goes back\n"
-		"when the snapshot ends.",
+		"group or thin pool, or from a thin-pool of device-mapper, and with --meta pool\n"
+		"one for the log too; 'return-to-pool' gives them back. Of a snapshot it is the\n"
+		"store that is cut, and it goes back when the snapshot ends.",
 	.options = create_table,
 	.nr_options = ARRAY_SIZE(create_table),
 	.options_size = sizeof(struct create_options),
 	.defaults = &create_defaults,
-};
-
-/* ---- check ---- */
-
-struct check_options {
-	const char *name;
-	const char *meta;
-	const char *settings;
-	bool force;
-};
-
-static const struct option check_table[] = {
-	OPTION(struct check_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
-	       "Check this name too"),
-	OPTION(struct check_options, meta, "meta", "DEVICE", read_text, COMPLETE_DEVICE,
-	       "Check this meta device too"),
-	OPTION(struct check_options, settings, "settings", "KEY=VALUE,...", read_text,
-	       COMPLETE_SETTING, "Settings as of 'create'"),
-	OPTION_FLAG(struct check_options, force, "force",
-		    "Check as for 'create --force'"),
-};
-
-static void show_need(struct out *out, uint64_t bytes)
-{
-	char text[64];
-
-	if (!bytes) {
-		out_none(out, KEY_JSON("MetaDeviceBytes"));
-		return;
-	}
-	human_bytes(text, sizeof(text), bytes);
-	out_number(out, KEY_JSON("MetaDeviceBytes"), bytes);
-	out_note(out, "A meta device for it needs %" PRIu64 " bytes (%s).", bytes, text);
-}
-
-static int check_finish(struct cli *cli, int ret, uint64_t need,
-			const struct replica_finding *list)
-{
-	const struct check_options *opts = cli->options;
-	const char *source = cli->args[0], *target = cli->args[1];
-	struct out *out = report_new(cli);
-	int status;
-	char *hint;
-
-	out_string(out, KEY_JSON("SourceStorageVolume"), source);
-	out_string(out, KEY_JSON("TargetStorageVolume"), target);
-	out_string(out, KEY_JSON("MetaDevice"), opts->meta);
-	show_findings(out, list, "");
-	show_need(out, need);
-	if (!ret) {
-		out_message(out, "%s can become a replica of %s.", target, source);
-		return report_finish(cli, out, ret);
-	}
-	hint = findings_hint(cli, list, target, opts->meta);
-	status = report_failure(cli, out, ret, NULL, hint);
-	free(hint);
-	return status;
-}
-
-static int check_run(struct cli *cli)
-{
-	const struct check_options *opts = cli->options;
-	struct replica_settings settings = { 0 };
-	const struct replica_create_args args = {
-		.size = sizeof(args),
-		.source = cli->args[0],
-		.target_storage_volume = cli->args[1],
-		.element_name = opts->name,
-		.replication_settings = &settings,
-		.meta = opts->meta,
-		.force = opts->force,
-	};
-	struct replica_finding *list = NULL;
-	uint64_t need = 0;
-	int ret, status;
-
-	if (!take_settings(cli, opts->settings, &settings, &status))
-		return status;
-	ret = replica_check_create(cli->ctx, &args, &need, &list);
-	status = check_finish(cli, ret, need, list);
-	replica_finding_free(list);
-	return status;
-}
-
-const struct command cmd_check = {
-	.name = "check",
-	.group = GROUP_MAKE,
-	.run = check_run,
-	.min_args = 2,
-	.max_args = 2,
-	.args = "SOURCE TARGET",
-	.complete = { COMPLETE_DEVICE, COMPLETE_DEVICE },
-	.help = "Examine whether 'create' would succeed",
-	.details =
-		"Lists everything that stands in the way, with the value that 'create' would\n"
-		"return for it, and what is worth knowing. Also tells how large a meta device for\n"
-		"'create --meta' must be.",
-	.options = check_table,
-	.nr_options = ARRAY_SIZE(check_table),
-	.options_size = sizeof(struct check_options),
 };

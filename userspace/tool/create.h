@@ -37,4 +37,13 @@ void show_created(struct out *out, const struct replica_create_result *result, i
 void say_created(struct out *out, struct cli *cli, const struct replica_create_result *result,
 		 int ret);
 
+/*
+ * cmd-create.c, for check too.  hint: what helps against the worst finding, or NULL; to be
+ * freed.  settings: false with the exit status when there is something wrong with them.
+ */
+char *create_hint(struct cli *cli, const struct replica_finding *list, const char *target,
+		  const char *meta);
+bool create_settings(struct cli *cli, const char *text, struct replica_settings *settings,
+		     int *status);
+
 #endif /* REPLICACTL_CREATE_H */

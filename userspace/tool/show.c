@@ -325,6 +325,33 @@ static void show_meta(struct out *out, const struct replica_info *info)
 	free(text);
 }
 
+/* By which an administrator makes their mapped devices again. */
+static void show_thin(struct out *out, const struct replica_thin *thin)
+{
+	bool target = thin && thin->target != REPLICA_THIN_NONE;
+	bool meta = thin && thin->meta != REPLICA_THIN_NONE;
+	char *text;
+
+	out_string(out, KEY_JSON("ThinPool"), thin ? thin->pool : NULL);
+	if (target)
+		out_number(out, KEY_JSON("TargetThinID"), thin->target);
+	else
+		out_none(out, KEY_JSON("TargetThinID"));
+	if (meta)
+		out_number(out, KEY_JSON("MetaThinID"), thin->meta);
+	else
+		out_none(out, KEY_JSON("MetaThinID"));
+	if (target && meta)
+		text = mem_format("%u, meta device %u, of %s", thin->target, thin->meta, thin->pool);
+	else if (thin)
+		text = mem_format("%s%u of %s", target ? "" : "meta device ",
+				  target ? thin->target : thin->meta, thin->pool);
+	else
+		return;
+	out_string(out, KEY_TEXT("Thin volume"), text);
+	free(text);
+}
+
 static void show_snapshot(struct out *out, const struct replica_info *info,
 			  const struct show_style *style)
 {
@@ -332,6 +359,7 @@ static void show_snapshot(struct out *out, const struct replica_info *info,
 	show_state(out, info);
 	show_leg(out, "Source", "Source", "ORIGIN", info->origin_path, info->origin);
 	show_leg(out, "Target", "Store device", "REPLICA", info->replica_path, info->replica);
+	show_thin(out, info->thin);
 	show_store(out, info);
 	show_token(out, info->token);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
@@ -351,6 +379,7 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 	show_leg(out, "Source", "Origin", "ORIGIN", info->origin_path, info->origin);
 	show_leg(out, "Target", "Replica", "REPLICA", info->replica_path, info->replica);
 	show_meta(out, info);
+	show_thin(out, info->thin);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Region size", NULL), info->region_size);
 	show_difference(out, info);
@@ -382,6 +411,10 @@ unsigned int show_volumes(struct out *out, const struct replica_pool_volume *lis
 		removed += list->removed;
 		out_row(out);
 		out_string(out, KEY("StorageVolume", NULL, "VOLUME"), list->name);
+		if (list->thin_id)
+			out_number(out, KEY("ThinID", NULL, "THIN ID"), list->thin_id);
+		else
+			out_none(out, KEY("ThinID", NULL, NULL));
 		out_bytes(out, KEY("Size", NULL, "SIZE"), list->size);
 		out_bool(out, KEY("Removed", NULL, "REMOVED"), list->removed);
 		out_string(out, KEY("Reason", NULL, "WHY NOT"), list->reason);

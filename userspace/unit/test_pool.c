@@ -210,7 +210,7 @@ static void bad_pools(void)
 		{ "", REPLICA_INVALID_PARAMETER }, { "/", REPLICA_INVALID_PARAMETER },
 		{ "vg/", REPLICA_INVALID_PARAMETER }, { "vg/a/b", REPLICA_INVALID_PARAMETER },
 		{ "--config=x", REPLICA_INVALID_PARAMETER }, { "v g", REPLICA_INVALID_PARAMETER },
-		{ "vg/-x", REPLICA_INVALID_PARAMETER }, { "/dev/mapper/x", REPLICA_NOT_SUPPORTED },
+		{ "vg/-x", REPLICA_INVALID_PARAMETER }, { "/dev/mapper/x", REPLICA_NOT_FOUND },
 	};
 	struct replica_ctx *ctx = fake_ctx();
 	struct replica_pool pool;

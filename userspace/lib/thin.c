@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Volumes of a dm-thin pool, as LVM has its own: each step leaves an entry in the directory
+ * for whatever there is, so that who is killed leaves nothing that cannot be found.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dm.h"
+#include "ondisk.h"
+#include "pool.h"
+#include "snapshot.h"
+
+static struct replica_thin_volume *find_uuid(struct replica_thin_work *work, const char *uuid)
+{
+	struct replica_thin_dir *dir = work->dir;
+
+	for (size_t i = 0; dir && i < dir->count; i++)
+		if (!strcmp(dir->volume[i].uuid, uuid))
+			return &dir->volume[i];
+	return NULL;
+}
+
+static int map_volume(struct replica_thin_work *work, const struct replica_thin_volume *v)
+{
+	const struct replica_thin_map map = {
+		.name = v->name, .uuid = v->uuid, .id = v->id, .sectors = v->sectors,
+	};
+
+	return replica_thin_map_make(work, &map);
+}
+
+static int forget(struct replica_thin_work *work, struct replica_thin_volume *v)
+{
+	replica_thin_drop(work->dir, v);
+	return replica_thin_save(work);
+}
+
+/*
+ * Gives a volume that has none its mapped device.  *v is NULL if there is no such volume:
+ * whoever was to make it, or removed it, was killed.  Who was to make it has not written to
+ * it: one with data is somebody else's, who had the number first.
+ */
+static int bring_up(struct replica_thin_work *work, struct replica_thin_volume **v)
+{
+	int open_count, ret = REPLICA_SUCCESS;
+	struct replica_thin_volume *volume = *v;
+
+	if (!replica_thin_map_is(work->ctx, volume->name, volume->uuid, &open_count))
+		ret = map_volume(work, volume);
+	if (ret == REPLICA_NOT_FOUND) {
+		replica_error_clear(work->ctx);
+		*v = NULL;
+		return forget(work, volume);
+	}
+	if (ret || volume->made)
+		return ret;
+	if (!replica_thin_map_empty(volume->name)) {
+		*v = NULL;
+		ret = replica_thin_map_gone(work->ctx, volume->name, volume->uuid);
+		return ret ? ret : forget(work, volume);
+	}
+	volume->made = true;
+	return replica_thin_save(work);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Looking */
+
+static int new_lv(struct replica_thin_work *work, const struct replica_thin_volume *v,
+		  struct replica_lv **out)
+{
+	struct replica_lv *lv = calloc(1, sizeof(*lv));
+	int open_count = 0;
+
+	*out = lv;
+	if (!lv)
+		return -ENOMEM;
+	lv->name = strdup(v->name);
+	lv->vg = strdup(work->pool.path);
+	lv->uuid = strdup(v->uuid);
+	lv->segtype = strdup(REPLICA_THIN_TARGET);
+	lv->pool = strdup("");
+	lv->origin = strdup("");
+	lv->tags = strdup(v->tags);
+	if (asprintf(&lv->path, "/dev/mapper/%s", v->name) < 0)
+		lv->path = NULL;
+	lv->shown = lv->path ? strdup(lv->path) : NULL;
+	lv->size = v->sectors << SECTOR_SHIFT;
+	lv->extent_size = work->pool.block;
+	lv->thin_id = v->id;
+	lv->active = v->made && replica_thin_map_is(work->ctx, v->name, v->uuid, &open_count);
+	lv->open = open_count;
+	return lv->name && lv->vg && lv->uuid && lv->segtype && lv->pool && lv->origin &&
+	       lv->tags && lv->path && lv->shown ? 0 : -ENOMEM;
+}
+
+static int list_all(struct replica_thin_work *work, struct replica_lv **list)
+{
+	struct replica_lv **end = list;
+
+	for (size_t i = 0; work->dir && i < work->dir->count; i++) {
+		int r = new_lv(work, &work->dir->volume[i], end);
+
+		if (r)
+			return replica_fail_memory(work->ctx);
+		end = &(*end)->next;
+	}
+	return REPLICA_SUCCESS;
+}
+
+int replica_thin_list(struct replica_ctx *ctx, const char *pool, struct replica_lv **list)
+{
+	struct replica_thin_work work;
+	int ret = replica_thin_begin(ctx, pool, false, &work);
+
+	*list = NULL;
+	if (ret)
+		return ret;
+	ret = replica_thin_end(&work, list_all(&work, list));
+	if (ret) {
+		replica_lv_free(*list);
+		*list = NULL;
+	}
+	return ret;
+}
+
+static dev_t number_of(struct replica_ctx *ctx, const char *dm_uuid)
+{
+	struct replica_maps maps;
+	dev_t devno = 0;
+
+	if (replica_maps_read(ctx, &maps))
+		return 0;
+	for (size_t i = 0; !devno && i < maps.count; i++)
+		if (!strcmp(maps.map[i].uuid, dm_uuid))
+			devno = maps.map[i].dev;
+	replica_maps_clear(&maps);
+	return devno;
+}
+
+int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
+			    struct replica_lv **lv)
+{
+	struct replica_thin_work work;
+	const struct replica_thin_volume *v;
+	char pool[144];
+	uint32_t id;
+	int ret;
+
+	*lv = NULL;
+	if (!replica_thin_of_volume(ctx, number_of(ctx, dm_uuid), pool, &id))
+		return REPLICA_SUCCESS;
+	ret = replica_thin_begin(ctx, pool, false, &work);
+	if (ret)
+		return ret;
+	v = find_uuid(&work, dm_uuid);
+	if (v && new_lv(&work, v, lv)) {
+		replica_lv_free(*lv);
+		*lv = NULL;
+		ret = replica_fail_memory(ctx);
+	}
+	return replica_thin_end(&work, ret);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Making */
+
+static bool has_id(const struct replica_thin_dir *dir, const struct replica_thin_volume *self,
+		   uint32_t id)
+{
+	for (size_t i = 0; i < dir->count; i++)
+		if (&dir->volume[i] != self && dir->volume[i].id == id)
+			return true;
+	return false;
+}
+
+static int fail_ids(struct replica_thin_work *work)
+{
+	return replica_fail(work->ctx, REPLICA_NO_RESOURCES, EEXIST, REPLICA_PARAM_POOL,
+			    "pool %s has no number free for a volume: of those behind %u, %d that were tried are somebody else's",
+			    work->pool.path, REPLICA_THIN_FIRST, REPLICA_THIN_TRIES);
+}
+
+/* The number stands in the directory before there is a volume of it. */
+static int make_thin(struct replica_thin_work *work, struct replica_thin_volume *v)
+{
+	int tries = 0, ret, r;
+
+	v->id = REPLICA_THIN_FIRST;
+	do {
+		do
+			v->id++;
+		while (has_id(work->dir, v, v->id));
+		ret = replica_thin_save(work);
+		if (ret)
+			return ret;
+		r = replica_thin_message(&work->pool, "create_thin", v->id);
+	} while (r == -EEXIST && ++tries < REPLICA_THIN_TRIES);
+	if (r == -EEXIST)
+		return fail_ids(work);
+	if (r)
+		return replica_fail_errno(work->ctx, r, REPLICA_PARAM_POOL,
+					  "pool %s does not make volume %" PRIu32,
+					  work->pool.path, v->id);
+	v->made = true;
+	return replica_thin_save(work);
+}
+
+static int add_volume(struct replica_thin_work *work, const struct replica_lvm_new *lv,
+		      struct replica_thin_volume **out)
+{
+	char id[REPLICA_UUID_TEXT];
+	struct replica_thin_volume *v;
+	uint8_t bytes[16];
+
+	if (work->dir->count == REPLICA_THIN_MAX)
+		return replica_fail(work->ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
+				    "%d volumes have been cut from pool %s, and more cannot be remembered",
+				    REPLICA_THIN_MAX, work->pool.path);
+	v = &work->dir->volume[work->dir->count++];
+	memset(v, 0, sizeof(*v));
+	v->sectors = lv->size >> SECTOR_SHIFT;
+	snprintf(v->name, sizeof(v->name), "%s", lv->name);
+	replica_uuid_random(bytes);
+	replica_uuid_text(bytes, id);
+	snprintf(v->uuid, sizeof(v->uuid), "%s%s", REPLICA_THIN_UUID_PREFIX, id);
+	replica_thin_tag_text(v->tags, sizeof(v->tags), "--addtag", lv->tags,
+			      ARRAY_SIZE(lv->tags));
+	*out = v;
+	return REPLICA_SUCCESS;
+}
+
+/* The error stays. */
+static void undo(struct replica_thin_work *work, struct replica_thin_volume *v)
+{
+	struct replica_error err = work->ctx->err;
+
+	if (!v->made || !replica_thin_message(&work->pool, "delete", v->id))
+		forget(work, v);
+	work->ctx->err = err;
+}
+
+int replica_thin_create(struct replica_ctx *ctx, const struct replica_lvm_new *lv)
+{
+	struct replica_thin_volume *v = NULL;
+	struct replica_thin_work work;
+	int ret = replica_thin_begin(ctx, lv->vg, true, &work);
+
+	if (ret)
+		return ret;
+	ret = add_volume(&work, lv, &v);
+	if (!ret)
+		ret = make_thin(&work, v);
+	if (!ret)
+		ret = map_volume(&work, v);
+	if (ret && v)
+		undo(&work, v);
+	return replica_thin_end(&work, ret);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Changing */
+
+static int fail_delete(struct replica_thin_work *work, const struct replica_thin_volume *v, int err)
+{
+	return replica_fail_errno(work->ctx, err, REPLICA_PARAM_POOL,
+				  "pool %s does not remove volume %" PRIu32, work->pool.path,
+				  v->id);
+}
+
+static int remove_volume(struct replica_thin_work *work, struct replica_thin_volume *v)
+{
+	int ret = REPLICA_SUCCESS, r;
+
+	if (!v->made)
+		ret = bring_up(work, &v);
+	if (ret || !v)
+		return ret;
+	ret = replica_thin_map_gone(work->ctx, v->name, v->uuid);
+	if (ret)
+		return ret;
+	r = replica_thin_message(&work->pool, "delete", v->id);
+	return r && r != -ENODATA ? fail_delete(work, v, r) : forget(work, v);
+}
+
+int replica_thin_remove(struct replica_ctx *ctx, const struct replica_lv *lv, const char *tag)
+{
+	struct replica_thin_work work;
+	struct replica_thin_volume *v;
+	int ret = replica_thin_begin(ctx, lv->vg, false, &work);
+
+	if (ret)
+		return ret;
+	v = find_uuid(&work, lv->uuid);
+	if (v) {
+		const struct replica_lv now = { .tags = v->tags };
+
+		if (replica_lv_has_tag(&now, tag))
+			ret = remove_volume(&work, v);
+	}
+	return replica_thin_end(&work, ret);
+}
+
+static int change_tags(struct replica_thin_work *work, struct replica_thin_volume *v,
+		       const char *change, const char *const *tags, size_t count)
+{
+	if (!replica_thin_tag_text(v->tags, sizeof(v->tags), change, tags, count))
+		return replica_fail(work->ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
+				    "volume %s of pool %s has no room for another tag", v->name,
+				    work->pool.path);
+	/* Without a tag it is not ours, and nobody's business here. */
+	return v->tags[0] ? replica_thin_save(work) : forget(work, v);
+}
+
+int replica_thin_tag(struct replica_ctx *ctx, const struct replica_lv *lv, const char *change,
+		     const char *const *tags, size_t count)
+{
+	struct replica_thin_work work;
+	struct replica_thin_volume *v;
+	int ret = replica_thin_begin(ctx, lv->vg, false, &work);
+
+	if (ret)
+		return ret;
+	v = find_uuid(&work, lv->uuid);
+	if (v)
+		ret = change_tags(&work, v, change, tags, count);
+	else
+		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENOENT, REPLICA_PARAM_POOL,
+				   "pool %s has no volume %s any more", lv->vg, lv->name);
+	return replica_thin_end(&work, ret);
+}
+
+int replica_thin_activate(struct replica_ctx *ctx, const struct replica_lv *lv)
+{
+	struct replica_thin_work work;
+	struct replica_thin_volume *v;
+	int ret = replica_thin_begin(ctx, lv->vg, false, &work);
+
+	if (ret)
+		return ret;
+	v = find_uuid(&work, lv->uuid);
+	if (v)
+		ret = bring_up(&work, &v);
+	return replica_thin_end(&work, ret);
+}
