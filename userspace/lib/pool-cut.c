@@ -42,7 +42,8 @@ static int check_metadata(struct replica_ctx *ctx, const struct replica_pool *po
 	if (need <= pool->meta_free)
 		return REPLICA_SUCCESS;
 	return replica_fail(ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
-			    "pool %s has %" PRIu64 " bytes of metadata free, and %" PRIu64 " are needed",
+			    "pool %s has %" PRIu64 " bytes of metadata free, and %" PRIu64
+			    " are needed",
 			    pool->vg, pool->meta_free, need);
 }
 

@@ -32,9 +32,9 @@ bool replica_thin_parse_status(const char *text, struct replica_thin_status *sta
 	status->failed = !strncmp(text, "Fail", 4) || !strncmp(text, "Error", 5);
 	if (status->failed)
 		return true;
-	if (sscanf(text, "%*u %" SCNu64 "/%" SCNu64 " %" SCNu64 "/%" SCNu64 " %*s %31s %*s %*s %31s",
-		   &status->meta_used, &status->meta_total, &status->used, &status->total, mode,
-		   check) < 5)
+	if (sscanf(text, "%*u %" SCNu64 "/%" SCNu64 " %" SCNu64 "/%" SCNu64
+		   " %*s %31s %*s %*s %31s", &status->meta_used, &status->meta_total,
+		   &status->used, &status->total, mode, check) < 5)
 		return false;
 	status->read_only = !strcmp(mode, "ro");
 	status->full = !strcmp(mode, "out_of_data_space");

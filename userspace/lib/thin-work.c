@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The directory of a pool while it is worked on.  It has a mapped device for as long, whose
- * name is made of the pool's number: what a killed program left is found and used.
+ * name is made of the pool's number: what a killed program left is found, and made anew.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,12 +41,9 @@ static int make_map(struct replica_thin_work *work)
 		.sectors = COPIES_BYTES >> SECTOR_SHIFT,
 		.hidden = REPLICA_UDEV_HIDDEN,
 	};
-	int open_count;
 
 	snprintf(uuid, sizeof(uuid), "%s%.32s", REPLICA_THIN_DIR_PREFIX,
 		 strpbrk(work->name, "0123456789"));
-	if (replica_thin_map_is(work->ctx, map.name, map.uuid, &open_count))
-		return REPLICA_SUCCESS;		/* whoever made it was killed */
 	return replica_thin_map_make(work, &map);
 }
 

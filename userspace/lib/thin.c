@@ -33,6 +33,18 @@ static int map_volume(struct replica_thin_work *work, const struct replica_thin_
 	return replica_thin_map_make(work, &map);
 }
 
+/* Without udev it is the program that makes the node, and it may have been killed. */
+static bool is_up(struct replica_thin_work *work, const struct replica_thin_volume *v,
+		  int *open_count)
+{
+	char path[160];
+	dev_t devno;
+
+	snprintf(path, sizeof(path), "/dev/mapper/%s", v->name);
+	return replica_thin_map_is(work->ctx, v->name, v->uuid, open_count) &&
+	       !work->ctx->host->devno(work->ctx, path, &devno);
+}
+
 static int forget(struct replica_thin_work *work, struct replica_thin_volume *v)
 {
 	replica_thin_drop(work->dir, v);
@@ -49,7 +61,7 @@ static int bring_up(struct replica_thin_work *work, struct replica_thin_volume *
 	int open_count, ret = REPLICA_SUCCESS;
 	struct replica_thin_volume *volume = *v;
 
-	if (!replica_thin_map_is(work->ctx, volume->name, volume->uuid, &open_count))
+	if (!is_up(work, volume, &open_count))
 		ret = map_volume(work, volume);
 	if (ret == REPLICA_NOT_FOUND) {
 		replica_error_clear(work->ctx);
@@ -92,7 +104,7 @@ static int new_lv(struct replica_thin_work *work, const struct replica_thin_volu
 	lv->size = v->sectors << SECTOR_SHIFT;
 	lv->extent_size = work->pool.block;
 	lv->thin_id = v->id;
-	lv->active = v->made && replica_thin_map_is(work->ctx, v->name, v->uuid, &open_count);
+	lv->active = v->made && is_up(work, v, &open_count);
 	lv->open = open_count;
 	return lv->name && lv->vg && lv->uuid && lv->segtype && lv->pool && lv->origin &&
 	       lv->tags && lv->path && lv->shown ? 0 : -ENOMEM;

@@ -342,7 +342,8 @@ static void show_thin(struct out *out, const struct replica_thin *thin)
 	else
 		out_none(out, KEY_JSON("MetaThinID"));
 	if (target && meta)
-		text = mem_format("%u, meta device %u, of %s", thin->target, thin->meta, thin->pool);
+		text = mem_format("%u, meta device %u, of %s", thin->target, thin->meta,
+				  thin->pool);
 	else if (thin)
 		text = mem_format("%s%u of %s", target ? "" : "meta device ",
 				  target ? thin->target : thin->meta, thin->pool);

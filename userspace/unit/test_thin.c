@@ -52,7 +52,8 @@ static void tables(void)
 	CHECK(replica_thin_parse_table("253:0 253:1 128 0", &pool));
 	CHECK_INT(pool.block, 65536);
 	CHECK(!pool.stale);
-	CHECK(replica_thin_parse_table("253:0 253:1 2048 100 2 skip_block_zeroing read_only", &pool));
+	CHECK(replica_thin_parse_table("253:0 253:1 2048 100 2 skip_block_zeroing read_only",
+				       &pool));
 	CHECK_INT(pool.block, 1 << 20);
 	CHECK(pool.stale);
 	CHECK(!replica_thin_parse_table("253:0 253:1 0 0", &pool));
