@@ -127,6 +127,28 @@ rebooted()
 	complains 'there is no mapped device "nope"'
 }
 
+# Made longer by hand, as resize wants it; it remembers that.
+grown()
+{
+	local bytes=$(((12 << 20) + 65536))
+	made
+	run truncate -s 12M "$(losetup -n -O BACK-FILE "$source")"
+	run losetup -c "$source"
+	set_table /dev/mapper/r-replica "0 $((bytes / 512)) thin $pool $((thin_first + 1))"
+	cli resize r
+	[[ $(get .return_value) == @(0|4096) ]] || fail "return_value: $(get .return_value)"
+	run replicactl wait r --timeout 60
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k count=9 seek=170 oflag=direct status=none
+	run replicactl deactivate r
+	run dmsetup remove r-replica
+	run dmsetup remove r-meta
+	cli activate r --pool "$pool"
+	[[ $(get .return_value) == @(0|4096) ]] || fail "return_value: $(get .return_value)"
+	same "its size" "$(blockdev --getsize64 /dev/mapper/r-replica)" "$bytes"
+	wait_for 30 "the replica to be in sync" in_state r Synchronized
+	compare_legs "$source" /dev/mapper/r-replica $((12 << 11))
+}
+
 # As the manual says it is done without us.
 by_hand()
 {
@@ -398,6 +420,7 @@ ktap_case "detach keeps the target" kept
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "after a boot activate --pool finds them" rebooted
 ktap_case "after a boot dmsetup does, by what was told" by_hand
+ktap_case "a volume that grew is found as it is" grown
 ktap_case "refusals leave nothing behind" refusals
 ktap_case "metadata that is too little for the copy" little_metadata
 ktap_case "a pool of LVM is refused by its path" of_lvm

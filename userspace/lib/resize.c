@@ -11,6 +11,7 @@
 #include "info.h"
 #include "ondisk.h"
 #include "resize-plan.h"
+#include "thin.h"
 #include "snapshot.h"
 #include "table.h"
 
@@ -171,6 +172,12 @@ static int resize(struct resize *r)
 	if (!ret)
 		ret = decide(r);
 	if (ret || r->args->dry_run || r->plan.bytes == r->result->info->size)
+		return ret;
+	/* Before the replica needs it: after a boot it is made by that. */
+	ret = replica_thin_note_size(r->ctx, r->result->info->replica);
+	if (!ret)
+		ret = replica_thin_note_size(r->ctx, r->result->info->meta);
+	if (ret)
 		return ret;
 	late = replica_dm_set_length(r->ctx, r->name, &r->table, r->plan.bytes >> SECTOR_SHIFT);
 	if (late && late != REPLICA_TIMEOUT)

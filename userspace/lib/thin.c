@@ -178,6 +178,40 @@ int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 	return replica_thin_end(&work, ret);
 }
 
+/* Who makes a volume larger loads a longer table. */
+static int note_size(struct replica_thin_work *work, const char *dm_uuid)
+{
+	struct replica_thin_volume *v = find_uuid(work, dm_uuid);
+	struct replica_lines lines;
+	uint64_t sectors = 0;
+
+	if (!v)
+		return REPLICA_SUCCESS;
+	if (!replica_lines_read(work->ctx, v->name, 0, &lines) && !strcmp(lines.uuid, v->uuid))
+		sectors = replica_lines_sectors(&lines);
+	replica_lines_clear(&lines);
+	if (sectors <= v->sectors)
+		return REPLICA_SUCCESS;
+	v->sectors = sectors;
+	return replica_thin_save(work);
+}
+
+int replica_thin_note_size(struct replica_ctx *ctx, const char *number)
+{
+	char pool[144], name[DM_REPLICA_NAME_LEN], uuid[DM_REPLICA_UUID_LEN];
+	struct replica_thin_work work;
+	uint32_t id;
+	dev_t devno;
+	int ret;
+
+	if (!number || replica_parse_devno(number, &devno) ||
+	    !replica_thin_of_volume(ctx, devno, pool, &id) ||
+	    !replica_sysfs_dm(ctx, devno, name, uuid))
+		return REPLICA_SUCCESS;
+	ret = replica_thin_begin(ctx, pool, false, &work);
+	return ret ? ret : replica_thin_end(&work, note_size(&work, uuid));
+}
+
 /* ------------------------------------------------------------------------ */
 /* Making */
 

@@ -147,5 +147,7 @@ int replica_thin_tag(struct replica_ctx *ctx, const struct replica_lv *lv, const
 int replica_thin_activate(struct replica_ctx *ctx, const struct replica_lv *lv);
 int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			    struct replica_lv **lv);
+/* If that device, "253:4" or NULL, is a volume of ours, its size now is remembered. */
+int replica_thin_note_size(struct replica_ctx *ctx, const char *number);
 
 #endif /* _REPLICA_THIN_H */
