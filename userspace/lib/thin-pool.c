@@ -143,6 +143,25 @@ static int read_status(const char *name, char *text, size_t size)
 	return r;
 }
 
+/* "0 -", or "128 127": the sectors that the pool has given it. */
+bool replica_thin_map_empty(const char *name)
+{
+	QUIET;
+	struct dm_task *task = replica_dm_task(DM_DEVICE_STATUS, name);
+	char *type = NULL, *params = NULL;
+	uint64_t from, length, mapped = 1;
+
+	if (!task)
+		return false;
+	dm_task_no_flush(task);
+	if (!replica_dm_run(task))
+		dm_get_next_target(task, NULL, &from, &length, &type, &params);
+	if (!params || sscanf(params, "%" SCNu64, &mapped) != 1)
+		mapped = 1;
+	dm_task_destroy(task);
+	return !mapped;
+}
+
 static int fail_state(struct replica_ctx *ctx, const struct replica_thin_pool *pool,
 		      const char *state)
 {

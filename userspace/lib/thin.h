@@ -85,7 +85,8 @@ bool replica_thin_tag_text(char *tags, size_t size, const char *change,
  * thin-pool.c.  Pure: parse_status and parse_table of the pool's target, false when they
  * are not understood; meta_need: metadata in bytes that so many more blocks may take, about.
  * open: a return value; all that stands in the way of a new volume but room is a failure.
- * find: the same without a look at its state.  message: 0 or -errno.
+ * find: the same without a look at its state.  message: 0 or -errno.  map_empty: has nobody
+ * written yet to the volume that is a mapped device?
  * of_volume: pool and number of a mapped device of ours, by its table; false if it is none.
  * of_legs: the same of two, "253:4"; NULL if both are none.
  */
@@ -94,6 +95,7 @@ bool replica_thin_parse_table(const char *params, struct replica_thin_pool *pool
 uint64_t replica_thin_meta_need(uint64_t blocks);
 int replica_thin_find(struct replica_ctx *ctx, const char *path, struct replica_thin_pool *pool);
 int replica_thin_open(struct replica_ctx *ctx, const char *path, struct replica_thin_pool *pool);
+bool replica_thin_map_empty(const char *name);
 int replica_thin_message(const struct replica_thin_pool *pool, const char *what, uint32_t id);
 bool replica_thin_of_volume(struct replica_ctx *ctx, dev_t devno, char pool[144], uint32_t *id);
 struct replica_thin *replica_thin_of_legs(struct replica_ctx *ctx, const char *target,
@@ -121,8 +123,7 @@ int replica_thin_end(struct replica_thin_work *work, int ret);
 
 /*
  * thin-map.c: mapped devices of volumes.  make: REPLICA_NOT_FOUND if the pool has no
- * volume of that number.  gone: removes it if it is there; refuses one that is open.  empty:
- * has nobody written to it yet?
+ * volume of that number.  gone: removes it if it is there; refuses one that is open.
  */
 struct replica_thin_map {
 	const char *name;
@@ -136,7 +137,6 @@ int replica_thin_map_make(struct replica_thin_work *work, const struct replica_t
 int replica_thin_map_gone(struct replica_ctx *ctx, const char *name, const char *uuid);
 bool replica_thin_map_is(struct replica_ctx *ctx, const char *name, const char *uuid,
 			 int *open_count);
-bool replica_thin_map_empty(const char *name);
 
 /* thin.c: what lvm.h does for volumes of LVM, with the path of the pool as their group. */
 int replica_thin_list(struct replica_ctx *ctx, const char *pool, struct replica_lv **list);

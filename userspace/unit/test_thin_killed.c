@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Volumes of a dm-thin pool are made and removed by a process that is killed before each of its
+ * calls to the kernel, and the one that tidies up after it, too: what is left is found, all
+ * of it goes, and nothing of others.  The kernel is one of our own, in shared memory.
+ */
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "fake.h"
+#include "ktap.h"
+#include "thin-kernel.h"
+
+#include "../lib/thin-map.c"
+#include "../lib/thin-work.c"
+#include "../lib/thin.c"
+
+#define POOL	"/dev/mapper/p"
+
+/* ------------------------------------------------------------------------ */
+
+static struct replica_ctx *ctx;
+
+static int create(const char *name)
+{
+	const struct replica_lvm_new new = {
+		.vg = POOL, .name = name, .size = 1 << 20,
+		.tags = { REPLICA_POOL_TAG, "dm-replica.x" },
+	};
+
+	return test_create(ctx, &new);
+}
+
+/* What 'return-to-pool --left' does; the number of volumes that it has removed. */
+static int tidy(void)
+{
+	struct replica_lv *list;
+	int count = 0;
+
+	if (test_list(ctx, POOL, &list))
+		return -1;
+	for (struct replica_lv *lv = list; lv; lv = lv->next)
+		if (!lv->active && test_activate(ctx, lv))
+			count = -1;
+	replica_lv_free(list);
+	if (count || test_list(ctx, POOL, &list))
+		return -1;
+	for (struct replica_lv *lv = list; lv; lv = lv->next, count++)
+		if (!lv->active || test_remove(ctx, lv, REPLICA_POOL_TAG))
+			return -1;
+	replica_lv_free(list);
+	return count;
+}
+
+static int remove_all(void)
+{
+	return tidy() < 0 ? REPLICA_FAILED : REPLICA_SUCCESS;
+}
+
+static int create_one(void)
+{
+	return create("x-replica");
+}
+
+static int create_two(void)
+{
+	int ret = create("x-replica");
+
+	return ret ? ret : create("x-meta");
+}
+
+/* In a process that is killed before its Nth call; true if it was. */
+static bool killed(int (*work)(void), int n)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		kernel->calls_left = n;
+		_exit(work() ? 1 : 0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	kernel->calls_left = 0;
+	CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KILLED);
+	return WEXITSTATUS(status) == KILLED;
+}
+
+/* Somebody else's are there, and nothing of ours. */
+static void all_gone(unsigned int theirs)
+{
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		CHECK_INT(kernel->volume[i].there, theirs >> i & 1);
+		CHECK_STR(kernel->map[i].name, "");
+	}
+}
+
+static void begin_pool(unsigned int theirs)
+{
+	kernel = mmap(NULL, sizeof(*kernel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	if (kernel == MAP_FAILED)
+		abort();
+	ctx = fake_ctx();
+	ctx->host = &host;
+	kernel->fd = memfd_create("directory", MFD_CLOEXEC);
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		kernel->volume[i].there = theirs >> i & 1;
+		kernel->volume[i].written = theirs >> i & 1;
+	}
+}
+
+static void end_pool(void)
+{
+	close(kernel->fd);
+	munmap(kernel, sizeof(*kernel));
+	fake_free(ctx);
+}
+
+static void makes_and_removes(void)
+{
+	struct replica_lv *list;
+
+	begin_pool(1 << 2);
+	CHECK_INT(create_two(), 0);
+	if (CHECK_INT(test_list(ctx, POOL, &list), 0) && CHECK(list && list->next)) {
+		CHECK_INT(list->thin_id, FIRST + 1);
+		CHECK_INT(list->next->thin_id, FIRST + 3);	/* 2 is somebody else's */
+		CHECK_STR(list->path, "/dev/mapper/x-replica");
+		CHECK_INT(list->size, 1 << 20);
+		CHECK(list->active && list->next->active);
+		replica_lv_free(list);
+	}
+	CHECK_INT(tidy(), 2);
+	all_gone(1 << 2);
+	end_pool();
+}
+
+/* One that is killed, and nobody else: all goes, and without a trace. */
+static void kill_each(int (*before)(void), int (*work)(void), unsigned int theirs)
+{
+	int n;
+
+	for (n = 1; n < 1000; n++) {
+		begin_pool(theirs);
+		CHECK_INT(before ? before() : 0, 0);
+		if (!killed(work, n)) {
+			CHECK(tidy() >= 0);
+			all_gone(theirs);
+			end_pool();
+			break;
+		}
+		CHECK(tidy() >= 0);
+		all_gone(theirs);
+		end_pool();
+		if (ktap_failed)
+			break;
+	}
+	printf("# killed %d times\n", n - 1);
+	CHECK(n > 8 && n < 1000);
+}
+
+static void killed_making(void)
+{
+	kill_each(NULL, create_two, 0);
+	kill_each(NULL, create_two, 1 << 1 | 1 << 2);
+}
+
+static void killed_removing(void)
+{
+	kill_each(create_two, remove_all, 0);
+}
+
+/* And who tidies up is killed, too. */
+static void killed_twice(void)
+{
+	int n, m, count = 0;
+	bool goes_on = true;
+
+	for (n = 1; goes_on && !ktap_failed; n++) {
+		bool again = true;
+
+		for (m = 1; again && !ktap_failed; m++) {
+			begin_pool(1 << 2);
+			goes_on = killed(create_one, n);
+			again = killed(remove_all, m);
+			CHECK(tidy() >= 0);
+			all_gone(1 << 2);
+			end_pool();
+			count++;
+		}
+	}
+	printf("# killed %d times\n", count);
+	CHECK(count > 100);
+}
+
+/* A volume that is kept is nobody's business any more, and its number is not given out. */
+static void kept(void)
+{
+	const char *const all[] = { REPLICA_POOL_TAG, "dm-replica.x" };
+	struct replica_lv *list;
+
+	begin_pool(0);
+	CHECK_INT(create_one(), 0);
+	if (CHECK_INT(test_list(ctx, POOL, &list), 0) && CHECK(list)) {
+		CHECK_INT(test_tag(ctx, list, "--addtag", (const char *[]){ "more" }, 1), 0);
+		CHECK_INT(test_tag(ctx, list, "--deltag", all, 2), 0);
+		CHECK_INT(test_tag(ctx, list, "--deltag", (const char *[]){ "more" }, 1), 0);
+		CHECK_INT(test_tag(ctx, list, "--addtag", all, 1), REPLICA_NOT_FOUND);
+		replica_lv_free(list);
+	}
+	CHECK_INT(tidy(), 0);
+	CHECK(kernel->volume[1].there && !kernel->volume[0].there);
+	CHECK_INT(create("y-replica"), 0);
+	CHECK(kernel->volume[2].there);
+	CHECK_INT(tidy(), 1);
+	CHECK(kernel->volume[1].there && !kernel->volume[0].there && !kernel->volume[2].there);
+	end_pool();
+}
+
+/* The number of the directory is somebody else's. */
+static void foreign(void)
+{
+	begin_pool(1);
+	if (ftruncate(kernel->fd, 1 << 20))
+		abort();
+	CHECK_INT(create_one(), REPLICA_FAILED);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "is somebody else's");
+	CHECK_INT(tidy(), -1);
+	all_gone(1);
+	end_pool();
+}
+
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(makes_and_removes), T(killed_making), T(killed_removing), T(killed_twice),
+		T(kept), T(foreign),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}
