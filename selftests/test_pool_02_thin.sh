@@ -180,12 +180,13 @@ refusals()
 	new_pool 16M
 	new_loop source 8M
 	new_loop large 64M
-	new_linear other "$source"
+	new_linear other "$large"
 	given_back 8 8 'there is no mapped device "nope"' --pool /dev/mapper/nope
 	given_back 5 5 "is a mapped device of target linear, not thin-pool" --pool "$other"
 	given_back 5 5 "asks for a full target" --pool "$pool" --settings ThinProvisioningPolicy=3
 	given_back 5 5 "asks for a full target" --pool "$pool" --settings ThinProvisioningPolicy=5
 	given_back 5 5 "already a mapped device" --pool "$pool" --name "${pool##*/}"
+	dm_gone "${other##*/}"
 	set_table "$pool" "${pool_table/% 0/ 1 read_only}"
 	given_back 4 4 "is read-only" --pool "$pool"
 	set_table "$pool" "$pool_table"

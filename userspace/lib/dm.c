@@ -115,6 +115,8 @@ static int wait_udev(struct replica_ctx *ctx, uint32_t cookie, const char *name)
 	uint64_t deadline = replica_now_ms() + UDEV_WAIT_MS;
 	int ready = 0;
 
+	if (!cookie)
+		dm_task_update_nodes();		/* without udev the node is our own matter */
 	while (cookie && dm_udev_wait_immediate(cookie, &ready) && !ready) {
 		if (replica_now_ms() > deadline)
 			return replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, NULL,
