@@ -127,6 +127,29 @@ rebooted()
 	complains 'there is no mapped device "nope"'
 }
 
+# The target has the table of its snapshots then, and is the same volume.
+lent()
+{
+	made
+	new_loop store 8M
+	cli test-failover r --store "$store"
+	defer snapshot_gone r-test
+	same "return_value" "$(get .return_value)" 0
+	[[ $(dmsetup table r-replica) == *snapshot-origin* ]] || fail "$(dmsetup table r-replica)"
+	cli status r
+	same "its number" "$(get .Replica.TargetThinID)" $((thin_first + 1))
+	run replicactl activate r --pool "$pool"
+	cli_returns 4 4 return-to-pool r
+	complains "is the source of a snapshot"
+	cli return-to-pool --left "$pool" --force
+	same "what goes" "$(get '[.Volumes[] | .Removed] | any')" false
+	[[ $(dmsetup table r-replica) == *snapshot-origin* ]] || fail "$(dmsetup table r-replica)"
+	run replicactl test-failover r --end
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	all_free "$pool"
+}
+
 # Made longer by hand, as resize wants it; it remembers that.
 grown()
 {
@@ -421,6 +444,7 @@ ktap_case "detach keeps the target" kept
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "after a boot activate --pool finds them" rebooted
 ktap_case "after a boot dmsetup does, by what was told" by_hand
+ktap_case "a target that is the source of a snapshot stays" lent
 ktap_case "a volume that grew is found as it is" grown
 ktap_case "refusals leave nothing behind" refusals
 ktap_case "metadata that is too little for the copy" little_metadata

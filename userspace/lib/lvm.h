@@ -30,6 +30,7 @@ struct replica_lv {
 	bool open;
 	bool merging;			/* its origin becomes what it is, now or later */
 	uint32_t thin_id;		/* in a pool that LVM does not manage, else 0 */
+	bool lent;			/* of such a pool: a snapshot or a replica is made of it */
 };
 
 struct replica_vg {

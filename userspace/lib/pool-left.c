@@ -236,6 +236,9 @@ static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t
 	snprintf(why, size, "it is in use");
 	if (lv->open)
 		return true;
+	snprintf(why, size, "it is the source of a snapshot or of a replica");
+	if (lv->lent)
+		return true;
 	snprintf(why, size, "it has snapshots, which would go with it");
 	if (has_snapshot(l, lv) || has_rest(l, lv, why, size))
 		return true;

@@ -110,8 +110,13 @@ static int check_snapshots(struct replica_ctx *ctx, const char *name,
 			   const struct replica_lv *lv)
 {
 	struct replica_lv *list;
-	int ret = replica_volume_list(ctx, lv->vg, &list);
+	int ret;
 
+	if (lv->lent)
+		return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+				    "the target of replica \"%s\", volume %s, is the source of a snapshot or of another replica, which has to end first",
+				    name, lv->shown);
+	ret = replica_volume_list(ctx, lv->vg, &list);
 	if (!ret && replica_lv_has_snapshot(list, lv))
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				   "the target of replica \"%s\", volume %s, has snapshots",

@@ -144,22 +144,14 @@ static int read_status(const char *name, char *text, size_t size)
 }
 
 /* "0 -", or "128 127": the sectors that the pool has given it. */
-bool replica_thin_map_empty(const char *name)
+int replica_thin_mapped(const char *name, uint64_t *sectors)
 {
-	QUIET;
-	struct dm_task *task = replica_dm_task(DM_DEVICE_STATUS, name);
-	char *type = NULL, *params = NULL;
-	uint64_t from, length, mapped = 1;
+	char text[64];
+	int r = read_status(name, text, sizeof(text));
 
-	if (!task)
-		return false;
-	dm_task_no_flush(task);
-	if (!replica_dm_run(task))
-		dm_get_next_target(task, NULL, &from, &length, &type, &params);
-	if (!params || sscanf(params, "%" SCNu64, &mapped) != 1)
-		mapped = 1;
-	dm_task_destroy(task);
-	return !mapped;
+	if (r)
+		return r;
+	return sscanf(text, "%" SCNu64, sectors) == 1 ? 0 : -EIO;	/* "Fail" */
 }
 
 static int fail_state(struct replica_ctx *ctx, const struct replica_thin_pool *pool,
@@ -236,14 +228,15 @@ bool replica_thin_of_volume(struct replica_ctx *ctx, dev_t devno, char pool[144]
 	char name[DM_REPLICA_NAME_LEN], uuid[DM_REPLICA_UUID_LEN], number[32];
 	struct replica_lines lines;
 	dev_t of;
+	enum replica_thin_at at = REPLICA_THIN_NOWHERE;
 	bool is;
 
 	if (!replica_sysfs_dm(ctx, devno, name, uuid) ||
 	    strncmp(uuid, REPLICA_THIN_UUID_PREFIX, strlen(REPLICA_THIN_UUID_PREFIX)))
 		return false;
-	is = !replica_lines_read(ctx, name, 0, &lines) &&
-	     replica_lines_only(&lines, REPLICA_THIN_TARGET) &&
-	     sscanf(lines.line[0].params, "%31s %" SCNu32, number, id) == 2 &&
+	if (!replica_lines_read(ctx, name, 0, &lines))
+		at = replica_thin_follow(ctx, &lines, number, id);
+	is = (at == REPLICA_THIN_HERE || at == REPLICA_THIN_LENT) &&
 	     !replica_parse_devno(number, &of) && replica_sysfs_dm(ctx, of, name, uuid);
 	replica_lines_clear(&lines);
 	if (is)

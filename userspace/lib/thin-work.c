@@ -97,9 +97,11 @@ static int fail_foreign(struct replica_thin_work *work)
 static int decode(struct replica_thin_work *work, const void *copies)
 {
 	int r = replica_thin_decode(copies, work->dir);
+	uint64_t mapped;
 
 	/* Zeroes alone are no promise: somebody may have put something behind them. */
-	work->known = !r || (r == -ENODATA && replica_thin_map_empty(work->name));
+	work->known = !r || (r == -ENODATA && !replica_thin_mapped(work->name, &mapped) &&
+			     !mapped);
 	return work->known ? REPLICA_SUCCESS : fail_foreign(work);
 }
 
@@ -116,20 +118,26 @@ static int read_dir(struct replica_thin_work *work)
 	return ret;
 }
 
+/*
+ * The first is written with zeroes in the place of the other: a pool that does not zero its blocks
+ * may have a directory there that was ours once, and had come further.
+ */
 int replica_thin_save(struct replica_thin_work *work)
 {
-	void *copy;
+	uint64_t place = ++work->dir->seq % 2 * REPLICA_THIN_COPY_BYTES;
+	bool first = work->dir->seq == 1;
+	char *copies;
 	int r;
 
-	if (posix_memalign(&copy, DM_REPLICA_BLOCK_SIZE, REPLICA_THIN_COPY_BYTES))
+	if (posix_memalign((void **)&copies, DM_REPLICA_BLOCK_SIZE, COPIES_BYTES))
 		return replica_fail_memory(work->ctx);
-	work->dir->seq++;
-	replica_thin_encode(work->dir, copy);
-	r = replica_write_at(work->fd, copy, REPLICA_THIN_COPY_BYTES,
-			     work->dir->seq % 2 * REPLICA_THIN_COPY_BYTES);
+	memset(copies, 0, COPIES_BYTES);
+	replica_thin_encode(work->dir, copies + place);
+	r = first ? replica_write_at(work->fd, copies, COPIES_BYTES, 0) :
+		    replica_write_at(work->fd, copies + place, REPLICA_THIN_COPY_BYTES, place);
 	if (!r && fdatasync(work->fd))
 		r = -errno;
-	free(copy);
+	free(copies);
 	if (!r)
 		return REPLICA_SUCCESS;
 	work->known = false;

@@ -24,30 +24,69 @@ static struct replica_thin_volume *find_uuid(struct replica_thin_work *work, con
 	return NULL;
 }
 
-static int map_volume(struct replica_thin_work *work, const struct replica_thin_volume *v)
+static struct replica_thin_map map_of(const struct replica_thin_volume *v)
 {
-	const struct replica_thin_map map = {
+	return (struct replica_thin_map){
 		.name = v->name, .uuid = v->uuid, .id = v->id, .sectors = v->sectors,
 	};
+}
+
+static int map_volume(struct replica_thin_work *work, const struct replica_thin_volume *v)
+{
+	const struct replica_thin_map map = map_of(v);
 
 	return replica_thin_map_make(work, &map);
 }
 
-/* Without udev it is the program that makes the node, and it may have been killed. */
-static bool is_up(struct replica_thin_work *work, const struct replica_thin_volume *v,
-		  int *open_count)
+static int unmap_volume(struct replica_thin_work *work, const struct replica_thin_volume *v)
 {
+	const struct replica_thin_map map = map_of(v);
+
+	return replica_thin_map_gone(work, &map);
+}
+
+/* Without udev it is the program that makes the node, and it may have been killed. */
+static enum replica_thin_at at_of(struct replica_thin_work *work,
+				  const struct replica_thin_volume *v, int *open_count)
+{
+	const struct replica_thin_map map = map_of(v);
+	enum replica_thin_at at = replica_thin_map_at(work, &map, open_count);
 	char path[160];
 	dev_t devno;
 
 	snprintf(path, sizeof(path), "/dev/mapper/%s", v->name);
-	return replica_thin_map_is(work->ctx, v->name, v->uuid, open_count) &&
-	       !work->ctx->host->devno(work->ctx, path, &devno);
+	return at == REPLICA_THIN_HERE && work->ctx->host->devno(work->ctx, path, &devno) ?
+	       REPLICA_THIN_NOWHERE : at;
+}
+
+static bool is_up(enum replica_thin_at at)
+{
+	return at == REPLICA_THIN_HERE || at == REPLICA_THIN_LENT;
 }
 
 static int forget(struct replica_thin_work *work, struct replica_thin_volume *v)
 {
 	replica_thin_drop(work->dir, v);
+	return replica_thin_save(work);
+}
+
+/* The number may have been somebody else's first; what cannot be known is left as it is. */
+static int take_made(struct replica_thin_work *work, struct replica_thin_volume **v)
+{
+	struct replica_thin_volume *volume = *v;
+	uint64_t mapped;
+	int r = replica_thin_mapped(volume->name, &mapped), ret;
+
+	if (r)
+		return replica_fail_errno(work->ctx, r, REPLICA_PARAM_POOL,
+					  "whether volume %" PRIu32 " of pool %s has data is not known",
+					  volume->id, work->pool.path);
+	if (mapped) {
+		*v = NULL;
+		ret = unmap_volume(work, volume);
+		return ret ? ret : forget(work, volume);
+	}
+	volume->made = true;
 	return replica_thin_save(work);
 }
 
@@ -61,22 +100,14 @@ static int bring_up(struct replica_thin_work *work, struct replica_thin_volume *
 	int open_count, ret = REPLICA_SUCCESS;
 	struct replica_thin_volume *volume = *v;
 
-	if (!is_up(work, volume, &open_count))
+	if (!is_up(at_of(work, volume, &open_count)))
 		ret = map_volume(work, volume);
 	if (ret == REPLICA_NOT_FOUND) {
 		replica_error_clear(work->ctx);
 		*v = NULL;
 		return forget(work, volume);
 	}
-	if (ret || volume->made)
-		return ret;
-	if (!replica_thin_map_empty(volume->name)) {
-		*v = NULL;
-		ret = replica_thin_map_gone(work->ctx, volume->name, volume->uuid);
-		return ret ? ret : forget(work, volume);
-	}
-	volume->made = true;
-	return replica_thin_save(work);
+	return ret || volume->made ? ret : take_made(work, v);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -86,7 +117,8 @@ static int new_lv(struct replica_thin_work *work, const struct replica_thin_volu
 		  struct replica_lv **out)
 {
 	struct replica_lv *lv = calloc(1, sizeof(*lv));
-	int open_count = 0;
+	enum replica_thin_at at;
+	int open_count;
 
 	*out = lv;
 	if (!lv)
@@ -104,7 +136,9 @@ static int new_lv(struct replica_thin_work *work, const struct replica_thin_volu
 	lv->size = v->sectors << SECTOR_SHIFT;
 	lv->extent_size = work->pool.block;
 	lv->thin_id = v->id;
-	lv->active = v->made && is_up(work, v, &open_count);
+	at = at_of(work, v, &open_count);
+	lv->active = v->made && is_up(at);
+	lv->lent = at == REPLICA_THIN_LENT;
 	lv->open = open_count;
 	return lv->name && lv->vg && lv->uuid && lv->segtype && lv->pool && lv->origin &&
 	       lv->tags && lv->path && lv->shown ? 0 : -ENOMEM;
@@ -326,7 +360,7 @@ static int remove_volume(struct replica_thin_work *work, struct replica_thin_vol
 		ret = bring_up(work, &v);
 	if (ret || !v)
 		return ret;
-	ret = replica_thin_map_gone(work->ctx, v->name, v->uuid);
+	ret = unmap_volume(work, v);
 	if (ret)
 		return ret;
 	r = replica_thin_message(&work->pool, "delete", v->id);

@@ -12,6 +12,7 @@
 #ifndef _REPLICA_THIN_H
 #define _REPLICA_THIN_H
 
+#include "dm-lines.h"
 #include "lvm.h"
 
 /* The number of the directory; those below it are for others.  There are 24 bits. */
@@ -85,8 +86,8 @@ bool replica_thin_tag_text(char *tags, size_t size, const char *change,
  * thin-pool.c.  Pure: parse_status and parse_table of the pool's target, false when they
  * are not understood; meta_need: metadata in bytes that so many more blocks may take, about.
  * open: a return value; all that stands in the way of a new volume but room is a failure.
- * find: the same without a look at its state.  message: 0 or -errno.  map_empty: has nobody
- * written yet to the volume that is a mapped device?
+ * find: the same without a look at its state.  message: 0 or -errno.  mapped: how much the pool
+ * has given to the volume that is a mapped device; 0 or -errno.
  * of_volume: pool and number of a mapped device of ours, by its table; false if it is none.
  * of_legs: the same of two, "253:4"; NULL if both are none.
  */
@@ -95,7 +96,7 @@ bool replica_thin_parse_table(const char *params, struct replica_thin_pool *pool
 uint64_t replica_thin_meta_need(uint64_t blocks);
 int replica_thin_find(struct replica_ctx *ctx, const char *path, struct replica_thin_pool *pool);
 int replica_thin_open(struct replica_ctx *ctx, const char *path, struct replica_thin_pool *pool);
-bool replica_thin_map_empty(const char *name);
+int replica_thin_mapped(const char *name, uint64_t *sectors);
 int replica_thin_message(const struct replica_thin_pool *pool, const char *what, uint32_t id);
 bool replica_thin_of_volume(struct replica_ctx *ctx, dev_t devno, char pool[144], uint32_t *id);
 struct replica_thin *replica_thin_of_legs(struct replica_ctx *ctx, const char *target,
@@ -121,9 +122,19 @@ int replica_thin_begin(struct replica_ctx *ctx, const char *path, bool create,
 int replica_thin_save(struct replica_thin_work *work);
 int replica_thin_end(struct replica_thin_work *work, int ret);
 
+/* How a volume is mapped. */
+enum replica_thin_at {
+	REPLICA_THIN_NOWHERE,		/* not, or by a device without a table */
+	REPLICA_THIN_HERE,
+	REPLICA_THIN_LENT,		/* its device has the table of what was made of it */
+	REPLICA_THIN_ELSEWHERE,		/* its device is another volume, as of a copy of the pool */
+};
+
 /*
  * thin-map.c: mapped devices of volumes.  make: REPLICA_NOT_FOUND if the pool has no
- * volume of that number.  gone: removes it if it is there; refuses one that is open.
+ * volume of that number.  gone: removes it if it is there; refuses one that is open, lent or
+ * elsewhere.  follow: the pool, "253:4", and the number that are at the bottom of a live table;
+ * neither is set if it is nowhere or elsewhere.
  */
 struct replica_thin_map {
 	const char *name;
@@ -134,9 +145,11 @@ struct replica_thin_map {
 };
 
 int replica_thin_map_make(struct replica_thin_work *work, const struct replica_thin_map *map);
-int replica_thin_map_gone(struct replica_ctx *ctx, const char *name, const char *uuid);
-bool replica_thin_map_is(struct replica_ctx *ctx, const char *name, const char *uuid,
-			 int *open_count);
+int replica_thin_map_gone(struct replica_thin_work *work, const struct replica_thin_map *map);
+enum replica_thin_at replica_thin_map_at(struct replica_thin_work *work,
+					 const struct replica_thin_map *map, int *open_count);
+enum replica_thin_at replica_thin_follow(struct replica_ctx *ctx, const struct replica_lines *top,
+					 char pool[32], uint32_t *id);
 
 /* thin.c: what lvm.h does for volumes of LVM, with the path of the pool as their group. */
 int replica_thin_list(struct replica_ctx *ctx, const char *pool, struct replica_lv **list);

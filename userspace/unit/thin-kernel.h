@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "dm.h"
@@ -34,9 +35,14 @@ static struct kernel {
 		uint32_t loaded;	/* number; 0: no table */
 		uint32_t live;
 		uint64_t sectors;
+		unsigned int other;	/* minor of the pool, if it is not ours */
+		int below;		/* slot of what it is the source of snapshots of, from 1 */
 	} map[SLOTS];			/* name "": free */
 	int calls_left;			/* 0: nobody is killed */
 	int fd;				/* what is on the directory */
+	bool stale;			/* new blocks hold what is in old */
+	bool mute;			/* does not tell what a volume was given */
+	char old[2 * REPLICA_THIN_COPY_BYTES];
 } *kernel;
 
 /* Before each call. */
@@ -145,16 +151,21 @@ static bool are_of(struct replica_ctx *ctx, const char *name, const char *uuid)
 	return i >= 0 && !strcmp(kernel->map[i].uuid, uuid);
 }
 
-static bool map_empty(const char *name)
+static int kernel_mapped(const char *name, uint64_t *sectors)
 {
 	int i = find_map(name);
 
-	return i >= 0 && !kernel->volume[kernel->map[i].live - FIRST].written;
+	if (i < 0 || kernel->mute)
+		return -EIO;
+	*sectors = kernel->volume[kernel->map[i].live - FIRST].written ? 128 : 0;
+	return 0;
 }
 
 static int write_at(int fd, const void *data, size_t size, uint64_t offset)
 {
 	step();
+	if (!kernel->volume[0].written && kernel->stale)
+		replica_write_at(fd, kernel->old, sizeof(kernel->old), 0);
 	kernel->volume[0].written = true;
 	return replica_write_at(fd, data, size, offset);
 }
@@ -191,21 +202,24 @@ static void no_unlock(int *fd)
 static int lines_read(struct replica_ctx *ctx, const char *name, dev_t dev,
 		      struct replica_lines *lines)
 {
-	int i = find_map(name);
+	int i = name ? find_map(name) : (int)minor(dev);
+	char params[32];
 
 	(void)ctx;
-	(void)dev;
 	memset(lines, 0, sizeof(*lines));
 	if (i < 0)
 		return -ENXIO;
+	snprintf(params, sizeof(params), kernel->map[i].below ? "253:%u" : "253:%u %u",
+		 kernel->map[i].below ? kernel->map[i].below - 1U :
+		 kernel->map[i].other ? kernel->map[i].other : 9, kernel->map[i].live);
 	snprintf(lines->uuid, sizeof(lines->uuid), "%s", kernel->map[i].uuid);
 	if (!kernel->map[i].live)
 		return 0;
 	lines->line = calloc(1, sizeof(*lines->line));
 	lines->count = 1;
 	lines->line->length = kernel->map[i].sectors;
-	lines->line->type = strdup("thin");
-	lines->line->params = strdup("");
+	lines->line->type = strdup(kernel->map[i].below ? "snapshot-origin" : "thin");
+	lines->line->params = strdup(params);
 	return 0;
 }
 
@@ -235,7 +249,8 @@ static const struct replica_host_ops host = {
 /* The files as they are, above that kernel: each function of theirs has a name of its own. */
 static __typeof__(replica_thin_map_make) test_map_make __attribute__((unused));
 static __typeof__(replica_thin_map_gone) test_map_gone __attribute__((unused));
-static __typeof__(replica_thin_map_is) test_map_is __attribute__((unused));
+static __typeof__(replica_thin_map_at) test_map_at __attribute__((unused));
+static __typeof__(replica_thin_follow) test_follow __attribute__((unused));
 static __typeof__(replica_thin_begin) test_begin __attribute__((unused));
 static __typeof__(replica_thin_save) test_save __attribute__((unused));
 static __typeof__(replica_thin_end) test_end __attribute__((unused));
@@ -250,7 +265,7 @@ static __typeof__(replica_thin_note_size) test_note_size __attribute__((unused))
 #define replica_thin_message		message
 #define replica_thin_open		find_pool
 #define replica_thin_find		find_pool
-#define replica_thin_map_empty		map_empty
+#define replica_thin_mapped		kernel_mapped
 #define replica_snap_make		make
 #define replica_snap_load		load
 #define replica_snap_resume		resume
@@ -263,7 +278,8 @@ static __typeof__(replica_thin_note_size) test_note_size __attribute__((unused))
 #define replica_unlock			no_unlock
 #define replica_thin_map_make		test_map_make
 #define replica_thin_map_gone		test_map_gone
-#define replica_thin_map_is		test_map_is
+#define replica_thin_map_at		test_map_at
+#define replica_thin_follow		test_follow
 #define replica_thin_begin		test_begin
 #define replica_thin_save		test_save
 #define replica_thin_end		test_end
