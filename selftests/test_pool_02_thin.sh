@@ -127,6 +127,28 @@ rebooted()
 	complains 'there is no mapped device "nope"'
 }
 
+# One volume that cannot be had does not keep the others down.
+one_bad()
+{
+	made
+	boot
+	run dmsetup create r-replica --table "0 8 zero"
+	defer dm_gone r-replica
+	cli_text activate --all --pool "$pool"
+	cli activate --all --pool "$pool"
+	fits_schema
+	[[ $(get .return_value) != @(0|4096) ]] || fail "nothing is said of r-replica"
+	complains 'the kernel refused the mapping "r-replica"'
+	same "the volumes" "$(ours)" r-meta
+	run dmsetup remove r-replica
+	cli activate --all --pool "$pool"
+	[[ $(get .return_value) == @(0|4096) ]] || fail "return_value: $(get .return_value)"
+	wait_for 30 "the replica to be in sync" in_state r Synchronized
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	all_free "$pool"
+}
+
 # The target has the table of its snapshots then, and is the same volume.
 lent()
 {
@@ -444,6 +466,7 @@ ktap_case "detach keeps the target" kept
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "after a boot activate --pool finds them" rebooted
 ktap_case "after a boot dmsetup does, by what was told" by_hand
+ktap_case "one volume that is not to be had does not keep the others down" one_bad
 ktap_case "a target that is the source of a snapshot stays" lent
 ktap_case "a volume that grew is found as it is" grown
 ktap_case "refusals leave nothing behind" refusals

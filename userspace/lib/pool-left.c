@@ -294,18 +294,28 @@ static int list_ours(struct left *l, const struct replica_pool *pool)
 	return ret;
 }
 
-/* Without it a log that stands on one of them could not be seen. */
+/*
+ * Without it a log that stands on one of them could not be seen.  One that fails does not keep
+ * the others down; its error is the one that is told.
+ */
 static int activate_ours(struct left *l, const struct replica_pool *pool)
 {
+	struct replica_error err = { .status_code = 0 };
 	bool any = false;
-	int ret = REPLICA_SUCCESS;
+	int ret = REPLICA_SUCCESS, r;
 
-	for (const struct replica_lv *lv = l->volumes; lv && !ret; lv = lv->next) {
+	for (const struct replica_lv *lv = l->volumes; lv; lv = lv->next) {
 		if (lv->active)
 			continue;
 		any = true;
-		ret = replica_volume_activate(l->ctx, lv);
+		r = replica_volume_activate(l->ctx, lv);
+		if (r && !ret) {
+			ret = r;
+			err = l->ctx->err;
+		}
 	}
+	if (ret)
+		l->ctx->err = err;
 	if (!any || ret)
 		return ret;
 	replica_lv_free(l->volumes);

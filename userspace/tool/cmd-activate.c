@@ -155,8 +155,39 @@ static int activate_one(struct cli *cli, const char *what, bool force)
 	return status;
 }
 
-/* Each in turn; the error that is kept is that of the last failure. */
-static int activate_all(struct cli *cli, bool force)
+/* What was wrong with the pool before the replicas were activated, which went on. */
+struct pool_error {
+	int ret;
+	int code;
+	char *sentence;
+};
+
+static void keep_error(struct cli *cli, int ret, struct pool_error *kept)
+{
+	const struct replica_error *err = replica_last_error(cli->ctx);
+
+	kept->ret = ret;
+	kept->code = err ? replica_error_sm_code(err) : 0;
+	kept->sentence = err ? mem_text(replica_error_description(err)) : NULL;
+}
+
+static int finish_kept(struct cli *cli, struct out *out, const struct pool_error *kept)
+{
+	const struct out_error error = {
+		.sentence = kept->sentence ? kept->sentence : replica_return_name(kept->ret),
+		.parameter = "TargetStoragePool",
+		.provider = "replicactl",
+		.return_value = kept->ret,
+		.source = REPLICA_SOURCE_LIBRARY,
+		.code = kept->code,
+	};
+
+	out_error(out, &error);
+	return report_finish(cli, out, kept->ret);
+}
+
+/* Each in turn; the error that is kept is that of the pool, or of the last failure. */
+static int activate_all(struct cli *cli, bool force, const struct pool_error *pool)
 {
 	struct replica_meta_entry *list = NULL, *entry;
 	struct replica_activation *a;
@@ -181,7 +212,8 @@ static int activate_all(struct cli *cli, bool force)
 	}
 	out_end(out);
 	replica_meta_entry_free(list);
-	return finish_all(cli, out, ret, count, "Activated");
+	return pool->ret ? finish_kept(cli, out, pool) :
+	       finish_all(cli, out, ret, count, "Activated");
 }
 
 /* Is there a mapped device that only an operation of CIM brings on? */
@@ -210,15 +242,21 @@ static int pool_failed(struct cli *cli, int ret)
 static int activate_run(struct cli *cli)
 {
 	const struct activate_options *opts = cli->options;
+	struct pool_error pool = { .ret = 0 };
 	int status = usage_of_all(cli, opts->all, "NAME or DEVICE"), ret;
 
 	if (status)
 		return status;
 	ret = opts->pool ? replica_pool_activate(cli->ctx, opts->pool) : REPLICA_SUCCESS;
-	if (ret)
+	if (ret && opts->all)
+		keep_error(cli, ret, &pool);
+	else if (ret)
 		return pool_failed(cli, ret);
-	if (opts->all)
-		return activate_all(cli, opts->force);
+	if (opts->all) {
+		status = activate_all(cli, opts->force, &pool);
+		free(pool.sentence);
+		return status;
+	}
 	if (wants_operation(cli, cli->args[0]))
 		return operate_show(cli, DM_REPLICA_OP_ACTIVATE);
 	return activate_one(cli, cli->args[0], opts->force);
