@@ -90,7 +90,7 @@ unknown()
 {
 	local conf
 	with_conf 's/a|^.dev.loop|/r|.*|/'
-	forced "$conf" "LVM does not tell whether its volumes were cut from a pool"
+	forced "$conf" "whether its volumes were cut from a pool is not known"
 }
 
 returned()

@@ -234,7 +234,7 @@ static void note_tags(struct ending *e, const struct replica_lv *target)
 			     e->name, target->shown, REPLICA_POOL_TAG);
 	else
 		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
-			     "replica \"%s\" was detached, but LVM does not tell whether its volumes were cut from a pool; those that were still have the tag %s, by which 'return-to-pool --left --force' would remove them",
+			     "replica \"%s\" was detached, but whether its volumes were cut from a pool is not known; those that were still have the tag %s, by which 'return-to-pool --left --force' would remove them",
 			     e->name, REPLICA_POOL_TAG);
 	replica_error_message(ctx, err.message[0] ? err.message : err.description);
 	e->late = ctx->err;
