@@ -32,6 +32,8 @@ words()
 	offers "replicactl status --w" --watch
 	offers "replicactl create a b --wait-for s" skewed split suspended synchronized
 	offers "replicactl create a b --mode=a" async adaptive
+	offers "replicactl check a --po" --pool
+	offers "replicactl check a --pool vg --sync-type sn" snapshot
 	offers "replicactl mode x a" async adaptive
 	offers "replicactl wait x --for unsyn" unsynchronized
 	offers "replicactl help conf" confirm
@@ -75,6 +77,9 @@ devices()
 	local source
 	new_loop source 8M
 	offers "replicactl create $source" "$source"
+	offers "replicactl check $source --pool $source" "$source"
+	offers "replicactl check $source --pool=$source" "$source"
+	offers "replicactl activate --pool $source" "$source"
 	offers "replicactl create /dev/null /dev/null --force /dev/nul"
 	offers "replicactl create $source /dev/mapp" /dev/mapper/
 }

@@ -37,6 +37,9 @@ miscounted()
 	wrong COMMAND "a command is needed"
 	wrong "SOURCE [TARGET]" "'create' needs SOURCE TARGET, or SOURCE and --pool" create /dev/null
 	wrong c "'c' is one argument too many for 'create'" create a b c
+	wrong "SOURCE [TARGET]" "'check' needs SOURCE TARGET, or SOURCE and --pool" check /dev/null
+	wrong b "'check --pool' takes SOURCE alone" check a b --pool vg
+	wrong c "'c' is one argument too many for 'check'" check a b c
 	wrong timeout "'--timeout' needs a value" wait x --timeout
 	wrong watch "'--watch' takes no value" status --watch=1
 	wrong -jV "'-jV' is more than one option" status -jV
@@ -72,6 +75,9 @@ without_effect()
 	wrong wait-for "'--dry-run' creates nothing" create a b --dry-run --wait-for synchronized
 	wrong counters "'--counters' needs the NAME" status --counters
 	wrong timeout "limits the wait of '--wait'" verify x --timeout 5
+	wrong sync-type "'--sync-type' is for 'check --pool'" check a b --sync-type snapshot
+	wrong store-size "'--store-size' is for 'check --pool'" check a b --store-size 1M
+	wrong sync-type "no token is made with a pool" check a --pool vg --sync-type tokenized-clone
 	wrong repair "'--show' and '--repair' exclude each other" verify x --show --repair
 	wrong no-wait "'--wait' and '--no-wait' exclude each other" verify x --wait --no-wait
 	wrong show "'--show' starts no verify" verify x --show --wait

@@ -183,6 +183,15 @@ static int choose_name(struct making *m)
 /* ------------------------------------------------------------------------ */
 /* Room */
 
+/* For who asks before; nobody does when it is only asked whether there can be one. */
+static int plan(struct making *m)
+{
+	if (!m->result)
+		return REPLICA_SUCCESS;
+	m->result->plan = replica_pool_plan_new(&m->pool, m->check.source.size, m->bytes, 0);
+	return m->result->plan ? REPLICA_SUCCESS : replica_fail_memory(m->ctx);
+}
+
 /* What a thin one will need is not known, and its pool is asked for nothing. */
 static int measure(struct making *m)
 {
@@ -197,6 +206,8 @@ static int measure(struct making *m)
 	ret = replica_pool_open(m->ctx, m->origin->vg, &m->pool);
 	if (!ret)
 		ret = replica_snap_store_bytes(m->ctx, m->args, source, &m->bytes);
+	if (!ret)
+		ret = plan(m);
 	if (!ret)
 		ret = replica_cut_room(m->ctx, &m->pool, m->bytes, 0);
 	if (ret)

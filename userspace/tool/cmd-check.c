@@ -147,8 +147,8 @@ static int check_pool(struct cli *cli, const struct replica_create_args *args)
 	show_findings(out, list, "");
 	show_plan(out, plan, store);
 	if (!ret)
-		out_message(out, "A %s of %s can be cut from pool %s.",
-			    store ? "snapshot's store" : "replica", cli->args[0], opts->pool);
+		out_message(out, "A %s of %s can be made with pool %s.",
+			    store ? "snapshot" : "replica", cli->args[0], opts->pool);
 	status = finish(cli, out, ret, list);
 	replica_pool_plan_free(plan);
 	replica_finding_free(list);

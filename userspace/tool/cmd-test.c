@@ -23,7 +23,7 @@ static const struct option test_table[] = {
 	OPTION(struct test_options, store, "store", "DEVICE", read_text, COMPLETE_DEVICE,
 	       "Keep there what copy and replica no longer share"),
 	OPTION(struct test_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
-	       "Cut that from VG or VG/THINPOOL of LVM"),
+	       "Cut that from VG, VG/THINPOOL or /dev/mapper/POOL"),
 	OPTION(struct test_options, store_size, "store-size", "SIZE|N%", read_store_size,
 	       COMPLETE_NOTHING, "Size of what is cut, else 20%"),
 	OPTION_FLAG(struct test_options, dry_run, "dry-run",
