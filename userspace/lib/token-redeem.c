@@ -18,8 +18,6 @@
 
 #include <linux/fs.h>
 
-#include "clone.h"
-#include "create-goals.h"
 #include "dm.h"
 #include "genl.h"
 #include "info.h"
@@ -408,52 +406,6 @@ static int make(struct redeem *r)
 	return ret;
 }
 
-/* The job first: the kernel begins another one when it has failed, and that may go on for ever. */
-static int wait_for_state(struct redeem *r, uint32_t state)
-{
-	const struct replica_create_args *a = &r->args;
-	struct replica_job *job = NULL;
-	struct replica_wait wait = {
-		.name = r->name,
-		.job_id = r->result->job_id,
-		.job = &job,
-		.timeout_ms = a->timeout_ms,
-		.progress = a->progress,
-		.progress_data = a->progress_data,
-		.info = &r->result->info,
-	};
-	uint64_t start = replica_now_ms(), passed;
-	int ret = REPLICA_SUCCESS;
-
-	if (wait.job_id && state == DM_REPLICA_STATE_SYNCHRONIZED)
-		ret = replica_wait_run(r->ctx, &wait);
-	replica_job_free(job);
-	wait.state = state;
-	passed = replica_now_ms() - start;
-	if (a->timeout_ms)		/* 0 would be no limit */
-		wait.timeout_ms = passed < a->timeout_ms ? a->timeout_ms - passed : 1;
-	if (!ret && r->result->info->copy_state != state)
-		ret = replica_wait_run(r->ctx, &wait);
-	if (ret)
-		replica_token_tend(r->ctx);
-	return ret;
-}
-
-static int wait_for_end(struct redeem *r)
-{
-	const struct replica_create_args *a = &r->args;
-	uint32_t state = replica_goals_wait(a);
-	int ret = REPLICA_SUCCESS;
-
-	if (state >= DM_REPLICA_STATE_SYNCHRONIZED)
-		ret = wait_for_state(r, state);
-	if (!ret)
-		ret = replica_clone_end(r->ctx, a, r->result->info, &r->result->ended);
-	if (!ret && r->result->ended != REPLICA_ENDED_NOT)
-		replica_token_tidy(r->ctx);
-	return ret;
-}
-
 static int redeem(struct redeem *r)
 {
 	int ret = find_token(r);
@@ -469,7 +421,7 @@ static int redeem(struct redeem *r)
 		return ret;
 	ret = make(r);
 	if (!ret)
-		ret = wait_for_end(r);
+		ret = replica_token_wait(r->ctx, &r->args, r->result);
 	if (ret)
 		return ret;
 	return r->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;

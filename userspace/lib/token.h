@@ -40,6 +40,9 @@ int replica_token_redeem(struct replica_ctx *ctx, const struct replica_create_ar
 			 struct replica_create_result *result);
 int replica_token_zero(struct replica_ctx *ctx, const struct replica_create_args *args,
 		       struct replica_create_result *result);
+/* token-wait.c: for the state that args want, of the redeem that runs; a complete one ends. */
+int replica_token_wait(struct replica_ctx *ctx, const struct replica_create_args *args,
+		       struct replica_create_result *result);
 
 /* create.c: all of the parameters that is no matter of devices; a return value. */
 int replica_create_check(struct replica_ctx *ctx, const struct replica_create_args *args);
