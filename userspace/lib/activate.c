@@ -15,6 +15,7 @@
 #include "genl.h"
 #include "info.h"
 #include "ondisk.h"
+#include "registry.h"
 #include "scan.h"
 #include "table.h"
 
@@ -362,6 +363,8 @@ static int make_device(struct activate *a, char *params, size_t size)
 		ret = replica_info_read(a->ctx, g, f->name, &a->result->info);
 	if (ret)
 		take_back(a);
+	else
+		replica_record_note(a->ctx, a->result->info);
 	return ret ? ret : slow;
 }
 

@@ -19,6 +19,7 @@
 #include "info.h"
 #include "old-label.h"
 #include "pool.h"
+#include "registry.h"
 #include "sysfs.h"
 #include "token.h"
 
@@ -116,6 +117,8 @@ static int end(struct replica_ctx *ctx, const struct replica_info *info, uint32_
 		replica_old_label_find(ctx, info->name, &dm, &label);
 		ret = unmap(ctx, info->name, &attached, &how);
 	}
+	if (!ret)
+		replica_record_drop(ctx, info->name);
 	if (!ret && ended)
 		*ended = how;
 	if (!ret)

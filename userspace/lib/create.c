@@ -20,6 +20,7 @@
 #include "ondisk.h"
 #include "peer.h"
 #include "pool.h"
+#include "registry.h"
 #include "snapshot-create.h"
 #include "table.h"
 #include "token.h"
@@ -371,6 +372,8 @@ static int make_mapping(struct create *c)
 		ret = replica_info_read(c->ctx, g, c->name, &c->result->info);
 	if (ret)
 		take_back(c);
+	else
+		replica_record_note(c->ctx, c->result->info);
 	return ret ? ret : slow;
 }
 

@@ -7,6 +7,7 @@
 
 #include "attach.h"
 #include "format.h"
+#include "registry.h"
 #include "remove.h"
 
 /* What is taken down, for those who want to know. */
@@ -56,12 +57,18 @@ static int check_back(struct replica_ctx *ctx, const char *name,
 
 static int unmap(struct replica_attached *attached, const char *name)
 {
+	bool late = false;
 	int ret;
 
-	if (!attached->attached)
-		return replica_dm_remove(attached->ctx, name);
-	ret = replica_attached_end(attached);
-	return ret ? ret : replica_attached_drop(attached);
+	if (attached->attached) {
+		ret = replica_attached_end(attached);
+	} else {
+		ret = replica_dm_remove(attached->ctx, name);
+		late = ret == REPLICA_TIMEOUT;	/* only udev is: it is gone */
+	}
+	if (!ret || late)
+		replica_record_drop(attached->ctx, name);
+	return ret || !attached->attached ? ret : replica_attached_drop(attached);
 }
 
 static int take_down_from(struct replica_attached *attached, const char *name,

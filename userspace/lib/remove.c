@@ -20,6 +20,7 @@
 #include "info.h"
 #include "old-label.h"
 #include "pool.h"
+#include "registry.h"
 #include "remove.h"
 #include "sysfs.h"
 #include "token.h"
@@ -194,6 +195,8 @@ static int end(struct ending *e)
 	replica_meta_path(e->ctx, &e->info, path);
 	ret = unmap(e);
 	e->gone = !ret;
+	if (!ret)
+		replica_record_drop(e->ctx, e->name);
 	if (ret || !path[0])
 		return ret;
 	ret = replica_erase_meta(e->ctx, path);
@@ -348,6 +351,8 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 	if (e.attached.left) {
 		replica_error_clear(ctx);
 		ret = replica_attached_tidy(&e.attached, name);
+		if (!ret)
+			replica_record_drop(ctx, name);
 	} else if (!ret) {
 		ret = end(&e);
 		if (!ret)

@@ -15,6 +15,7 @@
 #include "genl.h"
 #include "info.h"
 #include "lock.h"
+#include "registry.h"
 #include "table.h"
 #include "token.h"
 
@@ -184,6 +185,8 @@ static int drop_leg(struct replica_ctx *ctx, const struct replica_maps *maps,
 		ret = drop(ctx, redeem->name);
 	if (ret)
 		return ret;
+	if (redeem)
+		replica_record_drop(ctx, redeem->name);
 	touch_token(ctx, maps, leg);
 	return drop(ctx, leg->name);
 }

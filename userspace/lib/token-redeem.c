@@ -23,6 +23,7 @@
 #include "info.h"
 #include "lock.h"
 #include "peer.h"
+#include "registry.h"
 #include "table.h"
 #include "token.h"
 
@@ -399,6 +400,8 @@ static int make(struct redeem *r)
 			ret = replica_info_read(r->ctx, g, r->name, &r->result->info);
 		if (ret)
 			undo(r);
+		else
+			replica_record_note(r->ctx, r->result->info);
 	}
 	replica_unlock(&lock);
 	if (!ret && r->result->info->job)
