@@ -87,7 +87,7 @@ help:
 #: make               module and tools
 #: make modules       dm-replica.ko, in build/RELEASE/kmod
 #: make tools         libreplica and replicactl, in userspace
-#: make install       module, tools, udev rules and man pages (DESTDIR=, PREFIX=/usr)
+#: make install       module, tools, rules of udev, units and man pages (DESTDIR=, PREFIX=/usr)
 #: make demo          a short tour in a virtual machine
 #: make test          unit tests, and the selftests in virtual machines on 6.1, 6.12 and 7.2
 #: make test-long     the same with the long tests, and on the debug kernel

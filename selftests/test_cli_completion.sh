@@ -29,6 +29,8 @@ words()
 	offers "replicactl sta" status
 	offers "replicactl re" remove resize restore resume resync return-to-pool
 	offers "replicactl verify x --no" --no-wait
+	offers "replicactl finish x --w" --wait
+	offers "replicactl disc" discover
 	offers "replicactl status --w" --watch
 	offers "replicactl create a b --wait-for s" skewed split suspended synchronized
 	offers "replicactl create a b --mode=a" async adaptive

@@ -78,6 +78,7 @@ without_effect()
 	wrong sync-type "'--sync-type' is for 'check --pool'" check a b --sync-type snapshot
 	wrong store-size "'--store-size' is for 'check --pool'" check a b --store-size 1M
 	wrong sync-type "no token is made with a pool" check a --pool vg --sync-type tokenized-clone
+	wrong timeout "limits the wait of '--wait'" finish x --timeout 5
 	wrong repair "'--show' and '--repair' exclude each other" verify x --show --repair
 	wrong no-wait "'--wait' and '--no-wait' exclude each other" verify x --wait --no-wait
 	wrong show "'--show' starts no verify" verify x --show --wait

@@ -287,6 +287,7 @@ struct replica_info {
 	struct replica_store *store;	/* of a snapshot, whose "replica" it is, else NULL */
 	struct replica_token *token;	/* of the snapshot of a token, else NULL: token.h */
 	struct replica_thin *thin;	/* of legs from a dm-thin pool, else NULL: pool.h */
+	bool ends_itself;		/* a clone that somebody waits for, to end it: clone.h */
 };
 
 void replica_info_free(struct replica_info *list);

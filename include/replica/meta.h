@@ -198,6 +198,7 @@ struct replica_belonging {
 	char origin[32];		/* these three while it is active: "8:1" */
 	char replica[32];
 	char meta[32];			/* "-" for none */
+	bool ends_itself;		/* MAPPED, and a clone that replicactl made, to end so */
 };
 
 /*

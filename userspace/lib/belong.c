@@ -14,10 +14,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "attach.h"
 #include "belong.h"
 #include "content.h"
 #include "dm.h"
 #include "sysfs.h"
+#include "table.h"
 
 /* ------------------------------------------------------------------------ */
 /* Label */
@@ -117,6 +119,27 @@ static const char *bare_uuid(const char *uuid)
 	return strncmp(uuid, REPLICA_DM_UUID_PREFIX, len) ? "" : uuid + len;
 }
 
+/*
+ * A clone that has a uuid of ours, or whose origin has.  Redeems of tokens, whose uuid goes on
+ * in capitals, are ended by others.
+ */
+static bool ends_itself(struct replica_ctx *ctx, const char *uuid, const char *params)
+{
+	char name[DM_REPLICA_NAME_LEN], origin_uuid[DM_REPLICA_UUID_LEN];
+	struct replica_table table;
+	const char *why;
+	dev_t origin;
+
+	if (replica_table_parse(params, &table, &why) || !table.clone)
+		return false;
+	if (*bare_uuid(uuid))
+		return strchr("0123456789abcdef", *bare_uuid(uuid));
+	return !replica_parse_devno(table.origin, &origin) &&
+	       replica_sysfs_dm(ctx, origin, name, origin_uuid) &&
+	       !strncmp(origin_uuid, REPLICA_ORIGIN_UUID_PREFIX,
+			strlen(REPLICA_ORIGIN_UUID_PREFIX));
+}
+
 /* Is the mapped device a replica, by its live table? */
 static bool read_replica(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
 {
@@ -131,6 +154,7 @@ static bool read_replica(struct replica_ctx *ctx, dev_t devno, struct replica_be
 	}
 	snprintf(b->uuid, sizeof(b->uuid), "%s", bare_uuid(uuid));
 	b->active = true;
+	b->ends_itself = ends_itself(ctx, uuid, table.params);
 	return sscanf(table.params, "%31s %31s %31s", b->origin, b->replica, b->meta) == 3;
 }
 
@@ -159,6 +183,7 @@ static bool held(struct replica_ctx *ctx, dev_t devno, struct replica_belonging 
 		if (!read_replica(ctx, holders.dev[i], b))
 			continue;
 		b->role = role_in(b, devno);
+		b->ends_itself = false;
 		if (b->role != REPLICA_ROLE_NONE)
 			return true;
 	}

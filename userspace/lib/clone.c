@@ -3,21 +3,21 @@
  * What is special about a clone: what create refuses for it, and its end.  The kernel does
  * not use the target any more when the clone is complete, but has it open.  The mapped
  * device goes away, or leads to the source alone when somebody has it open; then the log is
- * erased.  Killed in between, it leaves a log that says that the clone is complete.
+ * erased.  Killed in between, it leaves a log that says that the clone is complete, and a note
+ * by which whoever finishes the clone once more erases that: clone-rest.c.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "attach.h"
 #include "clone.h"
 #include "create-goals.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
 #include "info.h"
-#include "old-label.h"
+#include "lock.h"
 #include "pool.h"
 #include "registry.h"
 #include "sysfs.h"
@@ -103,30 +103,40 @@ static int erase_log(struct replica_ctx *ctx, const struct replica_info *info)
 }
 
 /* The hidden device of a source in use goes last, as remove looks for it. */
+static int end_as(struct replica_ctx *ctx, const struct replica_info *info,
+		  struct replica_attached *attached, uint32_t *ended)
+{
+	struct replica_old_label label;
+	struct replica_dm_info dm;
+	int ret = replica_dm_info(ctx, info->name, &dm);
+
+	if (ret)
+		return ret;
+	replica_old_label_find(ctx, info->name, &dm, &label);
+	replica_clone_rest_note(ctx, info, attached, &label);
+	ret = unmap(ctx, info->name, attached, ended);
+	if (ret) {
+		*ended = REPLICA_ENDED_NOT;
+		replica_record_note(ctx, info);
+		return ret;
+	}
+	ret = erase_log(ctx, info);
+	if (!ret)
+		ret = replica_old_label_erase(ctx, info->name, &label);
+	if (!ret && attached->attached)
+		ret = replica_attached_drop(attached);
+	if (!ret)
+		replica_record_drop(ctx, info->name);
+	return ret;
+}
+
 static int end(struct replica_ctx *ctx, const struct replica_info *info, uint32_t *ended)
 {
 	struct replica_attached attached;
-	struct replica_old_label label;
-	struct replica_dm_info dm;
-	uint32_t how;
 	int ret = replica_attached_look(&attached, ctx, info->name);
 
 	if (!ret)
-		ret = replica_dm_info(ctx, info->name, &dm);
-	if (!ret) {
-		replica_old_label_find(ctx, info->name, &dm, &label);
-		ret = unmap(ctx, info->name, &attached, &how);
-	}
-	if (!ret)
-		replica_record_drop(ctx, info->name);
-	if (!ret && ended)
-		*ended = how;
-	if (!ret)
-		ret = erase_log(ctx, info);
-	if (!ret)
-		ret = replica_old_label_erase(ctx, info->name, &label);
-	if (!ret && attached.attached)
-		ret = replica_attached_drop(&attached);
+		ret = end_as(ctx, info, &attached, ended);
 	replica_attached_clear(&attached);
 	return ret;
 }
@@ -151,21 +161,71 @@ static int end_with_volumes(struct replica_ctx *ctx, const struct replica_info *
 	return ret;
 }
 
-int replica_clone_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+/* REPLICA_SUCCESS with *info NULL: the kernel knows no such replica, as the error says. */
+static int read_clone(struct replica_ctx *ctx, const char *name, struct replica_info **info)
 {
-	struct replica_info *info;
 	struct replica_genl *g;
 	int ret;
 
+	*info = NULL;
 	ret = replica_genl_get(ctx, &g);
 	if (!ret)
-		ret = replica_info_read(ctx, g, name, &info);
+		ret = replica_info_read(ctx, g, name, info);
+	return ret == REPLICA_NOT_FOUND || ret == REPLICA_CACHE_OUT_OF_DATE ? REPLICA_SUCCESS : ret;
+}
+
+/* The one that was there at first was ended by somebody else, or that was cut off. */
+static int finish_gone(struct replica_ctx *ctx, const char *name, bool was_there, uint32_t *ended)
+{
+	struct replica_error err = ctx->err;
+	bool done;
+	int ret = replica_clone_resume(ctx, name, &done);
+
+	if (!ret && !done && !was_there) {
+		ctx->err = err;
+		return err.status_code;
+	}
 	if (ret)
 		return ret;
-	ret = check_over(ctx, info);
+	*ended = ctx->host->dm_exists(ctx, name) > 0 ? REPLICA_ENDED_REPLACED :
+						       REPLICA_ENDED_REMOVED;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
+
+static int finish_claimed(struct replica_ctx *ctx, const char *name, bool was_there,
+			  uint32_t *ended)
+{
+	struct replica_info *info;
+	int ret = read_clone(ctx, name, &info);
+
+	if (!ret && !info)
+		return finish_gone(ctx, name, was_there, ended);
+	if (!ret)
+		ret = check_over(ctx, info);
 	if (!ret)
 		ret = end_with_volumes(ctx, info, ended);
 	replica_info_free(info);
+	return ret;
+}
+
+/* Who has to be refused is refused at once, however long somebody else has claimed it. */
+int replica_clone_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
+{
+	struct replica_info *info;
+	int claim, ret = read_clone(ctx, name, &info);
+	bool was_there = info;
+
+	if (info)
+		ret = check_over(ctx, info);
+	replica_info_free(info);
+	if (!ret)
+		ret = replica_clone_claim(ctx, name, &claim);
+	if (ret)
+		return ret;
+	replica_error_clear(ctx);
+	ret = finish_claimed(ctx, name, was_there, ended);
+	replica_unlock(&claim);
 	return ret;
 }
 
@@ -175,24 +235,25 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
 	if (!replica_is_clone(args) || !replica_goals_wait(args) ||
 	    info->copy_state != DM_REPLICA_STATE_SYNCHRONIZED)
 		return REPLICA_SUCCESS;
-	return replica_clone_finish(ctx, info->name, ended);
+	return finish_claimed(ctx, info->name, false, ended);
 }
 
 EXPORT int replica_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended)
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
+	uint32_t how = REPLICA_ENDED_NOT;
 	bool redeem;
 	int ret;
 
 	replica_error_begin(ctx, "FinishClone");
-	if (ended)
-		*ended = REPLICA_ENDED_NOT;
 	ret = replica_name_resolve(ctx, name, dm_name);
-	if (ret)
-		return ret;
-	redeem = replica_is_redeem(ctx, dm_name);
-	ret = replica_clone_finish(ctx, dm_name, ended);
-	if (redeem)
-		replica_token_tidy(ctx);
+	if (!ret) {
+		redeem = replica_is_redeem(ctx, dm_name);
+		ret = replica_clone_finish(ctx, dm_name, &how);
+		if (redeem)
+			replica_token_tidy(ctx);
+	}
+	if (ended)
+		*ended = how;
 	return ret;
 }

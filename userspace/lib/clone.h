@@ -2,7 +2,8 @@
 #ifndef _REPLICA_CLONE_PRIVATE_H
 #define _REPLICA_CLONE_PRIVATE_H
 
-#include "replica-private.h"
+#include "attach.h"
+#include "old-label.h"
 
 static inline bool replica_is_clone(const struct replica_create_args *args)
 {
@@ -15,8 +16,32 @@ static inline bool replica_is_clone(const struct replica_create_args *args)
 int replica_clone_check(struct replica_ctx *ctx, const struct replica_create_args *args);
 /* What replica_finish() does. */
 int replica_clone_finish(struct replica_ctx *ctx, const char *name, uint32_t *ended);
-/* A clone that was waited for: if it is complete the association ends. */
+/*
+ * A clone that was waited for: if it is complete the association ends.  For who has
+ * claimed it.
+ */
 int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args *args,
 		      const struct replica_info *info, uint32_t *ended);
+
+/*
+ * clone-watch.c.  claim: the end of the clone is the caller's alone, until he unlocks; a
+ * return value.  claim_wait: the same for who creates one and waits for it, else nothing.
+ * watched: is there somebody who will end it when it is complete, as far as can be seen?
+ */
+int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
+int replica_clone_claim_wait(struct replica_ctx *ctx, const struct replica_create_args *args,
+			     const char *name, int *fd);
+bool replica_clone_watched(const char *name);
+
+/*
+ * clone-rest.c.  What an end has to do once the mapping is gone is written down before, so
+ * that it is done even when the end is killed.  note: writes it.  resume: does it, for who has
+ * claimed the clone; *done: there was something to be done for a clone of that name, and
+ * nothing is left.  A return value.
+ */
+void replica_clone_rest_note(struct replica_ctx *ctx, const struct replica_info *info,
+			     const struct replica_attached *attached,
+			     const struct replica_old_label *label);
+int replica_clone_resume(struct replica_ctx *ctx, const char *name, bool *done);
 
 #endif /* _REPLICA_CLONE_PRIVATE_H */

@@ -17,6 +17,7 @@
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "lock.h"
 #include "ondisk.h"
 #include "peer.h"
 #include "pool.h"
@@ -40,6 +41,7 @@ struct create {
 	char origin[REPLICA_LEG_LEN];	/* leg of the table line */
 	char params[1024];
 	struct replica_attach attach;	/* if the source is in use */
+	int claim;			/* of the end of a clone that is waited for */
 };
 
 /* ------------------------------------------------------------------------ */
@@ -436,7 +438,9 @@ static int create(struct create *c)
 
 	if (ret || c->args->dry_run)
 		return ret;
-	ret = make_device(c);
+	ret = replica_clone_claim_wait(c->ctx, c->args, c->name, &c->claim);
+	if (!ret)
+		ret = make_device(c);
 	if (c->cut && c->result->info)
 		replica_pool_unlock(&c->cut->lock);	/* they belong to a replica now */
 	if (!ret)
@@ -464,7 +468,9 @@ static int create_of(struct replica_ctx *ctx, const struct replica_create_args *
 	c->ctx = ctx;
 	c->args = args;
 	c->cut = cut;
+	c->claim = -1;
 	ret = create(c);
+	replica_unlock(&c->claim);
 	replica_attach_clear(&c->attach);
 	replica_info_free(c->replicas);
 	*result = c->result;

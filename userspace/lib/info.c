@@ -9,6 +9,7 @@
 #include <netlink/attr.h>
 
 #include "attach.h"
+#include "clone.h"
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
@@ -76,6 +77,8 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 	info->replica_path = path_of(reader->ctx, info->replica);
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
 	info->thin = replica_thin_of_legs(reader->ctx, info->replica, info->meta);
+	info->ends_itself = info->sync_type == REPLICA_SYNC_TYPE_CLONE &&
+			    replica_clone_watched(info->name);
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;

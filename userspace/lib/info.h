@@ -30,6 +30,7 @@ struct replica_wait {
 	uint32_t state;			/* of the copy; 0: the job is waited for */
 	uint32_t job_id;
 	uint64_t timeout_ms;		/* 0: no limit */
+	bool patient;			/* a clone that others may bring to go on is no failure */
 	replica_progress_fn progress;
 	void *progress_data;
 	struct replica_info **info;	/* the last state seen; never NULL */

@@ -5,9 +5,13 @@
 
 #include "replica-private.h"
 
-/* alone: nobody else has it; what: "is at work on ..." in the error.  fd: -1 if not held. */
+/*
+ * alone: nobody else has it; what: "is at work on ..." in the error.  fd: -1 if not held.  With
+ * a key it is one of many in the file, which are independent of each other.
+ */
 struct replica_lock {
 	const char *path;
+	const char *key;		/* NULL: the file has this one alone */
 	const char *parameter;
 	const char *what;
 	bool alone;
@@ -16,6 +20,8 @@ struct replica_lock {
 /* A return value; waits half a minute, then REPLICA_TIMEOUT.  A process can block itself. */
 int replica_lock(struct replica_ctx *ctx, const struct replica_lock *lock, int *fd);
 void replica_unlock(int *fd);
+/* Would lock, which has a key, have to wait now?  false where that cannot be seen. */
+bool replica_lock_held(const struct replica_lock *lock);
 
 /*
  * Whoever reads a table to put it, or one that names a device of it, under the name of a

@@ -64,7 +64,7 @@ static int write_text(const char *path, const char *text)
 	return r;
 }
 
-/* Each process has one name for what is not whole yet: what it leaves when it is killed is little. */
+/* Each process has one name for what is not whole yet: one that is killed leaves little. */
 static int write_whole(struct replica_ctx *ctx, const char *path, const char *text)
 {
 	char other[PATH_MAX];

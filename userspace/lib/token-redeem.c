@@ -18,6 +18,7 @@
 
 #include <linux/fs.h>
 
+#include "clone.h"
 #include "dm.h"
 #include "genl.h"
 #include "info.h"
@@ -42,6 +43,8 @@ struct redeem {
 	char id[REPLICA_UUID_TEXT];
 	uint64_t sectors;
 	char params[1024];
+	int claim;			/* of the end of a clone that is waited for */
+	bool renamed;			/* since that */
 };
 
 /* ------------------------------------------------------------------------ */
@@ -224,14 +227,17 @@ static int prepare(struct redeem *r)
 	return fill_result(r);
 }
 
-/* Another redeem of the token may have taken the name since. */
+/* Another redeem of the token may have taken the name since; what is claimed is a name. */
 static int name_again(struct redeem *r)
 {
+	char name[DM_REPLICA_NAME_LEN];
 	int err;
 
 	if (r->args.element_name)
 		return REPLICA_SUCCESS;
+	strcpy(name, r->name);
 	err = make_name(r);
+	r->renamed = strcmp(name, r->name);
 	if (err)
 		return replica_fail_errno(r->ctx, err, REPLICA_PARAM_NAME,
 					  "no name can be made for the redeem");
@@ -376,7 +382,7 @@ static int make_locked(struct redeem *r)
 		ret = target_again(r);
 	if (!ret)
 		ret = name_again(r);
-	if (!ret)
+	if (!ret && !r->renamed)
 		ret = make_devices(r, snap.self->dev);
 	if (!ret)
 		replica_token_touch(r->ctx, r->token.id);
@@ -384,9 +390,25 @@ static int make_locked(struct redeem *r)
 	return ret;
 }
 
-static int make(struct redeem *r)
+static int look_at_made(struct redeem *r)
 {
 	struct replica_genl *g;
+	int ret = replica_genl_get(r->ctx, &g);
+
+	if (!ret)
+		ret = replica_info_read(r->ctx, g, r->name, &r->result->info);
+	if (ret) {
+		undo(r);
+		return ret;
+	}
+	replica_record_note(r->ctx, r->result->info);
+	if (r->result->info->job)
+		r->result->job_id = r->result->info->job->id;
+	return REPLICA_SUCCESS;
+}
+
+static int make(struct redeem *r)
+{
 	int lock, ret = replica_dm_load_target(r->ctx);
 
 	if (!ret)
@@ -394,18 +416,9 @@ static int make(struct redeem *r)
 	if (ret)
 		return ret;
 	ret = make_locked(r);
-	if (!ret) {
-		ret = replica_genl_get(r->ctx, &g);
-		if (!ret)
-			ret = replica_info_read(r->ctx, g, r->name, &r->result->info);
-		if (ret)
-			undo(r);
-		else
-			replica_record_note(r->ctx, r->result->info);
-	}
+	if (!ret && !r->renamed)
+		ret = look_at_made(r);
 	replica_unlock(&lock);
-	if (!ret && r->result->info->job)
-		r->result->job_id = r->result->info->job->id;
 	return ret;
 }
 
@@ -422,7 +435,13 @@ static int redeem(struct redeem *r)
 		ret = prepare(r);
 	if (ret || r->args.dry_run)
 		return ret;
-	ret = make(r);
+	do {
+		replica_unlock(&r->claim);
+		r->renamed = false;
+		ret = replica_clone_claim_wait(r->ctx, &r->args, r->name, &r->claim);
+		if (!ret)
+			ret = make(r);
+	} while (!ret && r->renamed);
 	if (!ret)
 		ret = replica_token_wait(r->ctx, &r->args, r->result);
 	if (ret)
@@ -441,11 +460,13 @@ int replica_token_redeem(struct replica_ctx *ctx, const struct replica_create_ar
 	r->ctx = ctx;
 	r->args = *args;
 	r->result = result;
+	r->claim = -1;
 	ret = replica_token_verify(ctx, args->token, bytes, &r->token);
 	if (!ret && !args->dry_run)
 		replica_token_tend(ctx);
 	if (!ret)
 		ret = redeem(r);
+	replica_unlock(&r->claim);
 	replica_info_free(r->replicas);
 	free(r);
 	return ret;

@@ -20,8 +20,12 @@ uint64_t replica_now_ms(void)
 }
 
 /* Who wants the legs in step waits in vain in a state that only people end. */
-static bool hopeless(uint32_t wanted, const struct replica_info *info)
+static bool hopeless(const struct replica_wait *w, const struct replica_info *info)
 {
+	uint32_t wanted = w->state;
+
+	if (w->patient)
+		return info->copy_state == DM_REPLICA_STATE_ABORTED;
 	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token)
 		return info->copy_state == DM_REPLICA_STATE_BROKEN;
 	if (wanted != DM_REPLICA_STATE_SYNCHRONIZED &&
@@ -88,6 +92,20 @@ static int look_at_job(struct replica_ctx *ctx, const struct replica_wait *w,
 	return job->state == DM_REPLICA_JOB_COMPLETED ? REPLICA_SUCCESS : fail_job(ctx, w, job);
 }
 
+/* A clone that was complete, as an event told, and that somebody has ended since. */
+static bool ended_since(const struct replica_wait *w, int ret)
+{
+	struct replica_info *last = *w->info;
+
+	if ((ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE) || !last ||
+	    last->sync_type != REPLICA_SYNC_TYPE_CLONE ||
+	    w->state != DM_REPLICA_STATE_SYNCHRONIZED)
+		return false;
+	last->copy_state = w->state;
+	last->percent_synced = 100;
+	return true;
+}
+
 /* Reads the state.  *over is set when it is the one; it may have been before. */
 static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		struct replica_monitor *m, bool *over)
@@ -99,6 +117,10 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		ret = replica_snap_info(ctx, w->name, &info);
 	else
 		ret = replica_info_read(ctx, replica_monitor_genl(m), w->name, &info);
+	if (ret && *over && ended_since(w, ret)) {
+		replica_error_clear(ctx);
+		return REPLICA_SUCCESS;
+	}
 	if (ret)
 		return ret;
 	replica_info_free(*w->info);
@@ -111,7 +133,7 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		return look_at_job(ctx, w, info, over);
 	if (info->copy_state == w->state)
 		*over = true;
-	if (!*over && hopeless(w->state, info))
+	if (!*over && hopeless(w, info))
 		return fail_hopeless(ctx, w, info);
 	return REPLICA_SUCCESS;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "progress.h"
 #include "report.h"
 
 static int finish(struct cli *cli, int ret, const char *done, const char *rest)
@@ -87,14 +88,47 @@ const struct command cmd_detach = {
 
 /* ---- finish ---- */
 
-static int finish_run(struct cli *cli)
+struct finish_options {
+	bool wait;
+	uint32_t timeout_ms;
+};
+
+static const struct option finish_table[] = {
+	OPTION_FLAG(struct finish_options, wait, "wait",
+		    "Wait until it is complete, and end it then"),
+	OPTION(struct finish_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
+	       "Longest wait; seconds without a unit (default: no limit)"),
+};
+
+static int finish_wait(struct cli *cli, uint32_t timeout_ms, uint32_t *ended, bool *interrupted)
 {
-	uint32_t ended;
+	struct progress progress;
 	int ret;
 
-	mem_lock();
-	ret = replica_finish(cli->ctx, cli->args[0], &ended);
+	progress_begin(&progress, cli);
+	ret = replica_finish_wait(cli->ctx, cli->args[0], timeout_ms, progress_step, &progress,
+				  ended);
+	progress_end(&progress);
+	*interrupted = ret && progress_interrupted(cli);
+	return ret;
+}
 
+static int finish_run(struct cli *cli)
+{
+	const struct finish_options *opts = cli->options;
+	uint32_t ended = REPLICA_ENDED_NOT;
+	bool interrupted = false;
+	int ret;
+
+	if (opts->timeout_ms && !opts->wait)
+		return report_usage(cli, "timeout",
+				    "'--timeout' limits the wait of '--wait', which is not given");
+	mem_lock();
+	ret = opts->wait ? finish_wait(cli, opts->timeout_ms, &ended, &interrupted) :
+	      replica_finish(cli->ctx, cli->args[0], &ended);
+	if (interrupted)
+		return report_interrupted(cli, report_new(cli),
+					  "stopped waiting; the clone goes on");
 	return finish(cli, ret, "Finished", ended == REPLICA_ENDED_REPLACED ?
 		      "; the mapped device stays, and leads to the source alone" :
 		      "; the target is free to be used");
@@ -113,7 +147,12 @@ const struct command cmd_finish = {
 		"The clone must be Synchronized, or Aborted if it was given up. Its mapped device\n"
 		"goes away, and the log on its meta device with it. If somebody has it open it\n"
 		"stays, without a pause, and leads to the source alone from then on; a source\n"
-		"that has its clone under its own name gets its own table back.",
+		"that has its clone under its own name gets its own table back. With udev and\n"
+		"systemd a clone ends by itself; elsewhere --wait does it. What was left by a\n"
+		"'finish' that was cut off goes too.",
+	.options = finish_table,
+	.nr_options = ARRAY_SIZE(finish_table),
+	.options_size = sizeof(struct finish_options),
 };
 
 /* ---- remove ---- */

@@ -43,6 +43,7 @@ const struct command * const commands[] = {
 	&cmd_complete,
 	&cmd_udev,
 	&cmd_udev_links,
+	&cmd_finish_unit,
 	NULL
 };
 

@@ -128,6 +128,20 @@ static void say_snapshot(struct out *out, const char *source,
 			    pool ? pool : "");
 }
 
+/* When it is complete is no business of who has not waited, where it ends by itself. */
+static void say_clone(struct out *out, struct cli *cli, const struct replica_create_result *result,
+		      const char *source, const char *where)
+{
+	const char *name = result->element_name;
+	char *end = replica_clones_end(cli->ctx) ?
+		    mem_text("the clone ends by itself when it is complete") :
+		    mem_format("'replicactl finish %s --wait' ends it when it is complete", name);
+
+	out_message(out, "Created '%s'; job %u clones %s to %s as it was a moment ago.\n%s; %s.",
+		    name, result->job_id, source, result->target_storage_volume, where, end);
+	free(end);
+}
+
 void say_created(struct out *out, struct cli *cli, const struct replica_create_result *result,
 		 int ret)
 {
@@ -155,9 +169,7 @@ void say_created(struct out *out, struct cli *cli, const struct replica_create_r
 			    source, result->ended == REPLICA_ENDED_REMOVED ? "" :
 			    "; the mapped device stays for who has it open");
 	} else if (ret == REPLICA_JOB_STARTED && opts->sync_type == REPLICA_SYNC_TYPE_CLONE) {
-		out_message(out, "Created '%s'; job %u clones %s to %s as it was a moment ago.\n"
-			    "%s; 'replicactl finish %s' ends it when it is complete.",
-			    name, result->job_id, source, target, where, name);
+		say_clone(out, cli, result, source, where);
 	} else if (ret == REPLICA_JOB_STARTED) {
 		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
 			    "%s;%c'replicactl wait %s' waits for the copy.", name, result->job_id,

@@ -204,6 +204,26 @@ static uint32_t copy_type(const struct replica_info *info)
 							      REPLICA_COPY_TYPE_ASYNC;
 }
 
+/* Who ends a clone that is complete; one that was given up is for people to look at. */
+static void show_end(struct out *out, const struct replica_info *info)
+{
+	bool itself = info->ends_itself && info->copy_state != DM_REPLICA_STATE_ABORTED;
+	char *text;
+
+	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE)
+		return;
+	if (itself)
+		text = mem_text("by itself, when it is complete");
+	else if (info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED)
+		text = mem_format("it is complete; 'replicactl finish %s' ends it", info->name);
+	else
+		text = mem_format("'replicactl finish %s%s' ends it", info->name,
+				  info->copy_state == DM_REPLICA_STATE_ABORTED ? "" : " --wait");
+	out_bool(out, KEY_JSON("EndsByItself"), itself);
+	out_string(out, KEY_TEXT("End"), text);
+	free(text);
+}
+
 static void show_state(struct out *out, const struct replica_info *info)
 {
 	bool snapshot = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token;
@@ -217,6 +237,7 @@ static void show_state(struct out *out, const struct replica_info *info)
 	show_enum(out, KEY("ProgressStatus", "Progress", NULL), REPLICA_ENUM_PROGRESS,
 		  info->progress_status);
 	out_percent(out, KEY("PercentSynced", "Synced", "SYNCED"), info->percent_synced);
+	show_end(out, info);
 	if (info->dm_suspended)
 		out_string(out, KEY_TEXT("Warning"), "the mapped device is suspended: I/O waits");
 	out_bool(out, KEY_JSON("DeviceSuspended"), info->dm_suspended);

@@ -1,0 +1,295 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=500
+#
+# Without udev: finish --wait ends a clone when it is complete. It is killed before and after
+# each call by which it changes a mapping, the log or the label; then the same once more
+# leaves nothing of the clone, whether its mapped device was free, or in use, or a source
+# in use under its own name. Two of them at once end it once.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/attach.sh"
+
+legs()
+{
+	new_loop source 1M
+	new_loop target 2M
+	new_loop meta 1M
+	run dd if=/dev/urandom of="$source" bs=1M count=1 conv=fsync status=none
+	defer dm_gone r
+}
+
+complete()
+{
+	replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" --force >/dev/null
+	replicactl wait r --timeout 60 >/dev/null
+	wait_for 20 "a label" labelled
+}
+
+labelled()
+{
+	blockdev --flushbufs "$target"
+	tail -c 4096 "$target" | grep -a dmRepLb1 >/dev/null
+}
+
+# What a clone leaves is its target.
+nothing_left()
+{
+	run cmp -n 4096 /dev/zero "$meta"
+	! labelled || fail "the target has a label"
+	python3 -c 'import os, sys; [os.open(p, os.O_RDWR | os.O_EXCL) for p in sys.argv[1:]]' "$target" "$meta" ||
+		fail "target or meta device are in use"
+	blockdev --flushbufs "$target"
+	run cmp -n $((1 << 20)) "$source" "$target"
+	[[ ! -e /run/replica/replicas/r ]] || fail "the registry has it still"
+}
+
+# traced COMMAND...: the calls that may be the one before which it is killed, in $dev_dir/calls
+traced()
+{
+	strace -qq -o "$dev_dir/calls" -e trace=ioctl,pwrite64,rename,unlink \
+		replicactl "$@" >"$dev_dir/said"
+}
+
+others()
+{
+	awk -v call="$1(" 'index($0, call) == 1 { print ++n }' "$dev_dir/calls"
+}
+
+# killed CALL N COMMAND...: before the kernel sees its Nth CALL; the last one may not come
+killed()
+{
+	local call=$1 n=$2 status=0
+	shift 2
+	strace -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
+		replicactl "$@" >"$dev_dir/said" 2>&1 || status=$?
+	case $status in
+	0)	say "there was no $call $n this time" ;;
+	9 | 137) killed=$((killed + 1)) ;;
+	*)	fail "$call $n of '$*': status $status, and not killed" ;;
+	esac
+	dmsetup mknodes		# without udev the tool has to, and was killed
+}
+
+# at_each CHECK COMMAND...: kills it at each change, looks, and lets it do it once more.
+at_each()
+{
+	local check=$1 call n calls
+	shift
+	killed=0
+	for call in ioctl pwrite64 rename unlink; do
+		calls=$(if [[ $call == ioctl ]]; then changes; else others "$call"; fi)
+		for n in $calls; do
+			killed "$call" "$n" "$@"
+			"$check"
+			replicactl __finish "${!#}" >"$dev_dir/said" || fail "the next one: $(cat "$dev_dir/said")"
+			"$check" over
+		done
+	done
+	say "killed $killed times"
+}
+
+free_again()
+{
+	[[ ${1:-} != over ]] && return
+	[[ ! -e /dev/mapper/r ]] || fail "the mapped device is still there"
+	nothing_left
+	complete
+}
+
+# The device of somebody who has it open works with whatever is killed.
+in_use_again()
+{
+	timeout 10 dd if=/dev/urandom bs=4k count=1 conv=notrunc status=none >&7 ||
+		fail "the mapped device cannot be written"
+	[[ ${1:-} != over ]] && return
+	[[ $(dmsetup table r) == "0 2048 linear "* ]] || fail "the table: $(dmsetup table r)"
+	run cmp -n 4096 /dev/zero "$meta"
+	! labelled || fail "the target has a label"
+	exec 7>&-
+	run dmsetup remove r
+	complete
+	exec 7<>/dev/mapper/r
+}
+
+attached_again()
+{
+	same "suspended" "$(dmsetup info -c --noheadings -o suspended src)" Active
+	timeout 10 dd if=/dev/urandom of="$dev_dir/mnt/f" bs=4k count=4 oflag=direct status=none ||
+		fail "the source cannot be written"
+	[[ ${1:-} != over ]] && return
+	is_plain src
+	same "the log" "$(replicactl --json scan "$meta" | jq -c .MetaDevices)" "[]"
+	[[ ! -e /run/replica/replicas/src ]] || fail "the registry has it still"
+	attached_complete
+}
+
+attached_complete()
+{
+	replicactl create /dev/mapper/src "$target" --sync-type clone --meta "$meta" --force >/dev/null
+	replicactl wait src --timeout 60 >/dev/null
+	is_attached src
+}
+
+free_device()
+{
+	legs
+	complete
+	traced finish r
+	nothing_left
+	complete
+	at_each free_again finish r
+	((killed > 7)) || fail "it was killed $killed times only"
+	run replicactl finish r
+	nothing_left
+}
+
+used_device()
+{
+	legs
+	complete
+	exec 7<>/dev/mapper/r
+	traced finish r
+	in_use_again over
+	at_each in_use_again finish r
+	((killed > 8)) || fail "it was killed $killed times only"
+	exec 7>&-
+	run replicactl finish r
+}
+
+attached_source()
+{
+	new_loop disk 1M
+	new_loop target 1M
+	new_loop meta 1M
+	new_source src "0 2048 linear $disk 0"
+	mkfs.ext4 -q -O ^has_journal /dev/mapper/src
+	mkdir -p "$dev_dir/mnt"
+	mount /dev/mapper/src "$dev_dir/mnt"
+	defer unmounted "$dev_dir/mnt"
+	attached_complete
+	traced finish src
+	attached_again over
+	at_each attached_again finish src
+	((killed > 8)) || fail "it was killed $killed times only"
+	run replicactl finish src
+	is_plain src
+}
+
+# What the registry says is done to no device that is another one by now.
+other_device()
+{
+	local n=0
+	legs
+	complete
+	traced finish r
+	nothing_left
+	complete
+	# Killed before it erases the log, which is the first that it writes.
+	killed=0
+	killed pwrite64 1 finish r
+	same "times that it was killed" "$killed" 1
+	[[ ! -e /dev/mapper/r ]] || fail "the mapped device is still there"
+	! cmp -s -n 4096 /dev/zero "$meta" || fail "the log has gone"
+	# Another log, and another file, in their places.
+	run dd if=/dev/zero of="$meta" bs=1M count=1 conv=fsync status=none
+	new_loop other 1M
+	run replicactl create "$source" "$other" --name other --meta "$meta" --wait-for synchronized --force
+	run replicactl deactivate other
+	run dd if=/dev/urandom of="$target" bs=1M count=2 conv=fsync status=none
+	n=$(md5sum <"$target")
+	run replicactl __finish r
+	blockdev --flushbufs "$target"
+	same "the target" "$(md5sum <"$target")" "$n"
+	same "the log" "$(replicactl --json scan "$meta" | jq -r '.MetaDevices[].ElementName')" other
+	run replicactl activate "$meta"
+	run replicactl detach other
+}
+
+# A registry that is not there, or says nothing that could be understood, is none.
+no_registry()
+{
+	legs
+	complete
+	run rm -rf /run/replica
+	run replicactl finish r
+	nothing_left
+	complete
+	echo "{" >/run/replica/replicas/r
+	run replicactl finish r
+	nothing_left
+	run rm -rf /run/replica
+	touch /run/replica
+	defer rm -rf /run/replica
+	complete
+	run replicactl finish r
+	nothing_left
+}
+
+# The second comes when the first is at it, and is held there.
+two_at_once()
+{
+	local first
+	legs
+	complete
+	strace -qq -o /dev/null -e trace=ioctl -e inject=ioctl:delay_enter=200ms replicactl finish r &
+	first=$!
+	wait_for 20 "the first to be at it" ends_itself
+	run replicactl finish r
+	wait "$first" || fail "the first one failed"
+	[[ ! -e /dev/mapper/r ]] || fail "the mapped device is still there"
+	nothing_left
+}
+
+waits()
+{
+	local pid
+	legs
+	cli_text create "$source" "$target" --name r --sync-type clone --meta "$meta" \
+		--settings resync_rate=1,region_size=64k
+	[[ $text == *"'replicactl finish r --wait' ends it"* ]] || fail "what was said: $text"
+	cli status r
+	same "EndsByItself" "$(get .Replica.EndsByItself)" false
+	cli_returns 3 3 finish r --wait --timeout 200ms
+	replicactl finish r --wait --timeout 60 &
+	pid=$!
+	wait_for 10 "somebody to wait" ends_itself
+	run replicactl set r resync_rate=auto
+	wait "$pid" || fail "finish --wait failed"
+	[[ ! -e /dev/mapper/r ]] || fail "the mapped device is still there"
+	nothing_left
+	cli_returns 8 8 finish nobody --wait
+	cli_returns 5 64 finish r --timeout 5
+}
+
+ends_itself()
+{
+	[[ $(replicactl --json status r | jq .Replica.EndsByItself) == true ]]
+}
+
+aborted()
+{
+	legs
+	run replicactl create "$source" "$target" --name r --sync-type clone --settings resync_rate=1,region_size=64k
+	run replicactl abort r
+	cli_returns 4 4 finish r --wait
+	complains "Aborted"
+	run replicactl __finish r
+	cli status r
+	same "state" "$(get .Replica.CopyStateDescription)" Aborted
+	run replicactl finish r
+}
+
+ktap_header
+strace -V >/dev/null 2>&1 || ktap_skip_all "needs strace"
+ktap_case "finish waits until the clone is complete" waits
+ktap_case "one that was given up is not waited for" aborted
+ktap_case "two ends at once" two_at_once
+ktap_case "without a registry" no_registry
+ktap_case "killed while it ends a clone with a log" free_device
+ktap_case "killed while it ends one that is in use" used_device
+ktap_case "killed while it ends one of a source in use" attached_source
+ktap_case "another device in the place of what was left" other_device
+ktap_finish

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Who ends a clone.  Whoever creates it and waits for it has claimed its end; beside him one
+ * may watch over it, the unit that udev has systemd start among them, and ends it when it
+ * is complete and not claimed any more.  Claim and watch go with the process: what he
+ * does not do who was killed is done by the other.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clone.h"
+#include "create-goals.h"
+#include "genl.h"
+#include "info.h"
+#include "lock.h"
+#include "token.h"
+
+#define CLONES_LOCK	"/run/dm-replica-clones.lock"
+
+enum role { CLAIM, WATCH };
+
+struct clone_lock {
+	char key[DM_REPLICA_NAME_LEN + 8];
+	char what[DM_REPLICA_NAME_LEN + 32];
+	struct replica_lock lock;
+};
+
+static const struct replica_lock *lock_of(struct clone_lock *l, enum role role, const char *name,
+					  bool alone)
+{
+	snprintf(l->key, sizeof(l->key), "%s %s", role == CLAIM ? "claim" : "watch", name);
+	snprintf(l->what, sizeof(l->what), "the end of clone \"%s\"", name);
+	l->lock = (struct replica_lock){
+		.path = CLONES_LOCK, .key = l->key, .parameter = "Name", .what = l->what,
+		.alone = alone,
+	};
+	return &l->lock;
+}
+
+int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd)
+{
+	struct clone_lock l;
+
+	return replica_lock(ctx, lock_of(&l, CLAIM, name, true), fd);
+}
+
+int replica_clone_claim_wait(struct replica_ctx *ctx, const struct replica_create_args *args,
+			     const char *name, int *fd)
+{
+	*fd = -1;
+	if (!replica_is_clone(args) || !replica_goals_wait(args))
+		return REPLICA_SUCCESS;
+	return replica_clone_claim(ctx, name, fd);
+}
+
+bool replica_clone_watched(const char *name)
+{
+	struct clone_lock l;
+
+	return replica_lock_held(lock_of(&l, CLAIM, name, true)) ||
+	       replica_lock_held(lock_of(&l, WATCH, name, true));
+}
+
+/* ------------------------------------------------------------------------ */
+
+static int wait_complete(struct replica_ctx *ctx, const char *name, uint64_t timeout_ms,
+			 replica_progress_fn progress, void *progress_data)
+{
+	struct replica_info *info = NULL;
+	const struct replica_wait wait = {
+		.name = name,
+		.state = DM_REPLICA_STATE_SYNCHRONIZED,
+		.patient = true,
+		.timeout_ms = timeout_ms,
+		.progress = progress,
+		.progress_data = progress_data,
+		.info = &info,
+	};
+	int ret = replica_wait_run(ctx, &wait);
+
+	replica_info_free(info);
+	return ret;
+}
+
+static bool is_clone(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_info *info;
+	struct replica_genl *g;
+	bool clone;
+
+	if (replica_genl_get(ctx, &g) || replica_info_read(ctx, g, name, &info)) {
+		replica_error_clear(ctx);
+		return false;
+	}
+	clone = info->sync_type == REPLICA_SYNC_TYPE_CLONE;
+	replica_info_free(info);
+	return clone;
+}
+
+/* Of what is no clone finish says it. */
+static int finish_complete(struct replica_ctx *ctx, const char *name, uint64_t timeout_ms,
+			   replica_progress_fn progress, void *progress_data, uint32_t *ended)
+{
+	int ret = REPLICA_SUCCESS;
+
+	if (is_clone(ctx, name))
+		ret = wait_complete(ctx, name, timeout_ms, progress, progress_data);
+	return ret ? ret : replica_clone_finish(ctx, name, ended);
+}
+
+/* Who has claimed it may take his time, as one who wants no time limit does. */
+static int watch(struct replica_ctx *ctx, const char *name, uint64_t timeout_ms,
+		 replica_progress_fn progress, void *progress_data, uint32_t *ended)
+{
+	int ret;
+
+	do {
+		replica_error_clear(ctx);
+		ret = finish_complete(ctx, name, timeout_ms, progress, progress_data, ended);
+	} while (ret == REPLICA_TIMEOUT && !timeout_ms);
+	return ret;
+}
+
+EXPORT int replica_finish_wait(struct replica_ctx *ctx, const char *name, uint32_t timeout_ms,
+			       replica_progress_fn progress, void *progress_data,
+			       uint32_t *ended)
+{
+	char dm_name[DM_REPLICA_NAME_LEN];
+	uint32_t how = REPLICA_ENDED_NOT;
+	struct clone_lock l;
+	bool redeem;
+	int fd, ret;
+
+	replica_error_begin(ctx, "FinishClone");
+	ret = replica_name_resolve(ctx, name, dm_name);
+	if (!ret)
+		ret = replica_lock(ctx, lock_of(&l, WATCH, dm_name, false), &fd);
+	if (!ret) {
+		redeem = replica_is_redeem(ctx, dm_name);
+		ret = watch(ctx, dm_name, timeout_ms, progress, progress_data, &how);
+		if (redeem)
+			replica_token_tidy(ctx);
+		replica_unlock(&fd);
+	}
+	if (ended)
+		*ended = how;
+	return ret;
+}
+
+EXPORT bool replica_clones_end(struct replica_ctx *ctx)
+{
+	static const char *const places[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/run/systemd/system", ctx->root);
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "%s/run/udev/control", ctx->root);
+	if (access(path, F_OK))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, sizeof(path), "%s%s/systemd/system/dm-replica-finish@.service",
+			 ctx->root, places[i]);
+		if (!access(path, F_OK))
+			return true;
+	}
+	return false;
+}
