@@ -217,7 +217,7 @@ late()
 	cli cancel r "$id"
 	same "return_value of cancel" "$(get .return_value)" 0
 	cli jobs r
-	same "the state of the job" "$(get ".Jobs[] | select(.JobID == $id) | .JobState")" 8
+	same "the state of the job" "$(get ".Jobs[] | select(.JobID == $id and .ReplicaEnded == null) | .JobState")" 8
 }
 
 # Bit 1 of the mask is SIGINT.

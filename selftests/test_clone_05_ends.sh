@@ -14,16 +14,18 @@
 
 slow=resync_rate=1,region_size=64k
 
+# legs [MIB [NAME]]: 8, or so many that at the slow rate there is time for what is to happen.
 legs()
 {
-	new_loop source 8M
-	new_loop target 9M
+	size=${1:-8}
+	new_loop source "${size}M"
+	new_loop target $((size + 1))M
 	new_loop meta 4M
-	run dd if=/dev/urandom of="$source" bs=1M count=8 conv=fsync status=none
+	run dd if=/dev/urandom of="$source" bs=1M count="$size" conv=fsync status=none
 	image=$dev_dir/image-$BASHPID
 	defer rm -f "$image"
 	run dd if="$source" of="$image" bs=1M iflag=direct status=none
-	defer dm_gone "${1:-r}"
+	defer dm_gone "${2:-r}"
 }
 
 # free NAME: no mapping, no log, no label, and the target is what the source was.
@@ -33,7 +35,7 @@ free()
 	run cmp -n 4096 /dev/zero "$meta"
 	run python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)' "$target"
 	blockdev --flushbufs "$target"
-	run cmp -n $((8 << 20)) "$image" "$target"
+	run cmp -n $((size << 20)) "$image" "$target"
 	run cmp -n 4096 /dev/zero <(tail -c 4096 "$target")
 }
 
@@ -61,14 +63,14 @@ watched()
 
 by_itself()
 {
-	legs
+	legs 32
 	cli_text create "$source" "$target" --name r --sync-type clone --meta "$meta" --settings "$slow"
 	same "the exit status" "$status" 0
 	[[ $text == *"ends by itself when it is complete"* ]] || fail "what was said: $text"
 	wait_for 30 "the unit to wait" watched r
 	cli_text status r
 	[[ $text == *"by itself, when it is complete"* ]] || fail "what status says: $text"
-	run dd if=/dev/zero of=/dev/mapper/r bs=1M seek=6 count=2 oflag=direct status=none
+	run dd if=/dev/zero of=/dev/mapper/r bs=1M seek=30 count=2 oflag=direct status=none
 	run replicactl set r resync_rate=auto
 	wait_for 60 "the clone to end" gone r
 	unit_rests r
@@ -79,7 +81,7 @@ by_itself()
 # That systemd has no place for three of these characters is nobody's business.
 names()
 {
-	legs "a+b=c#d-e@f"
+	legs 8 "a+b=c#d-e@f"
 	run replicactl create "$source" "$target" --name "a+b=c#d-e@f" --sync-type clone --meta "$meta"
 	wait_for 60 "the clone to end" gone "a+b=c#d-e@f"
 	free "a+b=c#d-e@f"
@@ -88,10 +90,10 @@ names()
 
 attached()
 {
-	new_loop disk 16M
-	new_loop target 16M
+	new_loop disk 32M
+	new_loop target 32M
 	new_loop meta 1M
-	new_source src "0 32768 linear $disk 0"
+	new_source src "0 65536 linear $disk 0"
 	on_file_system src
 	cp /etc/services "$dev_dir/mnt/"
 	start_files
@@ -135,10 +137,37 @@ awaited()
 	unit_rests r
 }
 
+# Two wait for the state, one for the end: all hear of it, whoever does it.
+waiters()
+{
+	local n pids=()
+	legs 32
+	run replicactl create "$source" "$target" --name r --sync-type clone --settings "$slow"
+	wait_for 30 "the unit to wait" watched r
+	for n in 1 2; do
+		replicactl wait r --timeout 60 &
+		pids+=($!)
+	done
+	replicactl finish r --wait --timeout 60 &
+	pids+=($!)
+	run replicactl set r resync_rate=auto
+	for n in "${pids[@]}"; do
+		wait "$n" || fail "one of the waiters failed"
+	done
+	wait_for 60 "the clone to end" gone r
+	unit_rests r
+	# And so does who comes too late.
+	run replicactl wait r
+	run replicactl finish r
+	cli jobs r
+	same "the jobs" "$(get '.Jobs[] | "\(.JobTypeDescription) \(.JobStateDescription) \(.ReplicaEnded != null)"')" \
+		"Clone Completed true"
+}
+
 # By SIGKILL: systemd starts it again, and the clone is not forgotten.
 killed_unit()
 {
-	legs
+	legs 32
 	run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" --settings "$slow"
 	wait_for 30 "the unit to wait" watched r
 	run systemctl kill -s KILL dm-replica-finish@r.service
@@ -151,7 +180,7 @@ killed_unit()
 killed_create()
 {
 	local pid
-	legs
+	legs 32
 	replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" \
 		--settings "$slow" --wait-for synchronized &
 	pid=$!
@@ -167,7 +196,7 @@ killed_create()
 # Aborted: people are to see it.
 given_up()
 {
-	legs
+	legs 32
 	run replicactl create "$source" "$target" --name r --sync-type clone --settings "$slow"
 	wait_for 30 "the unit to wait" watched r
 	run replicactl abort r
@@ -202,7 +231,7 @@ kept()
 # With the log that deactivate leaves it is the same clone, and ends as it would have.
 activated()
 {
-	legs
+	legs 32
 	run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" --settings "$slow"
 	wait_for 30 "the unit to wait" watched r
 	run replicactl deactivate r
@@ -229,6 +258,7 @@ ktap_case "a clone that nobody waits for ends by itself" by_itself
 ktap_case "names with any character" names
 ktap_case "a source in use gets its own table back by itself" attached
 ktap_case "one that a create waits for" awaited
+ktap_case "all who wait hear of the end" waiters
 ktap_case "the unit is killed" killed_unit
 ktap_case "a create that waits is killed" killed_create
 ktap_case "one that was given up stays" given_up

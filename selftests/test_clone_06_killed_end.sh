@@ -12,12 +12,13 @@
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/attach.sh"
 
+# legs [MIB]
 legs()
 {
-	new_loop source 1M
-	new_loop target 2M
+	new_loop source "${1:-1}M"
+	new_loop target $((${1:-1} + 1))M
 	new_loop meta 1M
-	run dd if=/dev/urandom of="$source" bs=1M count=1 conv=fsync status=none
+	run dd if=/dev/urandom of="$source" bs=1M count="${1:-1}" conv=fsync status=none
 	defer dm_gone r
 }
 
@@ -246,7 +247,7 @@ two_at_once()
 waits()
 {
 	local pid
-	legs
+	legs 32
 	cli_text create "$source" "$target" --name r --sync-type clone --meta "$meta" \
 		--settings resync_rate=1,region_size=64k
 	[[ $text == *"'replicactl finish r --wait' ends it"* ]] || fail "what was said: $text"
@@ -271,7 +272,7 @@ ends_itself()
 
 aborted()
 {
-	legs
+	legs 32
 	run replicactl create "$source" "$target" --name r --sync-type clone --settings resync_rate=1,region_size=64k
 	run replicactl abort r
 	cli_returns 4 4 finish r --wait

@@ -104,7 +104,7 @@ side_by_side()
 	refuse dd if=/dev/zero of=/dev/mapper/a bs=4k count=1 oflag=direct status=none
 	refuse dd if=/dev/zero of=/dev/mapper/a-leg bs=4k count=1 oflag=direct status=none
 	cli jobs a
-	same "the kind of job" "$(get '.Jobs[0].JobTypeDescription')" Clone
+	same "the kind of job" "$(get '[.Jobs[] | select(.ReplicaEnded == null)][0].JobTypeDescription')" Clone
 	run replicactl wait a --timeout 60
 	run replicactl finish a
 	redeem_gone a || fail "the association is left"
@@ -113,7 +113,7 @@ side_by_side()
 	run replicactl status
 	run replicactl token expire
 	cli jobs b
-	same "its job" "$(get '.Jobs[0].JobStateDescription')" Completed
+	same "its job" "$(get '[.Jobs[] | select(.ReplicaEnded == null)][0].JobStateDescription')" Completed
 	later 960 run replicactl token expire
 	redeem_gone b || fail "the association is left after 16 minutes"
 	same "the first target" "$(sum "$one")" "$before"

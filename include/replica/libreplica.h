@@ -58,6 +58,7 @@ const char *replica_version(void);
 struct replica_ctx;
 struct replica_error;
 struct replica_finding;
+struct replica_job;
 
 /* A new context, or NULL with errno set.  Opens nothing. */
 struct replica_ctx *replica_ctx_new(void);
@@ -152,36 +153,6 @@ int replica_parse_size(const char *text, uint64_t *bytes);
  * Returns 0, -EINVAL or -ERANGE.
  */
 int replica_parse_duration(const char *text, unsigned int default_unit_ms, uint64_t *ms);
-
-/* ------------------------------------------------------------------------ */
-/* Jobs */
-
-/* MSFT_SMJob.  Freed by replica_job_free(). */
-struct replica_job {
-	struct replica_job *next;
-	char *name;			/* replica it belongs to; NULL inside replica_info */
-	uint32_t id;
-	uint32_t type;			/* enum dm_replica_job_type */
-	uint32_t state;			/* enum dm_replica_job_state */
-	uint32_t percent;		/* 0 to 100 */
-	uint64_t bytes_done;
-	uint64_t bytes_total;
-	uint64_t start_time;		/* time of day */
-	uint64_t elapsed_ms;
-	uint64_t eta_ms;		/* only if has_eta */
-	bool has_eta;
-	uint32_t error_code;		/* a CreateReplica return value */
-	char *error_text;		/* NULL: none */
-	uint64_t differs;		/* bytes that a verify found different */
-};
-
-void replica_job_free(struct replica_job *list);
-
-/* Jobs of one replica, or of all when name is NULL; *jobs is NULL for none. */
-int replica_jobs(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
-int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t id,
-		    struct replica_job **job);
-int replica_job_cancel(struct replica_ctx *ctx, const char *name, uint32_t id);
 
 /* ------------------------------------------------------------------------ */
 /* State */
@@ -470,6 +441,7 @@ int replica_remove(struct replica_ctx *ctx, const char *name);
 #include <replica/error.h>
 #include <replica/events.h>
 #include <replica/failover-test.h>
+#include <replica/jobs.h>
 #include <replica/meta.h>
 #include <replica/pool.h>
 #include <replica/resize.h>

@@ -113,10 +113,12 @@ static int end_as(struct replica_ctx *ctx, const struct replica_info *info,
 	if (ret)
 		return ret;
 	replica_old_label_find(ctx, info->name, &dm, &label);
+	replica_ended_note(ctx, info->name);
 	replica_clone_rest_note(ctx, info, attached, &label);
 	ret = unmap(ctx, info->name, attached, ended);
 	if (ret) {
 		*ended = REPLICA_ENDED_NOT;
+		replica_ended_forget(ctx, info->name);
 		replica_record_note(ctx, info);
 		return ret;
 	}
@@ -174,14 +176,14 @@ static int read_clone(struct replica_ctx *ctx, const char *name, struct replica_
 	return ret == REPLICA_NOT_FOUND || ret == REPLICA_CACHE_OUT_OF_DATE ? REPLICA_SUCCESS : ret;
 }
 
-/* The one that was there at first was ended by somebody else, or that was cut off. */
+/* It was there at first, or not long ago: it was ended by somebody else, or that was cut off. */
 static int finish_gone(struct replica_ctx *ctx, const char *name, bool was_there, uint32_t *ended)
 {
 	struct replica_error err = ctx->err;
 	bool done;
 	int ret = replica_clone_resume(ctx, name, &done);
 
-	if (!ret && !done && !was_there) {
+	if (!ret && !done && !was_there && !replica_ended_clone(ctx, name)) {
 		ctx->err = err;
 		return err.status_code;
 	}

@@ -60,6 +60,7 @@ static int unmap(struct replica_attached *attached, const char *name)
 	bool late = false;
 	int ret;
 
+	replica_ended_note(attached->ctx, name);
 	if (attached->attached) {
 		ret = replica_attached_end(attached);
 	} else {
@@ -68,6 +69,8 @@ static int unmap(struct replica_attached *attached, const char *name)
 	}
 	if (!ret || late)
 		replica_record_drop(attached->ctx, name);
+	else
+		replica_ended_forget(attached->ctx, name);
 	return ret || !attached->attached ? ret : replica_attached_drop(attached);
 }
 

@@ -23,6 +23,9 @@ int replica_repair_fault(struct replica_ctx *ctx, const struct replica_info *inf
 /* jobs.c: one, or all for id 0; of all replicas for name NULL. */
 int replica_jobs_read(struct replica_ctx *ctx, const char *name, uint32_t id,
 		      struct replica_job **jobs);
+/* One, of a replica that has ended, too. */
+int replica_job_find(struct replica_ctx *ctx, const char *name, uint32_t id,
+		     struct replica_job **job);
 
 /* wait.c */
 struct replica_wait {

@@ -9,6 +9,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "registry.h"
 #include "snapshot.h"
 
 #define LIST_TRIES	10
@@ -71,6 +72,33 @@ int replica_jobs_read(struct replica_ctx *ctx, const char *name, uint32_t id,
 	return ret;
 }
 
+static int read_all(struct replica_ctx *ctx, const char *name, struct replica_job **jobs)
+{
+	int ret = REPLICA_SUCCESS;
+
+	for (int i = 0; i < LIST_TRIES; i++) {
+		ret = replica_jobs_read(ctx, name, 0, jobs);
+		if (ret != REPLICA_CACHE_OUT_OF_DATE)
+			break;
+	}
+	if (!ret)
+		replica_error_clear(ctx);	/* of a try before */
+	return ret;
+}
+
+/* Without the replica, or the module, there may still be what they have left. */
+static int add_ended(struct replica_ctx *ctx, const char *name, int ret, struct replica_job **jobs)
+{
+	if (ret && ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE &&
+	    ret != REPLICA_NOT_SUPPORTED)
+		return ret;
+	replica_ended_jobs_add(ctx, name, jobs);
+	if (ret && !*jobs)
+		return ret;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
+
 EXPORT int replica_jobs(struct replica_ctx *ctx, const char *name,
 			struct replica_job **jobs)
 {
@@ -81,18 +109,44 @@ EXPORT int replica_jobs(struct replica_ctx *ctx, const char *name,
 	replica_error_begin(ctx, "EnumerateJobs");
 	if (name)
 		ret = replica_name_resolve(ctx, name, dm_name);
-	if (!ret && name && replica_snap_is(ctx, dm_name))
+	if (ret)
+		return ret;
+	if (name && replica_snap_is(ctx, dm_name))
 		return replica_snap_jobs(ctx, dm_name, jobs);
-	for (int i = 0; i < LIST_TRIES; i++) {
-		if (ret && ret != REPLICA_CACHE_OUT_OF_DATE)
-			break;
-		ret = replica_jobs_read(ctx, name ? dm_name : NULL, 0, jobs);
-		if (!ret) {
-			replica_error_clear(ctx);
-			break;
-		}
-	}
+	ret = read_all(ctx, name ? dm_name : NULL, jobs);
+	ret = add_ended(ctx, name ? dm_name : NULL, ret, jobs);
 	return ret || name ? ret : replica_snap_jobs(ctx, NULL, jobs);
+}
+
+/* The last one of that number is the latest. */
+static int find_ended(struct replica_ctx *ctx, const char *name, uint32_t id, int ret,
+		      struct replica_job **found)
+{
+	struct replica_job *jobs = NULL, *job;
+
+	if (ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE)
+		return ret;
+	replica_ended_jobs_add(ctx, name, &jobs);
+	while ((job = jobs)) {
+		jobs = job->next;
+		job->next = NULL;
+		if (job->id != id) {
+			replica_job_free(job);
+			continue;
+		}
+		replica_job_free(*found);
+		*found = job;
+	}
+	if (!*found)
+		return ret;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
+
+int replica_job_find(struct replica_ctx *ctx, const char *name, uint32_t id,
+		     struct replica_job **job)
+{
+	return find_ended(ctx, name, id, replica_jobs_read(ctx, name, id, job), job);
 }
 
 static int job_name(struct replica_ctx *ctx, const char *name, uint32_t id,
@@ -121,7 +175,7 @@ EXPORT int replica_job_get(struct replica_ctx *ctx, const char *name, uint32_t i
 		return ret;
 	}
 	if (!ret)
-		ret = replica_jobs_read(ctx, dm_name, id, job);
+		ret = replica_job_find(ctx, dm_name, id, job);
 	if (!ret && !*job)
 		ret = replica_fail(ctx, REPLICA_FAILED, EPROTO, "JobID",
 				   "the kernel answered without job %u", id);

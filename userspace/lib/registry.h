@@ -61,6 +61,17 @@ void replica_record_fill(struct replica_ctx *ctx, const struct replica_info *inf
 void replica_record_note(struct replica_ctx *ctx, const struct replica_info *info);
 
 /*
+ * registry-jobs.c.  note: the replica is about to be ended, and its jobs are kept; forget: it
+ * was not.  Failures are none of the caller's.  add: to jobs of name, or of all for NULL, those
+ * that are kept.  clone: what had the name last was a clone that was complete.
+ */
+void replica_ended_note(struct replica_ctx *ctx, const char *name);
+void replica_ended_forget(struct replica_ctx *ctx, const char *name);
+void replica_ended_jobs_add(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
+bool replica_ended_clone(struct replica_ctx *ctx, const char *name);
+void replica_ended_job_write(struct replica_ctx *ctx, const struct replica_job *job);
+
+/*
  * registry-file.c.  Files in a directory of the registry, "replicas" or "jobs": 0 or -errno.
  * write takes the object, whatever becomes of it.  each: calls for each file until it
  * does not return 0, and returns that.

@@ -193,10 +193,13 @@ static int end(struct ending *e)
 	int ret;
 
 	replica_meta_path(e->ctx, &e->info, path);
+	replica_ended_note(e->ctx, e->name);
 	ret = unmap(e);
 	e->gone = !ret;
 	if (!ret)
 		replica_record_drop(e->ctx, e->name);
+	else
+		replica_ended_forget(e->ctx, e->name);
 	if (ret || !path[0])
 		return ret;
 	ret = replica_erase_meta(e->ctx, path);

@@ -6,6 +6,7 @@
 
 #include "event.h"
 #include "info.h"
+#include "registry.h"
 #include "snapshot.h"
 
 /* Somebody who is shown progress wants to see it move between events. */
@@ -92,18 +93,42 @@ static int look_at_job(struct replica_ctx *ctx, const struct replica_wait *w,
 	return job->state == DM_REPLICA_JOB_COMPLETED ? REPLICA_SUCCESS : fail_job(ctx, w, job);
 }
 
-/* A clone that was complete, as an event told, and that somebody has ended since. */
-static bool ended_since(const struct replica_wait *w, int ret)
+/* A clone that was complete, as an event told or the registry does, and was ended then. */
+static bool ended_since(struct replica_ctx *ctx, const struct replica_wait *w, int ret, bool hit)
 {
 	struct replica_info *last = *w->info;
 
-	if ((ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE) || !last ||
-	    last->sync_type != REPLICA_SYNC_TYPE_CLONE ||
-	    w->state != DM_REPLICA_STATE_SYNCHRONIZED)
+	if ((ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE) ||
+	    w->state != DM_REPLICA_STATE_SYNCHRONIZED ||
+	    (last && last->sync_type != REPLICA_SYNC_TYPE_CLONE))
 		return false;
-	last->copy_state = w->state;
-	last->percent_synced = 100;
+	if ((!last || !hit) && !replica_ended_clone(ctx, w->name))
+		return false;
+	replica_error_clear(ctx);
+	if (last) {
+		last->copy_state = w->state;
+		last->percent_synced = 100;
+	}
 	return true;
+}
+
+/* The job may be over together with its replica. */
+static int look_at_ended_job(struct replica_ctx *ctx, const struct replica_wait *w, int ret,
+			     bool *over)
+{
+	struct replica_error err = ctx->err;
+	struct replica_job *job = NULL;
+
+	if (w->state || (ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE))
+		return ret;
+	if (replica_job_find(ctx, w->name, w->job_id, &job) || !job->replica_ended) {
+		replica_job_free(job);
+		ctx->err = err;
+		return ret;
+	}
+	*over = true;
+	*w->job = job;
+	return job->state == DM_REPLICA_JOB_COMPLETED ? REPLICA_SUCCESS : fail_job(ctx, w, job);
 }
 
 /* Reads the state.  *over is set when it is the one; it may have been before. */
@@ -117,12 +142,12 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 		ret = replica_snap_info(ctx, w->name, &info);
 	else
 		ret = replica_info_read(ctx, replica_monitor_genl(m), w->name, &info);
-	if (ret && *over && ended_since(w, ret)) {
-		replica_error_clear(ctx);
+	if (ret && ended_since(ctx, w, ret, *over)) {
+		*over = true;
 		return REPLICA_SUCCESS;
 	}
 	if (ret)
-		return ret;
+		return look_at_ended_job(ctx, w, ret, over);
 	replica_info_free(*w->info);
 	*w->info = info;
 	if (w->progress && w->progress(info, w->progress_data))
@@ -193,8 +218,10 @@ int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *w)
 	int ret, ms;
 
 	ret = replica_monitor_open(ctx, w->name, &m);
+	if (ret && ended_since(ctx, w, ret, false))
+		return REPLICA_SUCCESS;
 	if (ret)
-		return ret;
+		return look_at_ended_job(ctx, w, ret, &over);
 	for (;;) {
 		ret = look(ctx, w, m, &over);
 		if (ret || over)

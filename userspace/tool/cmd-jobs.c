@@ -46,7 +46,10 @@ const struct command cmd_jobs = {
 	.args = "[NAME]",
 	.complete = { COMPLETE_NAME },
 	.help = "List jobs, running and finished",
-	.details = "The kernel remembers the last 16 finished jobs of a replica.",
+	.details =
+		"The kernel remembers the last 16 finished jobs of a replica as long as that is\n"
+		"there. Jobs of a replica that was ended stay for 15 minutes, and those that made\n"
+		"a copy for a day, with the time of that end.",
 };
 
 /* ---- cancel ---- */

@@ -30,9 +30,11 @@ static int wait_finish(struct cli *cli, int ret, const struct replica_info *info
 	if (info)
 		show_replica_member(out, info);
 	if (!ret) {
-		out_message(out, "'%s' is %s.", cli->args[0],
-			    info ? replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state) :
-				   "there");
+		if (info)
+			out_message(out, "'%s' is %s.", cli->args[0],
+				    replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state));
+		else
+			out_message(out, "Clone '%s' was complete and has ended.", cli->args[0]);
 		return report_finish(cli, out, ret);
 	}
 	if (progress_interrupted(cli))

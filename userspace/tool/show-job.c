@@ -96,7 +96,12 @@ static void show_job_properties(struct out *out, const struct replica_job *job)
 	out_time(out, KEY_JSON("TimeSubmitted"), job->start_time);
 	out_time(out, KEY_JSON("TimeOfLastStateChange"),
 		 job_runs(job) ? 0 : job->start_time + job->elapsed_ms);
-	out_none(out, KEY_JSON("TimeBeforeRemoval"));	/* the last 16 stay, however old */
+	/* The last 16 stay, however old, as long as their replica does. */
+	out_bool(out, KEY_JSON("DeleteOnCompletion"), job->replica_ended);
+	if (job->replica_ended)
+		out_duration(out, KEY_JSON("TimeBeforeRemoval"), job->kept_ms);
+	else
+		out_none(out, KEY_JSON("TimeBeforeRemoval"));
 }
 
 void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
@@ -124,6 +129,11 @@ void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
 	else
 		out_none(out, KEY("RemainingTime", NULL, "LEFT"));
 	out_number(out, KEY("ErrorCode", NULL, NULL), job->error_code);
+	if (job->replica_ended)
+		out_time(out, KEY("ReplicaEnded", "Replica ended", "REPLICA ENDED"),
+			 job->replica_ended);
+	else
+		out_none(out, KEY("ReplicaEnded", NULL, "REPLICA ENDED"));
 	out_string(out, KEY("ErrorDescription", job->error_text ? "Error" : NULL, "ERROR"),
 		   job->error_text);
 	show_job_properties(out, job);

@@ -149,11 +149,160 @@ static void leaves_nothing(void)
 	fake_free(ctx);
 }
 
+/* ------------------------------------------------------------------------ */
+/* Jobs */
+
+static void keep(struct replica_ctx *ctx, const char *name, uint32_t id, uint32_t type,
+		 uint32_t state)
+{
+	const struct replica_job job = {
+		.name = (char *)name, .id = id, .type = type, .state = state, .percent = 42,
+		.bytes_done = 1ULL << 40, .bytes_total = 1ULL << 41, .start_time = 1700000000000 + id,
+		.elapsed_ms = 1234, .error_code = 4, .error_text = (char *)"a reason", .differs = 512,
+	};
+
+	replica_ended_job_write(ctx, &job);
+}
+
+static void job_round_trip(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_job *jobs = NULL;
+
+	fake_file("/run/x", "");
+	keep(ctx, "1.a", 7, DM_REPLICA_JOB_VERIFY, DM_REPLICA_JOB_EXCEPTION);
+	replica_ended_jobs_add(ctx, "1.a", &jobs);
+	if (CHECK(jobs && !jobs->next)) {
+		CHECK_STR(jobs->name, "1.a");
+		CHECK_INT(jobs->id, 7);
+		CHECK_INT(jobs->type, DM_REPLICA_JOB_VERIFY);
+		CHECK_INT(jobs->state, DM_REPLICA_JOB_EXCEPTION);
+		CHECK_INT(jobs->percent, 42);
+		CHECK(jobs->bytes_done == 1ULL << 40);
+		CHECK(jobs->bytes_total == 1ULL << 41);
+		CHECK(jobs->start_time == 1700000000007);
+		CHECK_INT(jobs->elapsed_ms, 1234);
+		CHECK_INT(jobs->error_code, 4);
+		CHECK_STR(jobs->error_text, "a reason");
+		CHECK_INT(jobs->differs, 512);
+		CHECK(jobs->replica_ended > 1700000000000);
+		CHECK_INT(jobs->kept_ms, REPLICA_JOB_KEPT_MS);
+	}
+	replica_job_free(jobs);
+	jobs = NULL;
+	replica_ended_jobs_add(ctx, "a", &jobs);
+	CHECK(!jobs);
+	fake_free(ctx);
+}
+
+/* One that ran when its replica was ended did not complete; what made a copy is kept longer. */
+static void job_kinds(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_job *jobs = NULL;
+
+	fake_file("/run/x", "");
+	keep(ctx, "r", 1, DM_REPLICA_JOB_CLONE, DM_REPLICA_JOB_RUNNING);
+	replica_ended_jobs_add(ctx, NULL, &jobs);
+	if (CHECK(jobs && !jobs->next)) {
+		CHECK_INT(jobs->state, DM_REPLICA_JOB_TERMINATED);
+		CHECK_HAS(jobs->error_text, "was ended while");
+		CHECK_INT(jobs->kept_ms, REPLICA_JOB_KEPT_COPY_MS);
+	}
+	replica_job_free(jobs);
+	CHECK(!replica_ended_clone(ctx, "r"));
+	keep(ctx, "r", 1, DM_REPLICA_JOB_CLONE, DM_REPLICA_JOB_COMPLETED);
+	CHECK(replica_ended_clone(ctx, "r"));
+	CHECK(!replica_ended_clone(ctx, "other"));
+	fake_free(ctx);
+}
+
+/* What the name had last decides. */
+static void job_of_another(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+
+	fake_file("/run/x", "");
+	keep(ctx, "r", 1, DM_REPLICA_JOB_CLONE, DM_REPLICA_JOB_COMPLETED);
+	usleep(3000);
+	keep(ctx, "r", 2, DM_REPLICA_JOB_RESYNC, DM_REPLICA_JOB_COMPLETED);
+	CHECK(!replica_ended_clone(ctx, "r"));
+	fake_free(ctx);
+}
+
+/* The kernel's own count; a later job of that number does not hide one that ended. */
+static void job_twice(void)
+{
+	struct replica_job kernel = { .name = (char *)"r", .id = 1, .start_time = 1700000000001 };
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_job *jobs = &kernel;
+
+	fake_file("/run/x", "");
+	keep(ctx, "r", 1, DM_REPLICA_JOB_RESYNC, DM_REPLICA_JOB_COMPLETED);
+	replica_ended_jobs_add(ctx, "r", &jobs);
+	CHECK(jobs == &kernel && !kernel.next);
+	kernel.start_time++;
+	replica_ended_jobs_add(ctx, "r", &jobs);
+	if (CHECK(jobs != &kernel && jobs->next == &kernel)) {
+		CHECK(jobs->replica_ended);
+		jobs->next = NULL;
+		replica_job_free(jobs);
+	}
+	fake_free(ctx);
+}
+
+static bool has_file(struct replica_ctx *ctx, const char *file)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/run/replica/jobs/%s", ctx->root, file);
+	return !access(path, F_OK);
+}
+
+static void job_over(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_job *jobs = NULL;
+
+	fake_file("/run/x", "");
+	fake_file("/run/replica/jobs/1.old", "{\"version\":1,\"name\":\"old\",\"id\":1,\"ended\":5,\"ended_boot_ms\":1,\"kept_ms\":1}");
+	fake_file("/run/replica/jobs/1.bad", "{\"version\":1,\"name\":7}");
+	keep(ctx, "new", 1, DM_REPLICA_JOB_RESYNC, DM_REPLICA_JOB_COMPLETED);
+	CHECK(!has_file(ctx, "1.old"));
+	CHECK(!has_file(ctx, "1.bad"));
+	replica_ended_jobs_add(ctx, NULL, &jobs);
+	CHECK(jobs && !jobs->next);
+	replica_job_free(jobs);
+	fake_free(ctx);
+}
+
+/* However many come, the last 256 stay. */
+static void job_bound(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_job *jobs = NULL;
+	int count = 0;
+
+	fake_file("/run/x", "");
+	keep(ctx, "first", 1, DM_REPLICA_JOB_RESYNC, DM_REPLICA_JOB_COMPLETED);
+	usleep(3000);
+	for (uint32_t id = 1; id <= 256; id++)
+		keep(ctx, "r", id, DM_REPLICA_JOB_RESYNC, DM_REPLICA_JOB_COMPLETED);
+	replica_ended_jobs_add(ctx, NULL, &jobs);
+	for (const struct replica_job *job = jobs; job; job = job->next)
+		count++;
+	CHECK_INT(count, 256);
+	CHECK(!has_file(ctx, "1.first"));
+	replica_job_free(jobs);
+	fake_free(ctx);
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(round_trip), T(endings), T(damaged), T(too_long), T(lists), T(nowhere),
-		T(leaves_nothing),
+		T(leaves_nothing), T(job_round_trip), T(job_kinds), T(job_of_another), T(job_twice),
+		T(job_over), T(job_bound),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
