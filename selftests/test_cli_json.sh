@@ -94,7 +94,14 @@ life()
 	valid status r
 	valid jobs r
 	valid events --count 1
+	valid discover
 	valid detach r
+	valid jobs r
+	defer rm -f /run/replica/replicas/{bad,gone}
+	echo bad >/run/replica/replicas/bad
+	echo '{"version":1,"name":"gone","sync_type":6}' >/run/replica/replicas/gone
+	valid status gone
+	valid discover
 }
 
 logs()

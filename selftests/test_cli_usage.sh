@@ -99,7 +99,7 @@ complete_help()
 	cli help
 	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
 		.HelpCommands[] | .Command')
-	same "the number of commands" "$(wc -w <<<"$commands")" 33
+	same "the number of commands" "$(wc -w <<<"$commands")" 34
 	for command in $commands; do
 		text=$(replicactl "$command" --help)
 		[[ $text == "Usage: replicactl $command"* ]] || fail "no usage of $command"

@@ -444,6 +444,7 @@ int replica_remove(struct replica_ctx *ctx, const char *name);
 #include <replica/jobs.h>
 #include <replica/meta.h>
 #include <replica/pool.h>
+#include <replica/registry.h>
 #include <replica/resize.h>
 #include <replica/snapshot.h>
 #include <replica/token.h>

@@ -55,11 +55,18 @@ int replica_clone_claim_wait(struct replica_ctx *ctx, const struct replica_creat
 	return replica_clone_claim(ctx, name, fd);
 }
 
+bool replica_clone_claimed(const char *name)
+{
+	struct clone_lock l;
+
+	return replica_lock_held(lock_of(&l, CLAIM, name, true));
+}
+
 bool replica_clone_watched(const char *name)
 {
 	struct clone_lock l;
 
-	return replica_lock_held(lock_of(&l, CLAIM, name, true)) ||
+	return replica_clone_claimed(name) ||
 	       replica_lock_held(lock_of(&l, WATCH, name, true));
 }
 
@@ -151,7 +158,9 @@ EXPORT int replica_finish_wait(struct replica_ctx *ctx, const char *name, uint32
 
 EXPORT bool replica_clones_end(struct replica_ctx *ctx)
 {
-	static const char *const places[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
+	static const char *const places[] = {
+		"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib",
+	};
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/run/systemd/system", ctx->root);

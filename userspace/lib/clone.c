@@ -119,7 +119,6 @@ static int end_as(struct replica_ctx *ctx, const struct replica_info *info,
 	if (ret) {
 		*ended = REPLICA_ENDED_NOT;
 		replica_ended_forget(ctx, info->name);
-		replica_record_note(ctx, info);
 		return ret;
 	}
 	ret = erase_log(ctx, info);

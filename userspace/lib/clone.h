@@ -27,11 +27,13 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
  * clone-watch.c.  claim: the end of the clone is the caller's alone, until he unlocks; a
  * return value.  claim_wait: the same for who creates one and waits for it, else nothing.
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
+ * claimed: one of them does it, or has created it.
  */
 int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
 int replica_clone_claim_wait(struct replica_ctx *ctx, const struct replica_create_args *args,
 			     const char *name, int *fd);
 bool replica_clone_watched(const char *name);
+bool replica_clone_claimed(const char *name);
 
 /*
  * clone-rest.c.  What an end has to do once the mapping is gone is written down before, so

@@ -67,9 +67,7 @@ static int unmap(struct replica_attached *attached, const char *name)
 		ret = replica_dm_remove(attached->ctx, name);
 		late = ret == REPLICA_TIMEOUT;	/* only udev is: it is gone */
 	}
-	if (!ret || late)
-		replica_record_drop(attached->ctx, name);
-	else
+	if (ret && !late)
 		replica_ended_forget(attached->ctx, name);
 	return ret || !attached->attached ? ret : replica_attached_drop(attached);
 }

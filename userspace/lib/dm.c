@@ -13,6 +13,7 @@
 #include <linux/dm-ioctl.h>
 
 #include "dm-task.h"
+#include "registry.h"
 #include "table.h"
 
 /* How long udev may take for one device. */
@@ -380,7 +381,7 @@ int replica_dm_table(struct replica_ctx *ctx, const char *name, struct replica_d
 	else
 		ret = take_table(ctx, task, name, table);
 	dm_task_destroy(task);
-	return ret;
+	return replica_record_explain(ctx, name, ret);
 }
 
 /* The new table may be live already and not running; the error stays. */

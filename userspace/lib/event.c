@@ -15,6 +15,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "registry.h"
 #include "snapshot.h"
 
 struct queued {
@@ -147,7 +148,7 @@ static int read_states(struct replica_monitor *m, struct replica_info **list)
 	if (!m->name)
 		return replica_info_list(m->ctx, m->requests, list);
 	ret = replica_info_read(m->ctx, m->requests, m->name, list);
-	if (ret != REPLICA_NOT_FOUND)
+	if (ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE)
 		return ret;
 	replica_error_clear(m->ctx);	/* gone is a state as well */
 	return REPLICA_SUCCESS;
@@ -349,8 +350,9 @@ int replica_monitor_open(struct replica_ctx *ctx, const char *name,
 	if (!ret)
 		ret = m->snaps ? take_snapshot_events(m) : replica_fail_memory(ctx);
 	if (!ret && name && !m->first)
-		ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-				   "there is no replica \"%s\"", name);
+		ret = replica_record_explain(ctx, name,
+					     replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+							  "there is no replica \"%s\"", name));
 	if (ret)
 		replica_monitor_free(m);
 	else

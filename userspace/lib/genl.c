@@ -20,6 +20,7 @@
 
 #include "genl.h"
 #include "msg.h"
+#include "registry.h"
 
 /* Room for events while the listener is busy. */
 #define EVENT_BUFFER	(1024 * 1024)
@@ -311,6 +312,7 @@ static int fail_answer(struct replica_ctx *ctx, const struct exchange *x,
 {
 	const struct replica_ack *ack = &x->ack;
 	const char *parameter = replica_msg_attr_at(nlmsg_hdr(msg), ack->offset);
+	const char *name;
 	int ret;
 
 	if (ack->err == ENOENT && !ack->message[0]) {
@@ -327,7 +329,9 @@ static int fail_answer(struct replica_ctx *ctx, const struct exchange *x,
 					 "the kernel refused the request");
 	replica_error_kernel(ctx, ack->message[0] ? ack->message :
 			     strerror(ack->err));
-	return ret;
+	/* A job or a range that is not there is ENOENT. */
+	name = ack->err == ENODEV ? replica_msg_name(nlmsg_hdr(msg)) : NULL;
+	return name ? replica_record_explain(ctx, name, ret) : ret;
 }
 
 static int send_request(struct replica_genl *g, struct nl_msg *msg,

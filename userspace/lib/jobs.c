@@ -78,7 +78,8 @@ static int read_all(struct replica_ctx *ctx, const char *name, struct replica_jo
 
 	for (int i = 0; i < LIST_TRIES; i++) {
 		ret = replica_jobs_read(ctx, name, 0, jobs);
-		if (ret != REPLICA_CACHE_OUT_OF_DATE)
+		/* One that is gone stays so. */
+		if (ret != REPLICA_CACHE_OUT_OF_DATE || ctx->err.sm_code == ENODEV)
 			break;
 	}
 	if (!ret)

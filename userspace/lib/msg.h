@@ -20,6 +20,8 @@ struct replica_ack {
 
 /* The names of the attribute at fault within a request, NULL if unknown. */
 const char *replica_msg_attr_at(const struct nlmsghdr *request, uint32_t offset);
+/* The name of the replica that a request of ours is about, NULL for none. */
+const char *replica_msg_name(const struct nlmsghdr *request);
 
 /*
  * Length includes the netlink header and is trusted to be inside the buffer.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "registry.h"
 #include "snapshot-lvm.h"
 #include "sysfs.h"
 
@@ -33,6 +34,18 @@ const char *replica_name_fault(const char *name)
 	return NULL;
 }
 
+/* Of these directories the node has the name of the mapped device. */
+static int fail_path(struct replica_ctx *ctx, int r, const char *path)
+{
+	static const char *const places[] = { "/dev/mapper/", "/dev/replica/" };
+	int ret = replica_fail_errno(ctx, r, "Name", "there is no replica \"%s\"", path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!strncmp(path, places[i], strlen(places[i])))
+			ret = replica_record_explain(ctx, path + strlen(places[i]), ret);
+	return ret;
+}
+
 static int resolve_path(struct replica_ctx *ctx, const char *path,
 			char out[DM_REPLICA_NAME_LEN])
 {
@@ -42,8 +55,7 @@ static int resolve_path(struct replica_ctx *ctx, const char *path,
 	if (r && path[0] != '/' && replica_lvsnap_alias(ctx, path, out))
 		return REPLICA_SUCCESS;
 	if (r)
-		return replica_fail_errno(ctx, r, "Name",
-					  "there is no replica \"%s\"", path);
+		return fail_path(ctx, r, path);
 	if (!dev.dm_name[0])
 		return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
 				    "%s is not a mapped device", path);

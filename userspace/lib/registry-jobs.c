@@ -228,6 +228,7 @@ void replica_ended_job_write(struct replica_ctx *ctx, const struct replica_job *
 	replica_registry_write(ctx, JOBS, file, object_of(job));
 }
 
+/* Who asks for it from now on finds that it is gone, and not that it was forgotten. */
 void replica_ended_note(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_error err = ctx->err;
@@ -237,13 +238,13 @@ void replica_ended_note(struct replica_ctx *ctx, const char *name)
 		for (const struct replica_job *job = jobs; job; job = job->next)
 			replica_ended_job_write(ctx, job);
 	replica_job_free(jobs);
+	replica_record_drop(ctx, name);
 	ctx->err = err;
 }
 
-void replica_ended_forget(struct replica_ctx *ctx, const char *name)
+static void forget_jobs(struct replica_ctx *ctx, const char *name)
 {
 	char file[DM_REPLICA_NAME_LEN + 16];
-	struct replica_error err = ctx->err;
 	struct replica_job *jobs = NULL;
 
 	if (!replica_jobs_read(ctx, name, 0, &jobs))
@@ -252,5 +253,18 @@ void replica_ended_forget(struct replica_ctx *ctx, const char *name)
 			replica_registry_remove(ctx, JOBS, file);
 		}
 	replica_job_free(jobs);
+}
+
+void replica_ended_forget(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_error err = ctx->err;
+	struct replica_info *info;
+	struct replica_genl *g;
+
+	forget_jobs(ctx, name);
+	if (!replica_genl_get(ctx, &g) && !replica_info_read(ctx, g, name, &info)) {
+		replica_record_note(ctx, info);
+		replica_info_free(info);
+	}
 	ctx->err = err;
 }

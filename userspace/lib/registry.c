@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clone.h"
 #include "genl.h"
 #include "registry.h"
 
@@ -144,4 +145,38 @@ void replica_record_note(struct replica_ctx *ctx, const struct replica_info *inf
 
 	replica_record_fill(ctx, info, &record);
 	replica_record_write(ctx, &record);
+}
+
+static const char *cause_of(struct replica_ctx *ctx, const struct replica_record *record)
+{
+	if (ctx->genl && record->generation &&
+	    (uint32_t)replica_genl_family(ctx->genl) != record->generation)
+		return "the kernel module was loaded anew";
+	return "it was not ended by replicactl";
+}
+
+int replica_record_explain(struct replica_ctx *ctx, const char *name, int ret)
+{
+	char message[sizeof(ctx->err.message)];
+	struct replica_record record;
+	bool kernel;
+
+	if (ret != REPLICA_NOT_FOUND || replica_record_read(ctx, name, &record))
+		return ret;
+	/* It is being ended just now. */
+	if (record.ending.begun && replica_clone_claimed(name))
+		return ret;
+	kernel = ctx->err.sm_source == REPLICA_SOURCE_KERNEL;
+	strcpy(message, ctx->err.message);
+	if (record.ending.begun)
+		ret = replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ENODEV, "Name",
+				   "clone \"%s\" has ended, but its end was cut off: 'replicactl finish %s' does the rest",
+				   name, name);
+	else
+		ret = replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ENODEV, "Name",
+				   "there was a replica \"%s\", which the kernel does not know any more: %s; 'replicactl discover' brings the registry up to date",
+				   name, cause_of(ctx, &record));
+	if (kernel)
+		replica_error_kernel(ctx, message);
+	return ret;
 }

@@ -61,9 +61,17 @@ void replica_record_fill(struct replica_ctx *ctx, const struct replica_info *inf
 void replica_record_note(struct replica_ctx *ctx, const struct replica_info *info);
 
 /*
- * registry-jobs.c.  note: the replica is about to be ended, and its jobs are kept; forget: it
- * was not.  Failures are none of the caller's.  add: to jobs of name, or of all for NULL, those
- * that are kept.  clone: what had the name last was a clone that was complete.
+ * A failure with REPLICA_NOT_FOUND of a call about a replica of that name: one that the registry
+ * has makes it REPLICA_CACHE_OUT_OF_DATE, and the error says what is to be done.  Returns what
+ * to return; others than REPLICA_NOT_FOUND as they are.
+ */
+int replica_record_explain(struct replica_ctx *ctx, const char *name, int ret);
+
+/*
+ * registry-jobs.c.  note: the replica is about to be ended, its jobs are kept and its record
+ * goes; forget: it was not ended.  Failures are none of the caller's.  add: to jobs of name, or
+ * of all for NULL, those that are kept.  clone: what had the name last was a clone that was
+ * complete.
  */
 void replica_ended_note(struct replica_ctx *ctx, const char *name);
 void replica_ended_forget(struct replica_ctx *ctx, const char *name);

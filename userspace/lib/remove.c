@@ -32,6 +32,14 @@
 /* What force grants a replica that may never answer, if the caller sets no time. */
 #define FORCED_CONFIRM_MS	5000
 
+static int fail_none(struct replica_ctx *ctx, const char *name)
+{
+	int ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
+			       "there is no replica \"%s\"", name);
+
+	return replica_record_explain(ctx, name, ret);
+}
+
 int replica_check_closed(struct replica_ctx *ctx, const char *name,
 			 struct replica_dm_info *info)
 {
@@ -43,8 +51,7 @@ int replica_check_closed(struct replica_ctx *ctx, const char *name,
 		if (ret)
 			return ret;
 		if (!info->exists)
-			return replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name",
-					    "there is no replica \"%s\"", name);
+			return fail_none(ctx, name);
 		if (!info->ours)
 			return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
 					    "Name",
@@ -196,9 +203,7 @@ static int end(struct ending *e)
 	replica_ended_note(e->ctx, e->name);
 	ret = unmap(e);
 	e->gone = !ret;
-	if (!ret)
-		replica_record_drop(e->ctx, e->name);
-	else
+	if (ret)
 		replica_ended_forget(e->ctx, e->name);
 	if (ret || !path[0])
 		return ret;

@@ -198,3 +198,11 @@ const char *replica_msg_attr_at(const struct nlmsghdr *request, uint32_t offset)
 	}
 	return NULL;
 }
+
+const char *replica_msg_name(const struct nlmsghdr *request)
+{
+	struct nlattr *name = nlmsg_find_attr((struct nlmsghdr *)request, GENL_HDRLEN,
+					      DM_REPLICA_A_NAME);
+
+	return name ? nla_get_string(name) : NULL;
+}

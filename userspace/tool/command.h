@@ -90,7 +90,7 @@ extern const struct command cmd_suspend, cmd_resume, cmd_fracture, cmd_split, cm
 extern const struct command cmd_abort, cmd_verify, cmd_resize, cmd_mode, cmd_restore;
 extern const struct command cmd_test;
 extern const struct command cmd_help, cmd_version, cmd_complete, cmd_udev, cmd_udev_links;
-extern const struct command cmd_finish_unit;
+extern const struct command cmd_finish_unit, cmd_discover;
 
 /* help.c: help of one command, or of the program for NULL; the exit status. */
 int help_show(struct cli *cli, const struct command *about);

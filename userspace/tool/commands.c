@@ -16,6 +16,7 @@ const struct command * const commands[] = {
 	&cmd_jobs,
 	&cmd_events,
 	&cmd_capabilities,
+	&cmd_discover,
 	&cmd_set,
 	&cmd_confirm,
 	&cmd_suspend,

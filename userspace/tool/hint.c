@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What to do about an error, as one sentence. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,7 +183,9 @@ char *hint_make(const struct replica_error *err, const char *name)
 {
 	if (replica_error_status_code(err) == REPLICA_ACCESS_DENIED)
 		return mem_text("run the command as root (it needs CAP_SYS_ADMIN)");
+	/* That of the registry says itself what to do. */
 	if (replica_error_status_code(err) == REPLICA_CACHE_OUT_OF_DATE)
-		return mem_text("things changed meanwhile; see 'replicactl status' and try again");
+		return replica_error_sm_code(err) == ENODEV ? NULL :
+		       mem_text("things changed meanwhile; see 'replicactl status' and try again");
 	return name ? hint_of_replica(err, name) : NULL;
 }

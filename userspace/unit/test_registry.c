@@ -149,6 +149,34 @@ static void leaves_nothing(void)
 	fake_free(ctx);
 }
 
+/* Only what was not found may have been there, and only what is in the registry was. */
+static void explains(void)
+{
+	struct replica_record record = made("r");
+	struct replica_ctx *ctx = fake_ctx();
+	int ret;
+
+	fake_file("/run/x", "");
+	ret = replica_fail(ctx, REPLICA_NOT_FOUND, ENODEV, "Name", "there is none");
+	CHECK_INT(replica_record_explain(ctx, "r", ret), REPLICA_NOT_FOUND);
+	CHECK_STR(ctx->err.description, "there is none");
+	CHECK_INT(replica_record_write(ctx, &record), 0);
+	CHECK_INT(replica_record_explain(ctx, "other", ret), REPLICA_NOT_FOUND);
+	CHECK_INT(replica_record_explain(ctx, "r", REPLICA_TIMEOUT), REPLICA_TIMEOUT);
+	CHECK_INT(replica_record_explain(ctx, "r", REPLICA_SUCCESS), REPLICA_SUCCESS);
+	replica_error_kernel(ctx, "what the kernel said");
+	CHECK_INT(replica_record_explain(ctx, "r", ret), REPLICA_CACHE_OUT_OF_DATE);
+	CHECK_HAS(ctx->err.description, "replicactl discover");
+	CHECK_STR(ctx->err.parameter, "Name");
+	CHECK_STR(ctx->err.message, "what the kernel said");
+	CHECK_INT(ctx->err.sm_source, REPLICA_SOURCE_KERNEL);
+	record.ending.begun = true;
+	CHECK_INT(replica_record_write(ctx, &record), 0);
+	CHECK_INT(replica_record_explain(ctx, "r", ret), REPLICA_CACHE_OUT_OF_DATE);
+	CHECK_HAS(ctx->err.description, "replicactl finish r");
+	fake_free(ctx);
+}
+
 /* ------------------------------------------------------------------------ */
 /* Jobs */
 
@@ -157,8 +185,9 @@ static void keep(struct replica_ctx *ctx, const char *name, uint32_t id, uint32_
 {
 	const struct replica_job job = {
 		.name = (char *)name, .id = id, .type = type, .state = state, .percent = 42,
-		.bytes_done = 1ULL << 40, .bytes_total = 1ULL << 41, .start_time = 1700000000000 + id,
-		.elapsed_ms = 1234, .error_code = 4, .error_text = (char *)"a reason", .differs = 512,
+		.bytes_done = 1ULL << 40, .bytes_total = 1ULL << 41,
+		.start_time = 1700000000000 + id, .elapsed_ms = 1234,
+		.error_code = 4, .error_text = (char *)"a reason", .differs = 512,
 	};
 
 	replica_ended_job_write(ctx, &job);
@@ -301,7 +330,8 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(round_trip), T(endings), T(damaged), T(too_long), T(lists), T(nowhere),
-		T(leaves_nothing), T(job_round_trip), T(job_kinds), T(job_of_another), T(job_twice),
+		T(leaves_nothing), T(explains), T(job_round_trip), T(job_kinds),
+		T(job_of_another), T(job_twice),
 		T(job_over), T(job_bound),
 	};
 
