@@ -64,9 +64,10 @@ static int resume_log(struct replica_ctx *ctx, const struct replica_ending *endi
 {
 	const char *path = ending->meta;
 	struct replica_meta_entry *list, *e;
+	struct replica_blockdev dev;
 	int ret;
 
-	if (path[0] != '/')
+	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev))
 		return REPLICA_SUCCESS;
 	ret = replica_scan_run(ctx, &path, 1, false, &list);
 	for (e = list; !ret && e; e = e->next)
@@ -130,6 +131,13 @@ static int resume(struct replica_attached *attached, const char *name,
 	if (!ret)
 		replica_record_drop(ctx, name);
 	return ret;
+}
+
+bool replica_clone_has_rest(struct replica_ctx *ctx, const char *name)
+{
+	struct replica_record record;
+
+	return !replica_record_read(ctx, name, &record) && record.ending.begun;
 }
 
 int replica_clone_resume(struct replica_ctx *ctx, const char *name, bool *done)

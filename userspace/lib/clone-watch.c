@@ -46,10 +46,26 @@ int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd)
 	return replica_lock(ctx, lock_of(&l, CLAIM, name, true), fd);
 }
 
-int replica_clone_claim_wait(struct replica_ctx *ctx, const struct replica_create_args *args,
-			     const char *name, int *fd)
+/* What is noted of that would be lost; it may be of devices that are not there any more. */
+static void tidy_rest(struct replica_ctx *ctx, const char *name)
+{
+	bool done;
+	int fd;
+
+	if (!replica_clone_has_rest(ctx, name))
+		return;
+	if (!replica_clone_claim(ctx, name, &fd)) {
+		replica_clone_resume(ctx, name, &done);
+		replica_unlock(&fd);
+	}
+	replica_error_clear(ctx);
+}
+
+int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,
+			const char *name, int *fd)
 {
 	*fd = -1;
+	tidy_rest(ctx, name);
 	if (!replica_is_clone(args) || !replica_goals_wait(args))
 		return REPLICA_SUCCESS;
 	return replica_clone_claim(ctx, name, fd);
@@ -59,15 +75,18 @@ bool replica_clone_claimed(const char *name)
 {
 	struct clone_lock l;
 
-	return replica_lock_held(lock_of(&l, CLAIM, name, true));
+	return replica_lock_held(lock_of(&l, CLAIM, name, true)) > 0;
 }
 
-bool replica_clone_watched(const char *name)
+/* Who is not root sees what should be so. */
+bool replica_clone_watched(struct replica_ctx *ctx, const char *name)
 {
 	struct clone_lock l;
+	int r = replica_lock_held(lock_of(&l, WATCH, name, true));
 
-	return replica_clone_claimed(name) ||
-	       replica_lock_held(lock_of(&l, WATCH, name, true));
+	if (r < 0)
+		return replica_clones_end(ctx);
+	return r || replica_clone_claimed(name);
 }
 
 /* ------------------------------------------------------------------------ */

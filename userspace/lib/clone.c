@@ -172,7 +172,7 @@ static int read_clone(struct replica_ctx *ctx, const char *name, struct replica_
 	ret = replica_genl_get(ctx, &g);
 	if (!ret)
 		ret = replica_info_read(ctx, g, name, info);
-	return ret == REPLICA_NOT_FOUND || ret == REPLICA_CACHE_OUT_OF_DATE ? REPLICA_SUCCESS : ret;
+	return replica_is_gone(ctx, ret) ? REPLICA_SUCCESS : ret;
 }
 
 /* It was there at first, or not long ago: it was ended by somebody else, or that was cut off. */

@@ -25,25 +25,27 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
 
 /*
  * clone-watch.c.  claim: the end of the clone is the caller's alone, until he unlocks; a
- * return value.  claim_wait: the same for who creates one and waits for it, else nothing.
+ * return value.  begin: for who is about to create a replica: what the end of a clone of that
+ * name has left goes, and a clone that he waits for is claimed.
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
  * claimed: one of them does it, or has created it.
  */
 int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
-int replica_clone_claim_wait(struct replica_ctx *ctx, const struct replica_create_args *args,
-			     const char *name, int *fd);
-bool replica_clone_watched(const char *name);
+int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,
+			const char *name, int *fd);
+bool replica_clone_watched(struct replica_ctx *ctx, const char *name);
 bool replica_clone_claimed(const char *name);
 
 /*
  * clone-rest.c.  What an end has to do once the mapping is gone is written down before, so
  * that it is done even when the end is killed.  note: writes it.  resume: does it, for who has
  * claimed the clone; *done: there was something to be done for a clone of that name, and
- * nothing is left.  A return value.
+ * nothing is left.  A return value.  has_rest: there is something noted.
  */
 void replica_clone_rest_note(struct replica_ctx *ctx, const struct replica_info *info,
 			     const struct replica_attached *attached,
 			     const struct replica_old_label *label);
 int replica_clone_resume(struct replica_ctx *ctx, const char *name, bool *done);
+bool replica_clone_has_rest(struct replica_ctx *ctx, const char *name);
 
 #endif /* _REPLICA_CLONE_PRIVATE_H */

@@ -438,7 +438,7 @@ static int create(struct create *c)
 
 	if (ret || c->args->dry_run)
 		return ret;
-	ret = replica_clone_claim_wait(c->ctx, c->args, c->name, &c->claim);
+	ret = replica_clone_begin(c->ctx, c->args, c->name, &c->claim);
 	if (!ret)
 		ret = make_device(c);
 	if (c->cut && c->result->info)

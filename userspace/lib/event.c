@@ -148,7 +148,7 @@ static int read_states(struct replica_monitor *m, struct replica_info **list)
 	if (!m->name)
 		return replica_info_list(m->ctx, m->requests, list);
 	ret = replica_info_read(m->ctx, m->requests, m->name, list);
-	if (ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE)
+	if (!replica_is_gone(m->ctx, ret))
 		return ret;
 	replica_error_clear(m->ctx);	/* gone is a state as well */
 	return REPLICA_SUCCESS;

@@ -78,8 +78,7 @@ static int read_all(struct replica_ctx *ctx, const char *name, struct replica_jo
 
 	for (int i = 0; i < LIST_TRIES; i++) {
 		ret = replica_jobs_read(ctx, name, 0, jobs);
-		/* One that is gone stays so. */
-		if (ret != REPLICA_CACHE_OUT_OF_DATE || ctx->err.sm_code == ENODEV)
+		if (ret != REPLICA_CACHE_OUT_OF_DATE || replica_is_gone(ctx, ret))
 			break;
 	}
 	if (!ret)
@@ -90,8 +89,7 @@ static int read_all(struct replica_ctx *ctx, const char *name, struct replica_jo
 /* Without the replica, or the module, there may still be what they have left. */
 static int add_ended(struct replica_ctx *ctx, const char *name, int ret, struct replica_job **jobs)
 {
-	if (ret && ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE &&
-	    ret != REPLICA_NOT_SUPPORTED)
+	if (ret && ret != REPLICA_NOT_SUPPORTED && !replica_is_gone(ctx, ret))
 		return ret;
 	replica_ended_jobs_add(ctx, name, jobs);
 	if (ret && !*jobs)
@@ -125,7 +123,7 @@ static int find_ended(struct replica_ctx *ctx, const char *name, uint32_t id, in
 {
 	struct replica_job *jobs = NULL, *job;
 
-	if (ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE)
+	if (!replica_is_gone(ctx, ret))
 		return ret;
 	replica_ended_jobs_add(ctx, name, &jobs);
 	while ((job = jobs)) {

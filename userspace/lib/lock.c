@@ -63,17 +63,16 @@ int replica_lock(struct replica_ctx *ctx, const struct replica_lock *lock, int *
 	return REPLICA_SUCCESS;
 }
 
-bool replica_lock_held(const struct replica_lock *lock)
+int replica_lock_held(const struct replica_lock *lock)
 {
 	struct flock byte = byte_of(lock);
-	int fd = open(lock->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool held;
+	int fd = open(lock->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), r;
 
 	if (fd < 0)
-		return false;
-	held = !fcntl(fd, F_OFD_GETLK, &byte) && byte.l_type != F_UNLCK;
+		return errno == ENOENT ? 0 : -errno;
+	r = fcntl(fd, F_OFD_GETLK, &byte) ? -errno : byte.l_type != F_UNLCK;
 	close(fd);
-	return held;
+	return r;
 }
 
 void replica_unlock(int *fd)

@@ -20,8 +20,8 @@ struct replica_lock {
 /* A return value; waits half a minute, then REPLICA_TIMEOUT.  A process can block itself. */
 int replica_lock(struct replica_ctx *ctx, const struct replica_lock *lock, int *fd);
 void replica_unlock(int *fd);
-/* Would lock, which has a key, have to wait now?  false where that cannot be seen. */
-bool replica_lock_held(const struct replica_lock *lock);
+/* Would lock, which has a key, have to wait now?  1, 0, or -errno: that cannot be seen. */
+int replica_lock_held(const struct replica_lock *lock);
 
 /*
  * Whoever reads a table to put it, or one that names a device of it, under the name of a

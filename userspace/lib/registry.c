@@ -147,6 +147,12 @@ void replica_record_note(struct replica_ctx *ctx, const struct replica_info *inf
 	replica_record_write(ctx, &record);
 }
 
+bool replica_is_gone(const struct replica_ctx *ctx, int ret)
+{
+	return ret == REPLICA_NOT_FOUND ||
+	       (ret == REPLICA_CACHE_OUT_OF_DATE && ctx->err.sm_code == ENODEV);
+}
+
 static const char *cause_of(struct replica_ctx *ctx, const struct replica_record *record)
 {
 	if (ctx->genl && record->generation &&

@@ -67,6 +67,9 @@ void replica_record_note(struct replica_ctx *ctx, const struct replica_info *inf
  */
 int replica_record_explain(struct replica_ctx *ctx, const char *name, int ret);
 
+/* Did the call that returned ret fail because there is no such replica, known or not? */
+bool replica_is_gone(const struct replica_ctx *ctx, int ret);
+
 /*
  * registry-jobs.c.  note: the replica is about to be ended, its jobs are kept and its record
  * goes; forget: it was not ended.  Failures are none of the caller's.  add: to jobs of name, or

@@ -438,7 +438,7 @@ static int redeem(struct redeem *r)
 	do {
 		replica_unlock(&r->claim);
 		r->renamed = false;
-		ret = replica_clone_claim_wait(r->ctx, &r->args, r->name, &r->claim);
+		ret = replica_clone_begin(r->ctx, &r->args, r->name, &r->claim);
 		if (!ret)
 			ret = make(r);
 	} while (!ret && r->renamed);

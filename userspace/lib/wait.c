@@ -98,8 +98,7 @@ static bool ended_since(struct replica_ctx *ctx, const struct replica_wait *w, i
 {
 	struct replica_info *last = *w->info;
 
-	if ((ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE) ||
-	    w->state != DM_REPLICA_STATE_SYNCHRONIZED ||
+	if (!replica_is_gone(ctx, ret) || w->state != DM_REPLICA_STATE_SYNCHRONIZED ||
 	    (last && last->sync_type != REPLICA_SYNC_TYPE_CLONE))
 		return false;
 	if ((!last || !hit) && !replica_ended_clone(ctx, w->name))
@@ -119,7 +118,7 @@ static int look_at_ended_job(struct replica_ctx *ctx, const struct replica_wait 
 	struct replica_error err = ctx->err;
 	struct replica_job *job = NULL;
 
-	if (w->state || (ret != REPLICA_NOT_FOUND && ret != REPLICA_CACHE_OUT_OF_DATE))
+	if (w->state || !replica_is_gone(ctx, ret))
 		return ret;
 	if (replica_job_find(ctx, w->name, w->job_id, &job) || !job->replica_ended) {
 		replica_job_free(job);
