@@ -209,6 +209,34 @@ other_device()
 	run replicactl detach other
 }
 
+mapping_gone()
+{
+	[[ -z $(dmsetup info -c --noheadings -o name r 2>/dev/null) ]]
+}
+
+# It is held between the end of the mapping and that of the log, and another one comes.
+later_log()
+{
+	local first n
+	legs
+	complete
+	traced finish r
+	nothing_left
+	n=$(awk '/^ioctl/ { n++ } /DM_DEV_REMOVE/ { print n; exit }' "$dev_dir/calls")
+	complete
+	new_loop other 1M
+	strace -qq -o /dev/null -e trace=ioctl -e "inject=ioctl:delay_exit=10s:when=$n" \
+		replicactl finish r >"$dev_dir/said" 2>&1 &
+	first=$!
+	wait_for 20 "the end of the mapping" mapping_gone
+	run replicactl create "$source" "$other" --name other --meta "$meta" --force --wait-for synchronized
+	kill -0 "$first" || fail "the first one has ended already"
+	wait "$first" || fail "finish failed: $(cat "$dev_dir/said")"
+	! labelled || fail "the target has a label"
+	same "the log" "$(replicactl --json scan "$meta" | jq -r '.MetaDevices[].ElementName')" other
+	run replicactl detach other
+}
+
 # A registry that is not there, or says nothing that could be understood, is none.
 no_registry()
 {
@@ -293,4 +321,5 @@ ktap_case "killed while it ends a clone with a log" free_device
 ktap_case "killed while it ends one that is in use" used_device
 ktap_case "killed while it ends one of a source in use" attached_source
 ktap_case "another device in the place of what was left" other_device
+ktap_case "another log where its own was" later_log
 ktap_finish

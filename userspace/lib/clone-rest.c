@@ -24,6 +24,19 @@ static bool is_uuid(const char *text)
 	       strspn(text, "0123456789abcdef-") == REPLICA_UUID_TEXT - 1;
 }
 
+static void parse_uuid(const char *text, uint8_t uuid[16])
+{
+	unsigned int byte;
+
+	for (size_t i = 0; i < 16; i++) {
+		text += *text == '-';
+		if (sscanf(text, "%2x", &byte) != 1)
+			byte = 0;
+		uuid[i] = byte;
+		text += 2;
+	}
+}
+
 /* The uuid that log and label have, if it is one that this library gave. */
 static void find_association(const struct replica_info *info,
 			     const struct replica_attached *attached,
@@ -38,6 +51,18 @@ static void find_association(const struct replica_info *info,
 	text[0] = '\0';
 	if (!strncmp(uuid, prefix, strlen(prefix)) && is_uuid(uuid + strlen(prefix)))
 		strcpy(text, uuid + strlen(prefix));
+}
+
+bool replica_clone_association(const struct replica_info *info,
+			       const struct replica_attached *attached, uint8_t uuid[16])
+{
+	char text[REPLICA_UUID_TEXT];
+
+	find_association(info, attached, text);
+	if (!text[0])
+		return false;
+	parse_uuid(text, uuid);
+	return true;
 }
 
 void replica_clone_rest_note(struct replica_ctx *ctx, const struct replica_info *info,
@@ -65,29 +90,18 @@ static int resume_log(struct replica_ctx *ctx, const struct replica_ending *endi
 	const char *path = ending->meta;
 	struct replica_meta_entry *list, *e;
 	struct replica_blockdev dev;
+	uint8_t uuid[16];
 	int ret;
 
 	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev))
 		return REPLICA_SUCCESS;
+	parse_uuid(ending->association, uuid);
 	ret = replica_scan_run(ctx, &path, 1, false, &list);
 	for (e = list; !ret && e; e = e->next)
 		if (e->uuid && !strcmp(e->uuid, ending->association) && !e->active)
-			ret = replica_erase_meta(ctx, path);
+			ret = replica_erase_meta_of(ctx, path, uuid);
 	replica_meta_entry_free(list);
 	return ret;
-}
-
-static void parse_uuid(const char *text, uint8_t uuid[16])
-{
-	unsigned int byte;
-
-	for (size_t i = 0; i < 16; i++) {
-		text += *text == '-';
-		if (sscanf(text, "%2x", &byte) != 1)
-			byte = 0;
-		uuid[i] = byte;
-		text += 2;
-	}
 }
 
 static int resume_label(struct replica_ctx *ctx, const char *name,

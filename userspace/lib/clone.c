@@ -91,15 +91,31 @@ static int unmap(struct replica_ctx *ctx, const char *name, struct replica_attac
 	return ret ? ret : done(replica_dm_become_origin(ctx, name));
 }
 
-static int erase_log(struct replica_ctx *ctx, const struct replica_info *info)
+/* As soon as the mapping is gone somebody else may make a log of his own there. */
+struct log {
+	char path[PATH_MAX];		/* "" for none */
+	uint8_t uuid[16];		/* of the association */
+	bool known;			/* that; else it was made by dmsetup */
+};
+
+static void find_log(struct replica_ctx *ctx, const struct replica_info *info,
+		     const struct replica_attached *attached, struct log *log)
 {
-	char path[PATH_MAX];
 	dev_t devno;
 
+	log->known = replica_clone_association(info, attached, log->uuid);
+	log->path[0] = '\0';
 	if (!info->meta || replica_parse_devno(info->meta, &devno))
+		return;
+	replica_sysfs_path(ctx, devno, log->path, sizeof(log->path));
+}
+
+static int erase_log(struct replica_ctx *ctx, const struct log *log)
+{
+	if (!log->path[0])
 		return REPLICA_SUCCESS;
-	replica_sysfs_path(ctx, devno, path, sizeof(path));
-	return path[0] ? replica_erase_meta(ctx, path) : REPLICA_SUCCESS;
+	return log->known ? replica_erase_meta_of(ctx, log->path, log->uuid) :
+			    replica_erase_meta(ctx, log->path);
 }
 
 /* The hidden device of a source in use goes last, as remove looks for it. */
@@ -108,10 +124,12 @@ static int end_as(struct replica_ctx *ctx, const struct replica_info *info,
 {
 	struct replica_old_label label;
 	struct replica_dm_info dm;
+	struct log log;
 	int ret = replica_dm_info(ctx, info->name, &dm);
 
 	if (ret)
 		return ret;
+	find_log(ctx, info, attached, &log);
 	replica_old_label_find(ctx, info->name, &dm, &label);
 	replica_ended_note(ctx, info->name);
 	replica_clone_rest_note(ctx, info, attached, &label);
@@ -121,7 +139,7 @@ static int end_as(struct replica_ctx *ctx, const struct replica_info *info,
 		replica_ended_forget(ctx, info->name);
 		return ret;
 	}
-	ret = erase_log(ctx, info);
+	ret = erase_log(ctx, &log);
 	if (!ret)
 		ret = replica_old_label_erase(ctx, info->name, &label);
 	if (!ret && attached->attached)

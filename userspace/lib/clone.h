@@ -41,7 +41,10 @@ bool replica_clone_claimed(const char *name);
  * that it is done even when the end is killed.  note: writes it.  resume: does it, for who has
  * claimed the clone; *done: there was something to be done for a clone of that name, and
  * nothing is left.  A return value.  has_rest: there is something noted.
+ * association: the uuid that the clone's log has, if this library made it.
  */
+bool replica_clone_association(const struct replica_info *info,
+			       const struct replica_attached *attached, uint8_t uuid[16]);
 void replica_clone_rest_note(struct replica_ctx *ctx, const struct replica_info *info,
 			     const struct replica_attached *attached,
 			     const struct replica_old_label *label);

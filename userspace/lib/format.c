@@ -131,18 +131,50 @@ int replica_format_meta(struct replica_ctx *ctx, const struct replica_format *fo
 	return REPLICA_SUCCESS;
 }
 
-int replica_erase_meta(struct replica_ctx *ctx, const char *path)
+/* uuid: NULL for any. */
+static bool is_of_other(int fd, const uint8_t *uuid)
 {
-	int fd, ret = open_exclusive(ctx, path, &fd), r;
+	const struct dm_replica_superblock *sb;
+	struct replica_meta meta;
+
+	if (!uuid)
+		return false;
+	replica_meta_peek(&meta, fd, 0);
+	sb = replica_meta_superblock(&meta);
+	return sb && memcmp(sb->uuid, uuid, sizeof(sb->uuid));
+}
+
+/* Nobody makes another log there as long as it is open so. */
+static int erase(struct replica_ctx *ctx, const char *path, const uint8_t *uuid)
+{
+	int fd, ret = open_exclusive(ctx, path, &fd), r = 0;
 
 	if (ret)
 		return ret;
-	r = replica_meta_wipe(fd);
+	if (!is_of_other(fd, uuid))
+		r = replica_meta_wipe(fd);
 	close(fd);
 	if (r)
 		return replica_fail_errno(ctx, r, REPLICA_PARAM_META,
 					  "the log on %s cannot be erased", path);
 	return REPLICA_SUCCESS;
+}
+
+int replica_erase_meta(struct replica_ctx *ctx, const char *path)
+{
+	return erase(ctx, path, NULL);
+}
+
+int replica_erase_meta_of(struct replica_ctx *ctx, const char *path, const uint8_t uuid[16])
+{
+	uint64_t size;
+	int fd = replica_meta_open_file(ctx, path, false, false, &size);
+	bool other = fd >= 0 && is_of_other(fd, uuid);
+
+	/* In use by that other one it cannot be opened to be written. */
+	if (fd >= 0)
+		close(fd);
+	return other ? REPLICA_SUCCESS : erase(ctx, path, uuid);
 }
 
 int replica_distrust_meta(struct replica_ctx *ctx, const char *path,

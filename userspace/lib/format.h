@@ -24,6 +24,12 @@ struct dm_replica_superblock;
 int replica_format_meta(struct replica_ctx *ctx, const struct replica_format *format);
 int replica_erase_meta(struct replica_ctx *ctx, const char *path);
 
+/*
+ * For who had the log of an association there, and may come late: leaves that of another
+ * one alone.
+ */
+int replica_erase_meta_of(struct replica_ctx *ctx, const char *path, const uint8_t uuid[16]);
+
 /* Says of an existing log, whose superblock is sb, that everything may differ. */
 int replica_distrust_meta(struct replica_ctx *ctx, const char *path,
 			  const struct dm_replica_superblock *sb);
