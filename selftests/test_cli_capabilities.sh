@@ -143,6 +143,10 @@ kinds()
 	same "the features" "$(get '[.SupportedFeatures[].Value] | join(" ")')" "7 8 15 24 51"
 	same "states to wait for" "$(get '[.SupportedWaitForCopyStates[].Value] | join(" ")')" \
 		"2 3 4"
+	# Without udev and systemd nothing ends a clone that nobody waits for.
+	cli_returns 0 0 capabilities --sync-type clone
+	[[ -d /run/systemd/system ]] ||
+		same "the features" "$(get '[.SupportedFeatures[].Value] | join(" ")')" "7 8 24 51"
 	cli_returns 0 0 capabilities --sync-type snapshot
 	same "the operations" "$(get '[.SupportedOperations[].Value] | join(" ")')" "8 9 15 19"
 	cli_returns 1 1 capabilities --sync-type clone --mode async

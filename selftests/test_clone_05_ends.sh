@@ -67,6 +67,9 @@ by_itself()
 	cli_text create "$source" "$target" --name r --sync-type clone --meta "$meta" --settings "$slow"
 	same "the exit status" "$status" 0
 	[[ $text == *"ends by itself when it is complete"* ]] || fail "what was said: $text"
+	cli capabilities --sync-type clone
+	same "the feature of a clone" "$(get '.SupportedFeatures[] | select(.Value == 18) | .ValueDescription')" \
+		"Synchronized clone target detaches automatically"
 	wait_for 30 "the unit to wait" watched r
 	cli_text status r
 	[[ $text == *"by itself, when it is complete"* ]] || fail "what status says: $text"

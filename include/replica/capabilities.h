@@ -63,8 +63,12 @@ struct replica_copy_kind {
  */
 int replica_kind_type(unsigned int sync_type, unsigned int mode, uint16_t *replication_type);
 
-/* -ENOENT when this library does not make that kind. */
-int replica_kind_get(uint16_t replication_type, struct replica_copy_kind *kind);
+/*
+ * -ENOENT when this library does not make that kind.  Whether a clone ends by itself, one of
+ * its features, is a matter of this machine: replica_clones_end().
+ */
+int replica_kind_get(struct replica_ctx *ctx, uint16_t replication_type,
+		     struct replica_copy_kind *kind);
 
 /*
  * Whether a kind of copy can be made of one source, whatever the target is; of the snapshot of

@@ -131,6 +131,7 @@ enum replica_feature {
 	REPLICA_FEATURE_ANY_POOL = 8,		/* targets are cut from any pool */
 	REPLICA_FEATURE_RECOVERS_FROM_BROKEN = 15,	/* by itself, when the target answers */
 	REPLICA_FEATURE_REMAINS_ASSOCIATED = 16,	/* without its source it is nothing */
+	REPLICA_FEATURE_CLONE_DETACHES = 18,	/* when it is Synchronized, by itself */
 	REPLICA_FEATURE_COPY_PRIORITY = 24,	/* adjustable at run time */
 	REPLICA_FEATURE_ELEMENT_NAME = 51,	/* the caller may choose it */
 };

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clone.h"
@@ -175,24 +176,33 @@ EXPORT int replica_finish_wait(struct replica_ctx *ctx, const char *name, uint32
 	return ret;
 }
 
-EXPORT bool replica_clones_end(struct replica_ctx *ctx)
+/* By the first of these files; one that is masked is /dev/null, or empty. */
+static bool has_unit(struct replica_ctx *ctx)
 {
 	static const char *const places[] = {
 		"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib",
 	};
 	char path[128];
+	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/run/systemd/system", ctx->root);
-	if (access(path, F_OK))
-		return false;
-	snprintf(path, sizeof(path), "%s/run/udev/control", ctx->root);
-	if (access(path, F_OK))
-		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		snprintf(path, sizeof(path), "%s%s/systemd/system/dm-replica-finish@.service",
 			 ctx->root, places[i]);
-		if (!access(path, F_OK))
-			return true;
+		if (!stat(path, &st))
+			return S_ISREG(st.st_mode) && st.st_size;
 	}
 	return false;
+}
+
+EXPORT bool replica_clones_end(struct replica_ctx *ctx)
+{
+	static const char *const signs[] = { "/run/systemd/system", "/run/udev/control" };
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+		snprintf(path, sizeof(path), "%s%s", ctx->root, signs[i]);
+		if (access(path, F_OK))
+			return false;
+	}
+	return has_unit(ctx);
 }

@@ -61,7 +61,8 @@ static const struct kind kinds[] = {
 			       STATE(BROKEN) | STATE(SUSPENDED) | STATE(ABORTED),
 		.wait_states = STATE(INITIALIZED) | STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED),
 		.features = FEATURE(SUSPENDS_SOURCE) | FEATURE(ANY_POOL) |
-			    FEATURE(COPY_PRIORITY) | FEATURE(ELEMENT_NAME),
+			    FEATURE(CLONE_DETACHES) | FEATURE(COPY_PRIORITY) |
+			    FEATURE(ELEMENT_NAME),
 	},
 	{
 		.sync_type = REPLICA_SYNC_TYPE_TOKENIZED_CLONE,
@@ -104,16 +105,23 @@ static size_t members(uint64_t set, uint16_t *values)
 	return count;
 }
 
-static void fill(struct replica_copy_kind *to, const struct kind *kind)
+/* Where nothing ends a clone that nobody waits for, that is not so. */
+static uint64_t features_here(struct replica_ctx *ctx, uint64_t features)
+{
+	return replica_clones_end(ctx) ? features : features & ~FEATURE(CLONE_DETACHES);
+}
+
+static void fill(struct replica_ctx *ctx, struct replica_copy_kind *to, const struct kind *kind)
 {
 	to->sync_type = kind->sync_type;
 	to->nr_operations = members(kind->operations, to->operations);
 	to->nr_copy_states = members(kind->copy_states, to->copy_states);
 	to->nr_wait_states = members(kind->wait_states, to->wait_states);
-	to->nr_features = members(kind->features, to->features);
+	to->nr_features = members(features_here(ctx, kind->features), to->features);
 }
 
-EXPORT int replica_kind_get(uint16_t replication_type, struct replica_copy_kind *kind)
+EXPORT int replica_kind_get(struct replica_ctx *ctx, uint16_t replication_type,
+			    struct replica_copy_kind *kind)
 {
 	memset(kind, 0, sizeof(*kind));
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -121,7 +129,7 @@ EXPORT int replica_kind_get(uint16_t replication_type, struct replica_copy_kind 
 			if (replication_type && kinds[i].types[mode] == replication_type) {
 				kind->replication_type = replication_type;
 				kind->mode = mode;
-				fill(kind, &kinds[i]);
+				fill(ctx, kind, &kinds[i]);
 				return 0;
 			}
 	return -ENOENT;

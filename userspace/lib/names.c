@@ -332,11 +332,13 @@ static const struct name features[] = {
 	{ REPLICA_FEATURE_RECOVERS_FROM_BROKEN, "Error recovery from Broken state Automatic",
 	  NULL },
 	{ REPLICA_FEATURE_REMAINS_ASSOCIATED, "Target must remain associated to source", NULL },
+	{ REPLICA_FEATURE_CLONE_DETACHES, "Synchronized clone target detaches automatically",
+	  NULL },
 	{ REPLICA_FEATURE_COPY_PRIORITY, "Adjustable CopyPriority", NULL },
 	{ REPLICA_FEATURE_ELEMENT_NAME, "Client can supply target ElementName", NULL },
 };
 
-static_assert(ARRAY_SIZE(features) == 6, "enum replica_feature");
+static_assert(ARRAY_SIZE(features) == 7, "enum replica_feature");
 
 static const struct {
 	const struct name *names;

@@ -108,7 +108,7 @@ static int judge_type(struct replica_ctx *ctx, const char *source,
 {
 	struct replica_copy_kind what;
 
-	if (replica_kind_get(kind->replication_type, &what))
+	if (replica_kind_get(ctx, kind->replication_type, &what))
 		return -ENOENT;
 	if (what.sync_type == REPLICA_SYNC_TYPE_MIRROR ||
 	    what.sync_type == REPLICA_SYNC_TYPE_CLONE)

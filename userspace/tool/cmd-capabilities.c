@@ -96,7 +96,7 @@ static int show_kind(struct cli *cli, const struct capabilities_options *opts)
 	struct out *out;
 
 	if (replica_kind_type(opts->sync_type, opts->mode, &type) ||
-	    replica_kind_get(type, &kind))
+	    replica_kind_get(cli->ctx, type, &kind))
 		return refuse_kind(cli, opts, type);
 	out = report_new(cli);
 	out_enum(out, KEY("ReplicationType", "Kind", NULL), type,

@@ -20,16 +20,18 @@ static void named(enum replica_enum which, const uint16_t *values, size_t count)
 
 static void names(void)
 {
+	struct replica_ctx *ctx = fake_ctx();
 	struct replica_copy_kind kind;
 
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
-		CHECK_INT(replica_kind_get(made[i], &kind), 0);
+		CHECK_INT(replica_kind_get(ctx, made[i], &kind), 0);
 		CHECK_INT(kind.replication_type, made[i]);
 		named(REPLICA_ENUM_OPERATION, kind.operations, kind.nr_operations);
 		named(REPLICA_ENUM_COPY_STATE, kind.copy_states, kind.nr_copy_states);
 		named(REPLICA_ENUM_COPY_STATE, kind.wait_states, kind.nr_wait_states);
 		named(REPLICA_ENUM_FEATURE, kind.features, kind.nr_features);
 	}
+	fake_free(ctx);
 }
 
 static bool is_made(unsigned int type)
@@ -42,11 +44,13 @@ static bool is_made(unsigned int type)
 
 static void others(void)
 {
+	struct replica_ctx *ctx = fake_ctx();
 	struct replica_copy_kind kind;
 
 	for (unsigned int type = 0; type <= UINT16_MAX; type++)
-		if (!is_made(type) && replica_kind_get(type, &kind) != -ENOENT)
+		if (!is_made(type) && replica_kind_get(ctx, type, &kind) != -ENOENT)
 			CHECK_INT(type, -1);
+	fake_free(ctx);
 }
 
 /* The table of CIM, by its words. */
@@ -101,7 +105,7 @@ static void waits(void)
 		struct replica_copy_kind kind;
 		bool snapshot;
 
-		CHECK_INT(replica_kind_get(made[i], &kind), 0);
+		CHECK_INT(replica_kind_get(ctx, made[i], &kind), 0);
 		args.sync_type = kind.sync_type;
 		args.mode = kind.mode;
 		/* A redeem is a clone. */
@@ -115,10 +119,41 @@ static void waits(void)
 	fake_free(ctx);
 }
 
+static bool detaches(struct replica_ctx *ctx, uint16_t type)
+{
+	struct replica_copy_kind kind;
+
+	CHECK_INT(replica_kind_get(ctx, type, &kind), 0);
+	for (size_t i = 0; i < kind.nr_features; i++)
+		if (kind.features[i] == REPLICA_FEATURE_CLONE_DETACHES)
+			return true;
+	return false;
+}
+
+/* A clone by itself, where there is who ends it, and no other kind. */
+static void ends(void)
+{
+	const char *unit = "/lib/systemd/system/dm-replica-finish@.service";
+	struct replica_ctx *ctx = fake_ctx();
+
+	CHECK(!detaches(ctx, 10));
+	fake_file(unit, "[Unit]\n");
+	CHECK(!detaches(ctx, 10));
+	fake_file("/run/systemd/system/other.service", "[Unit]\n");
+	CHECK(!detaches(ctx, 10));
+	fake_file("/run/udev/control", "");
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		CHECK_INT(detaches(ctx, made[i]), made[i] == 10);
+	/* Masked. */
+	fake_file("/etc/systemd/system/dm-replica-finish@.service", "");
+	CHECK(!detaches(ctx, 10));
+	fake_free(ctx);
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(others), T(types), T(waits),
+		T(names), T(others), T(types), T(waits), T(ends),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
