@@ -10,12 +10,13 @@
 #include <sys/sysmacros.h>
 
 #include "attach.h"
+#include "clone.h"
 #include "dm.h"
 #include "format.h"
 #include "genl.h"
 #include "info.h"
+#include "lock.h"
 #include "ondisk.h"
-#include "registry.h"
 #include "scan.h"
 #include "table.h"
 
@@ -30,6 +31,7 @@ struct activate {
 	char origin[REPLICA_LEG_LEN];	/* leg of the table line */
 	bool own_name;			/* the log says that it did */
 	bool force;
+	int claim;			/* of the end of a clone */
 };
 
 EXPORT void replica_activation_free(struct replica_activation *activation)
@@ -364,15 +366,32 @@ static int make_device(struct activate *a, char *params, size_t size)
 	if (ret)
 		take_back(a);
 	else
-		replica_record_note(a->ctx, a->result->info);
+		replica_clone_made(a->ctx, a->result->info, false);
 	return ret ? ret : slow;
+}
+
+/* Who is ending it may be about to erase the log, and nobody ends it before it is looked at. */
+static int claim_clone(struct activate *a)
+{
+	int ret;
+
+	if (!a->fields->clone || !a->fields->name)
+		return REPLICA_SUCCESS;
+	ret = replica_clone_claim(a->ctx, a->fields->name, &a->claim);
+	if (ret)
+		return ret;
+	replica_meta_free(a->meta);
+	a->meta = NULL;
+	return read_log(a, a->check.meta.path);
 }
 
 static int start(struct activate *a)
 {
 	char params[1024];
-	int ret = check_devices(a);
+	int ret = claim_clone(a);
 
+	if (!ret)
+		ret = check_devices(a);
 	if (!ret) {
 		choose_origin(a);
 		ret = build_table(a, params, sizeof(params));
@@ -437,7 +456,9 @@ EXPORT int replica_activate(struct replica_ctx *ctx, const char *what, bool forc
 	}
 	a->ctx = ctx;
 	a->force = force;
+	a->claim = -1;
 	ret = activate(a, what);
+	replica_unlock(&a->claim);
 	if (ret && ret != REPLICA_JOB_STARTED)
 		replica_activation_free(a->result);
 	else

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Who ends a clone.  Whoever creates it and waits for it has claimed its end; beside him one
+ * Who ends a clone.  Whoever creates it has claimed its end until he returns; beside him one
  * may watch over it, the unit that udev has systemd start among them, and ends it when it
  * is complete and not claimed any more.  Claim and watch go with the process: what he
  * does not do who was killed is done by the other.
@@ -16,6 +16,7 @@
 #include "genl.h"
 #include "info.h"
 #include "lock.h"
+#include "registry.h"
 #include "token.h"
 
 #define CLONES_LOCK	"/run/dm-replica-clones.lock"
@@ -67,9 +68,7 @@ int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_arg
 {
 	*fd = -1;
 	tidy_rest(ctx, name);
-	if (!replica_is_clone(args) || !replica_goals_wait(args))
-		return REPLICA_SUCCESS;
-	return replica_clone_claim(ctx, name, fd);
+	return replica_is_clone(args) ? replica_clone_claim(ctx, name, fd) : REPLICA_SUCCESS;
 }
 
 bool replica_clone_claimed(const char *name)
@@ -79,15 +78,30 @@ bool replica_clone_claimed(const char *name)
 	return replica_lock_held(lock_of(&l, CLAIM, name, true)) > 0;
 }
 
-/* Who is not root sees what should be so. */
-bool replica_clone_watched(struct replica_ctx *ctx, const char *name)
+/* What should be so: nobody watches over redeems. */
+static bool will_end(struct replica_ctx *ctx, const struct replica_info *info)
+{
+	return replica_clones_end(ctx) &&
+	       !(info->uuid && replica_id_of(info->uuid, REPLICA_REDEEM_UUID_PREFIX));
+}
+
+/* Who is not root cannot see the locks. */
+bool replica_clone_watched(struct replica_ctx *ctx, const struct replica_info *info)
 {
 	struct clone_lock l;
-	int r = replica_lock_held(lock_of(&l, WATCH, name, true));
+	int r = replica_lock_held(lock_of(&l, WATCH, info->name, true));
 
 	if (r < 0)
-		return replica_clones_end(ctx);
-	return r || replica_clone_claimed(name);
+		return will_end(ctx, info);
+	return r || replica_clone_claimed(info->name);
+}
+
+/* The claim that is seen is the caller's own, and he goes. */
+void replica_clone_made(struct replica_ctx *ctx, struct replica_info *info, bool waits)
+{
+	if (info->sync_type == REPLICA_SYNC_TYPE_CLONE && !waits)
+		info->ends_itself = will_end(ctx, info);
+	replica_record_note(ctx, info);
 }
 
 /* ------------------------------------------------------------------------ */

@@ -26,14 +26,16 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
 /*
  * clone-watch.c.  claim: the end of the clone is the caller's alone, until he unlocks; a
  * return value.  begin: for who is about to create a replica: what the end of a clone of that
- * name has left goes, and a clone that he waits for is claimed.
+ * name has left goes, and a clone is claimed, which nobody ends then before he has looked at it.
+ * made: for him when he has; waits: he will, and ends it.
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
  * claimed: one of them does it, or has created it.
  */
 int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
 int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,
 			const char *name, int *fd);
-bool replica_clone_watched(struct replica_ctx *ctx, const char *name);
+void replica_clone_made(struct replica_ctx *ctx, struct replica_info *info, bool waits);
+bool replica_clone_watched(struct replica_ctx *ctx, const struct replica_info *info);
 bool replica_clone_claimed(const char *name);
 
 /*

@@ -21,7 +21,6 @@
 #include "ondisk.h"
 #include "peer.h"
 #include "pool.h"
-#include "registry.h"
 #include "snapshot-create.h"
 #include "table.h"
 #include "token.h"
@@ -41,7 +40,7 @@ struct create {
 	char origin[REPLICA_LEG_LEN];	/* leg of the table line */
 	char params[1024];
 	struct replica_attach attach;	/* if the source is in use */
-	int claim;			/* of the end of a clone that is waited for */
+	int claim;			/* of the end of a clone */
 };
 
 /* ------------------------------------------------------------------------ */
@@ -375,7 +374,7 @@ static int make_mapping(struct create *c)
 	if (ret)
 		take_back(c);
 	else
-		replica_record_note(c->ctx, c->result->info);
+		replica_clone_made(c->ctx, c->result->info, replica_goals_wait(c->args));
 	return ret ? ret : slow;
 }
 

@@ -78,7 +78,7 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 	info->meta_path = info->meta ? path_of(reader->ctx, info->meta) : NULL;
 	info->thin = replica_thin_of_legs(reader->ctx, info->replica, info->meta);
 	info->ends_itself = info->sync_type == REPLICA_SYNC_TYPE_CLONE &&
-			    replica_clone_watched(reader->ctx, info->name);
+			    replica_clone_watched(reader->ctx, info);
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;

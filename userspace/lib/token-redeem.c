@@ -19,12 +19,12 @@
 #include <linux/fs.h>
 
 #include "clone.h"
+#include "create-goals.h"
 #include "dm.h"
 #include "genl.h"
 #include "info.h"
 #include "lock.h"
 #include "peer.h"
-#include "registry.h"
 #include "table.h"
 #include "token.h"
 
@@ -43,7 +43,7 @@ struct redeem {
 	char id[REPLICA_UUID_TEXT];
 	uint64_t sectors;
 	char params[1024];
-	int claim;			/* of the end of a clone that is waited for */
+	int claim;			/* of its end */
 	bool renamed;			/* since that */
 };
 
@@ -401,7 +401,7 @@ static int look_at_made(struct redeem *r)
 		undo(r);
 		return ret;
 	}
-	replica_record_note(r->ctx, r->result->info);
+	replica_clone_made(r->ctx, r->result->info, replica_goals_wait(&r->args));
 	if (r->result->info->job)
 		r->result->job_id = r->result->info->job->id;
 	return REPLICA_SUCCESS;
