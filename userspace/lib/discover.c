@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * The registry is brought in line with the kernel.  Its names are read first: what is made or
- * ended meanwhile is written by those who do it.
+ * ended meanwhile is written by those who do it.  The kernel is asked once more about one
+ * that it seems not to have, whose name may have gone to another replica in between.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include <replica/registry.h>
 
+#include "genl.h"
+#include "info.h"
 #include "registry.h"
 #include "scan.h"
 
@@ -90,12 +93,31 @@ static bool is_there(const struct discovery *d, const char *name)
 	return info;
 }
 
+/* It may have been made since the kernel told what it has. */
+static struct replica_info *came_since(struct discovery *d, const char *name)
+{
+	struct replica_info *info = NULL;
+	struct replica_genl *g;
+
+	if (replica_genl_present(d->ctx) && !replica_genl_get(d->ctx, &g) &&
+	    replica_info_read(d->ctx, g, name, &info))
+		info = NULL;
+	replica_error_clear(d->ctx);
+	return info;
+}
+
 /* Of what the kernel has not; a record that is damaged has a name. */
 static int take_gone(struct discovery *d, const char *name)
 {
+	struct replica_info *info = came_since(d, name);
 	struct replica_record record;
 	int r = replica_record_read(d->ctx, name, &record);
 
+	if (info) {
+		r = take_replica(d, info);
+		replica_info_free(info);
+		return r;
+	}
 	if (!r && record.ending.begun)
 		return add(d, &record, REPLICA_DISCOVERED_UNFINISHED);
 	if (r)
