@@ -165,8 +165,12 @@ void replica_ended_jobs_add(struct replica_ctx *ctx, const char *name, struct re
 bool replica_ended_clone(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_job *jobs = NULL, *last;
+	struct replica_record record;
 	bool complete;
 
+	/* A later replica had the name, and nobody ended that. */
+	if (!replica_record_read(ctx, name, &record) && !record.ending.begun)
+		return false;
 	replica_ended_jobs_add(ctx, name, &jobs);
 	for (last = jobs; last && last->next; last = last->next)
 		;
@@ -265,6 +269,9 @@ void replica_ended_forget(struct replica_ctx *ctx, const char *name)
 	if (!replica_genl_get(ctx, &g) && !replica_info_read(ctx, g, name, &info)) {
 		replica_record_note(ctx, info);
 		replica_info_free(info);
+	} else {
+		/* Somebody else was faster: he says what is left of it. */
+		replica_record_drop(ctx, name);
 	}
 	ctx->err = err;
 }

@@ -116,7 +116,7 @@ static int finish_one(struct replica_ctx *ctx, struct replica_genl *g,
 	int ret = replica_info_read(ctx, g, redeem->name, &info);
 
 	if (ret)
-		return ret == REPLICA_NOT_FOUND ? REPLICA_SUCCESS : ret;
+		return replica_is_gone(ctx, ret) ? REPLICA_SUCCESS : ret;
 	/* The name may be somebody else's by now. */
 	if (!info->uuid || strcmp(info->uuid, redeem->uuid))
 		ret = REPLICA_SUCCESS;
@@ -128,7 +128,7 @@ static int finish_one(struct replica_ctx *ctx, struct replica_genl *g,
 	replica_error_rename(ctx, "ExpireTokens");
 	replica_info_free(info);
 	/* Another call may have ended it meanwhile. */
-	return ret == REPLICA_NOT_FOUND ? REPLICA_SUCCESS : ret;
+	return replica_is_gone(ctx, ret) ? REPLICA_SUCCESS : ret;
 }
 
 static void finish_redeems(struct replica_ctx *ctx, const struct replica_maps *maps,
