@@ -74,6 +74,14 @@ removed_by_dmsetup()
 	same "return_value" "$(get .return_value)" 0
 	run replicactl detach r
 	cli_returns 8 8 status r
+	# That a clone of that name was complete once is no answer for one that was lost.
+	run replicactl create "$source" "$target" --name r --sync-type clone --force \
+		--wait-for synchronized
+	run replicactl wait r
+	new_replica r "$source" "$target" --force
+	run dmsetup remove r
+	cli_returns 40003 13 wait r
+	cli_returns 40003 13 finish r
 }
 
 loaded_anew()
@@ -138,9 +146,12 @@ came_went_changed()
 	same "its uuid" "$(get '.Discoveries[] | select(.ElementName == "r") | .UUID')" another
 	found "new Known" "r Known"
 	# What nobody can read has gone, if the kernel has nothing of that name.
-	echo '{"version":1,"name":"new"}' >/run/replica/replicas/r
+	jq -c '.name = "new"' /run/replica/replicas/r >"$dev_dir/file"
+	cat "$dev_dir/file" >/run/replica/replicas/r
+	jq -c '.name = "old" | .boot = "another"' /run/replica/replicas/new >/run/replica/replicas/old
 	echo "" >/run/replica/replicas/rubbish
-	found "new Known" "r Changed" "rubbish Gone"
+	cli_returns 8 8 status old
+	found "new Known" "old Gone" "r Changed" "rubbish Gone"
 	cli status r
 	same "return_value" "$(get .return_value)" 0
 	run dmsetup remove new

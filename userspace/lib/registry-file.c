@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "registry.h"
+#include "token.h"
 
 /* No name of a mapped device is one of these, or has a slash; nor does a job's file. */
 static int file_path(struct replica_ctx *ctx, const char *directory, const char *file,
@@ -22,6 +23,16 @@ static int file_path(struct replica_ctx *ctx, const char *directory, const char 
 	return 0;
 }
 
+/* Where /run outlives a boot, what stands there is of replicas that did not. */
+static bool is_of_this_boot(struct replica_ctx *ctx, struct json_object *object)
+{
+	char now[REPLICA_UUID_TEXT], then[REPLICA_UUID_TEXT];
+
+	replica_boot_id(ctx, now);
+	replica_registry_text(object, "boot", then, sizeof(then));
+	return !strcmp(now, then);
+}
+
 struct json_object *replica_registry_read(struct replica_ctx *ctx, const char *directory,
 					  const char *file)
 {
@@ -32,7 +43,8 @@ struct json_object *replica_registry_read(struct replica_ctx *ctx, const char *d
 		return NULL;
 	object = json_object_from_file(path);
 	if (json_object_is_type(object, json_type_object) &&
-	    replica_registry_number(object, "version") == REPLICA_REGISTRY_VERSION)
+	    replica_registry_number(object, "version") == REPLICA_REGISTRY_VERSION &&
+	    is_of_this_boot(ctx, object))
 		return object;
 	json_object_put(object);
 	return NULL;
@@ -57,20 +69,20 @@ static int write_text(const char *path, const char *text)
 	if (!f)
 		return -errno;
 	errno = 0;
-	if (fprintf(f, "%s\n", text) < 0)
+	if (fchmod(fileno(f), 0644) || fprintf(f, "%s\n", text) < 0)
 		r = errno ? -errno : -EIO;
 	if (fclose(f) && !r)
 		r = -errno;
 	return r;
 }
 
-/* Each process has one name for what is not whole yet: one that is killed leaves little. */
+/* Each thread has one name for what is not whole yet: one that is killed leaves little. */
 static int write_whole(struct replica_ctx *ctx, const char *path, const char *text)
 {
 	char other[PATH_MAX];
 	int r;
 
-	snprintf(other, sizeof(other), "%s%s/new-%d", ctx->root, REPLICA_REGISTRY, getpid());
+	snprintf(other, sizeof(other), "%s%s/new-%d", ctx->root, REPLICA_REGISTRY, gettid());
 	r = write_text(other, text);
 	if (!r && rename(other, path))
 		r = -errno;
@@ -83,12 +95,14 @@ int replica_registry_write(struct replica_ctx *ctx, const char *directory, const
 			   struct json_object *object)
 {
 	const char *text;
-	char path[PATH_MAX];
+	char path[PATH_MAX], boot[REPLICA_UUID_TEXT];
 	int r = file_path(ctx, directory, file, path);
 
 	if (!object)
 		return -ENOMEM;
+	replica_boot_id(ctx, boot);
 	replica_registry_put_number(object, "version", REPLICA_REGISTRY_VERSION);
+	replica_registry_put_text(object, "boot", boot);
 	if (!r)
 		r = make_directories(ctx, directory);
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |

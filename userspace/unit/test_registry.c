@@ -80,6 +80,48 @@ static void damaged(void)
 	fake_free(ctx);
 }
 
+/* Where /run is not empty at a boot, what stands there counts as nothing. */
+static void other_boot(void)
+{
+	const char *boot_id = "/proc/sys/kernel/random/boot_id";
+	struct replica_record record = made("r"), found;
+	struct replica_ctx *ctx = fake_ctx();
+
+	fake_file("/run/x", "");
+	fake_file(boot_id, "11111111-2222-4333-8444-555555555555\n");
+	CHECK_INT(replica_record_write(ctx, &record), 0);
+	CHECK_INT(replica_record_read(ctx, "r", &found), 0);
+	fake_file(boot_id, "11111111-2222-4333-8444-555555555556\n");
+	CHECK_INT(replica_record_read(ctx, "r", &found), -ENOENT);
+	CHECK_INT(replica_record_write(ctx, &record), 0);
+	CHECK_INT(replica_record_read(ctx, "r", &found), 0);
+	fake_file("/run/replica/replicas/r", "{\"version\":1,\"name\":\"r\"}");
+	CHECK_INT(replica_record_read(ctx, "r", &found), -ENOENT);
+	fake_free(ctx);
+}
+
+/* Everybody may read them, and root alone write, whatever umask root has. */
+static void modes(void)
+{
+	static const mode_t masks[] = { 0, 022, 077 };
+	struct replica_record record = made("r");
+	struct replica_ctx *ctx = fake_ctx();
+	mode_t before = umask(022);
+	char path[PATH_MAX];
+	struct stat st;
+
+	fake_file("/run/x", "");
+	snprintf(path, sizeof(path), "%s/run/replica/replicas/r", ctx->root);
+	for (size_t i = 0; i < KTAP_COUNT(masks); i++) {
+		umask(masks[i]);
+		CHECK_INT(replica_record_write(ctx, &record), 0);
+		CHECK_INT(stat(path, &st), 0);
+		CHECK_INT(st.st_mode & 07777, 0644);
+	}
+	umask(before);
+	fake_free(ctx);
+}
+
 /* What does not fit is not there, rather than a part of it. */
 static void too_long(void)
 {
@@ -329,7 +371,8 @@ static void job_bound(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(round_trip), T(endings), T(damaged), T(too_long), T(lists), T(nowhere),
+		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes),
+		T(too_long), T(lists), T(nowhere),
 		T(leaves_nothing), T(explains), T(job_round_trip), T(job_kinds),
 		T(job_of_another), T(job_twice),
 		T(job_over), T(job_bound),
