@@ -99,9 +99,15 @@ life()
 	valid jobs r
 	defer rm -f /run/replica/replicas/{bad,gone}
 	echo bad >/run/replica/replicas/bad
-	echo '{"version":1,"name":"gone","sync_type":6}' >/run/replica/replicas/gone
+	printf '{"version":1,"boot":"%s","name":"gone","sync_type":6}\n' \
+		"$(cat /proc/sys/kernel/random/boot_id)" >/run/replica/replicas/gone
 	valid status gone
 	valid discover
+	valid create "$source" "$target" --name c --sync-type clone --force
+	valid status c
+	valid finish c --wait
+	valid wait c
+	valid jobs c
 }
 
 logs()

@@ -40,6 +40,7 @@ miscounted()
 	wrong "SOURCE [TARGET]" "'check' needs SOURCE TARGET, or SOURCE and --pool" check /dev/null
 	wrong b "'check --pool' takes SOURCE alone" check a b --pool vg
 	wrong c "'c' is one argument too many for 'check'" check a b c
+	wrong x "'x' is one argument too many for 'discover'" discover x
 	wrong timeout "'--timeout' needs a value" wait x --timeout
 	wrong watch "'--watch' takes no value" status --watch=1
 	wrong -jV "'-jV' is more than one option" status -jV

@@ -105,6 +105,8 @@ clones()
 	cli_text wait r
 	same "the exit status" "$status" 0
 	[[ $text == *"Clone 'r' was complete and has ended."* ]] || fail "what was said: $text"
+	cli wait r
+	same "the clone" "$(get '"\(.ElementName) \(.Replica)"')" "r null"
 	run replicactl finish r
 	run replicactl finish r --wait
 	cli_returns 8 8 wait r --for split

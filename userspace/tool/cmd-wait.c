@@ -22,6 +22,15 @@ static const struct option wait_table[] = {
 	       "Longest wait; seconds without a unit (default: no limit)"),
 };
 
+/* As the registry tells who comes too late. */
+static int wait_ended(struct cli *cli, struct out *out)
+{
+	out_string(out, KEY_JSON("ElementName"), cli->args[0]);
+	out_none(out, KEY_JSON("Replica"));
+	out_message(out, "Clone '%s' was complete and has ended.", cli->args[0]);
+	return report_finish(cli, out, REPLICA_SUCCESS);
+}
+
 static int wait_finish(struct cli *cli, int ret, const struct replica_info *info)
 {
 	struct out *out = report_new(cli);
@@ -29,12 +38,11 @@ static int wait_finish(struct cli *cli, int ret, const struct replica_info *info
 
 	if (info)
 		show_replica_member(out, info);
+	if (!ret && !info)
+		return wait_ended(cli, out);
 	if (!ret) {
-		if (info)
-			out_message(out, "'%s' is %s.", cli->args[0],
-				    replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state));
-		else
-			out_message(out, "Clone '%s' was complete and has ended.", cli->args[0]);
+		out_message(out, "'%s' is %s.", cli->args[0],
+			    replica_enum_name(REPLICA_ENUM_COPY_STATE, info->copy_state));
 		return report_finish(cli, out, ret);
 	}
 	if (progress_interrupted(cli))
