@@ -16,6 +16,7 @@
 #include "failover-test.h"
 #include "genl.h"
 #include "info.h"
+#include "registry.h"
 #include "snapshot-create.h"
 #include "snapshot-lvm.h"
 
@@ -408,7 +409,7 @@ static int leg_of(struct replica_ctx *ctx, const char *name, dev_t *leg)
 	if (!ret && replica_parse_devno(info->replica, leg))
 		*leg = 0;
 	replica_info_free(info);
-	if (ret != REPLICA_NOT_FOUND && ret != REPLICA_NOT_SUPPORTED)
+	if (!replica_is_gone(ctx, ret) && ret != REPLICA_NOT_SUPPORTED)
 		return ret;
 	replica_error_clear(ctx);
 	return REPLICA_SUCCESS;

@@ -74,7 +74,29 @@ static int fail_job(struct replica_ctx *ctx, const struct replica_wait *w,
 			    job->error_text ? ": " : "", job->error_text ? job->error_text : "");
 }
 
-/* *over is set when the job is over, whatever became of it. */
+/* The job may be over together with its replica. */
+static int look_at_ended_job(struct replica_ctx *ctx, const struct replica_wait *w, int ret,
+			     bool *over)
+{
+	struct replica_error err = ctx->err;
+	struct replica_job *job = NULL;
+
+	if (w->state || !replica_is_gone(ctx, ret))
+		return ret;
+	if (replica_job_find(ctx, w->name, w->job_id, &job) || !job || !job->replica_ended) {
+		replica_job_free(job);
+		ctx->err = err;
+		return ret;
+	}
+	*over = true;
+	*w->job = job;
+	return job->state == DM_REPLICA_JOB_COMPLETED ? REPLICA_SUCCESS : fail_job(ctx, w, job);
+}
+
+/*
+ * *over is set when the job is over, whatever became of it.  A replica that is there and has no
+ * such job never had it; one that has ended since it was looked at may have.
+ */
 static int look_at_job(struct replica_ctx *ctx, const struct replica_wait *w,
 		       const struct replica_info *info, bool *over)
 {
@@ -84,6 +106,8 @@ static int look_at_job(struct replica_ctx *ctx, const struct replica_wait *w,
 	if (info->job && info->job->id == w->job_id)
 		return REPLICA_SUCCESS;
 	ret = replica_jobs_read(ctx, w->name, w->job_id, &job);
+	if (ret && ctx->err.sm_code == ENODEV)
+		return look_at_ended_job(ctx, w, ret, over);
 	if (ret || !job || job->state < DM_REPLICA_JOB_COMPLETED) {
 		replica_job_free(job);
 		return ret;
@@ -109,25 +133,6 @@ static bool ended_since(struct replica_ctx *ctx, const struct replica_wait *w, i
 		last->percent_synced = 100;
 	}
 	return true;
-}
-
-/* The job may be over together with its replica. */
-static int look_at_ended_job(struct replica_ctx *ctx, const struct replica_wait *w, int ret,
-			     bool *over)
-{
-	struct replica_error err = ctx->err;
-	struct replica_job *job = NULL;
-
-	if (w->state || !replica_is_gone(ctx, ret))
-		return ret;
-	if (replica_job_find(ctx, w->name, w->job_id, &job) || !job->replica_ended) {
-		replica_job_free(job);
-		ctx->err = err;
-		return ret;
-	}
-	*over = true;
-	*w->job = job;
-	return job->state == DM_REPLICA_JOB_COMPLETED ? REPLICA_SUCCESS : fail_job(ctx, w, job);
 }
 
 /* Reads the state.  *over is set when it is the one; it may have been before. */
