@@ -2,6 +2,7 @@
 /* The files of the registry: small JSON objects, each of which is whole or not there. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,26 +51,53 @@ struct json_object *replica_registry_read(struct replica_ctx *ctx, const char *d
 	return NULL;
 }
 
+/* Of these modes whatever the umask is: everybody may read what is there. */
+static int make_directory(const char *path)
+{
+	if (mkdir(path, 0755))
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, 0755) ? -errno : 0;
+}
+
 static int make_directories(struct replica_ctx *ctx, const char *directory)
 {
 	char path[PATH_MAX];
+	int r;
 
 	snprintf(path, sizeof(path), "%s%s", ctx->root, REPLICA_REGISTRY);
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return -errno;
+	r = make_directory(path);
+	if (r)
+		return r;
 	snprintf(path, sizeof(path), "%s%s/%s", ctx->root, REPLICA_REGISTRY, directory);
-	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+	return make_directory(path);
+}
+
+/* A file of its own, that nobody else has open or has made a link of. */
+static FILE *open_new(const char *path)
+{
+	FILE *f;
+	int fd;
+
+	if (unlink(path) && errno != ENOENT)
+		return NULL;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return NULL;
+	f = fdopen(fd, "w");
+	if (!f)
+		close(fd);
+	return f;
 }
 
 static int write_text(const char *path, const char *text)
 {
-	FILE *f = fopen(path, "we");
+	FILE *f = open_new(path);
 	int r = 0;
 
 	if (!f)
 		return -errno;
 	errno = 0;
-	if (fchmod(fileno(f), 0644) || fprintf(f, "%s\n", text) < 0)
+	if (fprintf(f, "%s\n", text) < 0 || fflush(f) || fchmod(fileno(f), 0644))
 		r = errno ? -errno : -EIO;
 	if (fclose(f) && !r)
 		r = -errno;

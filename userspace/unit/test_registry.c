@@ -100,25 +100,52 @@ static void other_boot(void)
 	fake_free(ctx);
 }
 
-/* Everybody may read them, and root alone write, whatever umask root has. */
-static void modes(void)
+static int mode_of(struct replica_ctx *ctx, const char *what)
 {
-	static const mode_t masks[] = { 0, 022, 077 };
-	struct replica_record record = made("r");
-	struct replica_ctx *ctx = fake_ctx();
-	mode_t before = umask(022);
 	char path[PATH_MAX];
 	struct stat st;
 
+	snprintf(path, sizeof(path), "%s%s%s", ctx->root, REPLICA_REGISTRY, what);
+	return lstat(path, &st) ? -errno : (int)(st.st_mode & 07777);
+}
+
+/* Everybody may read them, and root alone write, whatever umask root has. */
+static void modes(void)
+{
+	static const mode_t masks[] = { 077, 022, 0 };
+	struct replica_record record = made("r");
+	struct replica_ctx *ctx = fake_ctx();
+	mode_t before = umask(022);
+
 	fake_file("/run/x", "");
-	snprintf(path, sizeof(path), "%s/run/replica/replicas/r", ctx->root);
 	for (size_t i = 0; i < KTAP_COUNT(masks); i++) {
 		umask(masks[i]);
 		CHECK_INT(replica_record_write(ctx, &record), 0);
-		CHECK_INT(stat(path, &st), 0);
-		CHECK_INT(st.st_mode & 07777, 0644);
+		CHECK_INT(mode_of(ctx, ""), 0755);
+		CHECK_INT(mode_of(ctx, "/replicas"), 0755);
+		CHECK_INT(mode_of(ctx, "/replicas/r"), 0644);
 	}
 	umask(before);
+	fake_free(ctx);
+}
+
+/* What somebody has put where a file is on its way is not written to. */
+static void in_the_way(void)
+{
+	struct replica_record record = made("r");
+	struct replica_ctx *ctx = fake_ctx();
+	char path[PATH_MAX], victim[PATH_MAX];
+	struct stat st;
+
+	fake_file("/run/replica/x", "");
+	fake_file("/victim", "");
+	snprintf(victim, sizeof(victim), "%s/victim", ctx->root);
+	snprintf(path, sizeof(path), "%s/run/replica/new-%d", ctx->root, gettid());
+	CHECK_INT(symlink(victim, path), 0);
+	CHECK_INT(replica_record_write(ctx, &record), 0);
+	CHECK_INT(stat(victim, &st), 0);
+	CHECK_INT(st.st_size, 0);
+	CHECK_INT(mode_of(ctx, "/replicas/r"), 0644);
 	fake_free(ctx);
 }
 
@@ -371,7 +398,7 @@ static void job_bound(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes),
+		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes), T(in_the_way),
 		T(too_long), T(lists), T(nowhere),
 		T(leaves_nothing), T(explains), T(job_round_trip), T(job_kinds),
 		T(job_of_another), T(job_twice),
