@@ -119,6 +119,36 @@ clones()
 	cli_returns 8 8 finish r
 }
 
+# A clone that was taken down, or removed, has not ended as it should: nobody is told that it has.
+clone_taken_down()
+{
+	legs 16
+	new_loop target 17M		# with room for a label
+	new_loop meta 1M
+	run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta"
+	run replicactl wait r --timeout 60
+	run replicactl deactivate r
+	same "the jobs" "$(jobs r)" "1 Clone Completed null true"
+	same "finished" "$(jq -c .finished /run/replica/jobs/1.r)" false
+	cli_returns 8 8 wait r
+	cli_returns 8 8 finish r
+	complains 'no active replica'
+	cli_returns 8 8 finish r --wait
+	run replicactl activate "$meta"
+	run replicactl wait r --timeout 60
+	run replicactl finish r
+	run cmp -n 4096 /dev/zero "$meta"
+	same "finished" "$(jq -c .finished /run/replica/jobs/1.r)" true
+	run replicactl finish r
+	run replicactl wait r
+	# And one that is removed when it is complete.
+	run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" --force
+	run replicactl wait r --timeout 60
+	run replicactl remove r
+	cli_returns 8 8 wait r
+	cli_returns 8 8 finish r
+}
+
 # Who waits for the job hears of it, too: by the library, as replicactl verify does.
 taken_down()
 {
@@ -154,6 +184,7 @@ ktap_case "a job that ran" stopped
 ktap_case "jobs go when their time is over" removed
 ktap_case "a replica that could not be ended" not_ended
 ktap_case "clones that have ended" clones
+ktap_case "a clone that is taken down has not ended" clone_taken_down
 ktap_case "a replica that is taken down" taken_down
 ktap_case "without a registry" nowhere
 ktap_finish

@@ -131,7 +131,7 @@ static int end_as(struct replica_ctx *ctx, const struct replica_info *info,
 		return ret;
 	find_log(ctx, info, attached, &log);
 	replica_old_label_find(ctx, info->name, &dm, &label);
-	replica_ended_note(ctx, info->name);
+	replica_ended_note(ctx, info->name, true);
 	replica_clone_rest_note(ctx, info, attached, &label);
 	ret = unmap(ctx, info->name, attached, ended);
 	if (ret) {

@@ -60,7 +60,7 @@ static int unmap(struct replica_attached *attached, const char *name)
 	bool late = false;
 	int ret;
 
-	replica_ended_note(attached->ctx, name);
+	replica_ended_note(attached->ctx, name, false);
 	if (attached->attached) {
 		ret = replica_attached_end(attached);
 	} else {

@@ -162,28 +162,46 @@ void replica_ended_jobs_add(struct replica_ctx *ctx, const char *name, struct re
 	}
 }
 
+/* The last of name that ended, as its file has it; NULL for none. */
+static struct json_object *read_last(struct replica_ctx *ctx, const char *name,
+				     char file[DM_REPLICA_NAME_LEN + 16])
+{
+	struct json_object *object = NULL;
+	struct replica_job *jobs = NULL, *last;
+
+	replica_ended_jobs_add(ctx, name, &jobs);
+	for (last = jobs; last && last->next; last = last->next)
+		;
+	if (last) {
+		file_of(file, name, last->id);
+		object = replica_registry_read(ctx, JOBS, file);
+	}
+	replica_job_free(jobs);
+	return object;
+}
+
 bool replica_ended_clone(struct replica_ctx *ctx, const char *name)
 {
-	struct replica_job *jobs = NULL, *last;
+	char file[DM_REPLICA_NAME_LEN + 16];
 	struct replica_record record;
+	struct json_object *object;
 	bool complete;
 
 	/* A later replica had the name, and nobody ended that. */
 	if (!replica_record_read(ctx, name, &record) && !record.ending.begun)
 		return false;
-	replica_ended_jobs_add(ctx, name, &jobs);
-	for (last = jobs; last && last->next; last = last->next)
-		;
-	complete = last && last->type == DM_REPLICA_JOB_CLONE &&
-		   last->state == DM_REPLICA_JOB_COMPLETED;
-	replica_job_free(jobs);
+	object = read_last(ctx, name, file);
+	complete = object && replica_registry_bool(object, "finished") &&
+		   replica_registry_number(object, "type") == DM_REPLICA_JOB_CLONE &&
+		   replica_registry_number(object, "state") == DM_REPLICA_JOB_COMPLETED;
+	json_object_put(object);
 	return complete;
 }
 
 /* ------------------------------------------------------------------------ */
 /* Writing */
 
-static struct json_object *object_of(const struct replica_job *job)
+static struct json_object *object_of(const struct replica_job *job, bool finished)
 {
 	struct json_object *object = json_object_new_object();
 	bool runs = job->state < DM_REPLICA_JOB_COMPLETED;
@@ -207,6 +225,7 @@ static struct json_object *object_of(const struct replica_job *job)
 	replica_registry_put_number(object, "ended", replica_time_ms());
 	replica_registry_put_number(object, "ended_boot_ms", replica_boot_ms());
 	replica_registry_put_number(object, "kept_ms", kept_ms(job->type));
+	json_object_object_add(object, "finished", json_object_new_boolean(finished));
 	return object;
 }
 
@@ -223,24 +242,38 @@ static void make_room(struct replica_ctx *ctx)
 	} while (!replica_registry_remove(ctx, JOBS, reader.first));
 }
 
-void replica_ended_job_write(struct replica_ctx *ctx, const struct replica_job *job)
+void replica_ended_job_write(struct replica_ctx *ctx, const struct replica_job *job, bool finished)
 {
 	char file[DM_REPLICA_NAME_LEN + 16];
 
 	make_room(ctx);
 	file_of(file, job->name, job->id);
-	replica_registry_write(ctx, JOBS, file, object_of(job));
+	replica_registry_write(ctx, JOBS, file, object_of(job, finished));
+}
+
+/* One that was activated when it was complete has no job: its last is of the time before. */
+static void mark_last(struct replica_ctx *ctx, const char *name, bool finished)
+{
+	char file[DM_REPLICA_NAME_LEN + 16];
+	struct json_object *object = read_last(ctx, name, file);
+
+	if (!object)
+		return;
+	json_object_object_add(object, "finished", json_object_new_boolean(finished));
+	replica_registry_write(ctx, JOBS, file, object);
 }
 
 /* Who asks for it from now on finds that it is gone, and not that it was forgotten. */
-void replica_ended_note(struct replica_ctx *ctx, const char *name)
+void replica_ended_note(struct replica_ctx *ctx, const char *name, bool finished)
 {
 	struct replica_error err = ctx->err;
 	struct replica_job *jobs = NULL;
 
 	if (!replica_jobs_read(ctx, name, 0, &jobs))
 		for (const struct replica_job *job = jobs; job; job = job->next)
-			replica_ended_job_write(ctx, job);
+			replica_ended_job_write(ctx, job, finished);
+	if (!jobs)
+		mark_last(ctx, name, finished);
 	replica_job_free(jobs);
 	replica_record_drop(ctx, name);
 	ctx->err = err;

@@ -72,15 +72,15 @@ bool replica_is_gone(const struct replica_ctx *ctx, int ret);
 
 /*
  * registry-jobs.c.  note: the replica is about to be ended, its jobs are kept and its record
- * goes; forget: it was not ended.  Failures are none of the caller's.  add: to jobs of name, or
- * of all for NULL, those that are kept.  clone: what had the name last was a clone that was
- * complete.
+ * goes; finished: by the end of a clone, and not taken down or removed; forget: it was not ended.
+ * Failures are none of the caller's.  add: to jobs of name, or of all for NULL, those that are
+ * kept.  clone: what had the name last was a clone that was complete, and was finished.
  */
-void replica_ended_note(struct replica_ctx *ctx, const char *name);
+void replica_ended_note(struct replica_ctx *ctx, const char *name, bool finished);
 void replica_ended_forget(struct replica_ctx *ctx, const char *name);
 void replica_ended_jobs_add(struct replica_ctx *ctx, const char *name, struct replica_job **jobs);
 bool replica_ended_clone(struct replica_ctx *ctx, const char *name);
-void replica_ended_job_write(struct replica_ctx *ctx, const struct replica_job *job);
+void replica_ended_job_write(struct replica_ctx *ctx, const struct replica_job *job, bool finished);
 
 /*
  * registry-file.c.  Files in a directory of the registry, "replicas" or "jobs": 0 or -errno.

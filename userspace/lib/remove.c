@@ -200,7 +200,7 @@ static int end(struct ending *e)
 	int ret;
 
 	replica_meta_path(e->ctx, &e->info, path);
-	replica_ended_note(e->ctx, e->name);
+	replica_ended_note(e->ctx, e->name, false);
 	ret = unmap(e);
 	e->gone = !ret;
 	if (ret)

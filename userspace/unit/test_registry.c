@@ -259,7 +259,7 @@ static void keep(struct replica_ctx *ctx, const char *name, uint32_t id, uint32_
 		.error_code = 4, .error_text = (char *)"a reason", .differs = 512,
 	};
 
-	replica_ended_job_write(ctx, &job);
+	replica_ended_job_write(ctx, &job, true);
 }
 
 static void job_round_trip(void)
@@ -312,6 +312,25 @@ static void job_kinds(void)
 	keep(ctx, "r", 1, DM_REPLICA_JOB_CLONE, DM_REPLICA_JOB_COMPLETED);
 	CHECK(replica_ended_clone(ctx, "r"));
 	CHECK(!replica_ended_clone(ctx, "other"));
+	fake_free(ctx);
+}
+
+/* One that was taken down, or removed, was not finished, however complete it was. */
+static void job_not_finished(void)
+{
+	struct replica_job job = {
+		.name = (char *)"r", .id = 1, .type = DM_REPLICA_JOB_CLONE,
+		.state = DM_REPLICA_JOB_COMPLETED,
+	};
+	struct replica_ctx *ctx = fake_ctx();
+
+	fake_file("/run/x", "");
+	replica_ended_job_write(ctx, &job, false);
+	CHECK(!replica_ended_clone(ctx, "r"));
+	replica_ended_job_write(ctx, &job, true);
+	CHECK(replica_ended_clone(ctx, "r"));
+	replica_ended_job_write(ctx, &job, false);
+	CHECK(!replica_ended_clone(ctx, "r"));
 	fake_free(ctx);
 }
 
@@ -401,7 +420,7 @@ int main(void)
 		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes), T(in_the_way),
 		T(too_long), T(lists), T(nowhere),
 		T(leaves_nothing), T(explains), T(job_round_trip), T(job_kinds),
-		T(job_of_another), T(job_twice),
+		T(job_not_finished), T(job_of_another), T(job_twice),
 		T(job_over), T(job_bound),
 	};
 
