@@ -180,6 +180,14 @@ static int end_with_volumes(struct replica_ctx *ctx, const struct replica_info *
 	return ret;
 }
 
+/* Without the module, too: what an end has left lies on devices that others drive. */
+static bool is_over(struct replica_ctx *ctx, const char *name, int ret)
+{
+	return replica_is_gone(ctx, ret) ||
+	       (ret && !replica_genl_present(ctx) &&
+		(replica_clone_has_rest(ctx, name) || replica_ended_clone(ctx, name)));
+}
+
 /* REPLICA_SUCCESS with *info NULL: the kernel knows no such replica, as the error says. */
 static int read_clone(struct replica_ctx *ctx, const char *name, struct replica_info **info)
 {
@@ -190,7 +198,7 @@ static int read_clone(struct replica_ctx *ctx, const char *name, struct replica_
 	ret = replica_genl_get(ctx, &g);
 	if (!ret)
 		ret = replica_info_read(ctx, g, name, info);
-	return replica_is_gone(ctx, ret) ? REPLICA_SUCCESS : ret;
+	return is_over(ctx, name, ret) ? REPLICA_SUCCESS : ret;
 }
 
 /* It was there at first, or not long ago: it was ended by somebody else, or that was cut off. */
