@@ -71,11 +71,11 @@ int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_arg
 	return replica_is_clone(args) ? replica_clone_claim(ctx, name, fd) : REPLICA_SUCCESS;
 }
 
-bool replica_clone_claimed(const char *name)
+int replica_clone_claimed(const char *name)
 {
 	struct clone_lock l;
 
-	return replica_lock_held(lock_of(&l, CLAIM, name, true)) > 0;
+	return replica_lock_held(lock_of(&l, CLAIM, name, true));
 }
 
 /* What should be so: nobody watches over redeems. */
@@ -93,7 +93,7 @@ bool replica_clone_watched(struct replica_ctx *ctx, const struct replica_info *i
 
 	if (r < 0)
 		return will_end(ctx, info);
-	return r || replica_clone_claimed(info->name);
+	return r || replica_clone_claimed(info->name) > 0;
 }
 
 /* The claim that is seen is the caller's own, and he goes. */

@@ -29,14 +29,15 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
  * name has left goes, and a clone is claimed, which nobody ends then before he has looked at it.
  * made: for him when he has; waits: he will, and ends it.
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
- * claimed: one of them does it, or has created it.
+ * claimed: one of them does it, or has created it: 1, 0, or -errno where it cannot be seen, as by
+ * who is not root.
  */
 int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
 int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,
 			const char *name, int *fd);
 void replica_clone_made(struct replica_ctx *ctx, struct replica_info *info, bool waits);
 bool replica_clone_watched(struct replica_ctx *ctx, const struct replica_info *info);
-bool replica_clone_claimed(const char *name);
+int replica_clone_claimed(const char *name);
 
 /*
  * clone-rest.c.  What an end has to do once the mapping is gone is written down before, so

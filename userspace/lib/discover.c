@@ -10,6 +10,7 @@
 
 #include <replica/registry.h>
 
+#include "clone.h"
 #include "genl.h"
 #include "info.h"
 #include "registry.h"
@@ -62,26 +63,70 @@ static int fail_write(struct discovery *d, int r)
 				  REPLICA_REGISTRY);
 }
 
+/* It may have been made, or ended, since the kernel told what it has.  *info NULL: there is none. */
+static int look_again(struct discovery *d, const char *name, struct replica_info **info)
+{
+	struct replica_genl *g;
+	int ret;
+
+	*info = NULL;
+	if (!replica_genl_present(d->ctx))
+		return REPLICA_SUCCESS;
+	ret = replica_genl_get(d->ctx, &g);
+	if (!ret)
+		ret = replica_info_read(d->ctx, g, name, info);
+	if (!replica_is_gone(d->ctx, ret))
+		return ret;
+	replica_error_clear(d->ctx);
+	return REPLICA_SUCCESS;
+}
+
+static bool is_same(const struct replica_record *a, const struct replica_record *b)
+{
+	return !strcmp(a->uuid, b->uuid) && a->generation == b->generation;
+}
+
+/* Who ends a replica drops its record first: of one that has ended since, this came after. */
+static int add_if_there(struct discovery *d, const struct replica_record *record,
+			enum replica_discovered what)
+{
+	struct replica_record now;
+	struct replica_info *info;
+	int r, ret = look_again(d, record->name, &info);
+
+	if (ret)
+		return ret;
+	if (info) {
+		replica_info_free(info);
+		return add(d, record, what);
+	}
+	if (replica_record_read(d->ctx, record->name, &now) || now.ending.begun ||
+	    now.recorded != record->recorded)
+		return REPLICA_SUCCESS;
+	r = replica_record_drop(d->ctx, record->name);
+	return r ? fail_write(d, r) : REPLICA_SUCCESS;
+}
+
 /* Of what the kernel has. */
 static int take_replica(struct discovery *d, const struct replica_info *info)
 {
 	enum replica_discovered what = REPLICA_DISCOVERED_KNOWN;
 	struct replica_record old, record;
-	int r = replica_record_read(d->ctx, info->name, &old);
+	int r;
 
 	replica_record_fill(d->ctx, info, &record);
+	/* Right before it is written; what is noted of an end that is under way stays. */
+	r = replica_record_read(d->ctx, info->name, &old);
 	if (r == -ENOENT)
 		what = REPLICA_DISCOVERED_NEW;
-	else if (r || strcmp(old.uuid, record.uuid) || old.sync_type != record.sync_type ||
-		 old.generation != record.generation)
+	else if (r || !is_same(&old, &record) || old.sync_type != record.sync_type)
 		what = REPLICA_DISCOVERED_CHANGED;
-	/* What is noted of an end that is under way stays. */
-	if (what != REPLICA_DISCOVERED_KNOWN) {
-		r = replica_record_write(d->ctx, &record);
-		if (r)
-			return fail_write(d, r);
-	}
-	return add(d, &record, what);
+	if (what == REPLICA_DISCOVERED_KNOWN)
+		return add(d, &record, what);
+	if (!r && is_same(&old, &record))
+		record.ending = old.ending;
+	r = replica_record_write(d->ctx, &record);
+	return r ? fail_write(d, r) : add_if_there(d, &record, what);
 }
 
 static bool is_there(const struct discovery *d, const char *name)
@@ -93,33 +138,25 @@ static bool is_there(const struct discovery *d, const char *name)
 	return info;
 }
 
-/* It may have been made since the kernel told what it has. */
-static struct replica_info *came_since(struct discovery *d, const char *name)
-{
-	struct replica_info *info = NULL;
-	struct replica_genl *g;
-
-	if (replica_genl_present(d->ctx) && !replica_genl_get(d->ctx, &g) &&
-	    replica_info_read(d->ctx, g, name, &info))
-		info = NULL;
-	replica_error_clear(d->ctx);
-	return info;
-}
-
 /* Of what the kernel has not; a record that is damaged has a name. */
 static int take_gone(struct discovery *d, const char *name)
 {
-	struct replica_info *info = came_since(d, name);
 	struct replica_record record;
-	int r = replica_record_read(d->ctx, name, &record);
+	struct replica_info *info;
+	int r, ret = look_again(d, name, &info);
 
+	if (ret)
+		return ret;
 	if (info) {
-		r = take_replica(d, info);
+		ret = take_replica(d, info);
 		replica_info_free(info);
-		return r;
+		return ret;
 	}
+	r = replica_record_read(d->ctx, name, &record);
+	/* It is not cut off as long as somebody is at it, who drops the record. */
 	if (!r && record.ending.begun)
-		return add(d, &record, REPLICA_DISCOVERED_UNFINISHED);
+		return replica_clone_claimed(name) > 0 ? REPLICA_SUCCESS :
+		       add(d, &record, REPLICA_DISCOVERED_UNFINISHED);
 	if (r)
 		strcpy(record.name, name);
 	r = replica_record_drop(d->ctx, name);

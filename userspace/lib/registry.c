@@ -166,16 +166,20 @@ int replica_record_explain(struct replica_ctx *ctx, const char *name, int ret)
 	char message[sizeof(ctx->err.message)];
 	struct replica_record record;
 	bool kernel;
+	int claimed;
 
 	if (ret != REPLICA_NOT_FOUND || replica_record_read(ctx, name, &record))
 		return ret;
+	claimed = record.ending.begun ? replica_clone_claimed(name) : 0;
 	/* It is being ended just now. */
-	if (record.ending.begun && replica_clone_claimed(name))
+	if (claimed > 0)
 		return ret;
 	kernel = ctx->err.sm_source == REPLICA_SOURCE_KERNEL;
 	strcpy(message, ctx->err.message);
 	if (record.ending.begun)
 		ret = replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ENODEV, "Name",
+				   claimed ?
+				   "clone \"%s\" has ended, and its end is being done or was cut off, which root alone can see: 'replicactl finish %s' does the rest" :
 				   "clone \"%s\" has ended, but its end was cut off: 'replicactl finish %s' does the rest",
 				   name, name);
 	else
