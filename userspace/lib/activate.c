@@ -388,8 +388,12 @@ static int claim_clone(struct activate *a)
 static int start(struct activate *a)
 {
 	char params[1024];
-	int ret = claim_clone(a);
+	int ret;
 
+	/* The record of what is made would take the place of what is noted of that. */
+	if (a->fields->name)
+		replica_clone_tidy_rest(a->ctx, a->fields->name);
+	ret = claim_clone(a);
 	if (!ret)
 		ret = check_devices(a);
 	if (!ret) {

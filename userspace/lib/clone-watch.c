@@ -49,7 +49,7 @@ int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd)
 }
 
 /* What is noted of that would be lost; it may be of devices that are not there any more. */
-static void tidy_rest(struct replica_ctx *ctx, const char *name)
+void replica_clone_tidy_rest(struct replica_ctx *ctx, const char *name)
 {
 	bool done;
 	int fd;
@@ -67,7 +67,7 @@ int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_arg
 			const char *name, int *fd)
 {
 	*fd = -1;
-	tidy_rest(ctx, name);
+	replica_clone_tidy_rest(ctx, name);
 	return replica_is_clone(args) ? replica_clone_claim(ctx, name, fd) : REPLICA_SUCCESS;
 }
 

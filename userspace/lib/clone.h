@@ -25,14 +25,16 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
 
 /*
  * clone-watch.c.  claim: the end of the clone is the caller's alone, until he unlocks; a
- * return value.  begin: for who is about to create a replica: what the end of a clone of that
- * name has left goes, and a clone is claimed, which nobody ends then before he has looked at it.
- * made: for him when he has; waits: he will, and ends it.
+ * return value.  tidy_rest: for who has not claimed it and is about to make a replica of that
+ * name: what the end of a clone that had it has left goes.  begin: that, and a clone is claimed,
+ * which nobody ends then before he has looked at it.
+ * made: for him when he has; waits: he will until it is complete, and ends it.
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
  * claimed: one of them does it, or has created it: 1, 0, or -errno where it cannot be seen, as by
  * who is not root.
  */
 int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
+void replica_clone_tidy_rest(struct replica_ctx *ctx, const char *name);
 int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,
 			const char *name, int *fd);
 void replica_clone_made(struct replica_ctx *ctx, struct replica_info *info, bool waits);
