@@ -209,6 +209,25 @@ other_device()
 	run replicactl detach other
 }
 
+# A log that nobody can read now is no reason to wait for ever: who ends it is told.
+suspended_log()
+{
+	legs
+	new_source m "0 2048 linear $meta 0"
+	meta=/dev/mapper/m
+	complete
+	killed=0
+	killed pwrite64 1 finish r
+	same "times that it was killed" "$killed" 1
+	run dmsetup suspend m
+	cli_returns 4 4 finish r
+	complains "is suspended"
+	cli_returns 4 4 finish r --wait --timeout 5
+	run dmsetup resume m
+	run replicactl finish r
+	nothing_left
+}
+
 mapping_gone()
 {
 	[[ -z $(dmsetup info -c --noheadings -o name r 2>/dev/null) ]]
@@ -322,4 +341,5 @@ ktap_case "killed while it ends one that is in use" used_device
 ktap_case "killed while it ends one of a source in use" attached_source
 ktap_case "another device in the place of what was left" other_device
 ktap_case "another log where its own was" later_log
+ktap_case "what was left is on a suspended device" suspended_log
 ktap_finish

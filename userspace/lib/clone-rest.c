@@ -4,6 +4,7 @@
  * hidden device of a source that had it under its own name.  The registry tells
  * where; what stands on the devices themselves decides whether it is that clone's.
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,8 +21,15 @@
 
 static bool is_uuid(const char *text)
 {
-	return strlen(text) == REPLICA_UUID_TEXT - 1 &&
-	       strspn(text, "0123456789abcdef-") == REPLICA_UUID_TEXT - 1;
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	static_assert(sizeof(form) == REPLICA_UUID_TEXT, "it is as long as a uuid");
+	if (strlen(text) != strlen(form))
+		return false;
+	for (size_t i = 0; form[i]; i++)
+		if (form[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdef", text[i]))
+			return false;
+	return true;
 }
 
 static void parse_uuid(const char *text, uint8_t uuid[16])
@@ -85,7 +93,17 @@ void replica_clone_rest_note(struct replica_ctx *ctx, const struct replica_info 
 
 /* ------------------------------------------------------------------------ */
 
-static int resume_log(struct replica_ctx *ctx, const struct replica_ending *ending)
+/* Reading it would wait for whoever has suspended it, and so would all who want to end the clone. */
+static int fail_suspended(struct replica_ctx *ctx, const char *name, const char *what,
+			  const char *param, const struct replica_blockdev *dev)
+{
+	return replica_fail(ctx, REPLICA_FAILED, EBUSY, param,
+			    "clone \"%s\" has ended, but its %s stays on mapped device %s, which is suspended: 'dmsetup resume %s' first",
+			    name, what, dev->path, dev->dm_name);
+}
+
+static int resume_log(struct replica_ctx *ctx, const char *name,
+		      const struct replica_ending *ending)
 {
 	const char *path = ending->meta;
 	struct replica_meta_entry *list, *e;
@@ -95,6 +113,8 @@ static int resume_log(struct replica_ctx *ctx, const struct replica_ending *endi
 
 	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev))
 		return REPLICA_SUCCESS;
+	if (dev.suspended)
+		return fail_suspended(ctx, name, "log", REPLICA_PARAM_META, &dev);
 	parse_uuid(ending->association, uuid);
 	ret = replica_scan_run(ctx, &path, 1, false, &list);
 	for (e = list; !ret && e; e = e->next)
@@ -112,6 +132,8 @@ static int resume_label(struct replica_ctx *ctx, const char *name,
 
 	if (ending->target[0] != '/' || replica_sysfs_open(ctx, ending->target, &dev))
 		return REPLICA_SUCCESS;
+	if (dev.suspended)
+		return fail_suspended(ctx, name, "label", REPLICA_PARAM_TARGET, &dev);
 	strcpy(label.path, ending->target);
 	label.devno = dev.devno;
 	parse_uuid(ending->association, label.uuid);
@@ -136,7 +158,7 @@ static int resume(struct replica_attached *attached, const char *name,
 	int ret = REPLICA_SUCCESS;
 
 	if (is_uuid(ending->association)) {
-		ret = resume_log(ctx, ending);
+		ret = resume_log(ctx, name, ending);
 		if (!ret)
 			ret = resume_label(ctx, name, ending);
 		if (!ret)

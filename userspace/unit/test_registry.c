@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clone.h"
 #include "fake.h"
 #include "ktap.h"
 #include "registry.h"
@@ -247,6 +248,35 @@ static void explains(void)
 }
 
 /* ------------------------------------------------------------------------ */
+/* Clones */
+
+/* What is erased by it is found by the whole of it. */
+static void associations(void)
+{
+	static const char *const bad[] = {
+		"", "12345678-9abc-4def-8123-456789abcde", ID "0",
+		"12345678-9abc-4def-8123-456789abcdeF", "123456789-abc-4def-8123-456789abcdef",
+		"12345678-9abc-4def-8123456789abcdef-", "------------------------------------",
+		"12345678-9abc-4def-8123-45678-abcdef", "123456789abc04def081230456789abcdef0",
+	};
+	struct replica_attached attached = { .attached = false };
+	struct replica_info info = { .uuid = (char *)"REPLICA-" ID };
+	uint8_t uuid[16];
+	char text[64];
+
+	CHECK(replica_clone_association(&info, &attached, uuid));
+	CHECK_INT(uuid[0], 0x12);
+	CHECK_INT(uuid[4], 0x9a);
+	CHECK_INT(uuid[15], 0xef);
+	info.uuid = text;
+	for (size_t i = 0; i < KTAP_COUNT(bad); i++) {
+		ktap_case = bad[i];
+		snprintf(text, sizeof(text), "REPLICA-%s", bad[i]);
+		CHECK(!replica_clone_association(&info, &attached, uuid));
+	}
+}
+
+/* ------------------------------------------------------------------------ */
 /* Jobs */
 
 static void keep(struct replica_ctx *ctx, const char *name, uint32_t id, uint32_t type,
@@ -419,7 +449,7 @@ int main(void)
 	static const struct ktap_test tests[] = {
 		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes), T(in_the_way),
 		T(too_long), T(lists), T(nowhere),
-		T(leaves_nothing), T(explains), T(job_round_trip), T(job_kinds),
+		T(leaves_nothing), T(explains), T(associations), T(job_round_trip), T(job_kinds),
 		T(job_not_finished), T(job_of_another), T(job_twice),
 		T(job_over), T(job_bound),
 	};
