@@ -5,6 +5,7 @@
  * is complete and not claimed any more.  Claim and watch go with the process: what he
  * does not do who was killed is done by the other.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,10 +79,20 @@ int replica_clone_claimed(const char *name)
 	return replica_lock_held(lock_of(&l, CLAIM, name, true));
 }
 
+/* systemd takes no longer name; the tool's __udev writes ":2b" where it takes no character. */
+static bool has_unit_name(const char *name)
+{
+	size_t len = strlen("dm-replica-finish@.service");
+
+	for (; *name; name++)
+		len += isascii(*name) && (isalnum(*name) || strchr("-_.@", *name)) ? 1 : 3;
+	return len <= 255;
+}
+
 /* What should be so: nobody watches over redeems. */
 static bool will_end(struct replica_ctx *ctx, const struct replica_info *info)
 {
-	return replica_clones_end(ctx) &&
+	return replica_clones_end(ctx) && has_unit_name(info->name) &&
 	       !(info->uuid && replica_id_of(info->uuid, REPLICA_REDEEM_UUID_PREFIX));
 }
 

@@ -374,7 +374,8 @@ static int make_mapping(struct create *c)
 	if (ret)
 		take_back(c);
 	else
-		replica_clone_made(c->ctx, c->result->info, replica_goals_wait(c->args));
+		replica_clone_made(c->ctx, c->result->info,
+				   replica_goals_wait(c->args) == DM_REPLICA_STATE_SYNCHRONIZED);
 	return ret ? ret : slow;
 }
 

@@ -401,7 +401,8 @@ static int look_at_made(struct redeem *r)
 		undo(r);
 		return ret;
 	}
-	replica_clone_made(r->ctx, r->result->info, replica_goals_wait(&r->args));
+	replica_clone_made(r->ctx, r->result->info,
+			   replica_goals_wait(&r->args) == DM_REPLICA_STATE_SYNCHRONIZED);
 	if (r->result->info->job)
 		r->result->job_id = r->result->info->job->id;
 	return REPLICA_SUCCESS;

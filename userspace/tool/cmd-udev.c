@@ -46,7 +46,9 @@ static void unit_property(const char *name)
 			at += sprintf(at, ":%02x", (unsigned char)*name);
 	*at = '\0';
 	text = mem_format("dm-replica-finish@%s.service", unit);
-	property("FINISH", text);
+	/* Nor a longer one: the library promises no end of that clone. */
+	if (strlen(text) <= 255)
+		property("FINISH", text);
 	free(text);
 }
 

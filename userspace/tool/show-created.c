@@ -129,11 +129,11 @@ static void say_snapshot(struct out *out, const char *source,
 }
 
 /* When it is complete is no business of who has not waited, where it ends by itself. */
-static void say_clone(struct out *out, struct cli *cli, const struct replica_create_result *result,
+static void say_clone(struct out *out, const struct replica_create_result *result,
 		      const char *source, const char *where)
 {
 	const char *name = result->element_name;
-	char *end = replica_clones_end(cli->ctx) ?
+	char *end = result->info && result->info->ends_itself ?
 		    mem_text("the clone ends by itself when it is complete") :
 		    mem_format("'replicactl finish %s --wait' ends it when it is complete", name);
 
@@ -169,7 +169,7 @@ void say_created(struct out *out, struct cli *cli, const struct replica_create_r
 			    source, result->ended == REPLICA_ENDED_REMOVED ? "" :
 			    "; the mapped device stays for who has it open");
 	} else if (ret == REPLICA_JOB_STARTED && opts->sync_type == REPLICA_SYNC_TYPE_CLONE) {
-		say_clone(out, cli, result, source, where);
+		say_clone(out, result, source, where);
 	} else if (ret == REPLICA_JOB_STARTED) {
 		out_message(out, "Created '%s'; job %u copies %s to %s.\n"
 			    "%s;%c'replicactl wait %s' waits for the copy.", name, result->job_id,

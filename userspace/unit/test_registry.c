@@ -276,6 +276,36 @@ static void associations(void)
 	}
 }
 
+static bool ends_itself(struct replica_ctx *ctx, char *name, bool waits)
+{
+	struct replica_info info = { .name = name, .sync_type = REPLICA_SYNC_TYPE_CLONE };
+
+	replica_clone_made(ctx, &info, waits);
+	return info.ends_itself;
+}
+
+/* The unit of a name has 26 characters more, and three for one that it cannot have. */
+static void units(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	char name[DM_REPLICA_NAME_LEN];
+
+	fake_file("/run/udev/control", "");
+	fake_file("/usr/lib/systemd/system/dm-replica-finish@.service", "[Unit]\n");
+	CHECK(!ends_itself(ctx, (char *)"r", false));
+	fake_file("/run/systemd/system/x", "");
+	CHECK(ends_itself(ctx, (char *)"r", false));
+	CHECK(!ends_itself(ctx, (char *)"r", true));
+	memset(name, 'n', sizeof(name));
+	name[127] = '\0';
+	CHECK(ends_itself(ctx, name, false));
+	memset(name, '+', 51);			/* 51 * 3 + 76 + 26 */
+	CHECK(ends_itself(ctx, name, false));
+	name[51] = '+';
+	CHECK(!ends_itself(ctx, name, false));
+	fake_free(ctx);
+}
+
 /* ------------------------------------------------------------------------ */
 /* Jobs */
 
@@ -449,7 +479,7 @@ int main(void)
 	static const struct ktap_test tests[] = {
 		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes), T(in_the_way),
 		T(too_long), T(lists), T(nowhere),
-		T(leaves_nothing), T(explains), T(associations), T(job_round_trip), T(job_kinds),
+		T(leaves_nothing), T(explains), T(associations), T(units), T(job_round_trip), T(job_kinds),
 		T(job_not_finished), T(job_of_another), T(job_twice),
 		T(job_over), T(job_bound),
 	};
