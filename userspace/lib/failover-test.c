@@ -198,7 +198,8 @@ static int take_label(struct test *t)
 
 	snprintf(path, sizeof(path), "/dev/dm-%u", t->result->info->minor);
 	r = replica_sysfs_open(t->ctx, path, &copy);
-	if (!r && strcmp(copy.dm_name, t->result->element_name))
+	if (!r && (strcmp(copy.dm_name, t->result->element_name) ||
+		   strcmp(copy.dm_uuid, t->result->info->uuid)))
 		r = -ESTALE;		/* somebody has removed it, and its number is another's */
 	if (!r && replica_label_sector(copy.size >> SECTOR_SHIFT, t->mirrored) &&
 	    !replica_label_read(t->ctx, path, &label)) {
@@ -260,15 +261,17 @@ static int make(struct test *t)
 	return ret;
 }
 
-/* What was made is of no use; the error stays. */
+/*
+ * What was made is of no use; the error stays.  Another call may have ended it meanwhile, and
+ * made one of the same name.
+ */
 static void unmake(struct test *t)
 {
 	struct replica_error err = t->ctx->err;
-	int ret;
+	int ret = REPLICA_SUCCESS;
 
-	if (!t->result->info)
-		return;
-	ret = replica_snap_end(t->ctx, t->result->element_name, false, NULL);
+	if (replica_lines_are_of(t->ctx, t->result->element_name, t->result->info->uuid))
+		ret = replica_snap_end(t->ctx, t->result->element_name, false, NULL);
 	t->ctx->err = err;
 	if (ret)
 		replica_error_details(t->ctx,
@@ -295,14 +298,17 @@ static uint64_t time_of_day(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
-/* *steady: the copy is what was seen before it. */
+/*
+ * *steady: the copy is what was seen before it.  REPLICA_TIMEOUT: there is none, as that is
+ * also what a lock gives that was waited for; or there is, by its info, and udev is late.
+ */
 static int take(struct test *t, const struct replica_info *before, bool *steady)
 {
 	struct replica_info *after = NULL;
 	int late, ret;
 
 	late = make(t);
-	if ((late && late != REPLICA_TIMEOUT) || t->args->dry_run)
+	if ((late && late != REPLICA_TIMEOUT) || t->args->dry_run || !t->result->info)
 		return late;
 	ret = take_label(t);
 	if (!ret)
@@ -344,7 +350,7 @@ static int run(struct test *t)
 
 	for (int i = 0; i < TRIES; i++) {
 		ret = try_once(t, &steady);
-		if ((ret && ret != REPLICA_TIMEOUT) || t->args->dry_run)
+		if ((ret && ret != REPLICA_TIMEOUT) || t->args->dry_run || !t->result->info)
 			break;
 		if (steady || t->args->force) {
 			if (!ret)
