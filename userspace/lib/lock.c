@@ -93,3 +93,15 @@ int replica_lock_tables(struct replica_ctx *ctx, int *fd)
 
 	return replica_lock(ctx, &lock, fd);
 }
+
+int replica_lock_lvm(struct replica_ctx *ctx, int *fd)
+{
+	const struct replica_lock lock = {
+		.path = "/run/dm-replica-lvm.lock",
+		.parameter = "Name",
+		.what = "snapshots of logical volumes",
+		.alone = true,
+	};
+
+	return replica_lock(ctx, &lock, fd);
+}

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Locks between programs that use this library.  They go with the process. */
+/*
+ * Locks between programs that use this library.  They go with the process.  Who holds several
+ * takes pools before the tables of sources, and thin volumes last; that of snapshots by LVM is
+ * held with no other.
+ */
 #ifndef _REPLICA_LOCK_H
 #define _REPLICA_LOCK_H
 
@@ -28,5 +32,11 @@ int replica_lock_held(const struct replica_lock *lock);
  * source: the numbers of devices that go are given to others.
  */
 int replica_lock_tables(struct replica_ctx *ctx, int *fd);
+
+/*
+ * Whoever makes, ends or restores from a snapshot by LVM, some of whose commands go by names: the
+ * snapshot that was looked at is not another one of ours when the command is run.
+ */
+int replica_lock_lvm(struct replica_ctx *ctx, int *fd);
 
 #endif /* _REPLICA_LOCK_H */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lock.h"
 #include "peer.h"
 #include "snapshot-create.h"
 #include "snapshot-lvm.h"
@@ -317,6 +318,18 @@ static int make(struct making *m)
 	return ret;
 }
 
+/* Not while another call restores from a snapshot, which goes by its name. */
+static int make_locked(struct making *m)
+{
+	int lock, ret = replica_lock_lvm(m->ctx, &lock);
+
+	if (ret)
+		return ret;
+	ret = make(m);
+	replica_unlock(&lock);
+	return ret;
+}
+
 static int tell(struct making *m)
 {
 	struct replica_create_result *r = m->result;
@@ -335,7 +348,7 @@ static int create(struct making *m)
 
 	if (!ret)
 		ret = tell(m);
-	return ret || m->args->dry_run ? ret : make(m);
+	return ret || m->args->dry_run ? ret : make_locked(m);
 }
 
 /* The findings are the caller's in any case. */

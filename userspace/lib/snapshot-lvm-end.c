@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lock.h"
 #include "snapshot-lvm.h"
 
 #define STEP_MS		200
@@ -52,8 +53,7 @@ static int check_gone(const struct replica_snap *snap)
 			    snap->self->name, REPLICA_POOL_TAG_SNAPSHOT);
 }
 
-int replica_lvsnap_end(struct replica_ctx *ctx, const char *name,
-		       struct replica_pool_volume **list)
+static int end(struct replica_ctx *ctx, const char *name, struct replica_pool_volume **list)
 {
 	struct replica_snap snap;
 	int ret;
@@ -70,6 +70,18 @@ int replica_lvsnap_end(struct replica_ctx *ctx, const char *name,
 	if (!ret && list && !replica_pool_volume_add(list, snap.lv, NULL))
 		ret = replica_fail_memory(ctx);
 	replica_snap_clear(&snap);
+	return ret;
+}
+
+int replica_lvsnap_end(struct replica_ctx *ctx, const char *name,
+		       struct replica_pool_volume **list)
+{
+	int lock, ret = replica_lock_lvm(ctx, &lock);
+
+	if (ret)
+		return ret;
+	ret = end(ctx, name, list);
+	replica_unlock(&lock);
 	return ret;
 }
 
@@ -153,17 +165,49 @@ static int check_begun(const struct replica_snap *old)
 	return ret;
 }
 
-static int begin(const struct replica_snap *snap)
+/*
+ * LVM merges by name.  Our own programs are kept out by the lock; others may have removed the
+ * snapshot, and made another volume of its name.
+ */
+static int merge(const struct replica_snap *snap)
+{
+	if (replica_lines_are_of(snap->ctx, snap->self->name, snap->self->uuid))
+		return replica_lvm_merge(snap->ctx, snap->lv, snap->thin);
+	return replica_fail(snap->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+			    "snapshot \"%s\" was removed by another program meanwhile, and what has its name now is another volume, or none; nothing is restored",
+			    snap->self->name);
+}
+
+/* *begun: now, and by this call. */
+static int begin(const struct replica_snap *snap, bool *begun)
 {
 	int ret;
 
+	*begun = false;
 	if (snap->merging)
 		return REPLICA_SUCCESS;		/* this call waits for the end of it */
 	ret = check_restore(snap);
 	if (!ret)
-		ret = replica_lvm_merge(snap->ctx, snap->lv, snap->thin);
+		ret = merge(snap);
+	*begun = !ret;
 	replica_lvsnap_forget(snap->ctx);
-	return ret ? ret : check_begun(snap);
+	return ret;
+}
+
+/* snap is to be cleared in any case. */
+static int begin_locked(struct replica_ctx *ctx, const char *name, struct replica_snap *snap)
+{
+	bool begun = false;
+	int lock, ret = replica_lock_lvm(ctx, &lock);
+
+	if (ret)
+		return ret;
+	replica_lvsnap_forget(ctx);
+	ret = replica_snap_find(ctx, name, snap);
+	if (!ret)
+		ret = begin(snap, &begun);
+	replica_unlock(&lock);
+	return begun ? check_begun(snap) : ret;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -292,13 +336,9 @@ int replica_lvsnap_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 		.ctx = ctx, .name = name, .timeout_ms = timeout_ms, .progress = progress,
 		.data = data, .start = replica_now_ms(),
 	};
-	struct replica_snap snap;
-	int ret;
+	struct replica_snap snap = { .ctx = ctx };
+	int ret = begin_locked(ctx, name, &snap);
 
-	replica_lvsnap_forget(ctx);
-	ret = replica_snap_find(ctx, name, &snap);
-	if (!ret)
-		ret = begin(&snap);
 	if (!ret)
 		ret = wait_end(&w, snap.lv);
 	replica_snap_clear(&snap);
