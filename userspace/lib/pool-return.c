@@ -227,12 +227,28 @@ void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs)
 				      REPLICA_POOL_TAG_RETURN);
 }
 
+int replica_pool_alone(struct replica_ctx *ctx, const struct replica_lv *lv)
+{
+	struct replica_lv *list;
+	int ret = replica_volume_list(ctx, lv->vg, &list);
+
+	if (!ret && replica_lv_has_snapshot(list, lv))
+		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, REPLICA_PARAM_POOL,
+				   "volume %s has snapshots", lv->shown);
+	replica_lv_free(list);
+	return ret;
+}
+
+/* It was without snapshots before the replica was brought to rest, which may have taken long. */
 static int remove_one(struct replica_ctx *ctx, const struct replica_lv *lv,
 		      struct replica_pool_volume **list)
 {
-	int ret = replica_volume_remove(ctx, lv, REPLICA_POOL_TAG);
-	struct replica_error err = ctx->err;
+	int ret = replica_pool_alone(ctx, lv);
+	struct replica_error err;
 
+	if (!ret)
+		ret = replica_volume_remove(ctx, lv, REPLICA_POOL_TAG);
+	err = ctx->err;
 	if (!ret)
 		return list && !replica_pool_volume_add(list, lv, NULL) ?
 		       replica_fail_memory(ctx) : ret;

@@ -122,11 +122,13 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
  * tags off the target, for it is to stay.  doom: marks both as to go; spare: takes that
  * back, the error stays.  give_back: removes
  * the meta device, and the target if it is to go; list may be NULL.  has_snapshot: pure;
- * one that would go with the volume, among all of its group.
+ * one that would go with the volume, among all of its group.  alone: fails if there is one;
+ * to be asked right before the volume is removed.
  */
 int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *tag,
 		      struct replica_lv **lv);
 bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv);
+int replica_pool_alone(struct replica_ctx *ctx, const struct replica_lv *lv);
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 			    const struct replica_cut *legs);

@@ -174,23 +174,10 @@ int replica_snap_pool_create(struct replica_ctx *ctx, const struct replica_creat
 /* ------------------------------------------------------------------------ */
 /* The way back */
 
-/* A snapshot of the store would go with it. */
-static int check_alone(struct replica_ctx *ctx, const struct replica_lv *lv)
-{
-	struct replica_lv *list;
-	int ret = replica_volume_list(ctx, lv->vg, &list);
-
-	if (!ret && replica_lv_has_snapshot(list, lv))
-		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, REPLICA_PARAM_POOL,
-				   "volume %s has snapshots", lv->shown);
-	replica_lv_free(list);
-	return ret;
-}
-
 static int remove_store(struct replica_ctx *ctx, const struct replica_lv *lv,
 			struct replica_pool_volume **list)
 {
-	int ret = check_alone(ctx, lv);
+	int ret = replica_pool_alone(ctx, lv);
 
 	if (!ret)
 		ret = replica_volume_remove(ctx, lv, REPLICA_POOL_TAG_STORE);
