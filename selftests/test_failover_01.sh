@@ -246,6 +246,50 @@ without_its_replica()
 	compare_legs "$origin" "$leg"
 }
 
+# A snapshot of that name that somebody has made himself, of the replica's device, is not the copy.
+of_somebody()
+{
+	local origin disk leg store
+	new_loop origin 4M
+	new_loop disk 4M
+	new_linear leg "$disk"
+	new_loop store 8M
+	new_replica data "$origin" "$leg"
+	take data-test "$leg" "$store"
+	cli_returns 8 8 test-failover --end data
+	complains "no failover of \"data\" is being tested"
+	run replicactl detach data
+	cli_returns 8 8 test-failover --end data
+	complains "no failover of \"data\" is being tested"
+	same "the snapshot" "$(dmsetup table data-test | cut -d' ' -f3)" snapshot
+	run replicactl remove data-test
+}
+
+# The same of LVM; its copy is ended, and an own one of that name is not.
+volume_of_somebody()
+{
+	local origin
+	new_vg vgt 96M
+	new_loop origin 4M
+	defer dm_gone data
+	run replicactl create "$origin" --name data --pool vgt --meta pool \
+		--wait-for synchronized --timeout 60s
+	run replicactl test-failover data --store-size 101%
+	defer test_gone data
+	[[ $(lvs --noheadings -o lv_tags vgt/data-test) == *dm-replica-test* ]] ||
+		fail "the copy has no mark"
+	run replicactl test-failover --end data
+	run replicactl create --sync-type snapshot --name data-test /dev/mapper/vgt-data--replica
+	defer snapshot_gone vgt-data--test
+	cli_returns 8 8 test-failover --end data
+	complains "no failover of \"data\" is being tested"
+	run replicactl detach data
+	cli_returns 8 8 test-failover --end data
+	complains "no failover of \"data\" is being tested"
+	same "the snapshot" "$(dmsetup table vgt-data--test | cut -d' ' -f3)" snapshot
+	run replicactl remove vgt-data--test
+}
+
 # The tool is killed at its calls to device-mapper: the replica goes on, and the rest goes.
 killed_test()
 {
@@ -279,6 +323,7 @@ if command -v lvcreate >/dev/null; then
 	ktap_case "a volume from a pool, in mode async" volume_is_replica vgt async --store-size 101%
 	ktap_case "a volume from a pool, in mode sync" volume_is_replica vgt sync --store-size 101%
 	ktap_case "a thin volume" volume_is_replica vgt/tp async
+	ktap_case "a volume's snapshot that somebody has made himself" volume_of_somebody
 	ktap_case "a mapped device, in mode async" mapping_is_replica async
 	ktap_case "a mapped device, in mode sync" mapping_is_replica sync
 else
@@ -288,5 +333,6 @@ ktap_case "a file system in the copy is used" file_system
 ktap_case "a replica that was split" split_replica
 ktap_case "what cannot be copied, or is not usable, is refused" refusals
 ktap_case "the end of a test whose replica has gone" without_its_replica
+ktap_case "a snapshot that somebody has made himself" of_somebody
 ktap_case "killed while it makes the copy" killed_test
 ktap_finish

@@ -6,7 +6,8 @@
  * A pool is an LVM volume group, "VG", or an LVM thin pool, "VG/THINPOOL".  What was cut
  * for a replica carries the LVM tags "dm-replica" and "dm-replica.NAME", and the store of a
  * snapshot also "dm-replica-store": that, and no list kept elsewhere, says that it is ours.
- * A snapshot of a logical volume has "dm-replica-snapshot" alone, and is never left over.
+ * A snapshot of a logical volume has "dm-replica-snapshot" and none of these, and is never left
+ * over; the copy of a replica by which a failover is tested has "dm-replica-test" besides.
  *
  * Or it is a mapped device of target thin-pool that LVM does not manage, "/dev/mapper/POOL".
  * The same tags stand then in a directory, which is volume 8388608 of the pool; what is cut

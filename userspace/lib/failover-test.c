@@ -64,40 +64,16 @@ void replica_test_names(const char *name, char dm[DM_REPLICA_NAME_LEN],
 /* ------------------------------------------------------------------------ */
 /* Is there a test? */
 
-static bool lies_on(struct replica_ctx *ctx, const char *name, dev_t leg)
-{
-	struct replica_snap snap;
-	bool does;
-
-	does = !replica_snap_find(ctx, name, &snap) &&
-	       (!leg || (snap.source && snap.source->dev == leg));
-	replica_snap_clear(&snap);
-	replica_error_clear(ctx);
-	return does;
-}
-
-/* By its name, and by what it is a snapshot of; leg 0: that is not known any more. */
-static bool find_test(struct replica_ctx *ctx, const char *name, dev_t leg,
-		      char found[DM_REPLICA_NAME_LEN])
-{
-	char dm[DM_REPLICA_NAME_LEN], lv[DM_REPLICA_NAME_LEN];
-
-	replica_test_names(name, dm, lv);
-	snprintf(found, DM_REPLICA_NAME_LEN, "%s", dm);
-	if (replica_snap_is(ctx, dm) && lies_on(ctx, dm, leg))
-		return true;
-	return replica_lvsnap_alias(ctx, lv, found) && lies_on(ctx, found, leg);
-}
-
 static int check_none(struct test *t)
 {
-	char found[DM_REPLICA_NAME_LEN];
+	struct replica_test_copy copy;
+	int ret = replica_test_find(t->ctx, t->name, t->leg.devno, &copy);
 
-	if (!find_test(t->ctx, t->name, t->leg.devno, found))
-		return REPLICA_SUCCESS;
+	if (ret || !copy.count)
+		return ret;
 	return replica_fail(t->ctx, REPLICA_INVALID_PARAMETER, EEXIST, "Name",
 			    "a failover of \"%s\" is being tested already, with \"%s\"; 'replicactl test-failover --end %s' ends that",
-			    t->name, found, t->name);
+			    t->name, copy.name, t->name);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -253,7 +229,7 @@ static int make(struct test *t)
 		.dry_run = t->args->dry_run,
 	};
 	struct replica_create_result *made = NULL;
-	int ret = replica_snap_create_replica(t->ctx, &args, &made);
+	int ret = replica_snap_create_test(t->ctx, &args, &made);
 
 	if (made)
 		take_over(t, made);
@@ -421,10 +397,20 @@ static int leg_of(struct replica_ctx *ctx, const char *name, dev_t *leg)
 	return REPLICA_SUCCESS;
 }
 
+/* A name that two volume groups have was given while replicas of that name were there. */
+static int fail_several(struct replica_ctx *ctx, const char *name,
+			const struct replica_test_copy *copy)
+{
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, ENOTUNIQ, "Name",
+			    "%u volume groups have a copy of a replica \"%s\", which is gone; end each by the name of its own, as 'replicactl remove %s'",
+			    copy->count, name, copy->name);
+}
+
 EXPORT int replica_test_failover_end(struct replica_ctx *ctx, const char *name,
 				     struct replica_pool_volume **list)
 {
-	char dm_name[DM_REPLICA_NAME_LEN], found[DM_REPLICA_NAME_LEN];
+	char dm_name[DM_REPLICA_NAME_LEN];
+	struct replica_test_copy copy;
 	dev_t leg = 0;
 	int ret;
 
@@ -433,10 +419,14 @@ EXPORT int replica_test_failover_end(struct replica_ctx *ctx, const char *name,
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
 		ret = leg_of(ctx, dm_name, &leg);
+	if (!ret)
+		ret = replica_test_find(ctx, dm_name, leg, &copy);
 	if (ret)
 		return ret;
-	if (!find_test(ctx, dm_name, leg, found))
+	if (copy.count > 1)
+		return fail_several(ctx, dm_name, &copy);
+	if (!copy.count || !replica_lines_are_of(ctx, copy.name, copy.uuid))
 		return replica_fail(ctx, REPLICA_NOT_FOUND, ENOENT, "Name",
 				    "no failover of \"%s\" is being tested", dm_name);
-	return replica_snap_end(ctx, found, false, list);
+	return replica_snap_end(ctx, copy.name, false, list);
 }

@@ -18,10 +18,12 @@
 #define REPLICA_POOL_TAG_REST	"dm-replica-rest"
 
 /*
- * A snapshot that LVM has made for us, and all that it carries of these, since it is no
- * volume that anybody could have forgotten.
+ * A snapshot that LVM has made for us, which carries none of those, since it is no volume
+ * that anybody could have forgotten.
  */
 #define REPLICA_POOL_TAG_SNAPSHOT	"dm-replica-snapshot"
+/* Besides, when it is the copy of a replica by which a failover is tested. */
+#define REPLICA_POOL_TAG_TEST		"dm-replica-test"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 

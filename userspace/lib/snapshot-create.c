@@ -224,7 +224,7 @@ static int fill_result(struct replica_snap_making *m)
 
 	replica_uuid_random(bytes);
 	replica_uuid_text(bytes, uuid);
-	strcpy(m->id, uuid);
+	snprintf(m->id, sizeof(m->id), "%s%s", m->test ? REPLICA_TEST_UUID_MARK : "", uuid);
 	r->element_name = strdup(m->name);
 	r->target_storage_volume = strdup(m->check.target.path);
 	if (asprintf(&r->uuid, "%s%s", replica_is_tokenized(m->args) ?
@@ -277,11 +277,11 @@ static int create(struct replica_snap_making *m)
 	return ret;
 }
 
-int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			struct replica_create_result *result)
+int replica_snap_create_as(struct replica_ctx *ctx, const struct replica_create_args *args,
+			   bool test, struct replica_create_result *result)
 {
 	struct replica_snap_making m = {
-		.ctx = ctx, .args = args, .result = result,
+		.ctx = ctx, .args = args, .result = result, .test = test,
 		.check = { .ctx = ctx, .force = args->force },
 	};
 	int ret = create(&m);
@@ -291,8 +291,14 @@ int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_arg
 	return ret;
 }
 
-int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
-				struct replica_create_result **result)
+int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
+			struct replica_create_result *result)
+{
+	return replica_snap_create_as(ctx, args, false, result);
+}
+
+static int create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
+			  bool test, struct replica_create_result **result)
 {
 	int ret = replica_snap_check_params(ctx, args);
 
@@ -304,7 +310,19 @@ int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_cr
 	/* One without a place was a volume of LVM when that was asked, and may not be one now. */
 	if ((!args->target_storage_volume && !args->target_storage_pool) ||
 	    replica_lvsnap_source(ctx, args))
-		return replica_lvsnap_create(ctx, args, *result);
-	return args->target_storage_volume ? replica_snap_create(ctx, args, *result) :
-	       replica_snap_pool_create(ctx, args, *result);
+		return replica_lvsnap_create(ctx, args, test, *result);
+	return args->target_storage_volume ? replica_snap_create_as(ctx, args, test, *result) :
+	       replica_snap_pool_create(ctx, args, test, *result);
+}
+
+int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
+				struct replica_create_result **result)
+{
+	return create_replica(ctx, args, false, result);
+}
+
+int replica_snap_create_test(struct replica_ctx *ctx, const struct replica_create_args *args,
+			     struct replica_create_result **result)
+{
+	return create_replica(ctx, args, true, result);
 }

@@ -57,6 +57,7 @@ struct making {
 	struct replica_ctx *ctx;
 	struct replica_create_args args;	/* what is made of those given */
 	struct replica_create_result *result;
+	bool test;				/* as in replica_snap_create_as() */
 	struct replica_snap_making snap;	/* for what can be checked without a store */
 	struct replica_cut cut;
 	uint64_t bytes;
@@ -128,7 +129,8 @@ static int make(struct making *m)
 	m->args.element_name = m->snap.name;
 	m->args.target_storage_volume = m->cut.target->path;
 	m->args.target_storage_pool = NULL;
-	ret = m->result->target_storage_pool ? replica_snap_create(m->ctx, &m->args, m->result) :
+	ret = m->result->target_storage_pool ?
+	      replica_snap_create_as(m->ctx, &m->args, m->test, m->result) :
 	      replica_fail_memory(m->ctx);
 	if (m->result->info)
 		return ret;		/* there is a snapshot, whatever else failed */
@@ -147,7 +149,7 @@ static int create(struct making *m)
 }
 
 int replica_snap_pool_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			     struct replica_create_result *result)
+			     bool test, struct replica_create_result *result)
 {
 	struct making *m = calloc(1, sizeof(*m));
 	int ret;
@@ -157,6 +159,7 @@ int replica_snap_pool_create(struct replica_ctx *ctx, const struct replica_creat
 	m->ctx = ctx;
 	m->args = *args;
 	m->result = result;
+	m->test = test;
 	m->cut.lock = -1;
 	m->snap = (struct replica_snap_making){
 		.ctx = ctx, .args = args, .result = result,

@@ -22,6 +22,9 @@ struct replica_lv;
 /* What follows is the uuid of the association. */
 #define REPLICA_SNAP_UUID_PREFIX	"REPLICA-snap-"	/* udev: links go to the source */
 #define REPLICA_TOKEN_UUID_PREFIX	"REPLICA-TOKEN-"	/* of a token: token.h */
+/* Of the copy of a replica by which a failover is tested; its base is as any other. */
+#define REPLICA_TEST_UUID_MARK		"test-"
+#define REPLICA_TEST_UUID_PREFIX	REPLICA_SNAP_UUID_PREFIX REPLICA_TEST_UUID_MARK
 #define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"	/* capitals: udev hides it */
 #define REPLICA_BASE_SUFFIX		"-base"
 
@@ -134,7 +137,8 @@ int replica_snap_set_usage(struct replica_info *info, const struct replica_usage
 uint64_t replica_lines_sectors(const struct replica_lines *lines);
 
 /*
- * snapshot-create.c: CreateReplica with SyncType 7.
+ * snapshot-create.c: CreateReplica with SyncType 7.  create_test: the same, with a mark by
+ * which the copy is known as that of a test: in its uuid, or a tag if LVM makes it.
  * snapshot-end.c.  end: the source gets its table back, the snapshot and its base go,
  * the store is free, and goes back if it was cut from a pool; also of one whose creation
  * or end was cut short.  A store with what a restore that failed could not copy stays.
@@ -149,6 +153,8 @@ uint64_t replica_lines_sectors(const struct replica_lines *lines);
  */
 int replica_snap_create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
 				struct replica_create_result **result);
+int replica_snap_create_test(struct replica_ctx *ctx, const struct replica_create_args *args,
+			     struct replica_create_result **result);
 int replica_snap_end_locked(struct replica_ctx *ctx, const char *name,
 			    char store[DM_REPLICA_UUID_LEN]);
 int replica_snap_end(struct replica_ctx *ctx, const char *name, bool force,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "failover-test.h"
 #include "fake.h"
 #include "ktap.h"
 #include "snapshot-create.h"
@@ -180,6 +181,32 @@ static void finds_merged(void)
 		CHECK(snap.store == makedev(253, 5));
 		CHECK_INT(snap.chunk, 8);
 	}
+	replica_snap_clear(&snap);
+	fake_free(ctx);
+}
+
+/* The copy of a replica has the name, the mark and the source; one's own snapshot has no mark. */
+static void copies(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_test_copy copy = { .count = 0 };
+	struct replica_snap snap;
+
+	fill(&snap, ctx, thick, 7);
+	known(ctx, THICK_KEY,
+	      REPORT(LV("s1", UUID_B, OURS("lv")) ","
+		     LV("s2", UUID_C, ", \"origin\":\"lv\", \"lv_tags\":\"dm-replica-snapshot,dm-replica-test\"")));
+	CHECK_INT(replica_lvsnap_list(&snap), 0);
+	replica_test_pick(&snap, "s1", 0, &copy);
+	replica_test_pick(&snap, "s2", makedev(253, 1), &copy);
+	replica_test_pick(&snap, "s3", 0, &copy);
+	CHECK_INT(copy.count, 0);
+	replica_test_pick(&snap, "s2", makedev(253, 0), &copy);
+	CHECK_INT(copy.count, 1);
+	CHECK_STR(copy.name, "v--g-s2");
+	CHECK_STR(copy.uuid, ID_C);
+	replica_test_pick(&snap, "s2", 0, &copy);
+	CHECK_INT(copy.count, 2);
 	replica_snap_clear(&snap);
 	fake_free(ctx);
 }
@@ -408,7 +435,7 @@ static void hidden_part(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(volumes), T(finds_thick), T(finds_merged), T(not_ours), T(finds_thin),
+		T(names), T(volumes), T(finds_thick), T(finds_merged), T(copies), T(not_ours), T(finds_thin),
 		T(not_asked), T(thin_status), T(snapshot_status), T(sources), T(targets), T(no_target),
 		T(hidden_part),
 	};
