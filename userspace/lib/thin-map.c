@@ -11,8 +11,8 @@
 #include "snapshot.h"
 #include "table.h"
 
-/* Snapshots of a replica's source, and so on. */
-#define FOLLOW_MAX	4
+/* Each snapshot of a source is a floor, and so is a replica of it. */
+#define FOLLOW_MAX	256
 
 /* REPLICA_TIMEOUT: it is there, and udev is late. */
 static int start(struct replica_thin_work *work, const struct replica_thin_map *map)
@@ -56,7 +56,8 @@ static bool lower_of(const struct replica_lines *lines, dev_t *lower)
 {
 	char number[32];
 
-	return (replica_lines_only(lines, "snapshot-origin") ||
+	return (replica_lines_only(lines, REPLICA_SNAP_ORIGIN_TARGET) ||
+		replica_lines_only(lines, REPLICA_SNAP_MERGE_TARGET) ||
 		replica_lines_only(lines, REPLICA_TARGET_NAME)) &&
 	       sscanf(lines->line[0].params, "%31s", number) == 1 &&
 	       !replica_parse_devno(number, lower);

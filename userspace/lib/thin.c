@@ -188,18 +188,29 @@ static dev_t number_of(struct replica_ctx *ctx, const char *dm_uuid)
 	return devno;
 }
 
+/* That it is none of ours would be wrong: it would be kept, and its tags too. */
+static int fail_follow(struct replica_ctx *ctx, const char *dm_uuid)
+{
+	return replica_fail(ctx, REPLICA_FAILED, EPROTO, REPLICA_PARAM_POOL,
+			    "the mapped device with the uuid %s is there, and which pool it is a volume of cannot be told by its table, nor by what lies under it",
+			    dm_uuid);
+}
+
 int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			    struct replica_lv **lv)
 {
 	struct replica_thin_work work;
 	const struct replica_thin_volume *v;
+	dev_t devno = number_of(ctx, dm_uuid);
 	char pool[144];
 	uint32_t id;
 	int ret;
 
 	*lv = NULL;
-	if (!replica_thin_of_volume(ctx, number_of(ctx, dm_uuid), pool, &id))
+	if (!devno)
 		return REPLICA_SUCCESS;
+	if (!replica_thin_of_volume(ctx, devno, pool, &id))
+		return fail_follow(ctx, dm_uuid);
 	ret = replica_thin_begin(ctx, pool, false, &work);
 	if (ret)
 		return ret;
@@ -290,6 +301,13 @@ static int make_thin(struct replica_thin_work *work, struct replica_thin_volume 
 	return replica_thin_save(work);
 }
 
+/* Of one that has no mapped device now, so that nobody else has seen the name. */
+static int fail_name(struct replica_thin_work *work, const char *name)
+{
+	return replica_fail(work->ctx, REPLICA_FAILED, EEXIST, REPLICA_PARAM_POOL,
+			    "pool %s has a volume \"%s\" already", work->pool.path, name);
+}
+
 static int add_volume(struct replica_thin_work *work, const struct replica_lvm_new *lv,
 		      struct replica_thin_volume **out)
 {
@@ -301,6 +319,9 @@ static int add_volume(struct replica_thin_work *work, const struct replica_lvm_n
 		return replica_fail(work->ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
 				    "%d volumes have been cut from pool %s, and more cannot be remembered",
 				    REPLICA_THIN_MAX, work->pool.path);
+	for (size_t i = 0; i < work->dir->count; i++)
+		if (!strcmp(work->dir->volume[i].name, lv->name))
+			return fail_name(work, lv->name);
 	v = &work->dir->volume[work->dir->count++];
 	memset(v, 0, sizeof(*v));
 	v->sectors = lv->size >> SECTOR_SHIFT;
