@@ -216,6 +216,7 @@ static int begin_locked(struct replica_ctx *ctx, const char *name, struct replic
 struct waiting {
 	struct replica_ctx *ctx;
 	const char *name;
+	const char *uuid;		/* of LVM */
 	uint32_t timeout_ms;
 	replica_progress_fn progress;
 	void *data;
@@ -276,12 +277,14 @@ static int look(struct waiting *w, const struct replica_snap *snap)
 	return replica_snap_merge_over(&usage) ? remind(w, snap) : REPLICA_SUCCESS;
 }
 
-/* REPLICA_NOT_FOUND: it is over. */
+/* REPLICA_NOT_FOUND: it is over, and what has the name now may be another one. */
 static int step(struct waiting *w)
 {
 	struct replica_snap snap;
 	int ret = replica_snap_find(w->ctx, w->name, &snap);
 
+	if (!ret && (!snap.lv || strcmp(snap.lv->uuid, w->uuid)))
+		ret = REPLICA_NOT_FOUND;
 	if (!ret)
 		ret = look(w, &snap);
 	if (!ret)
@@ -320,6 +323,7 @@ static int wait_end(struct waiting *w, const struct replica_lv *lv)
 	const struct timespec pause = { .tv_nsec = STEP_MS * 1000000 };
 	int ret;
 
+	w->uuid = lv->uuid;
 	while (!(ret = step(w)))
 		nanosleep(&pause, NULL);
 	replica_lvsnap_forget(w->ctx);
