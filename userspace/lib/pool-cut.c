@@ -96,10 +96,15 @@ void replica_cut_undo_half(struct replica_ctx *ctx, const char *vg, const char *
 {
 	struct replica_error err = ctx->err;
 	struct replica_lv *list;
+	int ret = replica_volume_list(ctx, vg, &list);
 
-	if (replica_volume_list(ctx, vg, &list))
+	if (ret)
 		list = NULL;
 	ctx->err = err;
+	if (ret)
+		replica_error_details(ctx,
+				      "%s%swhat was made in %s, if anything, is left behind with the tag %s",
+				      err.details, err.details[0] ? "; " : "", vg, tag);
 	for (const struct replica_lv *lv = list; lv; lv = lv->next)
 		if (replica_lv_has_tag(lv, tag))
 			give_back(ctx, lv, tag);

@@ -233,14 +233,30 @@ static int prepare(struct making *m)
 /* ------------------------------------------------------------------------ */
 /* Making */
 
-/* LVM that was ended in the middle may leave the source suspended; the error stays. */
-static void undo(struct making *m)
+/*
+ * LVM that was ended in the middle may leave the source suspended; the error stays.  A table that
+ * somebody has made ready for it is LVM's, or is not for us to drop.
+ */
+static void wake_source(struct making *m)
 {
-	struct replica_lines source = { .count = 0 };
+	const char *name = m->check.source.dm_name;
+	struct replica_lines source;
 
-	if (!replica_lines_read(m->ctx, m->check.source.dm_name, 0, &source))
-		replica_snap_wake(m->ctx, m->check.source.dm_name, &source);
+	if (!replica_lines_read(m->ctx, name, 0, &source) && source.suspended) {
+		if (source.inactive)
+			replica_error_details(m->ctx,
+					      "\"%s\" is suspended and has a second table ready, so it is left as it is; 'dmsetup table --inactive %s' shows that, 'dmsetup resume %s' takes it",
+					      name, name, name);
+		else
+			replica_snap_wake(m->ctx, name, &source);
+	}
 	replica_lines_clear(&source);
+}
+
+static void undo(struct making *m, int ret)
+{
+	if (ret == REPLICA_TIMEOUT)
+		wake_source(m);
 	replica_cut_undo_half(m->ctx, m->origin->vg, m->once);
 	replica_lvsnap_forget(m->ctx);
 }
@@ -312,7 +328,7 @@ static int make(struct making *m)
 		ret = read_back(m);
 	if (!ret)
 		return ret;
-	undo(m);
+	undo(m, ret);
 	replica_info_free(m->result->info);
 	m->result->info = NULL;
 	free(m->result->target_storage_volume);
