@@ -98,7 +98,7 @@ attached()
 	new_loop meta 1M
 	new_source src "0 65536 linear $disk 0"
 	on_file_system src
-	cp /etc/services "$dev_dir/mnt/"
+	cp /etc/passwd "$dev_dir/mnt/"
 	start_files
 	run replicactl create /dev/mapper/src "$target" --sync-type clone --meta "$meta" \
 		--settings resync_rate=1
@@ -145,6 +145,7 @@ waiters()
 {
 	local n pids=()
 	legs 32
+	run rm -rf /run/replica/jobs
 	run replicactl create "$source" "$target" --name r --sync-type clone --settings "$slow"
 	wait_for 30 "the unit to wait" watched r
 	for n in 1 2; do

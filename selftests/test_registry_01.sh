@@ -21,7 +21,7 @@ legs()
 # jobs NAME: type, state, error and whether the replica has ended, of each
 jobs()
 {
-	cli jobs "$1"
+	cli jobs "$1" >/dev/null
 	get '.Jobs[] | "\(.JobID) \(.JobTypeDescription) \(.JobStateDescription) \(.ErrorDescription) \(.ReplicaEnded != null)"'
 }
 
@@ -35,6 +35,7 @@ stay()
 	started=$(replicactl --json jobs r | jq -c '[.Jobs[] | [.StartTime, .ElapsedTime, .BytesDone]]')
 	run replicactl detach r
 	same "the jobs" "$(jobs r)" $'1 Initial Copy Completed null true\n2 Verify Completed null true'
+	cli jobs r
 	same "when they were" "$(get '[.Jobs[] | [.StartTime, .ElapsedTime, .BytesDone]]' | jq -c .)" "$started"
 	same "TimeBeforeRemoval" "$(get '[.Jobs[].TimeBeforeRemoval]' | jq -c .)" "[86400000,900000]"
 	same "DeleteOnCompletion" "$(get '[.Jobs[].DeleteOnCompletion]' | jq -c .)" "[true,true]"

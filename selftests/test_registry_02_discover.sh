@@ -136,7 +136,7 @@ came_went_changed()
 	run dmsetup create new --table "$table"
 	defer dm_gone new
 	found "gone Gone" "new New" "r Known"
-	same "the type of the new one" "$(get '.Discoveries[] | select(.ElementName == "new") | .SyncTypeDescription')" Mirror
+	same "the type of the new one" "$(get '.Discoveries[] | select(.ElementName == "new") | .SyncTypeDescription')" mirror
 	found "new Known" "r Known"
 	# Another one of the same name.
 	table=$(dmsetup table r)

@@ -77,7 +77,7 @@ const struct command cmd_discover = {
 	.group = GROUP_LOOK,
 	.run = discover_run,
 	.args = "",
-	.help = "Bring what is known of replicas in line with the kernel",
+	.help = "Bring what is known of replicas up to date",
 	.details =
 		"The cure for 'Cache out of date': a replica that was removed by other means than\n"
 		"replicactl is forgotten, and one that was made by other means is known from now\n"
