@@ -71,6 +71,7 @@ void replica_ctx_free(struct replica_ctx *ctx);
 const struct replica_error *replica_last_error(const struct replica_ctx *ctx);
 
 /* What is in it: <replica/error.h>, included below. */
+
 /* ------------------------------------------------------------------------ */
 /* Settings */
 

@@ -11,9 +11,9 @@
 #include "info.h"
 #include "ondisk.h"
 #include "resize-plan.h"
-#include "thin.h"
 #include "snapshot.h"
 #include "table.h"
+#include "thin.h"
 
 struct resize {
 	struct replica_ctx *ctx;

@@ -84,7 +84,7 @@ static int create_failed(struct cli *cli, struct out *out, int ret,
 				  result->element_name);
 	else if (result)
 		hint = create_hint(cli, result->findings, opts->store ? opts->store :
-				     cli->args[opts->token ? 0 : 1], opts->meta);
+				   cli->args[opts->token ? 0 : 1], opts->meta);
 	status = report_failure(cli, out, ret, NULL, hint);
 	free(hint);
 	return status;

@@ -22,7 +22,7 @@ static const struct option test_table[] = {
 	OPTION_FLAG(struct test_options, end, "end", "End the test; its copy goes"),
 	OPTION(struct test_options, store, "store", "DEVICE", read_text, COMPLETE_DEVICE,
 	       "Keep there what copy and replica no longer share"),
-	OPTION(struct test_options, pool, "pool", "POOL", read_text, COMPLETE_NOTHING,
+	OPTION(struct test_options, pool, "pool", "POOL", read_text, COMPLETE_DEVICE,
 	       "Cut that from VG, VG/THINPOOL or /dev/mapper/POOL"),
 	OPTION(struct test_options, store_size, "store-size", "SIZE|N%", read_store_size,
 	       COMPLETE_NOTHING, "Size of what is cut, else 20%"),
