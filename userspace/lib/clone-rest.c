@@ -93,7 +93,7 @@ void replica_clone_rest_note(struct replica_ctx *ctx, const struct replica_info 
 
 /* ------------------------------------------------------------------------ */
 
-/* Reading it would wait for whoever has suspended it, and so would all who want to end the clone. */
+/* Reading it would wait for whoever has suspended it, and so would all who end the clone. */
 static int fail_suspended(struct replica_ctx *ctx, const char *name, const char *what,
 			  const char *param, const struct replica_blockdev *dev)
 {

@@ -63,7 +63,7 @@ static int fail_write(struct discovery *d, int r)
 				  REPLICA_REGISTRY);
 }
 
-/* It may have been made, or ended, since the kernel told what it has.  *info NULL: there is none. */
+/* It may have been made or ended since the kernel told what it has.  *info NULL: none. */
 static int look_again(struct discovery *d, const char *name, struct replica_info **info)
 {
 	struct replica_genl *g;

@@ -165,6 +165,8 @@ int replica_record_explain(struct replica_ctx *ctx, const char *name, int ret)
 {
 	char message[sizeof(ctx->err.message)];
 	struct replica_record record;
+	static const char unseen[] =
+		"and its end is being done or was cut off, which root alone can see";
 	bool kernel;
 	int claimed;
 
@@ -178,10 +180,8 @@ int replica_record_explain(struct replica_ctx *ctx, const char *name, int ret)
 	strcpy(message, ctx->err.message);
 	if (record.ending.begun)
 		ret = replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ENODEV, "Name",
-				   claimed ?
-				   "clone \"%s\" has ended, and its end is being done or was cut off, which root alone can see: 'replicactl finish %s' does the rest" :
-				   "clone \"%s\" has ended, but its end was cut off: 'replicactl finish %s' does the rest",
-				   name, name);
+				   "clone \"%s\" has ended, %s: 'replicactl finish %s' does the rest",
+				   name, claimed ? unseen : "but its end was cut off", name);
 	else
 		ret = replica_fail(ctx, REPLICA_CACHE_OUT_OF_DATE, ENODEV, "Name",
 				   "there was a replica \"%s\", which the kernel does not know any more: %s; 'replicactl discover' brings the registry up to date",

@@ -24,7 +24,7 @@ struct replica_lv;
 #define REPLICA_TOKEN_UUID_PREFIX	"REPLICA-TOKEN-"	/* of a token: token.h */
 /* Of the copy of a replica by which a failover is tested; its base is as any other. */
 #define REPLICA_TEST_UUID_MARK		"test-"
-#define REPLICA_TEST_UUID_PREFIX	REPLICA_SNAP_UUID_PREFIX REPLICA_TEST_UUID_MARK
+#define REPLICA_TEST_UUID_PREFIX	"REPLICA-snap-test-"
 #define REPLICA_BASE_UUID_PREFIX	"REPLICA-BASE-"	/* capitals: udev hides it */
 #define REPLICA_BASE_SUFFIX		"-base"
 

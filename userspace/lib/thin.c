@@ -79,7 +79,7 @@ static int take_made(struct replica_thin_work *work, struct replica_thin_volume 
 
 	if (r)
 		return replica_fail_errno(work->ctx, r, REPLICA_PARAM_POOL,
-					  "whether volume %" PRIu32 " of pool %s has data is not known",
+					  "whether volume %" PRIu32 " of %s has data is not known",
 					  volume->id, work->pool.path);
 	if (mapped) {
 		*v = NULL;

@@ -479,7 +479,8 @@ int main(void)
 	static const struct ktap_test tests[] = {
 		T(round_trip), T(endings), T(damaged), T(other_boot), T(modes), T(in_the_way),
 		T(too_long), T(lists), T(nowhere),
-		T(leaves_nothing), T(explains), T(associations), T(units), T(job_round_trip), T(job_kinds),
+		T(leaves_nothing), T(explains), T(associations), T(units),
+		T(job_round_trip), T(job_kinds),
 		T(job_not_finished), T(job_of_another), T(job_twice),
 		T(job_over), T(job_bound),
 	};

@@ -195,7 +195,8 @@ static void copies(void)
 	fill(&snap, ctx, thick, 7);
 	known(ctx, THICK_KEY,
 	      REPORT(LV("s1", UUID_B, OURS("lv")) ","
-		     LV("s2", UUID_C, ", \"origin\":\"lv\", \"lv_tags\":\"dm-replica-snapshot,dm-replica-test\"")));
+		     LV("s2", UUID_C, ", \"origin\":\"lv\", "
+			"\"lv_tags\":\"dm-replica-snapshot,dm-replica-test\"")));
 	CHECK_INT(replica_lvsnap_list(&snap), 0);
 	replica_test_pick(&snap, "s1", 0, &copy);
 	replica_test_pick(&snap, "s2", makedev(253, 1), &copy);
@@ -435,9 +436,9 @@ static void hidden_part(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(volumes), T(finds_thick), T(finds_merged), T(copies), T(not_ours), T(finds_thin),
-		T(not_asked), T(thin_status), T(snapshot_status), T(sources), T(targets), T(no_target),
-		T(hidden_part),
+		T(names), T(volumes), T(finds_thick), T(finds_merged), T(copies), T(not_ours),
+		T(finds_thin), T(not_asked), T(thin_status), T(snapshot_status), T(sources),
+		T(targets), T(no_target), T(hidden_part),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
