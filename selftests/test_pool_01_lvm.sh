@@ -106,6 +106,26 @@ returned()
 	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
 }
 
+# What an administrator likes in LVM's reports is nothing to what is known of the volumes.
+other_reports()
+{
+	local conf
+	with_conf ''
+	cat >>"$conf/lvm.conf" <<-EOF
+		report {
+			list_item_separator = "/"
+			compact_output = 1
+			binary_values_as_numeric = 1
+		}
+	EOF
+	local -x LVM_SYSTEM_DIR=$conf
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	same "what went back" "$(get '[.Volumes[] | select(.Removed) | .StorageVolume] | sort | join(" ")')" \
+		"vgt/r-meta vgt/r-replica"
+	same "the volumes" "$(volumes vgt)" ""
+}
+
 not_ours()
 {
 	new_loop source 8M
@@ -269,6 +289,7 @@ ktap_case "the same where LVM does not see the volumes" unknown
 ktap_case "finish keeps the target of a clone" finished
 ktap_case "a volume with a file system stays" file_system
 ktap_case "return-to-pool removes what was cut" returned
+ktap_case "so it does where lvm.conf has reports look different" other_reports
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot
 ktap_case "refusals leave nothing behind" refusals

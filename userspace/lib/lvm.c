@@ -23,6 +23,16 @@
 			"lv_size,vg_extent_size,chunk_size,data_percent,lv_active,lv_device_open," \
 			"lv_merging"
 
+/*
+ * What lvm.conf's section "report" may change of a report in JSON: how the members of a list
+ * are told apart, the brackets of hidden volumes, and fields that are left out when empty.
+ */
+#define REPORT_CONFIG	"report/list_item_separator=\",\" report/mark_hidden_devices=0 " \
+			"report/compact_output=0 report/compact_output_cols=\"\" " \
+			"report/binary_values_as_numeric=0"
+#define REPORT		"--config", REPORT_CONFIG, "--reportformat", "json", "--units", "b", \
+			"--nosuffix", "--options"
+
 bool replica_lvm_name_ok(const char *name)
 {
 	size_t len = strlen(name);
@@ -168,8 +178,7 @@ static int fail_report(struct replica_ctx *ctx, const char *program, int err)
 static int select_lvs(struct replica_ctx *ctx, const char *select, struct replica_lv **list)
 {
 	const char *const argv[] = {
-		"lvs", "--reportformat", "json", "--units", "b", "--nosuffix",
-		"--options", LV_FIELDS, "--select", select, NULL,
+		"lvs", REPORT, LV_FIELDS, "--select", select, NULL,
 	};
 	struct replica_proc proc;
 	int ret = run(ctx, &proc, argv, "list the logical volumes"), r;
@@ -184,14 +193,12 @@ static int select_lvs(struct replica_ctx *ctx, const char *select, struct replic
 	return ret;
 }
 
-/* A snapshot that is being merged is hidden, and marked by brackets if LVM may. */
+/* A snapshot that is being merged is hidden. */
 int replica_lvm_report_tag(struct replica_ctx *ctx, const char *tag, char **report)
 {
 	char select[64];
 	const char *const argv[] = {
-		"lvs", "--all", "--config", "report/mark_hidden_devices=0", "--reportformat",
-		"json", "--units", "b", "--nosuffix", "--options", LV_FIELDS, "--select",
-		select, NULL,
+		"lvs", "--all", REPORT, LV_FIELDS, "--select", select, NULL,
 	};
 	struct replica_proc proc;
 	int ret;
@@ -218,8 +225,7 @@ int replica_lvm_vg(struct replica_ctx *ctx, const char *name, struct replica_vg 
 {
 	char select[LVM_NAME_MAX + 32];
 	const char *const argv[] = {
-		"vgs", "--reportformat", "json", "--units", "b", "--nosuffix",
-		"--options", "vg_name,vg_extent_size,vg_free", "--select", select, NULL,
+		"vgs", REPORT, "vg_name,vg_extent_size,vg_free", "--select", select, NULL,
 	};
 	struct replica_proc proc;
 	int ret, r;
