@@ -63,6 +63,35 @@ in_use_meanwhile()
 	same "the device below" "$(sum "$leg")" "$before"
 }
 
+# Whichever of them ends it, no other may call that a failed device.
+two_at_once()
+{
+	local source leg slow table store before said=$dev_dir/said-$BASHPID pids=() whole=0 i
+	new_loop leg 8M
+	new_delay slow "$leg" 0 100
+	new_linear source "$slow"
+	table=$(dmsetup table "$source")
+	new_loop store 16M
+	before=$(sum "$source")
+	take snap "$source" "$store"
+	run write_scattered "$source" 24
+	for i in 0 1 2; do
+		replicactl restore snap >"$said-$i" 2>&1 &
+		pids+=($!)
+	done
+	for i in 0 1 2; do
+		if wait "${pids[i]}"; then
+			whole=$((whole + 1))
+		else
+			grep -q "was ended by another command" "$said-$i" ||
+				fail "a restore failed: $(<"$said-$i")"
+		fi
+	done
+	((whole)) || fail "no restore says that the source is whole"
+	same "the source" "$(sum "$source")" "$before"
+	all_as_before "$store"
+}
+
 newest_first()
 {
 	local source leg table store more first second
@@ -88,5 +117,6 @@ newest_first()
 ktap_header
 ktap_case "the source is what the snapshot was" restores
 ktap_case "it is so at once, and the kernel goes on without the tool" in_use_meanwhile
+ktap_case "three at once restore it once, and none calls it a failure" two_at_once
 ktap_case "of two snapshots the newer is restored, or goes, first" newest_first
 ktap_finish

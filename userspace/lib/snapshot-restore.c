@@ -179,11 +179,32 @@ static int show_progress(struct replica_ctx *ctx, const char *name, replica_prog
 	return ret;
 }
 
+/* The kernel has no such snapshot any more: another command has ended it meanwhile. */
+static bool is_gone(const struct replica_snap *snap)
+{
+	return !replica_lines_are_of(snap->ctx, snap->self->name, snap->self->uuid);
+}
+
+static int fail_merge(const struct replica_snap *snap)
+{
+	const char *name = snap->self->name, *upper = snap->upper->name;
+
+	if (is_gone(snap))
+		return replica_fail(snap->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+				    "snapshot \"%s\" was ended by another command while this one waited for the restore; that command says whether \"%s\" is restored whole",
+				    name, upper);
+	return replica_fail(snap->ctx, REPLICA_FAILED, EIO, "Name",
+			    "the restore from \"%s\" has failed: a device gave an error, and \"%s\" is partly restored; the kernel log says more, and the same command goes on when the device works again",
+			    name, upper);
+}
+
 /* Until nothing is left in the store. */
-static int wait_merge(struct replica_ctx *ctx, const char *name, const char *upper,
-		      uint32_t timeout_ms, replica_progress_fn progress, void *data)
+static int wait_merge(const struct replica_snap *snap, uint32_t timeout_ms,
+		      replica_progress_fn progress, void *data)
 {
 	const struct timespec step = { .tv_nsec = MERGE_STEP_MS * 1000000 };
+	const char *name = snap->self->name, *upper = snap->upper->name;
+	struct replica_ctx *ctx = snap->ctx;
 	uint64_t start = replica_now_ms();
 	struct replica_usage usage;
 	int ret = REPLICA_SUCCESS;
@@ -194,9 +215,7 @@ static int wait_merge(struct replica_ctx *ctx, const char *name, const char *upp
 		if (!r && replica_snap_merge_over(&usage))
 			return REPLICA_SUCCESS;
 		if (r || !usage.valid)
-			return replica_fail(ctx, REPLICA_FAILED, EIO, "Name",
-					    "the restore from \"%s\" has failed: a device gave an error, and \"%s\" is partly restored; the kernel log says more, and the same command goes on when the device works again",
-					    name, upper);
+			return fail_merge(snap);
 		ret = show_progress(ctx, name, progress, data);
 		if (ret)
 			return ret;
@@ -206,6 +225,18 @@ static int wait_merge(struct replica_ctx *ctx, const char *name, const char *upp
 					    name, timeout_ms);
 		nanosleep(&step, NULL);
 	}
+}
+
+/* Of two that wait for one restore, one comes too late for the end. */
+static int end_restored(const struct replica_snap *snap)
+{
+	int ret = replica_snap_end(snap->ctx, snap->self->name, false, NULL);
+
+	if (ret && is_gone(snap)) {
+		replica_error_clear(snap->ctx);
+		ret = REPLICA_SUCCESS;
+	}
+	return ret;
 }
 
 EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t timeout_ms,
@@ -225,8 +256,9 @@ EXPORT int replica_restore(struct replica_ctx *ctx, const char *name, uint32_t t
 	if (!ret && replica_snap_mark_rest(ctx, dm_name))
 		replica_error_clear(ctx);
 	if (!ret)
-		ret = wait_merge(ctx, dm_name, snap.upper->name, timeout_ms, progress,
-				 progress_data);
+		ret = wait_merge(&snap, timeout_ms, progress, progress_data);
+	if (!ret)
+		ret = end_restored(&snap);
 	replica_snap_clear(&snap);
-	return ret ? ret : replica_snap_end(ctx, dm_name, false, NULL);
+	return ret;
 }
