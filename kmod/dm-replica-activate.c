@@ -72,7 +72,7 @@ static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 	u16 flags;
 
 	spin_lock_irq(&replica->lock);
-	sb->state = cpu_to_le16(state_to_keep(replica));
+	sb->state = cpu_to_le16(replica->intents->planned ?: state_to_keep(replica));
 	sb->mode = cpu_to_le16(replica->mode);
 	sb->established_ms = cpu_to_le64(replica->when_established_ms);
 	sb->synced_ms = cpu_to_le64(replica->when_synced_ms);
@@ -81,7 +81,27 @@ static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 	flags = fill_job(replica, &sb->job);
 	if (replica->skewed_bytes)
 		flags |= DM_REPLICA_SB_SKEWED;
+	if (replica->swap_back)
+		flags |= DM_REPLICA_SB_SWAP_BACK;
 	spin_unlock_irq(&replica->lock);
+	return flags;
+}
+
+static u16 fill_labels(struct replica_intents *intents)
+{
+	struct dm_replica_superblock *sb = intents->meta->sb;
+	u16 flags = 0;
+
+	if (intents->meta->label_sector)
+		flags |= DM_REPLICA_SB_LABEL;
+	if (intents->label_pending)
+		flags |= DM_REPLICA_SB_PENDING;
+	if (intents->label_pending && intents->label_fresh)
+		flags |= DM_REPLICA_SB_FRESH;
+	sb->label_sector = cpu_to_le64(intents->meta->label_sector);
+	sb->origin_label_sector = cpu_to_le64(intents->meta->origin_label_sector);
+	if (sb->origin_label_sector || sb->swaps)
+		sb->incompat |= cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_ROLES);
 	return flags;
 }
 
@@ -92,12 +112,7 @@ int replica_intents_write_sb(struct replica_intents *intents, u16 flags)
 
 	if (replica_meta_busy(intents->meta))
 		return -EBUSY;
-	flags |= fill_state(replica, sb);
-	if (intents->meta->label_sector)
-		flags |= DM_REPLICA_SB_LABEL;
-	if (intents->label_pending)
-		flags |= DM_REPLICA_SB_PENDING;
-	sb->label_sector = cpu_to_le64(intents->meta->label_sector);
+	flags |= fill_state(replica, sb) | fill_labels(intents);
 	fill_settings(replica, &sb->settings);
 	if (replica->name[0])
 		strscpy_pad((char *)sb->name, replica->name, sizeof(sb->name));
@@ -320,6 +335,7 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	 * Which regions is not remembered: a resync that is ordered copies all of them.
 	 * One that does so now leaves nothing of what was found.
 	 */
+	replica->swap_back = le16_to_cpu(sb->flags) & DM_REPLICA_SB_SWAP_BACK;
 	replica->skewed_bytes = 0;
 	if ((le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED ||
 	     replica->restored == DM_REPLICA_STATE_SKEWED) &&
@@ -331,8 +347,7 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	replica->when_synced_ms = le64_to_cpu(sb->synced_ms);
 	replica->when_suspended_ms = le64_to_cpu(sb->suspended_ms);
 	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_JOB && le32_to_cpu(sb->job.id) &&
-	    le16_to_cpu(sb->job.type) != DM_REPLICA_JOB_VERIFY &&
-	    le16_to_cpu(sb->job.type) <= DM_REPLICA_JOB_CLONE)
+	    replica_job_is_copy(le16_to_cpu(sb->job.type)))
 		replica_job_restore(replica, le32_to_cpu(sb->job.id), le16_to_cpu(sb->job.type),
 				    le64_to_cpu(sb->job.started_ms),
 				    le64_to_cpu(sb->job.bytes_done),
@@ -396,6 +411,8 @@ static int take_into_use(struct replica_intents *intents, bool made,
 		/* A new line of generations, which begins here. */
 		memset(intents->meta->sb->history, 0, sizeof(intents->meta->sb->history));
 		intents->meta->sb->generation = 0;
+		/* Nor was this replica ever in step. */
+		intents->meta->sb->synced_ms = 0;
 	}
 	restore(replica, intents->meta->sb, first);
 	if (replica->clone && intents->everything)
@@ -478,6 +495,8 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 	intents->activity = intents->meta->geometry.activity;
 	/* Greater than any that was used before. */
 	intents->meta->label_sector = le64_to_cpu(sb->label_sector);
+	intents->meta->origin_label_sector = replica_sb_origin_label(sb);
+	intents->label_fresh = le16_to_cpu(sb->flags) & DM_REPLICA_SB_FRESH;
 	intents->meta->seq = (le64_to_cpu(sb->activation) + 1) << 32;
 	r = allocate(intents) ?: take_into_use(intents, made, params, error);
 	if (r)
@@ -622,12 +641,14 @@ static void move_label(struct replica_intents *intents)
 {
 	struct replica_meta *meta = intents->meta;
 
-	if (!meta->label_sector || meta->label_sector >= meta->geometry.sectors)
+	if ((!meta->label_sector || meta->label_sector >= meta->geometry.sectors) &&
+	    (!meta->origin_label_sector || meta->origin_label_sector >= meta->geometry.sectors))
 		return;
 	replica_label_replace(intents);
-	if (meta->label_sector && replica_meta_write_label(meta)) {
-		DMWARN("%s: the replica has no label from here on", intents->replica->name);
+	if (replica_meta_has_label(meta) && replica_meta_write_label(meta)) {
+		DMWARN("%s: the legs have no labels from here on", intents->replica->name);
 		meta->label_sector = 0;
+		meta->origin_label_sector = 0;
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
+#include "dm-replica-swap.h"
 
 /* The order of this function is the reverse of that of make(). */
 static void unmake(struct replica *replica)
@@ -22,6 +23,7 @@ static void unmake(struct replica *replica)
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
 	cancel_work_sync(&replica->state_work);
+	cancel_delayed_work_sync(&replica->back_work);
 	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
@@ -39,6 +41,7 @@ static void unmake(struct replica *replica)
 	replica_diffs_free(replica->diffs);
 	replica_log_destroy(replica->log);
 	replica_range_lock_destroy(replica->ranges);
+	free_percpu(replica->gate);
 	free_percpu(replica->counters);
 	kfree(replica);
 }
@@ -108,10 +111,12 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	init_waitqueue_head(&replica->quiet);
 	bio_list_init(&replica->held);
 	bio_list_init(&replica->deferred);
+	bio_list_init(&replica->gated);
 	INIT_DELAYED_WORK(&replica->deferred_work, replica_io_deferred_work);
 	INIT_DELAYED_WORK(&replica->timeout_work, replica_leg_timeout_work);
 	INIT_DELAYED_WORK(&replica->probe_work, replica_leg_probe_work);
 	INIT_DELAYED_WORK(&replica->confirm_work, replica_confirm_work);
+	INIT_DELAYED_WORK(&replica->back_work, replica_swap_back_work);
 	INIT_WORK(&replica->state_work, replica_state_work);
 	INIT_WORK(&replica->event_work, replica_event_work);
 	INIT_WORK(&replica->release_work, release_work);
@@ -132,7 +137,8 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 static bool make(struct replica *replica, bool clone)
 {
 	replica->counters = alloc_percpu(struct replica_counters);
-	if (!replica->counters)
+	replica->gate = alloc_percpu(struct replica_gate);
+	if (!replica->counters || !replica->gate)
 		return false;
 	replica->ranges = replica_range_lock_create(range_granted, replica);
 	if (!replica->ranges)

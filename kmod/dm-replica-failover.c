@@ -48,6 +48,7 @@ static void fail_over_failed(struct replica_io *io, struct bio *bio)
 {
 	io->kind = REPLICA_IO_DONE;
 	replica_count(io->replica, DM_REPLICA_C_INFLIGHT, -1ULL);
+	replica_gate_leave(io->replica);
 	bio->bi_status = io->origin_status;
 	bio->bi_end_io(bio);
 }
@@ -82,8 +83,10 @@ bool replica_io_start_failover(struct replica_io *io, struct bio *bio)
 
 int replica_io_end_read(struct replica_io *io, struct bio *bio, blk_status_t status)
 {
-	if (likely(!status) || !io->unranged.iter.bi_size || !may_fail_over(io, bio, status))
+	if (likely(!status) || !io->unranged.iter.bi_size || !may_fail_over(io, bio, status)) {
+		replica_gate_leave(io->replica);
 		return DM_ENDIO_DONE;
+	}
 
 	io->kind = REPLICA_IO_FAILOVER;
 	io->request = NULL;

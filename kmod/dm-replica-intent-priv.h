@@ -23,6 +23,8 @@
  * @label_unread: the replica could not be asked for its label yet
  * @label_behind: at activation: it still has that of the one before
  * @everything: at activation: all is to be copied, for it is not known what
+ * @label_fresh: while @label_pending: it may never have got one
+ * @planned: the copy state that the superblock is to tell, 0: the present one
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
  * @activity: slots; @nr_used of them in use
@@ -49,6 +51,8 @@ struct replica_intents {
 	bool label_unread;
 	bool label_behind;
 	bool everything;
+	bool label_fresh;
+	u16 planned;
 	unsigned long last_tick;
 	atomic64_t settled;
 	u32 activity;
@@ -94,6 +98,10 @@ void replica_intents_everything(struct replica_intents *intents);
 const char *replica_label_check(struct replica_intents *intents, bool first);
 /* Another replica was accepted, or the device has grown over the label. */
 void replica_label_replace(struct replica_intents *intents);
+/* A place for a label at the tail of a leg, 0: there is none, or something else is there. */
+u64 replica_label_place(struct replica_intents *intents, struct block_device *leg);
+/* In the superblock in memory another generation begins. */
+void replica_label_next_generation(struct replica_intents *intents);
 /* Write superblock and label of a new activation.  0 or an error of the meta device. */
 int replica_label_begin(struct replica_intents *intents);
 

@@ -168,10 +168,12 @@ static bool finish(struct replica_io *io)
 		note_settling(io);
 
 	/* Nobody can find it to detach it once it is off the tree or the list. */
-	if (likely(holds_range(io)))
+	if (likely(holds_range(io))) {
 		release_range(io);
-	else
+	} else {
 		unlink_io(io);
+		replica_gate_leave(replica);
+	}
 
 	if (request) {
 		if (unlikely(io->detached && !io->queued))
@@ -557,14 +559,24 @@ static int map_write(struct replica *replica, struct bio *bio, struct replica_io
 	return DM_MAPIO_SUBMITTED;
 }
 
+/* Return: false when it is kept until the gate opens. */
+static bool admit_flush(struct replica *replica, struct bio *bio, struct replica_io *io)
+{
+	io->admitted = replica_gate_enter_or_hold(replica, bio);
+	if (io->admitted)
+		replica_count(replica, DM_REPLICA_C_INFLIGHT, 1);
+	return io->admitted;
+}
+
 static int map_flush(struct replica *replica, struct bio *bio, struct replica_io *io)
 {
 	int r;
 
 	io->kind = REPLICA_IO_FLUSH;
-	io->admitted = true;
+	io->admitted = false;
 	replica_count(replica, DM_REPLICA_C_FLUSHES, 1);
-	replica_count(replica, DM_REPLICA_C_INFLIGHT, 1);
+	if (unlikely(!admit_flush(replica, bio, io)))
+		return DM_MAPIO_SUBMITTED;
 	r = map_started(start_flush(io, bio));
 	if (likely(r >= 0))
 		return r;
@@ -610,6 +622,8 @@ int replica_io_map(struct replica *replica, struct bio *bio)
 		io->unranged.iter = bio->bi_iter;
 		replica_count(replica, DM_REPLICA_C_READS, 1);
 		replica_count(replica, DM_REPLICA_C_READ_BYTES, bio->bi_iter.bi_size);
+		if (unlikely(!replica_gate_enter_or_hold(replica, bio)))
+			return DM_MAPIO_SUBMITTED;
 		bio_set_dev(bio, replica->origin_bdev);
 		return DM_MAPIO_REMAPPED;
 	}
@@ -677,6 +691,16 @@ static void requeue_held(struct bio *bio)
 		bio->bi_end_io(bio);
 }
 
+/* One that the gate has kept. */
+static bool resume_read(struct replica *replica, struct bio *bio)
+{
+	if (replica_gate_enter_or_hold(replica, bio)) {
+		bio_set_dev(bio, replica->origin_bdev);
+		submit_bio_noacct(bio);
+	}
+	return true;
+}
+
 /* Return: false when the bio has to wait for memory. */
 static bool resume_bio(struct replica *replica, struct bio *bio)
 {
@@ -684,6 +708,10 @@ static bool resume_bio(struct replica *replica, struct bio *bio)
 	enum admission admission;
 	enum start start;
 
+	if (io->kind == REPLICA_IO_READ)
+		return resume_read(replica, bio);
+	if (io->kind == REPLICA_IO_FLUSH && !io->admitted && !admit_flush(replica, bio, io))
+		return true;
 	if (!io->admitted) {
 		admission = admit(replica, io);
 		if (admission == ADMIT_HELD && hold_bio(replica, bio) != DM_MAPIO_SUBMITTED)

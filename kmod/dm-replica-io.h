@@ -223,6 +223,50 @@ void replica_io_deferred_work(struct work_struct *work);
 /* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */
 void replica_io_release_held(struct replica *replica, bool requeue);
 
+/*
+ * Reads and flushes are not in the range lock.  Who changes the places of the legs closes
+ * the gate and waits until those that have entered it have left.  Return: false when it
+ * is closed.
+ */
+static inline bool replica_gate_enter(struct replica *replica)
+{
+	bool open;
+
+	/* Pairs with replica_gate_close(): who is counted later than that sees it closed. */
+	rcu_read_lock();
+	/* Pairs with replica_gate_open(): who sees it open sees where the legs are. */
+	open = likely(!smp_load_acquire(&replica->gate_closed));
+	if (open)
+		this_cpu_inc(replica->gate->entered);
+	rcu_read_unlock();
+	return open;
+}
+
+static inline void replica_gate_leave(struct replica *replica)
+{
+	this_cpu_inc(replica->gate->left);
+}
+
+/* gate.c APIs: */
+
+/* Keep a read or flush until the gate opens.  Return: false when it has opened already. */
+bool replica_gate_hold(struct replica *replica, struct bio *bio);
+/* Return: true when it has entered, false when it is kept. */
+static inline bool replica_gate_enter_or_hold(struct replica *replica, struct bio *bio)
+{
+	while (unlikely(!replica_gate_enter(replica)))
+		if (replica_gate_hold(replica, bio))
+			return false;
+	return true;
+}
+
+/* No read or flush enters from here on.  May sleep. */
+void replica_gate_close(struct replica *replica);
+/* Those that are kept go on.  May sleep. */
+void replica_gate_open(struct replica *replica);
+/* Wait for those that have entered.  Return: false when they are not over in time. */
+bool replica_gate_drain(struct replica *replica, unsigned int ms);
+
 /* failover.c APIs: */
 
 /* The origin's part of a read is over.  Any context.  Return: DM_ENDIO_*. */
@@ -328,6 +372,13 @@ bool replica_payload_unstable(struct bio *bio);
 
 /* Can anything be asked of it now?  op_mutex held.  0 or a negative errno with *error. */
 int replica_operable(struct replica *replica, const char **error);
+struct replica_drain;
+/* Hold every new write until replica_drain_end().  May sleep.  NULL: no memory. */
+struct replica_drain *replica_drain_begin(struct replica *replica);
+/* Wait for the writes before it.  0, or -EBUSY with *error set. */
+int replica_drain_wait(struct replica *replica, struct replica_drain *drain, unsigned int ms,
+		       const char **error);
+void replica_drain_end(struct replica *replica, struct replica_drain *drain);
 /* Range lock callback for a drain.  Bucket lock held. */
 void replica_drain_granted(struct replica_range *range);
 

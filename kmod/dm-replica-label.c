@@ -10,31 +10,72 @@
 #include "dm-replica-intent-priv.h"
 
 /*
- * A place for a label at the tail of the replica, if nothing else is there.  A label of
- * another association is no hindrance: what it stands for ends here.
+ * If nothing else is there.  A label of another association is no hindrance: what it
+ * stands for ends here.
  */
-static void find_label_place(struct replica_intents *intents, struct dm_replica_label *label)
+u64 replica_label_place(struct replica_intents *intents, struct block_device *leg)
 {
-	struct block_device *leg = intents->replica->replica_bdev;
 	u64 sector = replica_label_sector(bdev_nr_sectors(leg), intents->meta->geometry.sectors);
+	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_NOIO);
 	enum replica_verdict verdict;
 
-	intents->meta->label_sector = 0;
-	if (!sector || replica_meta_read_label(intents->meta, leg, sector, label))
-		return;
+	if (!sector || !label || replica_meta_read_label(intents->meta, leg, sector, label)) {
+		kfree(label);
+		return 0;
+	}
 	verdict = replica_label_judge(label);
-	if (verdict == REPLICA_BLOCK_GOOD || verdict == REPLICA_BLOCK_ZERO)
-		intents->meta->label_sector = sector;
+	kfree(label);
+	return verdict == REPLICA_BLOCK_GOOD || verdict == REPLICA_BLOCK_ZERO ? sector : 0;
 }
 
-static bool origin_has_label(struct replica_intents *intents, struct dm_replica_label *label)
+/* The label of ours on a leg, at either place.  Return: its sector, 0: there is none. */
+static u64 find_label(struct replica_intents *intents, struct block_device *leg,
+		      struct dm_replica_label *label)
+{
+	struct dm_replica_superblock *sb = intents->meta->sb;
+	u64 sectors[] = { le64_to_cpu(sb->label_sector), replica_sb_origin_label(sb) };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sectors); i++)
+		if (sectors[i] &&
+		    !replica_meta_read_label(intents->meta, leg, sectors[i], label) &&
+		    replica_label_judge(label) == REPLICA_BLOCK_GOOD &&
+		    !memcmp(label->uuid, sb->uuid, sizeof(sb->uuid)))
+			return sectors[i];
+	return 0;
+}
+
+static const char *judge_roles(struct replica_intents *intents, struct dm_replica_label *label)
 {
 	struct dm_replica_superblock *sb = intents->meta->sb;
 
-	return !replica_meta_read_label(intents->meta, intents->replica->origin_bdev,
-					le64_to_cpu(sb->label_sector), label) &&
-	       replica_label_judge(label) == REPLICA_BLOCK_GOOD &&
-	       !memcmp(label->uuid, sb->uuid, sizeof(sb->uuid));
+	if (find_label(intents, intents->replica->origin_bdev, label) &&
+	    replica_label_role(sb, label) != DM_REPLICA_ROLE_ORIGIN)
+		return "origin and replica are swapped: the origin has the replica's label";
+	/* Without a swap there is nothing to be found but what is looked at below. */
+	if (replica_sb_origin_label(sb) &&
+	    find_label(intents, intents->replica->replica_bdev, label) &&
+	    replica_label_role(sb, label) != DM_REPLICA_ROLE_REPLICA)
+		return "origin and replica are swapped: the replica has the origin's label";
+	return NULL;
+}
+
+/* The replica has no room for a label, and after a swap the origin has one. */
+static const char *judge_origin(struct replica_intents *intents, struct dm_replica_label *label)
+{
+	if (!find_label(intents, intents->replica->origin_bdev, label))
+		return "origin has lost its label: another device, or it was written to elsewhere";
+	switch (replica_label_compare(intents->meta->sb, label)) {
+	case REPLICA_KIN_SAME:
+		intents->label_behind = label->generation != intents->meta->sb->generation;
+		return NULL;
+	case REPLICA_KIN_OLD_REPLICA:
+		return "origin is an old one: it has missed an activation";
+	case REPLICA_KIN_OLD_META:
+		return "meta device is an old copy: the origin was in use after it was made";
+	default:
+		return "origin and meta device went separate ways: their generations do not meet";
+	}
 }
 
 static const char *judge_kinship(struct replica_intents *intents,
@@ -62,12 +103,16 @@ static const char *judge_kinship(struct replica_intents *intents,
 static const char *judge_label(struct replica_intents *intents, struct dm_replica_label *label)
 {
 	struct replica *replica = intents->replica;
+	const char *why;
 	int r;
 
-	if (!intents->meta->label_sector)
+	if (!replica_meta_has_label(intents->meta))
 		return NULL;
-	if (origin_has_label(intents, label))
-		return "origin and replica are swapped: the origin has the replica's label";
+	why = judge_roles(intents, label);
+	if (why)
+		return why;
+	if (!intents->meta->label_sector)
+		return judge_origin(intents, label);
 	r = replica_meta_read_label(intents->meta, replica->replica_bdev,
 				    intents->meta->label_sector, label);
 	if (r && r != -ENOSPC) {
@@ -78,6 +123,13 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 	/* A crash before the first label was written: nothing else was, either. */
 	if (le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_PENDING &&
 	    !intents->meta->sb->history[0]) {
+		intents->label_behind = true;
+		return NULL;
+	}
+	/* Cut off between a swap and the label that belonged to it. */
+	if (intents->label_fresh && (r || replica_label_judge(label) != REPLICA_BLOCK_GOOD ||
+				     memcmp(label->uuid, intents->meta->sb->uuid,
+					    sizeof(label->uuid)))) {
 		intents->label_behind = true;
 		return NULL;
 	}
@@ -103,7 +155,8 @@ const char *replica_label_check(struct replica_intents *intents, bool first)
 	if (!label)
 		return "not enough memory";
 	if (first)
-		find_label_place(intents, label);
+		intents->meta->label_sector =
+			replica_label_place(intents, intents->replica->replica_bdev);
 	else
 		why = judge_label(intents, label);
 	kfree(label);
@@ -114,11 +167,14 @@ const char *replica_label_check(struct replica_intents *intents, bool first)
 void replica_label_replace(struct replica_intents *intents)
 {
 	struct dm_replica_label *label = kmalloc(sizeof(*label), GFP_KERNEL);
+	struct block_device *origin = intents->replica->origin_bdev;
+	struct replica_meta *meta = intents->meta;
 
-	intents->meta->label_sector = 0;
-	if (!label)
-		return;
-	find_label_place(intents, label);
+	/* One that the origin has, in whichever role, is to tell its role from here on. */
+	meta->origin_label_sector = label ? find_label(intents, origin, label) : 0;
+	if (meta->origin_label_sector && meta->origin_label_sector < meta->geometry.sectors)
+		meta->origin_label_sector = replica_label_place(intents, origin);
+	meta->label_sector = replica_label_place(intents, intents->replica->replica_bdev);
 	kfree(label);
 }
 
@@ -126,7 +182,7 @@ void replica_label_replace(struct replica_intents *intents)
  * An activation that was cut off before its label was written has not been seen by
  * the replica: this one takes its place, lest the label fall two behind.
  */
-static void next_generation(struct replica_intents *intents)
+void replica_label_next_generation(struct replica_intents *intents)
 {
 	struct dm_replica_superblock *sb = intents->meta->sb;
 
@@ -151,8 +207,8 @@ static void next_generation(struct replica_intents *intents)
 void replica_intents_disown(struct replica_intents *intents)
 {
 	intents->label_behind = false;
-	next_generation(intents);
-	if (!intents->meta->label_sector || !replica_meta_write_label(intents->meta))
+	replica_label_next_generation(intents);
+	if (!replica_meta_has_label(intents->meta) || !replica_meta_write_label(intents->meta))
 		return;
 	DMWARN("%s: the label of the replica cannot be written now", intents->replica->name);
 	intents->label_pending = true;
@@ -163,8 +219,8 @@ int replica_label_begin(struct replica_intents *intents)
 	struct replica *replica = intents->replica;
 	int r;
 
-	next_generation(intents);
-	if (!intents->meta->label_sector)
+	replica_label_next_generation(intents);
+	if (!replica_meta_has_label(intents->meta))
 		return replica_intents_write_sb(intents, 0);
 	intents->label_pending = true;
 	r = replica_intents_write_sb(intents, 0);
@@ -209,5 +265,6 @@ int replica_intents_write_label(struct replica_intents *intents)
 	if (replica_meta_write_label(intents->meta))
 		return 0;
 	intents->label_pending = false;
+	intents->label_fresh = false;
 	return replica_intents_write_sb(intents, 0);
 }

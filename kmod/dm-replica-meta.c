@@ -440,15 +440,14 @@ int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg,
 	return r;
 }
 
-int replica_meta_write_label(struct replica_meta *meta)
+static int write_label(struct replica_meta *meta, struct block_device *leg, u64 sector, u16 role)
 {
-	struct block_device *leg = meta->replica->replica_bdev;
 	struct dm_replica_label *label = page_address(meta->label.page);
 	struct dm_replica_superblock *sb = meta->sb;
 
 	/* Never inside what is mirrored. */
-	if (WARN_ON_ONCE(meta->label_sector < meta->geometry.sectors) ||
-	    meta->label_sector + BLOCK_SECTORS > bdev_nr_sectors(leg))
+	if (WARN_ON_ONCE(sector < meta->geometry.sectors) ||
+	    sector + BLOCK_SECTORS > bdev_nr_sectors(leg))
 		return -ENOSPC;
 	if (is_busy(&meta->label))
 		return -EBUSY;
@@ -458,9 +457,25 @@ int replica_meta_write_label(struct replica_meta *meta)
 	label->activation = sb->activation;
 	label->generation = sb->generation;
 	label->written_ms = cpu_to_le64(ktime_to_ms(ktime_get_real()));
+	label->role = cpu_to_le16(role);
+	label->swaps = sb->swaps;
 	replica_label_seal(label);
-	return one_request(&meta->label, leg, div_u64(meta->label_sector, BLOCK_SECTORS),
+	return one_request(&meta->label, leg, div_u64(sector, BLOCK_SECTORS),
 			   REQ_OP_WRITE | REQ_META | REQ_SYNC | REQ_FUA);
+}
+
+int replica_meta_write_label(struct replica_meta *meta)
+{
+	struct replica *replica = meta->replica;
+	int r = 0;
+
+	if (meta->origin_label_sector)
+		r = write_label(meta, replica->origin_bdev, meta->origin_label_sector,
+				DM_REPLICA_ROLE_ORIGIN);
+	if (!r && meta->label_sector)
+		r = write_label(meta, replica->replica_bdev, meta->label_sector,
+				DM_REPLICA_ROLE_REPLICA);
+	return r;
 }
 
 /*

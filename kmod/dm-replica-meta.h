@@ -48,6 +48,7 @@ struct replica_meta_queue {
  * @stale: blocks that differ from the device and may stay so for a while
  * @seq: of the next log sector
  * @label_sector: where the replica has its label, 0: nowhere
+ * @origin_label_sector: the same of the origin
  * @log: requests to the meta device
  * @label: requests to the legs, which may hang while the meta device works
  * @writes: requests made, and @bytes of them, since the module has the device
@@ -64,6 +65,7 @@ struct replica_meta {
 	unsigned long *stale;
 	u64 seq;
 	u64 label_sector;
+	u64 origin_label_sector;
 	struct bio_set bios;
 	struct replica_meta_queue log;
 	struct replica_meta_queue label;
@@ -104,8 +106,13 @@ int replica_meta_write_sb(struct replica_meta *meta);
 /* Read what stands at a place for a label, of either leg; -ENOSPC behind its end. */
 int replica_meta_read_label(struct replica_meta *meta, struct block_device *leg, u64 sector,
 			    struct dm_replica_label *label);
-/* Write the label where it belongs, durably. */
+/* Write the labels where they belong, durably.  That of the origin comes first. */
 int replica_meta_write_label(struct replica_meta *meta);
+/* Does either leg have a place for one? */
+static inline bool replica_meta_has_label(const struct replica_meta *meta)
+{
+	return meta->label_sector || meta->origin_label_sector;
+}
 
 /* The log sector of an intent or of a region's bit, in the image. */
 struct dm_replica_log_sector *replica_meta_intent_sector(struct replica_meta *meta, u32 slot,

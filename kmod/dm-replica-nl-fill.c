@@ -474,6 +474,7 @@ static int put_event_details(struct sk_buff *skb, const struct replica_event *ev
 	case DM_REPLICA_EVENT_MODE:
 		return put_mode(skb, event);
 	case DM_REPLICA_EVENT_RPO:
+	case DM_REPLICA_EVENT_ROLES:
 		return nla_put_string(skb, DM_REPLICA_A_REASON, event->reason);
 	case DM_REPLICA_EVENT_REPLICA_ERROR:
 	case DM_REPLICA_EVENT_ORIGIN_ERROR:

@@ -140,6 +140,12 @@ bool replica_geometry_grow(struct replica_geometry *to, const struct replica_geo
 	return sizes_good(to) && places_good(to);
 }
 
+u64 replica_sb_origin_label(const struct dm_replica_superblock *sb)
+{
+	return le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_ROLES ?
+	       le64_to_cpu(sb->origin_label_sector) : 0;
+}
+
 /* Outside of what is mirrored, and where a block of the replica begins. */
 static bool label_sane(u64 label, u64 sectors)
 {
@@ -155,7 +161,8 @@ static bool sb_sane(const struct dm_replica_superblock *sb)
 	if (region_sectors < REGION_SECTORS_MIN || region_sectors > REGION_SECTORS_MAX ||
 	    region_sectors & (region_sectors - 1))
 		return false;
-	if (!sectors || sectors >> 55 || !label_sane(le64_to_cpu(sb->label_sector), sectors))
+	if (!sectors || sectors >> 55 || !label_sane(le64_to_cpu(sb->label_sector), sectors) ||
+	    !label_sane(replica_sb_origin_label(sb), sectors))
 		return false;
 	replica_geometry_read(&geometry, sb);
 	return sizes_good(&geometry) && places_good(&geometry);
@@ -314,4 +321,15 @@ enum replica_kinship replica_label_compare(const struct dm_replica_superblock *s
 	/* Older than the history reaches, or from another line of activations. */
 	return theirs + DM_REPLICA_HISTORY < ours ? REPLICA_KIN_OLD_REPLICA :
 						    REPLICA_KIN_DIVERGED;
+}
+
+unsigned int replica_label_role(const struct dm_replica_superblock *sb,
+				const struct dm_replica_label *label)
+{
+	u32 since = le32_to_cpu(sb->swaps) - le32_to_cpu(label->swaps);
+
+	/* Without a swap there is a replica's label only, and nobody looked at the field. */
+	if (!(le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_ROLES))
+		return DM_REPLICA_ROLE_REPLICA;
+	return (le16_to_cpu(label->role) ^ since) & 1;
 }

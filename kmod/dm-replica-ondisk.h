@@ -97,4 +97,10 @@ enum replica_kinship {
 enum replica_kinship replica_label_compare(const struct dm_replica_superblock *sb,
 					   const struct dm_replica_label *label);
 
+/* Where the origin has a label, 0: nowhere. */
+u64 replica_sb_origin_label(const struct dm_replica_superblock *sb);
+/* DM_REPLICA_ROLE_* now of the leg with this label, whose uuid is ours. */
+unsigned int replica_label_role(const struct dm_replica_superblock *sb,
+				const struct dm_replica_label *label);
+
 #endif /* DM_REPLICA_ONDISK_H */

@@ -12,6 +12,7 @@
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
+#include "dm-replica-swap.h"
 
 /*
  * Longest wait for writes under way before a split gives up, ms.  The caller
@@ -22,7 +23,17 @@
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 #define ALL_STATES	(S(INITIALIZED) | S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | \
 			 S(FRACTURED) | S(SPLIT) | S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | \
-			 S(SKEWED))
+			 S(SKEWED) | S(FAILEDOVER) | S(PREPARED))
+
+/* What force is for. */
+#define FORCE_ANEW		\
+	"the operation copies what is in step anew in this copy state; it needs force"
+#define FORCE_LOSES		\
+	"the operation loses what the replica does not have in this copy state; it needs force"
+#define FORCE_RESTORES		\
+	"the operation restores from what need not be consistent in this copy state; it needs force"
+#define FORCE_GIVES_UP		\
+	"the operation gives up what is known to be equal in this copy state; it needs force"
 
 struct operation;
 typedef int (*operation_fn)(struct replica *replica, const struct operation *op, u32 *job_id,
@@ -33,6 +44,7 @@ struct operation {
 	const char *name;
 	u32 from;		/* states, bits */
 	u32 from_forced;	/* more of them with force */
+	const char *forced;	/* what force is for */
 	operation_fn run;
 	operation_fn compare;	/* the same, reading both legs first; NULL: cannot */
 	u16 to;			/* for those that are but a change of state, or of mode */
@@ -106,29 +118,29 @@ static int run_resume(struct replica *replica, const struct operation *op, u32 *
 }
 
 /*
- * struct drain - holds every new write until those before it are over
+ * struct replica_drain - holds every new write until those before it are over
  * @waiting: buckets that have not drained
  */
-struct drain {
+struct replica_drain {
 	atomic_t waiting;
 	wait_queue_head_t drained;
 	struct drain_range {
 		struct replica_range range;
-		struct drain *drain;
+		struct replica_drain *drain;
 	} ranges[REPLICA_RANGE_BUCKETS];
 };
 
 void replica_drain_granted(struct replica_range *range)
 {
-	struct drain *drain = container_of(range, struct drain_range, range)->drain;
+	struct replica_drain *drain = container_of(range, struct drain_range, range)->drain;
 
 	if (atomic_dec_and_test(&drain->waiting))
 		wake_up(&drain->drained);
 }
 
-static struct drain *drain_begin(struct replica *replica)
+struct replica_drain *replica_drain_begin(struct replica *replica)
 {
-	struct drain *drain = kvzalloc(sizeof(*drain), GFP_NOIO);
+	struct replica_drain *drain = kvzalloc(sizeof(*drain), GFP_NOIO);
 	unsigned int i;
 
 	if (!drain)
@@ -151,7 +163,7 @@ static struct drain *drain_begin(struct replica *replica)
 	return drain;
 }
 
-static void drain_end(struct replica *replica, struct drain *drain)
+void replica_drain_end(struct replica *replica, struct replica_drain *drain)
 {
 	unsigned int i;
 
@@ -165,15 +177,24 @@ static void drain_end(struct replica *replica, struct drain *drain)
 	kvfree(drain);
 }
 
-static int split_drained(struct replica *replica, const struct operation *op,
-			 struct drain *drain, const char **error)
+int replica_drain_wait(struct replica *replica, struct replica_drain *drain, unsigned int ms,
+		       const char **error)
 {
-	if (!wait_event_timeout(drain->drained, !atomic_read(&drain->waiting) ||
-				READ_ONCE(replica->suspending),
-				msecs_to_jiffies(SPLIT_WAIT_MS)) || atomic_read(&drain->waiting)) {
-		*error = "the writes under way did not end in time";
-		return -EBUSY;
-	}
+	if (wait_event_timeout(drain->drained, !atomic_read(&drain->waiting) ||
+			       READ_ONCE(replica->suspending), msecs_to_jiffies(ms)) &&
+	    !atomic_read(&drain->waiting))
+		return 0;
+	*error = "the writes under way did not end in time";
+	return -EBUSY;
+}
+
+static int split_drained(struct replica *replica, const struct operation *op,
+			 struct replica_drain *drain, const char **error)
+{
+	int r = replica_drain_wait(replica, drain, SPLIT_WAIT_MS, error);
+
+	if (r)
+		return r;
 	/* No write is under way, so none is added. */
 	if (!replica_queue_drain(replica, SPLIT_WAIT_MS)) {
 		*error = "the replica did not take what is in the queue in time";
@@ -189,7 +210,7 @@ static int split_drained(struct replica *replica, const struct operation *op,
 static int run_split(struct replica *replica, const struct operation *op, u32 *job_id,
 		     const char **error)
 {
-	struct drain *drain = drain_begin(replica);
+	struct replica_drain *drain = replica_drain_begin(replica);
 	int r;
 
 	if (!drain) {
@@ -197,7 +218,7 @@ static int run_split(struct replica *replica, const struct operation *op, u32 *j
 		return -ENOMEM;
 	}
 	r = split_drained(replica, op, drain, error);
-	drain_end(replica, drain);
+	replica_drain_end(replica, drain);
 	return r;
 }
 
@@ -206,6 +227,107 @@ static int run_abort(struct replica *replica, const struct operation *op, u32 *j
 {
 	return replica->clone ? replica_clone_abort(replica, op->reason, error) :
 				run_move(replica, op, job_id, error);
+}
+
+/* The legs are about to change places by themselves: no other order goes before that. */
+static int check_back(struct replica *replica, const char **error)
+{
+	if (!READ_ONCE(replica->swap_back))
+		return 0;
+	*error = "the operation is not allowed before the legs have their places back";
+	return -EBUSY;
+}
+
+static int run_reverse(struct replica *replica, const struct operation *op, u32 *job_id,
+		       const char **error)
+{
+	const struct replica_swap swap = {
+		.from = op->from,
+		.equal = true,
+		.to = op->to,
+		.reason = op->reason,
+	};
+
+	return check_back(replica, error) ?: replica_swap_legs(replica, &swap, job_id, error);
+}
+
+/* What an initial copy has not filled is not to take the place of the origin. */
+static int check_ever_synced(struct replica *replica, const char **error)
+{
+	if (replica->when_synced_ms)
+		return 0;
+	*error = "the operation is not allowed before the replica was in step for the first time";
+	return -EBUSY;
+}
+
+/* Not even a change of state meanwhile makes an order a forced one. */
+static u32 ordered_from(struct replica *replica, const struct operation *op)
+{
+	return BIT(READ_ONCE(replica->state)) & op->from ? op->from : op->from_forced;
+}
+
+static int run_failover(struct replica *replica, const struct operation *op, u32 *job_id,
+			const char **error)
+{
+	const struct replica_swap swap = {
+		.from = ordered_from(replica, op),
+		.to = op->to,
+		.reason = op->reason,
+	};
+
+	return check_back(replica, error) ?: check_ever_synced(replica, error) ?:
+	       replica_swap_legs(replica, &swap, job_id, error);
+}
+
+static int run_restore(struct replica *replica, const struct operation *op, u32 *job_id,
+		       const char **error)
+{
+	const struct replica_swap swap = {
+		.from = ordered_from(replica, op),
+		.back = true,
+		.to = op->to,
+		.job = DM_REPLICA_JOB_RESTORE,
+		.reason = op->reason,
+	};
+
+	return check_back(replica, error) ?: check_ever_synced(replica, error) ?:
+	       replica_swap_legs(replica, &swap, job_id, error);
+}
+
+static void set_swap_back(struct replica *replica, bool back)
+{
+	spin_lock_irq(&replica->lock);
+	replica->swap_back = back;
+	spin_unlock_irq(&replica->lock);
+}
+
+static int run_failback(struct replica *replica, const struct operation *op, u32 *job_id,
+			const char **error)
+{
+	/* First, lest the state be written down without it. */
+	set_swap_back(replica, true);
+	*job_id = replica_resync_start(replica, op->from, DM_REPLICA_JOB_FAILBACK,
+				       REPLICA_WALK_COPY, op->reason);
+	if (*job_id || READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN)
+		return 0;
+	set_swap_back(replica, false);
+	*error = "the state changed meanwhile";
+	return -EBUSY;
+}
+
+static int run_prepare(struct replica *replica, const struct operation *op, u32 *job_id,
+		       const char **error)
+{
+	int r = check_back(replica, error);
+
+	if (r)
+		return r;
+	if (!replica_state_move(replica, ordered_from(replica, op), op->to, op->reason)) {
+		*error = "the state changed meanwhile";
+		return -EBUSY;
+	}
+	replica_log_mark_all(replica->log);
+	return 0;
 }
 
 static const struct operation operations[] = {
@@ -220,7 +342,7 @@ static const struct operation operations[] = {
 	{
 		.number = DM_REPLICA_OP_ACTIVATE,
 		.name = "activate",
-		.from = S(INACTIVE),
+		.from = S(INACTIVE) | S(PREPARED),
 		.run = run_start,
 		.reason = "activated by the administrator",
 	},
@@ -228,7 +350,7 @@ static const struct operation operations[] = {
 		.number = DM_REPLICA_OP_DEACTIVATE,
 		.name = "deactivate",
 		.from = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
-			S(SPLIT) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
+			S(SPLIT) | S(SUSPENDED) | S(ABORTED) | S(SKEWED) | S(PREPARED),
 		.run = run_move,
 		.to = DM_REPLICA_STATE_INACTIVE,
 		.reason = "deactivated by the administrator",
@@ -245,8 +367,9 @@ static const struct operation operations[] = {
 		.number = DM_REPLICA_OP_RESYNC,
 		.name = "resync",
 		.from = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) | S(SPLIT) | S(ABORTED) |
-			S(SKEWED),
+			S(SKEWED) | S(FAILEDOVER),
 		.from_forced = S(SYNCHRONIZED),
+		.forced = FORCE_ANEW,
 		.run = run_start,
 		.compare = run_compare,
 		.reason = "resync ordered by the administrator",
@@ -294,6 +417,53 @@ static const struct operation operations[] = {
 		.run = run_move,
 		.to = DM_REPLICA_STATE_SUSPENDED,
 		.reason = "suspended by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_REVERSE_ROLES,
+		.name = "reverse_roles",
+		.from = S(SYNCHRONIZED),
+		.run = run_reverse,
+		.to = DM_REPLICA_STATE_SYNCHRONIZED,
+		.reason = "roles reversed by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_FAILOVER,
+		.name = "failover",
+		.from = S(SYNCHRONIZED),
+		.from_forced = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) | S(SPLIT) |
+			S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
+		.forced = FORCE_LOSES,
+		.run = run_failover,
+		.to = DM_REPLICA_STATE_FAILEDOVER,
+		.reason = "failed over by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_FAILBACK,
+		.name = "failback",
+		.from = S(FAILEDOVER),
+		.run = run_failback,
+		.reason = "failing back, ordered by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_RESTORE,
+		.name = "restore",
+		.from = S(SPLIT),
+		.from_forced = S(FRACTURED) | S(ABORTED) | S(SKEWED),
+		.forced = FORCE_RESTORES,
+		.run = run_restore,
+		.to = DM_REPLICA_STATE_UNSYNCHRONIZED,
+		.reason = "restored from the replica by the administrator",
+	},
+	{
+		.number = DM_REPLICA_OP_PREPARE,
+		.name = "prepare",
+		.from = S(INACTIVE) | S(SUSPENDED) | S(ABORTED),
+		.from_forced = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
+			S(SPLIT) | S(SKEWED),
+		.forced = FORCE_GIVES_UP,
+		.run = run_prepare,
+		.to = DM_REPLICA_STATE_PREPARED,
+		.reason = "prepared by the administrator",
 	},
 };
 
@@ -369,8 +539,7 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 	}
 	if (op->from & state || (force && op->from_forced & state))
 		return 0;
-	*error = op->from_forced & state ?
-		 "the operation copies what is in step anew in this copy state; it needs force" :
+	*error = op->from_forced & state ? op->forced :
 		 "the operation is not allowed in the present copy state";
 	return -EBUSY;
 }

@@ -463,6 +463,17 @@ static const char *adapt(struct replica_queue *queue, u64 now)
  * Worker.
  */
 
+void replica_queue_forget(struct replica *replica)
+{
+	struct replica_queue *queue = replica->queue;
+
+	spin_lock_irq(&queue->lock);
+	queue->pace.looked = 0;
+	forget_rates(queue);
+	queue->pace.out = 0;
+	spin_unlock_irq(&queue->lock);
+}
+
 static unsigned int tick_ms(const struct replica *replica)
 {
 	u32 rpo = READ_ONCE(replica->settings.rpo);

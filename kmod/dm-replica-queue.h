@@ -221,6 +221,8 @@ void replica_queue_hurry(struct replica *replica);
 void replica_queue_suspend(struct replica *replica);
 void replica_queue_resume(struct replica *replica);
 /* Wait until it is empty, at most so long.  May sleep. */
+/* Another device is the replica now: what the earlier one could do says nothing. */
+void replica_queue_forget(struct replica *replica);
 bool replica_queue_drain(struct replica *replica, unsigned int ms);
 bool replica_queue_empty(struct replica *replica);
 /* Has a closed queue nothing left?  One that is open owes nothing. */

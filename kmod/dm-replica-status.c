@@ -19,6 +19,8 @@ static const char * const state_names[] = {
 	[DM_REPLICA_STATE_SPLIT] = "Split",
 	[DM_REPLICA_STATE_INACTIVE] = "Inactive",
 	[DM_REPLICA_STATE_SUSPENDED] = "Suspended",
+	[DM_REPLICA_STATE_FAILEDOVER] = "Failedover",
+	[DM_REPLICA_STATE_PREPARED] = "Prepared",
 	[DM_REPLICA_STATE_ABORTED] = "Aborted",
 	[DM_REPLICA_STATE_SKEWED] = "Skewed",
 };
@@ -60,6 +62,8 @@ static const char * const job_type_names[] = {
 	[DM_REPLICA_JOB_RESYNC] = "resync",
 	[DM_REPLICA_JOB_VERIFY] = "verify",
 	[DM_REPLICA_JOB_CLONE] = "clone",
+	[DM_REPLICA_JOB_RESTORE] = "restore",
+	[DM_REPLICA_JOB_FAILBACK] = "failback",
 };
 
 static const char * const job_state_names[] = {
@@ -132,6 +136,21 @@ static void fill_meta(struct replica *replica, struct replica_status *status)
 	status->counters[DM_REPLICA_C_META_BYTES] = meta.bytes;
 }
 
+static u16 progress_of_job(const struct replica_job *job)
+{
+	switch (job->type) {
+	case DM_REPLICA_JOB_INITIAL_COPY:
+	case DM_REPLICA_JOB_CLONE:
+		return DM_REPLICA_PROGRESS_SYNCHRONIZING;
+	case DM_REPLICA_JOB_RESTORE:
+		return DM_REPLICA_PROGRESS_RESTORING;
+	case DM_REPLICA_JOB_FAILBACK:
+		return DM_REPLICA_PROGRESS_FAILING_BACK;
+	default:
+		return DM_REPLICA_PROGRESS_RESYNCING;
+	}
+}
+
 static u16 progress_of(const struct replica_status *status)
 {
 	switch (status->state) {
@@ -142,14 +161,17 @@ static u16 progress_of(const struct replica_status *status)
 			return DM_REPLICA_PROGRESS_PENDING;
 		if (!status->has_job)
 			return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
-		return status->job.type != DM_REPLICA_JOB_RESYNC ?
-		       DM_REPLICA_PROGRESS_SYNCHRONIZING : DM_REPLICA_PROGRESS_RESYNCING;
+		return progress_of_job(&status->job);
 	case DM_REPLICA_STATE_SYNCHRONIZED:
+		/* The copy is over, and the legs are about to change places. */
+		if (status->swap_back)
+			return DM_REPLICA_PROGRESS_FAILING_BACK;
 		return status->queue.pending ? DM_REPLICA_PROGRESS_PENDING :
 					       DM_REPLICA_PROGRESS_COMPLETED;
 	case DM_REPLICA_STATE_BROKEN:
 		return DM_REPLICA_PROGRESS_PENDING;
 	case DM_REPLICA_STATE_INACTIVE:
+	case DM_REPLICA_STATE_PREPARED:
 		return DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE;
 	case DM_REPLICA_STATE_SUSPENDED:
 		return DM_REPLICA_PROGRESS_REQUIRES_RESUME;
@@ -209,6 +231,7 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 			status->lag_ms = max(status->lag_ms, status->consistent_age_ms);
 	}
 	status->behind = replica->behind;
+	status->swap_back = replica->swap_back;
 	status->mode = replica->mode;
 	job = __replica_job_current(replica);
 	status->has_job = job;

@@ -140,6 +140,24 @@ static void put_target(struct dm_target *ti, struct replica_target *rt)
 	kfree(rt);
 }
 
+/* Have the legs changed places since the line of a table was written? */
+static bool crossed(struct replica *old, dev_t origin, dev_t copy)
+{
+	return old->origin_dev == copy && old->replica_dev == origin;
+}
+
+/* A line from before a swap must not turn the direction of the copy around. */
+static bool against_roles(struct dm_target *ti, struct replica_target *rt)
+{
+	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
+	struct replica *old = replica_registry_find_dev(dev);
+	bool against = old && crossed(old, rt->origin->bdev->bd_dev, rt->copy->bdev->bd_dev);
+
+	if (old)
+		replica_put(old);
+	return against;
+}
+
 static bool in_other_replica(struct dm_target *ti, struct replica_target *rt)
 {
 	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
@@ -210,6 +228,10 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	if (in_other_replica(ti, rt)) {
 		ti->error = "origin, replica or meta device is in use by another replica already";
 		return -EBUSY;
+	}
+	if (against_roles(ti, rt)) {
+		ti->error = "origin and replica are in the other order now; reverse_roles swaps them";
+		return -EINVAL;
 	}
 	if (replica_registry_orphans(rt->copy->bdev->bd_dev)) {
 		ti->error = "replica has not yet returned requests that were given up";
@@ -291,6 +313,13 @@ struct replica *replica_target_get(struct replica_target *rt)
 	return replica;
 }
 
+void replica_target_swap(struct replica_target *rt)
+{
+	spin_lock(&adoption_lock);
+	swap(rt->origin, rt->copy);
+	spin_unlock(&adoption_lock);
+}
+
 static void raise_simple(struct replica *replica, u16 type)
 {
 	struct replica_event event = {
@@ -335,11 +364,12 @@ static void retire(struct replica *replica)
 	mutex_unlock(&replica->op_mutex);
 	/* No barrier is taken on without a mapped device. */
 	replica_confirm_cancel(replica);
+	cancel_delayed_work_sync(&replica->back_work);
 	replica_registry_remove(replica);
 	set_table(replica, NULL);
 	flush_work(&replica->event_work);
 	if (atomic_read(&replica->detached) || atomic_read(&replica->asked_origin) ||
-	    replica_intents_busy(replica))
+	    atomic_read(&replica->leg_commands) || replica_intents_busy(replica))
 		orphan(replica);
 }
 
@@ -539,6 +569,11 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 	}
 
 	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
+	if (old && crossed(old, rt->replica->origin_dev, rt->replica->replica_dev)) {
+		/* Loaded before a swap, and resumed after it. */
+		replica_target_swap(rt);
+		swap(rt->replica->origin_dev, rt->replica->replica_dev);
+	}
 	if (old && can_adopt(old, rt->replica)) {
 		r = preresume_adopt(rt, old);
 	} else if (old && old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
@@ -595,6 +630,8 @@ static void start_again(struct replica *replica)
 	case DM_REPLICA_STATE_SPLIT:
 	case DM_REPLICA_STATE_INACTIVE:
 	case DM_REPLICA_STATE_SUSPENDED:
+	case DM_REPLICA_STATE_FAILEDOVER:
+	case DM_REPLICA_STATE_PREPARED:
 	case DM_REPLICA_STATE_ABORTED:
 		replica_state_set(replica, replica->restored, "as it was before the restart");
 		break;
@@ -744,12 +781,14 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 		break;
 	case STATUSTYPE_TABLE:
 		/* Whoever loads the line again must not be told what is no longer so. */
+		spin_lock(&adoption_lock);
 		replica_table_emit(rt, &replica->settings,
 				   rt->resumed ? replica->mode : rt->params.mode,
 				   rt->params.sync_skip &&
 				   (!rt->resumed ||
 				    replica->state == DM_REPLICA_STATE_SYNCHRONIZED),
 				   result, maxlen);
+		spin_unlock(&adoption_lock);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
@@ -765,8 +804,15 @@ static int replica_iterate_devices(struct dm_target *ti, iterate_devices_callout
 {
 	struct replica_target *rt = ti->private;
 
+	struct dm_dev *origin, *copy;
+
+	/* As they are at one moment: the legs may be changing places. */
+	spin_lock(&adoption_lock);
+	origin = rt->origin;
+	copy = rt->copy;
+	spin_unlock(&adoption_lock);
 	/* The meta device is not one: its limits do not concern the data. */
-	return fn(ti, rt->origin, 0, ti->len, data) ?: fn(ti, rt->copy, 0, ti->len, data);
+	return fn(ti, origin, 0, ti->len, data) ?: fn(ti, copy, 0, ti->len, data);
 }
 
 static void replica_io_hints(struct dm_target *ti, struct queue_limits *limits)

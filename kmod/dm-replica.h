@@ -178,6 +178,16 @@ struct replica_job {
 	char error_text[DM_REPLICA_REASON_LEN];
 };
 
+/**
+ * struct replica_gate - reads and flushes, per CPU; only the sums mean something
+ * @entered: sent to the origin
+ * @left: over
+ */
+struct replica_gate {
+	u64 entered;
+	u64 left;
+};
+
 enum replica_probe {
 	REPLICA_PROBE_IDLE,
 	REPLICA_PROBE_WAIT,	/* the pause before a probe */
@@ -215,6 +225,8 @@ struct replica {
 	/* Read in the I/O path under a bucket lock, see replica_leg_ship_barrier(). */
 	bool ship;			/* writes go to the replica too */
 	bool hold;			/* writes are held (on_replica_error stop) */
+	bool gate_closed;		/* reads and flushes are held, see swap.c */
+	struct replica_gate __percpu *gate;
 	struct replica_settings settings;	/* written under op_mutex */
 
 	struct kref refs;
@@ -255,6 +267,7 @@ struct replica {
 	unsigned int current_job;	/* slot of the job under way, or -1U */
 	struct bio_list held;		/* bios that @hold keeps */
 	struct bio_list deferred;	/* bios for deferred_work to submit */
+	struct bio_list gated;		/* reads and flushes that @gate_closed keeps */
 	struct list_head confirms;	/* drain barriers under way */
 	struct list_head unranged;	/* flushes, failed-over reads, for replica_timeout */
 	struct list_head own_flushes;	/* the same, of jobs and barriers */
@@ -263,6 +276,7 @@ struct replica {
 
 	atomic_t detached;		/* given-up requests the replica still has */
 	atomic_t asked_origin;		/* 1 while the origin has resync.c's question */
+	atomic_t leg_commands;		/* of swap.c that a leg still has */
 	atomic64_t flush_gen;		/* generation of replica flushes */
 	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
 	atomic64_t lost_gen;		/* but not beyond this: a flush failed */
@@ -279,6 +293,7 @@ struct replica {
 	bool suspended;			/* under op_mutex: after postsuspend */
 	bool memory_wait;		/* under @lock: @deferred holds writes without memory */
 	atomic_t probe;			/* enum replica_probe */
+	bool swap_back;			/* under @lock: the legs swap when they are in step */
 	bool resume_ordered;		/* under @lock: resync even if recovery is manual */
 	struct list_head resend;	/* under @lock: requests that were not taken at once */
 	struct work_struct send_work;
@@ -288,6 +303,8 @@ struct replica {
 	struct delayed_work probe_work;
 	struct work_struct state_work;
 	struct delayed_work confirm_work;
+	struct delayed_work back_work;
+	unsigned int back_delay_ms;	/* under op_mutex: of the next attempt to swap back */
 	struct work_struct release_work;
 	unsigned int probe_delay_ms;
 	struct replica_resync *resync;
@@ -355,6 +372,8 @@ void replica_put(struct replica *replica);
 
 /* The association of a target, with a reference; safe against an adoption. */
 struct replica *replica_target_get(struct replica_target *rt);
+/* The table tells from here on that the legs have changed places.  op_mutex held. */
+void replica_target_swap(struct replica_target *rt);
 
 /* table.c APIs: all may sleep. */
 
@@ -476,6 +495,7 @@ struct replica_status {
 	bool has_job;
 	struct replica_job job;		/* the one under way, when has_job */
 	bool behind;
+	bool swap_back;
 	struct replica_queue_status queue;
 };
 
@@ -582,6 +602,13 @@ struct replica_job *__replica_job_current(struct replica *replica);
 void replica_job_restore(struct replica *replica, u32 id, u16 type, u64 started_ms,
 			 u64 bytes_done, u64 elapsed_ms);
 void replica_job_progress(struct replica *replica, u64 bytes);
+/* Does a job of this type copy, so that it goes on after a restart? */
+static inline bool replica_job_is_copy(u16 type)
+{
+	return type == DM_REPLICA_JOB_INITIAL_COPY || type == DM_REPLICA_JOB_RESYNC ||
+	       type == DM_REPLICA_JOB_CLONE || type == DM_REPLICA_JOB_RESTORE || type == DM_REPLICA_JOB_FAILBACK;
+}
+
 /* Copy out one job; false if there is none of that number. */
 bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job);
 /* Copy out the first job with a number above @after; false at the end. */

@@ -68,6 +68,16 @@
  *	label is on the origin).  The superblock is written first, with
  *	DM_REPLICA_SB_PENDING, then the label, then the superblock without it: only
  *	while it is set may the label have the generation before the present one.
+ *
+ * Roles
+ *	Origin and replica can change places.  The superblock counts that in swaps;
+ *	the write that adds one is the instant at which it happens, and it exchanges
+ *	the two paths and the two places of labels as well.  From then on a leg that
+ *	has room has a label in either role.  A label says which role its leg had and
+ *	how many swaps there had been: after an odd number more it has the other
+ *	role.  So a label that could not be written anew tells the truth too, and at
+ *	activation legs in the wrong order are known as such.  With
+ *	DM_REPLICA_SB_FRESH the replica may not have got its first label yet.
  */
 #ifndef _LINUX_DM_REPLICA_ONDISK_H
 #define _LINUX_DM_REPLICA_ONDISK_H
@@ -105,15 +115,21 @@
 #define DM_REPLICA_SB_LABEL		(1 << 3)	/* the replica has a label */
 #define DM_REPLICA_SB_PENDING		(1 << 4)	/* the label is about to be written */
 #define DM_REPLICA_SB_SKEWED		(1 << 5)	/* a verify found differences */
+#define DM_REPLICA_SB_FRESH		(1 << 8)	/* the replica may have no label yet */
+#define DM_REPLICA_SB_SWAP_BACK		(1 << 9)	/* the legs swap when they are in step */
 
 /*
  * Features.  An unknown bit in compat is of no concern.  With one in ro_compat
  * the log may be looked at, with one in incompat not even that: neither
  * is activated.
+ *
+ * ROLES: the legs have been swapped at least once, and labels tell roles.
  */
+#define DM_REPLICA_FEATURE_INCOMPAT_ROLES	(1ULL << 1)
 #define DM_REPLICA_FEATURE_COMPAT_KNOWN		0ULL
 #define DM_REPLICA_FEATURE_RO_COMPAT_KNOWN	0ULL
-#define DM_REPLICA_FEATURE_INCOMPAT_KNOWN	DM_REPLICA_FEATURE_INCOMPAT_CLONE
+#define DM_REPLICA_FEATURE_INCOMPAT_KNOWN	(DM_REPLICA_FEATURE_INCOMPAT_CLONE | \
+						 DM_REPLICA_FEATURE_INCOMPAT_ROLES)
 
 /* Incompatible feature: the log is that of a clone, see above. */
 #define DM_REPLICA_FEATURE_INCOMPAT_CLONE	(1ULL << 0)
@@ -207,6 +223,8 @@ struct dm_replica_sb_job {
  * @origin_path: how the tool opens the origin; empty when it was not the tool
  *	that made the log
  * @replica_path: likewise
+ * @origin_label_sector: of the origin, where it has a label; 0 when it has none
+ * @swaps: how often the legs have changed places
  */
 struct dm_replica_superblock {
 	__le32 crc;
@@ -242,7 +260,10 @@ struct dm_replica_superblock {
 	__le64 label_sector;
 	__u8 origin_path[256];
 	__u8 replica_path[256];
-	__u8 reserved[3096];
+	__u8 reserved[3064];
+	__le64 origin_label_sector;
+	__le32 swaps;
+	__u8 reserved2[20];
 };
 
 /**
@@ -284,28 +305,35 @@ struct dm_replica_log_sector {
 	};
 };
 
+/* Roles of a leg. */
+#define DM_REPLICA_ROLE_REPLICA		0
+#define DM_REPLICA_ROLE_ORIGIN		1
+
 /**
- * struct dm_replica_label - one block, at the tail of the replica
+ * struct dm_replica_label - one block, at the tail of the replica, or of the origin
  * @crc: crc32c of the bytes behind it, to the end of the block
  * @version: DM_REPLICA_ONDISK_VERSION
+ * @role: DM_REPLICA_ROLE_*, of this leg when @swaps was as it is here
  * @magic: DM_REPLICA_LABEL_MAGIC
  * @uuid: of the association
  * @sectors: that are mirrored
  * @activation: as in the superblock
  * @generation: as in the superblock
  * @written_ms: milliseconds since the epoch
+ * @swaps: as in the superblock
  */
 struct dm_replica_label {
 	__le32 crc;
 	__le16 version;
-	__le16 reserved;
+	__le16 role;
 	__u8 magic[DM_REPLICA_MAGIC_LEN];
 	__u8 uuid[16];
 	__le64 sectors;
 	__le64 activation;
 	__le64 generation;
 	__le64 written_ms;
-	__u8 reserved2[4032];
+	__le32 swaps;
+	__u8 reserved2[4028];
 };
 
 static_assert(sizeof(struct dm_replica_sb_settings) == 64, "settings");
