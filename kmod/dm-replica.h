@@ -606,7 +606,8 @@ void replica_job_progress(struct replica *replica, u64 bytes);
 static inline bool replica_job_is_copy(u16 type)
 {
 	return type == DM_REPLICA_JOB_INITIAL_COPY || type == DM_REPLICA_JOB_RESYNC ||
-	       type == DM_REPLICA_JOB_CLONE || type == DM_REPLICA_JOB_RESTORE || type == DM_REPLICA_JOB_FAILBACK;
+	       type == DM_REPLICA_JOB_CLONE || type == DM_REPLICA_JOB_RESTORE ||
+	       type == DM_REPLICA_JOB_FAILBACK;
 }
 
 /* Copy out one job; false if there is none of that number. */

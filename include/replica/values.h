@@ -84,18 +84,14 @@ enum replica_event_type {
 };
 
 /*
- * What only the library does.  The numbers of operations and progress are CIM's, as
- * those of enum dm_replica_operation and dm_replica_progress.
+ * What only the library does.  The numbers of operations are CIM's, as those of enum
+ * dm_replica_operation.
  */
 enum replica_operation {
 	REPLICA_OP_DETACH = 8,
 	REPLICA_OP_DISSOLVE = 9,
-	REPLICA_OP_RESTORE = 15,
 	REPLICA_OP_RETURN_TO_POOL = 19,
 };
-
-#define REPLICA_PROGRESS_RESTORING	8
-#define REPLICA_JOB_RESTORE		256	/* beside enum dm_replica_job_type */
 
 enum replica_severity {
 	REPLICA_SEVERITY_INFO = 2,	/* CIM PerceivedSeverity */

@@ -47,7 +47,7 @@ static void offer_all(const struct replica_snap *snap, const struct replica_info
 		return;
 	if (ends && replica_snap_from_pool(snap))
 		offer(caps, REPLICA_OP_RETURN_TO_POOL, true, true);
-	offer(caps, REPLICA_OP_RESTORE, restores, restores);
+	offer(caps, DM_REPLICA_OP_RESTORE, restores, restores);
 }
 
 static int snapshot_caps(struct replica_ctx *ctx, const char *name,

@@ -27,12 +27,14 @@ static const struct name copy_states[] = {
 	{ DM_REPLICA_STATE_SPLIT, "Split", NULL },
 	{ DM_REPLICA_STATE_INACTIVE, "Inactive", NULL },
 	{ DM_REPLICA_STATE_SUSPENDED, "Suspended", NULL },
+	{ DM_REPLICA_STATE_FAILEDOVER, "Failedover", NULL },
+	{ DM_REPLICA_STATE_PREPARED, "Prepared", NULL },
 	{ DM_REPLICA_STATE_ABORTED, "Aborted", NULL },
 	{ DM_REPLICA_STATE_SKEWED, "Skewed", NULL },
 	{ DM_REPLICA_STATE_NOT_APPLICABLE, "Not Applicable", NULL },
 };
 
-static_assert(ARRAY_SIZE(copy_states) == 11, "enum dm_replica_copy_state");
+static_assert(ARRAY_SIZE(copy_states) == 13, "enum dm_replica_copy_state");
 
 static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_COMPLETED, "Completed", NULL },
@@ -40,16 +42,17 @@ static const struct name progress[] = {
 	{ DM_REPLICA_PROGRESS_INITIALIZING, "Initializing", NULL },
 	{ DM_REPLICA_PROGRESS_SYNCHRONIZING, "Synchronizing", NULL },
 	{ DM_REPLICA_PROGRESS_RESYNCING, "Resyncing", NULL },
+	{ DM_REPLICA_PROGRESS_RESTORING, "Restoring", NULL },
 	{ DM_REPLICA_PROGRESS_SPLITTING, "Splitting", NULL },
+	{ DM_REPLICA_PROGRESS_FAILING_BACK, "Failing Back", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_RESYNC, "Requires Resync", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_ACTIVATE, "Requires Activate", NULL },
 	{ DM_REPLICA_PROGRESS_PENDING, "Pending", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_DETACH, "Requires Detach", NULL },
 	{ DM_REPLICA_PROGRESS_REQUIRES_RESUME, "Requires Resume", NULL },
-	{ REPLICA_PROGRESS_RESTORING, "Restoring", NULL },
 };
 
-static_assert(ARRAY_SIZE(progress) == 11 + 1, "enum dm_replica_progress, REPLICA_PROGRESS_*");
+static_assert(ARRAY_SIZE(progress) == 13, "enum dm_replica_progress");
 
 static const struct name modes[] = {
 	{ DM_REPLICA_MODE_SYNC, "sync", "Synchronous" },
@@ -80,32 +83,37 @@ static const struct name operations[] = {
 	{ DM_REPLICA_OP_ABORT, "Abort", NULL },
 	{ DM_REPLICA_OP_ACTIVATE, "Activate", NULL },
 	{ DM_REPLICA_OP_DEACTIVATE, "Deactivate", NULL },
+	{ DM_REPLICA_OP_FAILOVER, "Failover", NULL },
+	{ DM_REPLICA_OP_FAILBACK, "Failback", NULL },
 	{ DM_REPLICA_OP_FRACTURE, "Fracture", NULL },
 	{ DM_REPLICA_OP_RESYNC, "Resync", "Resync Replica" },
+	{ DM_REPLICA_OP_RESTORE, "Restore From Replica", "Restore" },
 	{ DM_REPLICA_OP_RESUME, "Resume", NULL },
 	{ DM_REPLICA_OP_RESET_TO_SYNC, "Reset To Sync", NULL },
 	{ DM_REPLICA_OP_RESET_TO_ASYNC, "Reset To Async", NULL },
+	{ DM_REPLICA_OP_REVERSE_ROLES, "Reverse Roles", NULL },
 	{ DM_REPLICA_OP_SPLIT, "Split", NULL },
 	{ DM_REPLICA_OP_SUSPEND, "Suspend", NULL },
+	{ DM_REPLICA_OP_PREPARE, "Prepare", NULL },
 	{ DM_REPLICA_OP_RESET_TO_ADAPTIVE, "Reset To Adaptive", NULL },
 	{ REPLICA_OP_DETACH, "Detach", NULL },
 	{ REPLICA_OP_DISSOLVE, "Dissolve", NULL },
-	{ REPLICA_OP_RESTORE, "Restore From Replica", "Restore" },
 	{ REPLICA_OP_RETURN_TO_POOL, "Return To ResourcePool", NULL },
 };
 
-static_assert(ARRAY_SIZE(operations) == 11 + 4, "enum dm_replica_operation, REPLICA_OP_*");
+static_assert(ARRAY_SIZE(operations) == 16 + 3, "enum dm_replica_operation, REPLICA_OP_*");
 
 static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_INITIAL_COPY, "Initial Copy", NULL },
 	{ DM_REPLICA_JOB_RESYNC, "Resync", NULL },
 	{ DM_REPLICA_JOB_VERIFY, "Verify", NULL },
 	{ DM_REPLICA_JOB_CLONE, "Clone", NULL },
-	{ REPLICA_JOB_RESTORE, "Restore", NULL },
+	{ DM_REPLICA_JOB_RESTORE, "Restore", NULL },
+	{ DM_REPLICA_JOB_FAILBACK, "Failback", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_CLONE + 1,
-	      "enum dm_replica_job_type, REPLICA_JOB_*");
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_FAILBACK,
+	      "enum dm_replica_job_type");
 
 static const struct name job_states[] = {
 	{ DM_REPLICA_JOB_NEW, "New", NULL },
@@ -134,12 +142,13 @@ static const struct name event_types[] = {
 	{ DM_REPLICA_EVENT_META_BACK, "Meta Back", NULL },
 	{ DM_REPLICA_EVENT_MODE, "Mode", NULL },
 	{ DM_REPLICA_EVENT_RPO, "RPO", NULL },
+	{ DM_REPLICA_EVENT_ROLES, "Roles", NULL },
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
 	{ REPLICA_EVENT_STORE, "Store", NULL },
 };
 
-static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_RPO + 3,
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_ROLES + 3,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
 static const struct name payloads[] = {

@@ -7,6 +7,8 @@
 
 #include <netlink/attr.h>
 
+#include "dm.h"
+#include "remove.h"
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
@@ -74,7 +76,7 @@ static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned 
 		return replica_snap_end(ctx, name, false, NULL);
 	case REPLICA_OP_RETURN_TO_POOL:
 		return replica_snap_return(ctx, name, NULL);
-	case REPLICA_OP_RESTORE:
+	case DM_REPLICA_OP_RESTORE:
 		return replica_restore(ctx, name, 0, NULL, NULL);
 	default:
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Operation",
@@ -82,6 +84,17 @@ static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned 
 				    replica_enum_name(REPLICA_ENUM_OPERATION, operation),
 				    operation, name);
 	}
+}
+
+/* What is read from a device that is open would change under its user's feet. */
+static int check_operation(struct replica_ctx *ctx, const char *name,
+			   enum dm_replica_operation operation, bool force)
+{
+	struct replica_dm_info info;
+
+	if (operation != DM_REPLICA_OP_RESTORE || force)
+		return REPLICA_SUCCESS;
+	return replica_check_closed(ctx, name, &info);
 }
 
 EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
@@ -96,6 +109,8 @@ EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 		replica_error_clear(ctx);	/* it needs no module of ours */
 		return operate_snapshot(ctx, dm_name, operation, force);
 	}
+	if (!ret)
+		ret = check_operation(ctx, dm_name, operation, force);
 	return ret ? ret : operate(ctx, g, dm_name, operation, force ? REPLICA_RESYNC_FORCE : 0,
 				   job_id, copy_state);
 }

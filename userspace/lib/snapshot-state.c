@@ -69,7 +69,7 @@ static int set_job(struct replica_info *info, const struct replica_usage *usage)
 	if (!job)
 		return -ENOMEM;
 	job->id = 1;
-	job->type = REPLICA_JOB_RESTORE;
+	job->type = DM_REPLICA_JOB_RESTORE;
 	job->state = DM_REPLICA_JOB_RUNNING;
 	job->bytes_total = usage->total << SECTOR_SHIFT;
 	job->bytes_done = (usage->total - left) << SECTOR_SHIFT;
@@ -96,7 +96,7 @@ static int merging_state(const struct replica_snap *snap, struct replica_info *i
 				   "the restore has failed: a device gave an error, and the source is partly restored; 'replicactl restore' goes on with it");
 		return 0;
 	}
-	replica_snap_set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, REPLICA_PROGRESS_RESTORING,
+	replica_snap_set_state(info, DM_REPLICA_STATE_UNSYNCHRONIZED, DM_REPLICA_PROGRESS_RESTORING,
 			       "the source is being restored from the snapshot");
 	return usage->valid ? set_job(info, usage) : 0;
 }

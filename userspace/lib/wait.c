@@ -37,6 +37,8 @@ static bool hopeless(const struct replica_wait *w, const struct replica_info *in
 	case DM_REPLICA_STATE_SPLIT:
 	case DM_REPLICA_STATE_INACTIVE:
 	case DM_REPLICA_STATE_SUSPENDED:
+	case DM_REPLICA_STATE_FAILEDOVER:
+	case DM_REPLICA_STATE_PREPARED:
 	case DM_REPLICA_STATE_ABORTED:
 	case DM_REPLICA_STATE_SKEWED:
 		return true;

@@ -224,6 +224,7 @@ static bool wants_operation(struct cli *cli, const char *name)
 
 	if (!replica_get(cli->ctx, name, &info))
 		wants = !info->meta || info->copy_state == DM_REPLICA_STATE_INACTIVE ||
+			info->copy_state == DM_REPLICA_STATE_PREPARED ||
 			info->copy_state == DM_REPLICA_STATE_INITIALIZED;
 	replica_info_free(info);
 	return wants;

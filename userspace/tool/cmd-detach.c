@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl detach, finish, remove */
+/* replicactl detach, dissolve, finish, remove */
 #include <stdlib.h>
 
 #include "memory.h"
@@ -81,6 +81,27 @@ const struct command cmd_detach = {
 		"it. It may not be in use, but for a source that has its replica under its own\n"
 		"name: that gets its own table back. To bring it back later, use 'deactivate'\n"
 		"instead.",
+	.options = detach_table,
+	.nr_options = ARRAY_SIZE(detach_table),
+	.options_size = sizeof(struct detach_options),
+};
+
+/* ---- dissolve ---- */
+
+/*
+ * CIM tells the two apart by what becomes of the association's record. A log that is kept
+ * would be believed by an activation later on, when the devices have gone their own ways.
+ */
+const struct command cmd_dissolve = {
+	.name = "dissolve",
+	.group = GROUP_WORK,
+	.run = detach_run,
+	.min_args = 1,
+	.max_args = 1,
+	.args = "NAME",
+	.complete = { COMPLETE_NAME },
+	.help = "The same as detach, by the other name that CIM has for it",
+	.details = "No record is kept that a later activation could take for true.",
 	.options = detach_table,
 	.nr_options = ARRAY_SIZE(detach_table),
 	.options_size = sizeof(struct detach_options),

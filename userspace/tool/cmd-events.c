@@ -65,6 +65,8 @@ static char *event_text(const struct replica_event *event)
 		return mem_format("mode %s, %s: %s",
 				  replica_enum_name(REPLICA_ENUM_MODE, event->mode),
 				  show_ack(event->ack_mode), reason);
+	case DM_REPLICA_EVENT_ROLES:
+		return mem_format("origin and replica changed places: %s", reason);
 	case DM_REPLICA_EVENT_RPO:
 		return mem_format("RPO %s", reason);
 	case REPLICA_EVENT_STORE:

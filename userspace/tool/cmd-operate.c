@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* replicactl suspend, resume, fracture, split, resync, mode, abort */
+/* replicactl suspend, resume, fracture, split, resync, mode, abort; cmd-roles.c has the rest */
 #include <stdlib.h>
 
 #include "hint.h"

@@ -4,16 +4,21 @@
 #include <string.h>
 
 #include "memory.h"
+#include "operate.h"
 #include "progress.h"
 #include "report.h"
 
 struct restore_options {
 	uint32_t timeout_ms;
+	bool force;
 };
 
 static const struct option restore_table[] = {
 	OPTION(struct restore_options, timeout_ms, "timeout", "TIME", read_seconds,
-	       COMPLETE_NOTHING, "Longest wait; seconds without a unit (default: no limit)"),
+	       COMPLETE_NOTHING,
+	       "Longest wait for a snapshot; seconds without a unit (default: no limit)"),
+	OPTION_FLAG(struct restore_options, force, "force",
+		    "From a replica that need not be consistent, or while it is in use"),
 };
 
 static char *restore_hint(const struct replica_error *err, const char *name)
@@ -24,7 +29,33 @@ static char *restore_hint(const struct replica_error *err, const char *name)
 	return NULL;
 }
 
-static int restore_run(struct cli *cli)
+static bool is_snapshot(struct cli *cli, const char *name)
+{
+	struct replica_info *info;
+	bool is;
+
+	if (replica_get(cli->ctx, name, &info))
+		return false;
+	is = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
+	replica_info_free(info);
+	return is;
+}
+
+/* The legs change places at once, and the job brings what the old origin lacks. */
+static int restore_replica(struct cli *cli, bool force)
+{
+	struct operated done = {
+		.operation = DM_REPLICA_OP_RESTORE,
+		.does = "copies what changed back to the origin",
+		.may_force = true,
+	};
+
+	done.ret = replica_operate(cli->ctx, cli->args[0], DM_REPLICA_OP_RESTORE, force, &done.job,
+				   &done.state);
+	return operate_report(cli, &done);
+}
+
+static int restore_snapshot(struct cli *cli)
 {
 	const struct restore_options *opts = cli->options;
 	const char *name = cli->args[0];
@@ -38,8 +69,8 @@ static int restore_run(struct cli *cli)
 	progress_end(&progress);
 	out = report_new(cli);
 	out_string(out, KEY_JSON("ElementName"), name);
-	out_enum(out, KEY_JSON("Operation"), REPLICA_OP_RESTORE,
-		 replica_enum_name(REPLICA_ENUM_OPERATION, REPLICA_OP_RESTORE));
+	out_enum(out, KEY_JSON("Operation"), DM_REPLICA_OP_RESTORE,
+		 replica_enum_name(REPLICA_ENUM_OPERATION, DM_REPLICA_OP_RESTORE));
 	if (!ret) {
 		out_message(out,
 			    "The source is what '%s' was; the snapshot is gone and its store is free.",
@@ -55,6 +86,14 @@ static int restore_run(struct cli *cli)
 	return status;
 }
 
+static int restore_run(struct cli *cli)
+{
+	const struct restore_options *opts = cli->options;
+
+	return is_snapshot(cli, cli->args[0]) ? restore_snapshot(cli) :
+						restore_replica(cli, opts->force);
+}
+
 const struct command cmd_restore = {
 	.name = "restore",
 	.group = GROUP_WORK,
@@ -63,9 +102,12 @@ const struct command cmd_restore = {
 	.max_args = 1,
 	.args = "NAME",
 	.complete = { COMPLETE_NAME },
-	.help = "Make the source what a snapshot of it is",
+	.help = "Make the source what a snapshot, or a split replica, of it is",
 	.details =
-		"All that was written to the source since is lost, and what was written to the\n"
+		"From a replica: what was written to the source since the split is lost. What is\n"
+		"read is restored at once, and a job copies what changed. The mapped device may\n"
+		"not be in use.\n\n"
+		"From a snapshot: all that was written to the source since is lost, and what was written to the\n"
 		"snapshot comes too. Neither may be in use. The source shows the restored data\n"
 		"at once and may be used while the kernel copies; at the end the snapshot is\n"
 		"gone. Ctrl-C ends the wait and not the restore, and the same command then waits\n"

@@ -87,6 +87,8 @@ extern const struct command cmd_scan, cmd_dump, cmd_fsck;
 extern const struct command cmd_set, cmd_confirm, cmd_cancel, cmd_detach, cmd_finish, cmd_remove;
 extern const struct command cmd_return, cmd_token;
 extern const struct command cmd_suspend, cmd_resume, cmd_fracture, cmd_split, cmd_resync;
+extern const struct command cmd_reverse, cmd_failover, cmd_failback, cmd_prepare;
+extern const struct command cmd_dissolve;
 extern const struct command cmd_abort, cmd_verify, cmd_resize, cmd_mode, cmd_restore;
 extern const struct command cmd_test;
 extern const struct command cmd_help, cmd_version, cmd_complete, cmd_udev, cmd_udev_links;

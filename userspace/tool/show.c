@@ -61,7 +61,7 @@ static void show_running_job(struct out *out, const struct replica_info *info,
 	speed = rate_update(style->rate, job);
 	text = show_job_text(job, speed);
 	out_bar(out, job->type == DM_REPLICA_JOB_VERIFY ? "Verify" :
-		     job->type == REPLICA_JOB_RESTORE ? "Restore" : "Copy", job->percent, text);
+		     job->type == DM_REPLICA_JOB_RESTORE ? "Restore" : "Copy", job->percent, text);
 	free(text);
 	text = mem_format("Job %u", job->id);
 	out_object(out, KEY("Job", style->brief ? NULL : text, NULL));

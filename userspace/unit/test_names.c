@@ -56,7 +56,7 @@ static void known_names(void)
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 15), "Restore From Replica");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_OPERATION, 19), "Return To ResourcePool");
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_PROGRESS, 8), "Restoring");
-	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_TYPE, 256), "Restore");
+	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_TYPE, 5), "Restore");
 }
 
 static void unknown_values(void)
