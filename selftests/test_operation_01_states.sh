@@ -8,8 +8,10 @@
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
 
-operations="abort activate deactivate fracture resync resume split suspend reset_to_sync"
-states="Unsynchronized Synchronized Broken Fractured Split Inactive Suspended Aborted"
+operations="abort activate deactivate fracture resync resume split suspend reset_to_sync
+	reverse_roles failover failback restore prepare"
+states="Unsynchronized Synchronized Broken Fractured Split Inactive Suspended Aborted
+	Failedover Prepared"
 
 # Where an operation leads from a state. Not here: refused.
 declare -A leads=(
@@ -34,6 +36,33 @@ declare -A leads=(
 	[Suspended,resume]=Unsynchronized
 	[Aborted,deactivate]=Inactive
 	[Aborted,resync]=Unsynchronized
+	[Synchronized,reverse_roles]=Synchronized
+	[Synchronized,failover]=Failedover
+	[Split,restore]=Unsynchronized
+	[Inactive,prepare]=Prepared
+	[Suspended,prepare]=Prepared
+	[Aborted,prepare]=Prepared
+	[Failedover,failback]=Unsynchronized
+	[Failedover,resync]=Unsynchronized
+	[Prepared,activate]=Unsynchronized
+	[Prepared,deactivate]=Inactive
+)
+
+# The same for those that need force. A broken replica does not answer, see its own case.
+declare -A forced=(
+	[Unsynchronized,failover]=Failedover
+	[Fractured,failover]=Failedover
+	[Split,failover]=Failedover
+	[Inactive,failover]=Failedover
+	[Suspended,failover]=Failedover
+	[Aborted,failover]=Failedover
+	[Fractured,restore]=Unsynchronized
+	[Aborted,restore]=Unsynchronized
+	[Unsynchronized,prepare]=Prepared
+	[Synchronized,prepare]=Prepared
+	[Broken,prepare]=Prepared
+	[Fractured,prepare]=Prepared
+	[Split,prepare]=Prepared
 )
 
 # A copy at 1 MiB/s lasts longer where looking at it takes longer, MiB.
@@ -48,20 +77,34 @@ setup()
 	new_linear replica "$disk"
 	new_mirror r "$origin" "$replica" region_size 64
 	synced r
+	places=$(dmsetup table r | cut -d " " -f 4)
 }
 
 # From any state.
 back_in_step()
 {
 	[[ $(dmsetup table "$replica") != *error* ]] || heal_dev "$replica"
+	message r set resync_rate auto
 	case $(status r state) in
 	Broken) message r resume || true ;;
-	Inactive) message r activate ;;
+	Inactive | Prepared) message r activate ;;
+	Failedover) message r failback ;;
 	Suspended) message r resume ;;
 	Fractured | Split | Aborted) message r resync ;;
 	esac
-	message r set resync_rate auto
 	wait_for 60 "r to be in step" in_sync r
+	# After reverse_roles, and after a failover that was made permanent.
+	wait_for 20 "the legs to have their places" in_place
+}
+
+in_place()
+{
+	local words
+	in_sync r || return 1
+	read -ra words <<<"$(dmsetup table r)"
+	[[ ${words[3]} != "$places" ]] || return 0
+	message r reverse_roles || true
+	return 1
 }
 
 enter()
@@ -83,6 +126,8 @@ enter()
 	Split) message r split ;;
 	Inactive) message r deactivate ;;
 	Suspended) message r suspend ;;
+	Failedover) message r failover ;;
+	Prepared) message r prepare force ;;
 	esac
 	same "the state to begin with" "$(status r state)" "$1"
 }
@@ -121,6 +166,7 @@ refused_in()
 		dmesg_has "message $operation refused: the operation" || fail "no sentence"
 		same "all of r after $operation" "$(picture "$state")" "$before"
 		[[ $state,$operation != Synchronized,resync ]] || continue
+		[[ -z ${forced[$state,$operation]:-} ]] || continue
 		refuse message r "$operation" force
 		same "all of r after $operation force" "$(picture "$state")" "$before"
 	done
@@ -133,17 +179,27 @@ allowed_in()
 {
 	local state=$1 operation
 	for operation in $operations; do
-		[[ -n ${leads[$state,$operation]:-} ]] || continue
-		enter "$state"
-		if [[ ${leads[$state,$operation]} == Unsynchronized ]]; then
-			# The job must not be over before anybody looks.
-			put /dev/mapper/r 2 2
-			stretch
-		fi
-		run message r "$operation"
-		same "the state after $operation" "$(status r state)" "${leads[$state,$operation]}"
-		unhang_dev "$replica"
+		[[ -z ${leads[$state,$operation]:-} ]] ||
+			leads_to "$state" "${leads[$state,$operation]}" "$operation"
+		[[ -z ${forced[$state,$operation]:-} ]] ||
+			leads_to "$state" "${forced[$state,$operation]}" "$operation" force
 	done
+}
+
+# leads_to STATE OTHER OPERATION...
+leads_to()
+{
+	enter "$1"
+	if [[ $2 == Unsynchronized ]]; then
+		# The job must not be over before anybody looks.
+		put /dev/mapper/r 2 4
+		message r set resync_rate 1
+		# These need a replica that answers.
+		[[ $1 == Failedover || $3 == restore ]] || stretch
+	fi
+	run message r "${@:3}"
+	same "the state after ${*:3}" "$(status r state)" "$2"
+	unhang_dev "$replica"
 }
 
 cells()
