@@ -85,17 +85,26 @@ origin_fails()
 # What was split off comes back exactly, at once, and is on both legs in the end.
 restored()
 {
-	local before
-	setup
+	local before weak
+	twins 16
+	new_linear weak "$origin"
+	new_mirror r "$weak" "$replica" sync skip region_size 128
+	places=$(first_leg)
 	before=$(sum /dev/mapper/r)
 	run message r split
 	put /dev/mapper/r 2 3
 	put /dev/mapper/r 9 1
 	message r set resync_rate 1
+	message r set replica_timeout 0
 	run message r restore
+	# It does not end before somebody has looked.
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
 	same "state" "$(status r state progress)" $'Unsynchronized\n8'
 	same "what is read while it runs" "$(sum /dev/mapper/r)" "$before"
 	refuse message r failover force
+	refuse message r reverse_roles
+	unhang_dev "$weak"
 	message r set resync_rate auto
 	wait_for 30 "the legs to have their places" back
 	same "the bytes of the job" "$(job_field r 2 3 5)" $'restore\nCompleted\n'$((4 * mib))
