@@ -221,6 +221,9 @@ static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belong
 	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev) || dev.suspended ||
 	    replica_label_read(ctx, path, &label) || in_content(ctx, path, dev.block_size))
 		return false;
+	/* After a swap an origin may have one too: it is what people use. */
+	if (le16_to_cpu(label.role) == DM_REPLICA_ROLE_ORIGIN)
+		return false;
 	replica_uuid_text(label.uuid, b->uuid);
 	b->role = REPLICA_ROLE_REPLICA;
 	return true;
