@@ -96,8 +96,6 @@ static u16 fill_labels(struct replica_intents *intents)
 		flags |= DM_REPLICA_SB_LABEL;
 	if (intents->label_pending)
 		flags |= DM_REPLICA_SB_PENDING;
-	if (intents->label_pending && intents->label_fresh)
-		flags |= DM_REPLICA_SB_FRESH;
 	sb->label_sector = cpu_to_le64(intents->meta->label_sector);
 	sb->origin_label_sector = cpu_to_le64(intents->meta->origin_label_sector);
 	if (sb->origin_label_sector || sb->swaps)
@@ -336,6 +334,7 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	 * One that does so now leaves nothing of what was found.
 	 */
 	replica->swap_back = le16_to_cpu(sb->flags) & DM_REPLICA_SB_SWAP_BACK;
+	replica->swaps = le32_to_cpu(sb->swaps);
 	replica->skewed_bytes = 0;
 	if ((le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED ||
 	     replica->restored == DM_REPLICA_STATE_SKEWED) &&
@@ -378,6 +377,24 @@ static void restore_clone(struct replica *replica)
  * makes superblocks too, with the log that belongs to them, and leaves the first
  * activation to us.
  */
+#define OTHER_SWAPS		\
+	"feature swaps and the log differ: the legs have changed places since the line was written"
+#define NEEDS_SWAPS		\
+	"the legs have changed places, and no label tells which is which: the line needs the feature swaps, as dmsetup table shows it"
+
+/* Whoever writes a line by hand may not know; where there is a label it says so too. */
+static const char *judge_swaps(struct replica_intents *intents,
+			       const struct replica_params *params)
+{
+	u32 swaps = le32_to_cpu(intents->meta->sb->swaps);
+
+	if (params->swaps_given && params->swaps != swaps)
+		return OTHER_SWAPS;
+	if (swaps && !params->swaps_given && !replica_meta_has_label(intents->meta))
+		return NEEDS_SWAPS;
+	return NULL;
+}
+
 static int take_into_use(struct replica_intents *intents, bool made,
 			 const struct replica_params *params, const char **error)
 {
@@ -397,7 +414,7 @@ static int take_into_use(struct replica_intents *intents, bool made,
 	} else if (!params->sync_skip) {
 		replica_log_mark_all(replica->log);
 	}
-	why = replica_label_check(intents, first);
+	why = judge_swaps(intents, params) ?: replica_label_check(intents, first);
 	if (!why && replica->clone && intents->label_unread)
 		why = "the label of the replica cannot be read: a clone does not go on without";
 	if (why && !params->stale_accept) {
@@ -411,8 +428,9 @@ static int take_into_use(struct replica_intents *intents, bool made,
 		/* A new line of generations, which begins here. */
 		memset(intents->meta->sb->history, 0, sizeof(intents->meta->sb->history));
 		intents->meta->sb->generation = 0;
-		/* Nor was this replica ever in step. */
+		/* Nor was this replica ever in step, or to become the origin. */
 		intents->meta->sb->synced_ms = 0;
+		intents->meta->sb->flags &= cpu_to_le16((u16)~DM_REPLICA_SB_SWAP_BACK);
 	}
 	restore(replica, intents->meta->sb, first);
 	if (replica->clone && intents->everything)
@@ -496,7 +514,6 @@ static int open_with(struct replica *replica, struct block_device *bdev,
 	/* Greater than any that was used before. */
 	intents->meta->label_sector = le64_to_cpu(sb->label_sector);
 	intents->meta->origin_label_sector = replica_sb_origin_label(sb);
-	intents->label_fresh = le16_to_cpu(sb->flags) & DM_REPLICA_SB_FRESH;
 	intents->meta->seq = (le64_to_cpu(sb->activation) + 1) << 32;
 	r = allocate(intents) ?: take_into_use(intents, made, params, error);
 	if (r)

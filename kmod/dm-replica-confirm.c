@@ -130,7 +130,7 @@ static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 	list_for_each_entry(confirm, &replica->confirms, link) {
 		if (confirm->flushed)
 			continue;
-		if (!confirm->flushing && !replica->suspending &&
+		if (!confirm->flushing && !replica->suspending && !replica->gate_closed &&
 		    replica->state == DM_REPLICA_STATE_SYNCHRONIZED) {
 			if (!replica_queue_passed(replica, confirm->seq)) {
 				*wait = min_t(unsigned long, *wait, QUEUE_PAUSE);

@@ -41,7 +41,7 @@ static void unmake(struct replica *replica)
 	replica_diffs_free(replica->diffs);
 	replica_log_destroy(replica->log);
 	replica_range_lock_destroy(replica->ranges);
-	free_percpu(replica->gate);
+	replica_gate_exit(replica);
 	free_percpu(replica->counters);
 	kfree(replica);
 }
@@ -111,7 +111,6 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	init_waitqueue_head(&replica->quiet);
 	bio_list_init(&replica->held);
 	bio_list_init(&replica->deferred);
-	bio_list_init(&replica->gated);
 	INIT_DELAYED_WORK(&replica->deferred_work, replica_io_deferred_work);
 	INIT_DELAYED_WORK(&replica->timeout_work, replica_leg_timeout_work);
 	INIT_DELAYED_WORK(&replica->probe_work, replica_leg_probe_work);
@@ -137,8 +136,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 static bool make(struct replica *replica, bool clone)
 {
 	replica->counters = alloc_percpu(struct replica_counters);
-	replica->gate = alloc_percpu(struct replica_gate);
-	if (!replica->counters || !replica->gate)
+	if (!replica->counters || replica_gate_init(replica))
 		return false;
 	replica->ranges = replica_range_lock_create(range_granted, replica);
 	if (!replica->ranges)

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The gate that reads and flushes pass: as long as it is open it costs two counters.
+ * The gate that reads and flushes pass: as long as it is open it costs a reference of a
+ * percpu_ref.
  */
-#include <linux/delay.h>
-#include <linux/rcupdate.h>
-
 #include "dm-replica-io.h"
+
+static void gate_empty(struct percpu_ref *gate)
+{
+	wake_up_all(&container_of(gate, struct replica, gate)->quiet);
+}
+
+int replica_gate_init(struct replica *replica)
+{
+	bio_list_init(&replica->gated);
+	return percpu_ref_init(&replica->gate, gate_empty, PERCPU_REF_ALLOW_REINIT, GFP_KERNEL);
+}
+
+void replica_gate_exit(struct replica *replica)
+{
+	percpu_ref_exit(&replica->gate);
+}
 
 bool replica_gate_hold(struct replica *replica, struct bio *bio)
 {
@@ -22,10 +36,9 @@ bool replica_gate_hold(struct replica *replica, struct bio *bio)
 void replica_gate_close(struct replica *replica)
 {
 	spin_lock_irq(&replica->lock);
-	WRITE_ONCE(replica->gate_closed, true);
+	replica->gate_closed = true;
 	spin_unlock_irq(&replica->lock);
-	/* Pairs with replica_gate_enter(): whoever saw it open has been counted. */
-	synchronize_rcu_expedited();
+	percpu_ref_kill(&replica->gate);
 }
 
 void replica_gate_open(struct replica *replica)
@@ -33,9 +46,11 @@ void replica_gate_open(struct replica *replica)
 	struct bio_list kept;
 	struct bio *bio;
 
+	/* Pairs with replica_gate_enter(): where the legs are is there first. */
+	smp_wmb();
+	percpu_ref_resurrect(&replica->gate);
 	spin_lock_irq(&replica->lock);
-	/* Pairs with replica_gate_enter(). */
-	smp_store_release(&replica->gate_closed, false);
+	replica->gate_closed = false;
 	kept = replica->gated;
 	bio_list_init(&replica->gated);
 	spin_unlock_irq(&replica->lock);
@@ -43,31 +58,13 @@ void replica_gate_open(struct replica *replica)
 		replica_io_continue(replica, bio);
 }
 
-/* The gate is closed, so that nothing is added to @entered. */
-static bool is_empty(struct replica *replica)
-{
-	u64 entered = 0, left = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct replica_gate *gate = per_cpu_ptr(replica->gate, cpu);
-
-		entered += READ_ONCE(gate->entered);
-		left += READ_ONCE(gate->left);
-	}
-	return entered == left;
-}
-
 bool replica_gate_drain(struct replica *replica, unsigned int ms)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(ms);
-
-	while (!is_empty(replica)) {
-		/* A suspend waits for what is kept. */
-		if (time_after(jiffies, end) || READ_ONCE(replica->suspending))
-			return false;
-		usleep_range(500, 1000);
-	}
+	/* A suspend waits for what is kept. */
+	wait_event_timeout(replica->quiet, percpu_ref_is_zero(&replica->gate) ||
+			   READ_ONCE(replica->suspending), msecs_to_jiffies(ms));
+	if (!percpu_ref_is_zero(&replica->gate))
+		return false;
 	/* What they have done comes before what the caller does now. */
 	smp_mb();
 	return true;

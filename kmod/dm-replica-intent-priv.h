@@ -20,10 +20,10 @@
  * @stopped: the device is suspended
  * @origin_lost: a flush of the origin failed, and its marks are not made yet
  * @label_pending: the replica has not got the label of this activation yet
+ * @label_retry: jiffies: before that it is not tried while Failedover
  * @label_unread: the replica could not be asked for its label yet
  * @label_behind: at activation: it still has that of the one before
  * @everything: at activation: all is to be copied, for it is not known what
- * @label_fresh: while @label_pending: it may never have got one
  * @planned: the copy state that the superblock is to tell, 0: the present one
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
@@ -51,8 +51,8 @@ struct replica_intents {
 	bool label_unread;
 	bool label_behind;
 	bool everything;
-	bool label_fresh;
 	u16 planned;
+	unsigned long label_retry;
 	unsigned long last_tick;
 	atomic64_t settled;
 	u32 activity;
@@ -74,6 +74,8 @@ int replica_intents_write_anew(struct replica_intents *intents);
 /* Take all slots back and write everything down.  The device is suspended. */
 int replica_intents_empty(struct replica_intents *intents);
 void replica_intents_fail(struct replica_intents *intents, int error);
+/* Is one that is pending to be written now? */
+bool replica_label_due(struct replica_intents *intents);
 /* Write the label if the replica has not got it.  Return: an error of the meta device. */
 int replica_intents_write_label(struct replica_intents *intents);
 /* A failed meta device must not be believed when it comes back as it is. */

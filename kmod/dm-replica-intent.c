@@ -522,7 +522,7 @@ static int tick(struct replica_intents *intents)
 		return r;
 	clear_bits(intents);
 	r = replica_meta_write_log(intents->meta, true);
-	if (!r && (READ_ONCE(intents->replica->ship) || replica_clone_copies(intents->replica)))
+	if (!r && replica_label_due(intents))
 		r = replica_intents_write_label(intents);
 	if (!r && job_runs(intents->replica))
 		r = replica_intents_write_sb(intents, 0);

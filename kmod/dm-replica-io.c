@@ -98,18 +98,6 @@ static void origin_failed(struct replica_io *io)
 	replica_state_unsynced(replica, "origin write error");
 }
 
-static void release_range(struct replica_io *io)
-{
-	struct replica *replica = io->replica;
-	struct replica_range_bucket *bucket;
-	unsigned long flags;
-
-	bucket = replica_range_bucket(replica->ranges, io->range.first);
-	spin_lock_irqsave(&bucket->lock, flags);
-	replica_range_del(replica->ranges, bucket, &io->range);
-	spin_unlock_irqrestore(&bucket->lock, flags);
-}
-
 static void unlink_io(struct replica_io *io)
 {
 	unsigned long flags;
@@ -135,6 +123,7 @@ static bool hold_completion(struct replica_io *io)
 		bio_list_add(&replica->held, replica_io_bio(io));
 		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
 	}
+	atomic_dec(&replica->ending);
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return hold;
 }
@@ -158,6 +147,7 @@ static bool finish(struct replica_io *io)
 	struct replica *replica = io->replica;
 	struct bio *bio = replica_io_bio(io);
 	struct replica_request *request = io->request;
+	bool missed = io->missed && !io->origin_status;
 
 	trace_dm_replica_complete(io);
 	if (unlikely(io->origin_status) && io->kind != REPLICA_IO_FAILOVER)
@@ -167,9 +157,11 @@ static bool finish(struct replica_io *io)
 	if (unlikely(replica->legs_volatile))
 		note_settling(io);
 
+	if (unlikely(missed))
+		atomic_inc(&replica->ending);
 	/* Nobody can find it to detach it once it is off the tree or the list. */
 	if (likely(holds_range(io))) {
-		release_range(io);
+		replica_range_release(replica->ranges, &io->range);
 	} else {
 		unlink_io(io);
 		replica_gate_leave(replica);
@@ -185,7 +177,7 @@ static bool finish(struct replica_io *io)
 
 	io->kind = REPLICA_IO_DONE;
 	bio->bi_status = io->origin_status;
-	return likely(!io->missed) || io->origin_status || !hold_completion(io);
+	return likely(!missed) || !hold_completion(io);
 }
 
 /* A leg other than the one that device-mapper completes is done. */
@@ -779,22 +771,12 @@ void replica_io_requeue(struct replica *replica, struct bio_list *list)
 
 	while ((bio = bio_list_pop(list))) {
 		io = replica_io_of(bio);
-		release_range(io);
+		replica_range_release(io->replica->ranges, &io->range);
 		replica_count(replica, DM_REPLICA_C_INFLIGHT, -1ULL);
 		io->kind = REPLICA_IO_DONE;
 		bio->bi_status = BLK_STS_DM_REQUEUE;
 		bio_endio(bio);
 	}
-}
-
-static void release_one(struct replica *replica, struct bio *bio)
-{
-	struct replica_io *io = replica_io_of(bio);
-
-	if (io->kind == REPLICA_IO_DONE)
-		bio->bi_end_io(bio);
-	else
-		queue_deferred(replica, bio, 0);
 }
 
 void replica_io_release_held(struct replica *replica, bool requeue)
@@ -806,11 +788,12 @@ void replica_io_release_held(struct replica *replica, bool requeue)
 	held = replica->held;
 	bio_list_init(&replica->held);
 	spin_unlock_irq(&replica->lock);
-
 	while ((bio = bio_list_pop(&held))) {
 		if (requeue)
 			requeue_held(bio);
+		else if (replica_io_of(bio)->kind == REPLICA_IO_DONE)
+			bio->bi_end_io(bio);
 		else
-			release_one(replica, bio);
+			queue_deferred(replica, bio, 0);
 	}
 }

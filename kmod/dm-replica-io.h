@@ -230,25 +230,22 @@ void replica_io_release_held(struct replica *replica, bool requeue);
  */
 static inline bool replica_gate_enter(struct replica *replica)
 {
-	bool open;
-
-	/* Pairs with replica_gate_close(): who is counted later than that sees it closed. */
-	rcu_read_lock();
-	/* Pairs with replica_gate_open(): who sees it open sees where the legs are. */
-	open = likely(!smp_load_acquire(&replica->gate_closed));
-	if (open)
-		this_cpu_inc(replica->gate->entered);
-	rcu_read_unlock();
-	return open;
+	if (unlikely(!percpu_ref_tryget_live(&replica->gate)))
+		return false;
+	/* Pairs with replica_gate_open(): who enters sees where the legs are. */
+	smp_rmb();
+	return true;
 }
 
 static inline void replica_gate_leave(struct replica *replica)
 {
-	this_cpu_inc(replica->gate->left);
+	percpu_ref_put(&replica->gate);
 }
 
 /* gate.c APIs: */
 
+int replica_gate_init(struct replica *replica);
+void replica_gate_exit(struct replica *replica);
 /* Keep a read or flush until the gate opens.  Return: false when it has opened already. */
 bool replica_gate_hold(struct replica *replica, struct bio *bio);
 /* Return: true when it has entered, false when it is kept. */
@@ -411,6 +408,13 @@ void replica_resync_stop(struct replica *replica);
 void replica_resync_quiesce(struct replica *replica);
 /* Undo quiesce. */
 void replica_resync_continue(struct replica *replica);
+/*
+ * The same for a moment, beside a suspend: no window, and no flush, is under way or begins
+ * until replica_resync_unpause().  May sleep, at most @ms.  Return: false when there still is
+ * one; to be unpaused all the same.
+ */
+bool replica_resync_pause(struct replica *replica, unsigned int ms);
+void replica_resync_unpause(struct replica *replica);
 /* Range lock callback.  Bucket lock held. */
 void replica_resync_granted(struct replica_range *range);
 /*

@@ -7,7 +7,11 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-clone.h"
 #include "dm-replica-intent-priv.h"
+
+/* Before the old origin is tried again after a failover, jiffies. */
+#define LABEL_RETRY	(60 * HZ)
 
 /*
  * If nothing else is there.  A label of another association is no hindrance: what it
@@ -63,8 +67,13 @@ static const char *judge_roles(struct replica_intents *intents, struct dm_replic
 /* The replica has no room for a label, and after a swap the origin has one. */
 static const char *judge_origin(struct replica_intents *intents, struct dm_replica_label *label)
 {
-	if (!find_label(intents, intents->replica->origin_bdev, label))
+	if (!find_label(intents, intents->replica->origin_bdev, label)) {
+		/* Cut off before it got its first one: nothing else had changed. */
+		if (le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_PENDING &&
+		    !intents->meta->sb->swaps)
+			return NULL;
 		return "origin has lost its label: another device, or it was written to elsewhere";
+	}
 	switch (replica_label_compare(intents->meta->sb, label)) {
 	case REPLICA_KIN_SAME:
 		intents->label_behind = label->generation != intents->meta->sb->generation;
@@ -123,13 +132,6 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 	/* A crash before the first label was written: nothing else was, either. */
 	if (le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_PENDING &&
 	    !intents->meta->sb->history[0]) {
-		intents->label_behind = true;
-		return NULL;
-	}
-	/* Cut off between a swap and the label that belonged to it. */
-	if (intents->label_fresh && (r || replica_label_judge(label) != REPLICA_BLOCK_GOOD ||
-				     memcmp(label->uuid, intents->meta->sb->uuid,
-					    sizeof(label->uuid)))) {
 		intents->label_behind = true;
 		return NULL;
 	}
@@ -257,6 +259,20 @@ static bool judge_late(struct replica_intents *intents)
 	return !intents->label_unread;
 }
 
+bool replica_label_due(struct replica_intents *intents)
+{
+	struct replica *replica = intents->replica;
+
+	if (READ_ONCE(replica->ship) || replica_clone_copies(replica))
+		return true;
+	/* Its label tells best what the old origin is; but one that hangs holds up the log. */
+	if (!intents->label_pending || READ_ONCE(replica->state) != DM_REPLICA_STATE_FAILEDOVER ||
+	    time_before(jiffies, intents->label_retry))
+		return false;
+	intents->label_retry = jiffies + LABEL_RETRY;
+	return true;
+}
+
 int replica_intents_write_label(struct replica_intents *intents)
 {
 	if (!intents->label_pending || (intents->label_unread && !judge_late(intents)))
@@ -265,6 +281,5 @@ int replica_intents_write_label(struct replica_intents *intents)
 	if (replica_meta_write_label(intents->meta))
 		return 0;
 	intents->label_pending = false;
-	intents->label_fresh = false;
 	return replica_intents_write_sb(intents, 0);
 }

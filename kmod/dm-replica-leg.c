@@ -129,21 +129,23 @@ static void send_flush(struct replica *replica, unsigned int limit_ms,
 	struct leg_flush *flush = mempool_alloc(&replica->flushes, GFP_NOIO);
 	struct replica_request *request = replica_request_wait(replica);
 
+	struct block_device *leg;
+
 	request->done = leg_flush_done;
 	request->context = flush;
-	bio_init(&request->bio, replica->replica_bdev, NULL, 0,
-		 REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
-
 	replica_get(replica);
 	flush->replica = replica;
 	flush->request = request;
 	flush->limit_ms = limit_ms;
 	flush->done = done;
 	flush->context = context;
-	replica_leg_flush_begin(replica, &flush->flush);
+	/* Its generation is of this leg: it is seen before the legs change places, or later. */
 	spin_lock_irq(&replica->lock);
+	leg = replica->replica_bdev;
+	replica_leg_flush_begin(replica, &flush->flush);
 	list_add_tail(&flush->link, &replica->own_flushes);
 	spin_unlock_irq(&replica->lock);
+	bio_init(&request->bio, leg, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
 	replica_request_send(request);
 }
 
@@ -423,7 +425,8 @@ static void probe_done(struct replica_request *request, blk_status_t status)
 
 static void send_probe(struct replica *replica)
 {
-	unsigned int size = bdev_logical_block_size(replica->replica_bdev);
+	struct block_device *leg = READ_ONCE(replica->replica_bdev);
+	unsigned int size = bdev_logical_block_size(leg);
 	struct replica_request *request = replica_request_alloc(replica);
 
 	if (request && !request->page)
@@ -437,7 +440,7 @@ static void send_probe(struct replica *replica)
 	request->vecs = request->inline_vecs;
 	bvec_set_page(&request->vecs[0], request->page, size, 0);
 	request->done = probe_done;
-	bio_init(&request->bio, replica->replica_bdev, request->vecs, 1, REQ_OP_READ);
+	bio_init(&request->bio, leg, request->vecs, 1, REQ_OP_READ);
 	request->bio.bi_vcnt = 1;
 	request->bio.bi_iter.bi_size = size;
 

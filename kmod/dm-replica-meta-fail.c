@@ -99,11 +99,9 @@ void replica_intents_try_again(struct replica_intents *intents)
 	struct replica *replica = intents->replica;
 
 	/* The label may be all that can say that the log is dead. */
-	if (intents->label_pending && (READ_ONCE(replica->ship) || replica_clone_copies(replica)) &&
-	    !replica_meta_write_label(intents->meta)) {
+	if (intents->label_pending && replica_label_due(intents) &&
+	    !replica_meta_write_label(intents->meta))
 		intents->label_pending = false;
-		intents->label_fresh = false;
-	}
 	if (replica_meta_busy(intents->meta) ||
 	    replica_intents_write_sb(intents, DM_REPLICA_SB_LOST) ||
 	    replica_intents_write_anew(intents) || replica_intents_write_sb(intents, 0))

@@ -467,15 +467,16 @@ static int write_label(struct replica_meta *meta, struct block_device *leg, u64 
 int replica_meta_write_label(struct replica_meta *meta)
 {
 	struct replica *replica = meta->replica;
-	int r = 0;
+	int r = 0, r2 = 0;
 
 	if (meta->origin_label_sector)
 		r = write_label(meta, replica->origin_bdev, meta->origin_label_sector,
 				DM_REPLICA_ROLE_ORIGIN);
-	if (!r && meta->label_sector)
-		r = write_label(meta, replica->replica_bdev, meta->label_sector,
-				DM_REPLICA_ROLE_REPLICA);
-	return r;
+	/* Each tells of a swap, or of a log that ended, whatever becomes of the other. */
+	if (meta->label_sector)
+		r2 = write_label(meta, replica->replica_bdev, meta->label_sector,
+				 DM_REPLICA_ROLE_REPLICA);
+	return r ?: r2;
 }
 
 /*

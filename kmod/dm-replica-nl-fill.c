@@ -259,8 +259,15 @@ static int put_operations(struct sk_buff *skb, int type, u64 mask)
 static int put_geometry(struct sk_buff *skb, struct replica *replica,
 			const struct replica_status *status)
 {
-	return put_dev(skb, DM_REPLICA_A_ORIGIN, replica->origin_dev) ?:
-	       put_dev(skb, DM_REPLICA_A_REPLICA, replica->replica_dev) ?:
+	dev_t origin, copy;
+
+	/* They may be changing places. */
+	spin_lock_irq(&replica->lock);
+	origin = replica->origin_dev;
+	copy = replica->replica_dev;
+	spin_unlock_irq(&replica->lock);
+	return put_dev(skb, DM_REPLICA_A_ORIGIN, origin) ?:
+	       put_dev(skb, DM_REPLICA_A_REPLICA, copy) ?:
 	       put_u64(skb, DM_REPLICA_A_SIZE, status->size) ?:
 	       nla_put_u32(skb, DM_REPLICA_A_REGION_SIZE, status->region_size) ?:
 	       nla_put_u16(skb, DM_REPLICA_A_SYNC_TYPE, status->clone ?

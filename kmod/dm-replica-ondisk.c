@@ -328,8 +328,6 @@ unsigned int replica_label_role(const struct dm_replica_superblock *sb,
 {
 	u32 since = le32_to_cpu(sb->swaps) - le32_to_cpu(label->swaps);
 
-	/* Without a swap there is a replica's label only, and nobody looked at the field. */
-	if (!(le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_ROLES))
-		return DM_REPLICA_ROLE_REPLICA;
+	/* Where there never was a swap all of these are 0, the role of a replica too. */
 	return (le16_to_cpu(label->role) ^ since) & 1;
 }

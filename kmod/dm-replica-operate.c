@@ -32,6 +32,8 @@
 	"the operation loses what the replica does not have in this copy state; it needs force"
 #define FORCE_RESTORES		\
 	"the operation restores from what need not be consistent in this copy state; it needs force"
+#define REPLACES		\
+	"the operation replaces what users of the mapped device may have cached: close it first, or use force"
 #define FORCE_GIVES_UP		\
 	"the operation gives up what is known to be equal in this copy state; it needs force"
 
@@ -45,6 +47,7 @@ struct operation {
 	u32 from;		/* states, bits */
 	u32 from_forced;	/* more of them with force */
 	const char *forced;	/* what force is for */
+	bool replaces;		/* data that users of the device may have cached: with force */
 	operation_fn run;
 	operation_fn compare;	/* the same, reading both legs first; NULL: cannot */
 	u16 to;			/* for those that are but a change of state, or of mode */
@@ -180,10 +183,13 @@ void replica_drain_end(struct replica *replica, struct replica_drain *drain)
 int replica_drain_wait(struct replica *replica, struct replica_drain *drain, unsigned int ms,
 		       const char **error)
 {
-	if (wait_event_timeout(drain->drained, !atomic_read(&drain->waiting) ||
-			       READ_ONCE(replica->suspending), msecs_to_jiffies(ms)) &&
-	    !atomic_read(&drain->waiting))
-		return 0;
+	unsigned long end = jiffies + msecs_to_jiffies(ms);
+
+	/* Nobody wakes us for a suspend. */
+	do {
+		if (wait_event_timeout(drain->drained, !atomic_read(&drain->waiting), HZ / 10))
+			return 0;
+	} while (time_before(jiffies, end) && !READ_ONCE(replica->suspending));
 	*error = "the writes under way did not end in time";
 	return -EBUSY;
 }
@@ -450,6 +456,7 @@ static const struct operation operations[] = {
 		.from = S(SPLIT),
 		.from_forced = S(FRACTURED) | S(ABORTED) | S(SKEWED),
 		.forced = FORCE_RESTORES,
+		.replaces = true,
 		.run = run_restore,
 		.to = DM_REPLICA_STATE_UNSYNCHRONIZED,
 		.reason = "restored from the replica by the administrator",
@@ -537,11 +544,16 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 		*error = replica_clone_refuses(replica, op->number);
 		return *error ? -EBUSY : 0;
 	}
-	if (op->from & state || (force && op->from_forced & state))
-		return 0;
-	*error = op->from_forced & state ? op->forced :
-		 "the operation is not allowed in the present copy state";
-	return -EBUSY;
+	if (!(op->from & state) && !(force && op->from_forced & state)) {
+		*error = op->from_forced & state ? op->forced :
+			 "the operation is not allowed in the present copy state";
+		return -EBUSY;
+	}
+	if (op->replaces && !force && disk_openers(dm_disk(replica->md))) {
+		*error = REPLACES;
+		return -EBUSY;
+	}
+	return 0;
 }
 
 int replica_operate(struct replica *replica, u16 operation, unsigned int flags, u32 *job_id,

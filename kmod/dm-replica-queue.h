@@ -220,9 +220,9 @@ void replica_queue_hurry(struct replica *replica);
 /* No bio is under way: wait for the replica, with a bound.  May sleep. */
 void replica_queue_suspend(struct replica *replica);
 void replica_queue_resume(struct replica *replica);
-/* Wait until it is empty, at most so long.  May sleep. */
 /* Another device is the replica now: what the earlier one could do says nothing. */
 void replica_queue_forget(struct replica *replica);
+/* Wait until it is empty, at most so long.  May sleep. */
 bool replica_queue_drain(struct replica *replica, unsigned int ms);
 bool replica_queue_empty(struct replica *replica);
 /* Has a closed queue nothing left?  One that is open owes nothing. */

@@ -131,6 +131,18 @@ static inline void replica_range_del(struct replica_range_lock *lock,
 		__replica_range_del(lock, bucket, range);
 }
 
+/* The same, taking the bucket lock.  Any context. */
+static inline void replica_range_release(struct replica_range_lock *lock,
+					 struct replica_range *range)
+{
+	struct replica_range_bucket *bucket = replica_range_bucket(lock, range->first);
+	unsigned long flags;
+
+	spin_lock_irqsave(&bucket->lock, flags);
+	replica_range_del(lock, bucket, range);
+	spin_unlock_irqrestore(&bucket->lock, flags);
+}
+
 /* First range in the bucket, and the next.  Bucket lock held. */
 struct replica_range *replica_range_first(struct replica_range_bucket *bucket);
 struct replica_range *replica_range_next(struct replica_range_bucket *bucket,

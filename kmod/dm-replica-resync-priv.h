@@ -80,6 +80,7 @@ struct question {
  * @given_up: windows of a verify were given up by the clock
  * @no_room: times in a row that there was no memory for a window of a verify
  * @quiesced: the device is suspended; under replica->lock
+ * @paused: the legs are about to change places; under replica->lock
  * @flushing: the final flush of the replica is out
  * @cursor: next region to look at
  * @offset: next sector in @open, the batch whose windows are not all made
@@ -100,6 +101,7 @@ struct replica_resync {
 	bool running;
 	bool restart;
 	bool quiesced;
+	bool paused;
 	bool flushing;
 	enum replica_walk how;
 	enum replica_walk walk;

@@ -323,7 +323,7 @@ static bool look(struct replica_resync *resync, bool *restart, bool *quiesced)
 	job = __replica_job_current(resync->replica);
 	resync->walk_job = job ? job->id : 0;
 	running = resync->running;
-	*quiesced = resync->quiesced;
+	*quiesced = resync->quiesced || resync->paused;
 	*restart = resync->restart;
 	resync->restart = false;
 	resync->walk = resync->how;
@@ -559,6 +559,34 @@ void replica_resync_quiesce(struct replica *replica)
 	wait_event(resync->idle,
 		   !replica_resync_windows_out(resync) && !READ_ONCE(resync->flushing));
 	cancel_delayed_work_sync(&resync->work);
+}
+
+bool replica_resync_pause(struct replica *replica, unsigned int ms)
+{
+	struct replica_resync *resync = replica->resync;
+	unsigned long end = jiffies + msecs_to_jiffies(ms);
+
+	spin_lock_irq(&replica->lock);
+	resync->paused = true;
+	spin_unlock_irq(&replica->lock);
+	replica_resync_kick(resync);
+	do {
+		wait_event_timeout(resync->idle, !replica_resync_windows_out(resync) &&
+				   !READ_ONCE(resync->flushing), HZ / 10);
+		/* Whatever the worker was about to begin, it has by now. */
+		flush_delayed_work(&resync->work);
+		if (!replica_resync_windows_out(resync) && !READ_ONCE(resync->flushing))
+			return true;
+	} while (time_before(jiffies, end) && !READ_ONCE(replica->suspending));
+	return false;
+}
+
+void replica_resync_unpause(struct replica *replica)
+{
+	spin_lock_irq(&replica->lock);
+	replica->resync->paused = false;
+	spin_unlock_irq(&replica->lock);
+	replica_resync_kick(replica->resync);
 }
 
 void replica_resync_continue(struct replica *replica)

@@ -40,6 +40,9 @@ static const u32 transitions[] = {
 		S(FRACTURED) | S(INACTIVE) | S(SUSPENDED) | S(FAILEDOVER) | S(PREPARED),
 };
 
+/* Whoever ends the copy with an order ends with it that the legs swap when it is over. */
+#define ENDS_WAY_BACK	(S(FRACTURED) | S(SPLIT) | S(ABORTED) | S(PREPARED))
+
 static bool ships(u16 state)
 {
 	return BIT(state) & (S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(SKEWED));
@@ -155,6 +158,8 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	decide_routes(replica);
 	if (state != DM_REPLICA_STATE_BROKEN)
 		replica->resume_ordered = false;
+	if (BIT(state) & ENDS_WAY_BACK)
+		replica->swap_back = false;
 	if (!verify) {
 		if (state != DM_REPLICA_STATE_UNSYNCHRONIZED ||
 		    is_verify(__replica_job_current(replica)))

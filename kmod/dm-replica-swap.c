@@ -8,11 +8,12 @@
  * it happens for whoever comes after a power cut; the pointers are exchanged; and all that
  * waited goes on.  Documentation/design/roles.rst says why that is sound.
  *
- * Nothing is waited for longer than it takes to hear from a leg that works.  What takes
- * longer ends the attempt, and nothing has changed.
+ * Before I/O is held the legs have to answer, the queue to be short, and all memory to be
+ * there.  What takes too long ends the attempt, and nothing has changed.
  */
 #include <linux/bio.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -22,13 +23,18 @@
 #include "dm-replica-queue.h"
 #include "dm-replica-swap.h"
 
-/* Longest wait for each of the things that have to end first, ms. */
-#define SWAP_WAIT_MS		2000
-/* Longest wait for a leg to answer, ms. */
-#define LEG_WAIT_MS		3000
+/* Longest time for each of the things that are to be so before I/O is held, ms. */
+#define READY_MS		3000
+/* Longest time that I/O is held for what is under way, ms; the meta device comes besides. */
+#define HOLD_MS			3000
 /* Before the legs are tried again that are to change back, ms. */
 #define BACK_DELAY_MIN_MS	200U
 #define BACK_DELAY_MAX_MS	60000U
+
+#define ONLY_ORIGIN		\
+	"writers wait whose writes the origin alone has: resync, or set on_replica_error to track first"
+#define TOO_FAR_BEHIND		\
+	"the replica is too far behind: what is in the queue would hold I/O for seconds"
 
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 
@@ -62,14 +68,18 @@ static void command_done(struct bio *bio)
 
 	command->status = bio->bi_status;
 	bio_uninit(bio);
+	/* First: whoever waits for it looks whether there are others. */
+	atomic_dec(&replica->leg_commands);
 	complete(&command->done);
 	kref_put(&command->refs, free_command);
-	atomic_dec(&replica->leg_commands);
 	replica_put(replica);
 }
 
-/* Return: 0, -ETIMEDOUT, -ENOMEM or what the leg says. */
-static int run_command(struct replica *replica, struct leg_command *command)
+/*
+ * Takes over the reference of the caller.  Return: 0, -EIO, or -ETIMEDOUT when it is still
+ * out, which no error of a leg is taken for.
+ */
+static int run_command(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
 	int r = -ETIMEDOUT;
 
@@ -78,8 +88,8 @@ static int run_command(struct replica *replica, struct leg_command *command)
 	kref_get(&command->refs);
 	command->bio.bi_end_io = command_done;
 	submit_bio(&command->bio);
-	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(LEG_WAIT_MS)))
-		r = blk_status_to_errno(command->status);
+	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(ms)))
+		r = command->status ? -EIO : 0;
 	kref_put(&command->refs, free_command);
 	return r;
 }
@@ -96,40 +106,83 @@ static struct leg_command *make_command(struct replica *replica)
 	return command;
 }
 
-static int flush_leg(struct replica *replica, struct block_device *leg)
+static void drop_command(struct leg_command *command)
 {
-	struct leg_command *command;
-
-	if (!bdev_write_cache(leg))
-		return 0;
-	command = make_command(replica);
-	if (!command)
-		return -ENOMEM;
-	bio_init(&command->bio, leg, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
-	return run_command(replica, command);
+	if (command)
+		kref_put(&command->refs, free_command);
 }
 
-/* Does it answer at all? */
-static int ask_leg(struct replica *replica, struct block_device *leg)
+/* A command that reads has a page for it. */
+static struct leg_command *make_read(struct replica *replica)
 {
 	struct leg_command *command = make_command(replica);
 
-	if (command)
-		command->page = alloc_page(GFP_NOIO);
-	if (!command || !command->page) {
-		kfree(command);
-		return -ENOMEM;
-	}
+	if (!command)
+		return NULL;
+	command->page = alloc_page(GFP_NOIO);
+	if (command->page)
+		return command;
+	drop_command(command);
+	return NULL;
+}
+
+/* Does the replica answer at all? */
+static int ask_replica(struct replica *replica, struct leg_command *command, unsigned int ms)
+{
+	struct block_device *leg = replica->replica_bdev;
+
 	bio_init(&command->bio, leg, &command->vec, 1, REQ_OP_READ | REQ_SYNC);
 	__bio_add_page(&command->bio, command->page, bdev_logical_block_size(leg), 0);
-	return run_command(replica, command);
+	return run_command(replica, command, ms);
 }
 
 /*
- * Until nobody uses the legs.
+ * Without a place among the generations of flushes: these begin anew with the swap, and an
+ * attempt that fails must not be taken for one that saved what had been lost.
+ */
+static int flush_leg(struct replica *replica, struct block_device *leg,
+		     struct leg_command *command, unsigned int ms)
+{
+	if (!bdev_write_cache(leg)) {
+		drop_command(command);
+		return 0;
+	}
+	bio_init(&command->bio, leg, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	return run_command(replica, command, ms);
+}
+
+/*
+ * struct attempt - one try
+ * @swap: what is to be so
+ * @durable: writes up to this generation were durable on the replica before its flush
+ * @ask: command to the replica, for when I/O is held
+ * @flush: likewise, to the replica and to the origin
+ * @origin_lost: the origin could not be flushed
+ * @before: room for the superblock as it was
+ * @deadline: jiffies: until then I/O is held for what is under way
+ */
+struct attempt {
+	const struct replica_swap *swap;
+	s64 durable;
+	struct leg_command *ask;
+	struct leg_command *flush[2];
+	bool origin_lost;
+	struct dm_replica_superblock *before;
+	unsigned long deadline;
+};
+
+static unsigned int time_left(const struct attempt *attempt)
+{
+	long left = attempt->deadline - jiffies;
+
+	return left > 0 ? jiffies_to_msecs(left) : 0;
+}
+
+/*
+ * Before I/O is held.
  */
 
-/* The administrator may put them to sleep meanwhile. */
+/* The administrator may put the legs to sleep meanwhile. */
 static int check_suspend(struct replica *replica, const char **error)
 {
 	if (!READ_ONCE(replica->suspending))
@@ -138,19 +191,188 @@ static int check_suspend(struct replica *replica, const char **error)
 	return -EBUSY;
 }
 
-static int settle_replica(struct replica *replica, const char **error)
+/* A write that is held, and that the origin has done, would be acknowledged without it. */
+static bool holds_completions(struct replica *replica)
 {
-	if (!replica_queue_drain(replica, SWAP_WAIT_MS)) {
+	struct bio *bio;
+
+	lockdep_assert_held(&replica->lock);
+	bio_list_for_each(bio, &replica->held)
+		if (replica_io_of(bio)->kind == REPLICA_IO_DONE)
+			return true;
+	return false;
+}
+
+static int check_legs(struct replica *replica, const struct replica_swap *swap,
+		      const char **error)
+{
+	bool equal, from, held;
+
+	spin_lock_irq(&replica->lock);
+	from = BIT(replica->state) & swap->from;
+	equal = !replica_log_dirty_regions(replica->log) && !replica->skewed_bytes;
+	held = holds_completions(replica);
+	spin_unlock_irq(&replica->lock);
+	if (!from || (swap->equal && !equal)) {
+		*error = "the state changed meanwhile";
+		return -EBUSY;
+	}
+	if (!swap->equal && held) {
+		*error = ONLY_ORIGIN;
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* How far behind the replica is now is how long it would hold I/O. */
+static int check_queue(struct replica *replica, const char **error)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(READY_MS);
+	u64 seq = replica_queue_last(replica);
+
+	while (READ_ONCE(replica->ship) && !replica_queue_passed(replica, seq)) {
+		if (time_after(jiffies, end)) {
+			*error = TOO_FAR_BEHIND;
+			return -EBUSY;
+		}
+		if (check_suspend(replica, error))
+			return -EBUSY;
+		usleep_range(5000, 10000);
+	}
+	return 0;
+}
+
+/* It answers, and has not so much in its cache that a flush would hold I/O for long. */
+static int check_replica(struct replica *replica, const char **error)
+{
+	struct leg_command *ask = make_read(replica), *flush = make_command(replica);
+	int r;
+
+	if (!ask || !flush) {
+		drop_command(ask);
+		drop_command(flush);
+		*error = "not enough memory";
+		return -ENOMEM;
+	}
+	*error = "the replica does not answer";
+	r = ask_replica(replica, ask, READY_MS);
+	if (!r)
+		r = flush_leg(replica, replica->replica_bdev, flush, READY_MS);
+	else
+		drop_command(flush);
+	return r ? -EIO : 0;
+}
+
+static int allocate(struct replica *replica, struct attempt *attempt, const char **error)
+{
+	attempt->ask = make_read(replica);
+	attempt->flush[0] = make_command(replica);
+	attempt->flush[1] = make_command(replica);
+	if (replica->intents)
+		attempt->before = kmalloc(sizeof(*attempt->before), GFP_NOIO);
+	if (attempt->ask && attempt->flush[0] && attempt->flush[1] &&
+	    (attempt->before || !replica->intents))
+		return 0;
+	*error = "not enough memory";
+	return -ENOMEM;
+}
+
+/*
+ * The mutex is held, and no label is pending.  An origin that has room gets its first label
+ * before it needs one: the superblock says so first, as it does at an activation.
+ */
+static int label_origin(struct replica_intents *intents)
+{
+	struct replica_meta *meta = intents->meta;
+	int r;
+
+	if (meta->origin_label_sector)
+		return 0;
+	meta->origin_label_sector = replica_label_place(intents, intents->replica->origin_bdev);
+	if (!meta->origin_label_sector)
+		return 0;
+	intents->label_pending = true;
+	r = replica_intents_write_sb(intents, 0) ?: replica_intents_write_label(intents);
+	if (!r && intents->label_pending) {
+		/* It fails, which may be why it is to be left; the other label will do. */
+		DMWARN("%s: the origin gets no label: it cannot be written",
+		       intents->replica->name);
+		meta->origin_label_sector = 0;
+		intents->label_pending = false;
+		r = replica_intents_write_sb(intents, 0);
+	}
+	if (r)
+		replica_intents_fail(intents, r);
+	return r;
+}
+
+/* Each leg that has a label has the present one, and is the one that it should be. */
+static int prepare_labels(struct replica *replica, const char **error)
+{
+	struct replica_intents *intents = replica->intents;
+	int r = -EIO;
+
+	if (!intents)
+		return 0;
+	mutex_lock(&intents->mutex);
+	if (intents->failed)
+		*error = "the meta device has failed: what changes could not be written down";
+	else if (replica_intents_write_label(intents) || intents->label_pending)
+		*error = "the labels of the legs could not be looked at and written";
+	else if (label_origin(intents))
+		*error = "the meta device could not be written";
+	else
+		r = 0;
+	mutex_unlock(&intents->mutex);
+	return r;
+}
+
+static int prepare(struct replica *replica, struct attempt *attempt, const char **error)
+{
+	attempt->durable = replica_leg_durable(replica);
+	return check_legs(replica, attempt->swap, error) ?: check_queue(replica, error) ?:
+	       check_replica(replica, error) ?: prepare_labels(replica, error) ?:
+	       allocate(replica, attempt, error);
+}
+
+/*
+ * Until nobody uses the legs.
+ */
+
+/* Nobody waits for long: what is about to end has no more to wait for. */
+static bool all_ended(struct replica *replica, const struct attempt *attempt)
+{
+	while (atomic_read(&replica->ending)) {
+		if (!time_left(attempt))
+			return false;
+		usleep_range(100, 500);
+	}
+	return true;
+}
+
+static int settle_replica(struct replica *replica, struct attempt *attempt, const char **error)
+{
+	struct leg_command *ask = attempt->ask, *flush = attempt->flush[0];
+	int r;
+
+	/* No flush enters the queue any more, either. */
+	if (!replica_queue_drain(replica, time_left(attempt))) {
 		*error = "the replica did not take what is in the queue in time";
 		return -EBUSY;
 	}
-	if (replica_leg_flush_wait(replica) || ask_leg(replica, replica->replica_bdev)) {
-		*error = "the replica does not answer";
-		return -EIO;
-	}
+	*error = "the replica does not answer";
+	attempt->flush[0] = NULL;
+	r = flush_leg(replica, replica->replica_bdev, flush, time_left(attempt));
+	if (r)
+		return r;
+	attempt->ask = NULL;
+	r = ask_replica(replica, ask, time_left(attempt));
+	if (r)
+		return r;
 	/* A barrier of somebody else may have one out. */
 	if (!wait_event_timeout(replica->quiet, replica_leg_quiet(replica),
-				msecs_to_jiffies(SWAP_WAIT_MS))) {
+				msecs_to_jiffies(time_left(attempt))) ||
+	    !replica_queue_empty(replica) || !all_ended(replica, attempt)) {
 		*error = "a flush of the replica did not end in time";
 		return -EBUSY;
 	}
@@ -161,60 +383,40 @@ static int settle_replica(struct replica *replica, const char **error)
 }
 
 /* What the origin lost with its cache is not known: the other leg has it, or tells. */
-static int settle_origin(struct replica *replica, const struct replica_swap *swap,
-			 const char **error)
+static int settle_origin(struct replica *replica, struct attempt *attempt, const char **error)
 {
+	struct leg_command *flush = attempt->flush[1];
 	int r;
 
 	if (atomic_read(&replica->leg_commands) || atomic_read(&replica->asked_origin)) {
 		*error = "a leg has not yet returned an earlier request";
 		return -EBUSY;
 	}
-	r = flush_leg(replica, replica->origin_bdev);
-	if (!r)
-		return 0;
+	attempt->flush[1] = NULL;
+	r = flush_leg(replica, replica->origin_bdev, flush, time_left(attempt));
 	*error = "the origin could not be flushed";
-	if (swap->equal || r == -ETIMEDOUT || r == -ENOMEM)
-		return r;
-	replica_log_mark_all(replica->log);
-	return 0;
+	attempt->origin_lost = r == -EIO;
+	return attempt->origin_lost && !attempt->swap->equal ? 0 : r;
 }
 
-static int quiesce(struct replica *replica, const struct replica_swap *swap,
-		   struct replica_drain *drain, const char **error)
+static int quiesce(struct replica *replica, struct attempt *attempt, struct replica_drain *drain,
+		   const char **error)
 {
-	int r = replica_drain_wait(replica, drain, SWAP_WAIT_MS, error);
+	int r = replica_drain_wait(replica, drain, HOLD_MS, error);
 
 	if (r)
 		return r;
-	r = settle_replica(replica, error);
-	if (r)
-		return r;
-	if (!replica_gate_drain(replica, SWAP_WAIT_MS)) {
+	if (!replica_gate_drain(replica, time_left(attempt))) {
 		*error = "the reads and flushes under way did not end in time";
 		return -EBUSY;
 	}
-	return settle_origin(replica, swap, error) ?: check_suspend(replica, error);
+	return settle_replica(replica, attempt, error) ?:
+	       settle_origin(replica, attempt, error) ?: check_suspend(replica, error);
 }
 
 /*
  * The exchange.
  */
-
-static int check_legs(struct replica *replica, const struct replica_swap *swap,
-		      const char **error)
-{
-	bool equal, from;
-
-	spin_lock_irq(&replica->lock);
-	from = BIT(replica->state) & swap->from;
-	equal = !replica_log_dirty_regions(replica->log) && !replica->skewed_bytes;
-	spin_unlock_irq(&replica->lock);
-	if (from && (equal || !swap->equal))
-		return 0;
-	*error = "the state changed meanwhile";
-	return -EBUSY;
-}
 
 static void set_back(struct replica *replica, bool back)
 {
@@ -226,121 +428,121 @@ static void set_back(struct replica *replica, bool back)
 /* Nothing is under way, and both legs have been flushed. */
 static void exchange(struct replica *replica)
 {
-	s64 generation = atomic64_inc_return(&replica->flush_gen) - 1;
+	s64 generation;
 
 	spin_lock_irq(&replica->lock);
+	generation = atomic64_inc_return(&replica->flush_gen) - 1;
 	swap(replica->origin_bdev, replica->replica_bdev);
 	swap(replica->origin_dev, replica->replica_dev);
 	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
 	spin_unlock_irq(&replica->lock);
 	replica_target_swap(replica->owner);
+	WRITE_ONCE(replica->swaps, replica->swaps + 1);
 	atomic64_set(&replica->flushed_gen, generation);
 	atomic64_set(&replica->lost_gen, S64_MAX);
 	replica_intents_settled(replica, generation);
 	replica_queue_forget(replica);
 }
 
-/* Where the labels are, after the exchange: the replica may get its first one. */
-static void plan_labels(struct replica_intents *intents, u64 place)
+/* Where the labels are, after the exchange. */
+static void swap_labels(struct replica_intents *intents)
 {
 	struct replica_meta *meta = intents->meta;
-	u64 before = meta->origin_label_sector;
 
-	meta->origin_label_sector = meta->label_sector;
-	meta->label_sector = before ?: place;
+	swap(meta->origin_label_sector, meta->label_sector);
 	intents->label_pending = replica_meta_has_label(meta);
-	intents->label_fresh = !before && place;
+}
+
+/* As it was, but for the number that no other copy has. */
+static void take_back(struct replica_intents *intents, const struct dm_replica_superblock *before)
+{
+	struct dm_replica_superblock *sb = intents->meta->sb;
+	__le64 seq = sb->seq;
+
+	swap_labels(intents);
+	intents->label_pending = false;
+	*sb = *before;
+	sb->seq = seq;
 }
 
 /* Write down that it has happened.  On failure the superblock in memory is as before. */
-static int commit(struct replica_intents *intents, const struct replica_swap *swap, u64 place)
+static int commit(struct replica_intents *intents, const struct attempt *attempt)
 {
-	struct replica_meta *meta = intents->meta;
-	struct dm_replica_superblock *sb = meta->sb, *before;
-	u64 sector = meta->label_sector, origin_sector = meta->origin_label_sector;
+	struct dm_replica_superblock *sb = intents->meta->sb, *before = attempt->before;
+	struct replica *replica = intents->replica;
+	bool back = replica->swap_back;
 	int r;
 
-	before = kmemdup(sb, sizeof(*sb), GFP_NOIO);
-	if (!before)
-		return -ENOMEM;
-	plan_labels(intents, place);
+	*before = *sb;
+	swap_labels(intents);
 	intents->label_behind = false;
 	replica_label_next_generation(intents);
 	le32_add_cpu(&sb->swaps, 1);
 	memcpy(sb->origin_path, before->replica_path, sizeof(sb->origin_path));
 	memcpy(sb->replica_path, before->origin_path, sizeof(sb->replica_path));
-	intents->planned = swap->to;
+	set_back(replica, attempt->swap->back);
+	intents->planned = attempt->swap->to;
 	r = replica_intents_write_sb(intents, 0);
 	intents->planned = 0;
-	if (r) {
-		before->seq = sb->seq;
-		*sb = *before;
-		meta->label_sector = sector;
-		meta->origin_label_sector = origin_sector;
-		intents->label_pending = false;
-		intents->label_fresh = false;
-		replica_intents_fail(intents, r);
-	}
-	kfree(before);
+	if (!r)
+		return 0;
+	/* One copy may have it, and the labels are to tell that it is not so. */
+	set_back(replica, back);
+	take_back(intents, before);
+	replica_intents_fail(intents, r);
 	return r;
 }
 
-/* The meta device, with its mutex: is it fit for it? */
-static int check_meta(struct replica_intents *intents, const char **error)
+/*
+ * What is not known to be equal is marked, and durably so, before what relies on it.  A flush
+ * of the replica may have been one of a cache that it had lost while it was cut off.
+ */
+static void mark_doubts(struct replica *replica, const struct attempt *attempt)
 {
-	if (intents->failed) {
-		*error = "the meta device has failed: what changes could not be written down";
-		return -EIO;
-	}
-	if (intents->label_pending && (replica_intents_write_label(intents) ||
-				       intents->label_pending)) {
-		*error = "the labels of the legs could not be written";
-		return -EIO;
-	}
-	return 0;
+	if (attempt->swap->equal)
+		return;
+	replica_verify_mark(replica);
+	if (attempt->origin_lost)
+		replica_log_mark_all(replica->log);
+	else if (!READ_ONCE(replica->ship))
+		replica_log_mark_cached(replica->log, attempt->durable);
+	replica_intents_sync(replica);
 }
 
-static int commit_and_exchange(struct replica *replica, const struct replica_swap *swap,
-			       u64 place, const char **error)
+/* The superblock says what the state is by now, whatever has become of it meanwhile. */
+static void enter_state(struct replica *replica, const struct replica_swap *swap, u32 *job_id)
+{
+	if (swap->job)
+		*job_id = replica_resync_start(replica, ~0U, swap->job, REPLICA_WALK_COPY,
+					       swap->reason);
+	else if (!swap->equal)
+		replica_state_move(replica, ~0U, swap->to, swap->reason);
+}
+
+static int commit_and_exchange(struct replica *replica, const struct attempt *attempt,
+			       u32 *job_id, const char **error)
 {
 	struct replica_intents *intents = replica->intents;
-	bool back = replica->swap_back;
-	int r = 0;
+	const struct replica_swap *swap = attempt->swap;
+	int r;
 
-	if (!swap->equal)
-		replica_verify_mark(replica);
-	/* Marks before what relies on them. */
-	replica_intents_sync(replica);
 	if (intents)
 		mutex_lock(&intents->mutex);
-	r = (intents ? check_meta(intents, error) : 0) ?: check_suspend(replica, error) ?:
-	    check_legs(replica, swap, error);
-	if (!r) {
-		set_back(replica, swap->back);
+	r = check_suspend(replica, error) ?: check_legs(replica, swap, error);
+	if (!r && intents) {
 		*error = "the meta device could not be written";
-		r = intents ? commit(intents, swap, place) : 0;
-		if (r)
-			set_back(replica, back);
-		else
-			exchange(replica);
+		r = intents->failed ? -EIO : intents->label_pending ? -EBUSY :
+		    commit(intents, attempt);
+	} else if (!r) {
+		set_back(replica, swap->back);
+	}
+	if (!r) {
+		exchange(replica);
+		enter_state(replica, swap, job_id);
 	}
 	if (intents)
 		mutex_unlock(&intents->mutex);
 	return r;
-}
-
-static u64 find_place(struct replica *replica)
-{
-	struct replica_intents *intents = replica->intents;
-	u64 place = 0;
-
-	if (!intents)
-		return 0;
-	mutex_lock(&intents->mutex);
-	if (!intents->meta->origin_label_sector)
-		place = replica_label_place(intents, replica->origin_bdev);
-	mutex_unlock(&intents->mutex);
-	return place;
 }
 
 /* The superblock says which leg is which; the labels repeat it. */
@@ -372,8 +574,8 @@ static void raise_roles(struct replica *replica, const char *reason)
 }
 
 /* All I/O waits: what is under way ends, and the legs change places. */
-static int swap_quiesced(struct replica *replica, const struct replica_swap *swap, u64 place,
-			 u32 *job_id, const char **error)
+static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *job_id,
+			 const char **error)
 {
 	struct replica_drain *drain = replica_drain_begin(replica);
 	int r;
@@ -382,35 +584,59 @@ static int swap_quiesced(struct replica *replica, const struct replica_swap *swa
 		*error = "not enough memory for the barrier";
 		return -ENOMEM;
 	}
+	attempt->deadline = jiffies + msecs_to_jiffies(HOLD_MS);
 	replica_gate_close(replica);
-	r = quiesce(replica, swap, drain, error) ?:
-	    commit_and_exchange(replica, swap, place, error);
+	r = quiesce(replica, attempt, drain, error);
 	if (!r) {
-		raise_roles(replica, swap->reason);
-		if (swap->job)
-			*job_id = replica_resync_start(replica, swap->from, swap->job,
-						       REPLICA_WALK_COPY, swap->reason);
-		else
-			replica_state_move(replica, swap->from, swap->to, swap->reason);
+		mark_doubts(replica, attempt);
+		r = commit_and_exchange(replica, attempt, job_id, error);
+	}
+	if (!r) {
+		raise_roles(replica, attempt->swap->reason);
 		replica_leg_ship_barrier(replica);
+	} else if (replica_log_dirty_regions(replica->log)) {
+		/* In step no more, if it was. */
+		replica_state_unsynced(replica, "origin and replica could not change places");
 	}
 	replica_drain_end(replica, drain);
 	replica_gate_open(replica);
+	/* Drain barriers have waited for the gate. */
+	mod_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
+	return r;
+}
+
+/* No window of a job goes on, nor does its flush. */
+static int swap_paused(struct replica *replica, struct attempt *attempt, u32 *job_id,
+		       const char **error)
+{
+	int r = -EBUSY;
+
+	if (replica_resync_pause(replica, READY_MS))
+		r = swap_quiesced(replica, attempt, job_id, error);
+	else
+		*error = "the copy under way did not pause in time";
+	replica_resync_unpause(replica);
 	return r;
 }
 
 int replica_swap_legs(struct replica *replica, const struct replica_swap *swap, u32 *job_id,
 		      const char **error)
 {
-	u64 place;
+	struct attempt attempt = { .swap = swap };
 	int r;
 
 	lockdep_assert_held(&replica->op_mutex);
-	replica_state_end_verify(replica, "the legs change places");
-	place = find_place(replica);
-	r = swap_quiesced(replica, swap, place, job_id, error);
+	r = prepare(replica, &attempt, error);
+	if (!r) {
+		replica_state_end_verify(replica, "the legs change places");
+		r = swap_paused(replica, &attempt, job_id, error);
+	}
 	if (!r)
 		write_labels(replica);
+	drop_command(attempt.ask);
+	drop_command(attempt.flush[0]);
+	drop_command(attempt.flush[1]);
+	kfree(attempt.before);
 	return r;
 }
 

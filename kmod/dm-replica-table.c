@@ -23,6 +23,7 @@
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
  *	role mirror|clone
+ *	swaps <number>		how often the legs have changed places; 0
  */
 #include <linux/log2.h>
 
@@ -297,6 +298,7 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_SWAPS		BIT(25)
 #define SEEN_ROLE		BIT(26)
 #define SEEN_STALE		BIT(27)
 #define SEEN_ACTIVITY		BIT(28)
@@ -337,6 +339,15 @@ static int parse_activity(struct replica_params *params, const char *value, char
 	return 0;
 }
 
+static int parse_swaps(struct replica_params *params, const char *value, char **error)
+{
+	params->swaps_given = true;
+	if (!kstrtou32(value, 10, &params->swaps))
+		return 0;
+	*error = "swaps must be a number, 0 to 4294967295";
+	return -EINVAL;
+}
+
 static int parse_words(const struct word *words, const char *value, unsigned int *number,
 		       char *sentence, char **error)
 {
@@ -373,6 +384,8 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 	}
 	if (!strcasecmp(key, "activity"))
 		return seen(mask, SEEN_ACTIVITY, error) ?: parse_activity(params, value, error);
+	if (!strcasecmp(key, "swaps"))
+		return seen(mask, SEEN_SWAPS, error) ?: parse_swaps(params, value, error);
 	if (!strcasecmp(key, "stale")) {
 		r = seen(mask, SEEN_STALE, error) ?:
 		    parse_words(stale_words, value, &number, "stale must be refuse or accept",
@@ -491,8 +504,8 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "region_size is too small for a device of this size";
 		return -EINVAL;
 	}
-	if (!*meta && (params->activity || params->stale_accept)) {
-		*error = "activity and stale accept are for a replica with a meta device";
+	if (!*meta && (params->activity || params->stale_accept || params->swaps_given)) {
+		*error = "activity, swaps and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
 	if (params->clone)
@@ -509,11 +522,13 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 				const struct replica_settings *settings, u16 mode, bool skip,
 				char *result, unsigned int maxlen)
 {
+	/* Without a meta device nothing remembers it. */
+	u32 swaps = rt->meta ? READ_ONCE(rt->replica->swaps) : 0;
 	unsigned int sz = 0;
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
-	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0));
+	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -532,6 +547,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" on_meta_error %s activity %u",
 		       word_of(on_meta_error_words, settings->on_meta_error),
 		       rt->params.activity);
+	if (swaps)
+		DMEMIT(" swaps %u", swaps);
 	if (rt->params.clone)
 		DMEMIT(" role %s", word_of(role_words, true));
 	return sz;

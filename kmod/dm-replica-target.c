@@ -34,60 +34,6 @@ static int get_leg(struct dm_target *ti, struct dm_arg_set *as, struct dm_dev **
 	return r;
 }
 
-static int check_leg(struct dm_target *ti, struct dm_dev *dev, char *read_only, char *zoned,
-		     char *small)
-{
-	if (bdev_read_only(dev->bdev)) {
-		ti->error = read_only;
-		return -EROFS;
-	}
-	if (bdev_is_zoned(dev->bdev)) {
-		ti->error = zoned;
-		return -EINVAL;
-	}
-	if (bdev_nr_sectors(dev->bdev) < ti->len) {
-		ti->error = small;
-		return -EINVAL;
-	}
-	if (bdev_logical_block_size(dev->bdev) > PAGE_SIZE) {
-		ti->error = "logical blocks larger than a page are not supported";
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int check_regions(struct dm_target *ti, struct replica_target *rt)
-{
-	u64 bytes = (u64)rt->params.region_sectors << SECTOR_SHIFT;
-
-	if (bytes >= bdev_logical_block_size(rt->origin->bdev) &&
-	    bytes >= bdev_logical_block_size(rt->copy->bdev))
-		return 0;
-	ti->error = "region_size is smaller than a logical block of the legs";
-	return -EINVAL;
-}
-
-static int check_legs(struct dm_target *ti, struct replica_target *rt)
-{
-	int r;
-
-	if (rt->origin->bdev->bd_dev == rt->copy->bdev->bd_dev) {
-		ti->error = "origin and replica are the same device";
-		return -EINVAL;
-	}
-	if (bdev_whole(rt->origin->bdev) == bdev_whole(rt->copy->bdev) &&
-	    (!bdev_is_partition(rt->origin->bdev) || !bdev_is_partition(rt->copy->bdev))) {
-		ti->error = "origin and replica overlap: one is a partition of the other";
-		return -EINVAL;
-	}
-	r = check_leg(ti, rt->origin, "origin is read-only",
-		      "origin is a zoned device, which is not supported",
-		      "origin is smaller than the table says");
-	return r ?: check_leg(ti, rt->copy, "replica is read-only",
-			      "replica is a zoned device, which is not supported",
-			      "replica is smaller than the table says");
-}
-
 /* Discards in the way the table asks for, where both legs can. */
 static void set_discards(struct dm_target *ti, struct replica_target *rt)
 {
@@ -138,33 +84,6 @@ static void put_target(struct dm_target *ti, struct replica_target *rt)
 	else
 		replica_news_drop(rt->left);
 	kfree(rt);
-}
-
-/* Have the legs changed places since the line of a table was written? */
-static bool crossed(struct replica *old, dev_t origin, dev_t copy)
-{
-	return old->origin_dev == copy && old->replica_dev == origin;
-}
-
-/* A line from before a swap must not turn the direction of the copy around. */
-static bool against_roles(struct dm_target *ti, struct replica_target *rt)
-{
-	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
-	struct replica *old = replica_registry_find_dev(dev);
-	bool against = old && crossed(old, rt->origin->bdev->bd_dev, rt->copy->bdev->bd_dev);
-
-	if (old)
-		replica_put(old);
-	return against;
-}
-
-static bool in_other_replica(struct dm_target *ti, struct replica_target *rt)
-{
-	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
-
-	return replica_registry_conflict(dev, rt->origin->bdev->bd_dev) ||
-	       replica_registry_conflict(dev, rt->copy->bdev->bd_dev) ||
-	       (rt->meta && replica_registry_conflict(dev, rt->meta->bdev->bd_dev));
 }
 
 static bool can_adopt(const struct replica *old, const struct replica *fresh)
@@ -221,22 +140,10 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	r = replica_table_parse(&rt->params, &meta, as, ti->len, &ti->error);
 	if (r)
 		return r;
-	r = check_legs(ti, rt) ?: replica_target_get_meta(ti, rt, meta) ?: check_regions(ti, rt);
+	r = replica_target_check_legs(ti, rt) ?: replica_target_get_meta(ti, rt, meta) ?:
+	    replica_target_check_free(ti, rt);
 	if (r)
 		return r;
-
-	if (in_other_replica(ti, rt)) {
-		ti->error = "origin, replica or meta device is in use by another replica already";
-		return -EBUSY;
-	}
-	if (against_roles(ti, rt)) {
-		ti->error = "origin and replica are in the other order now; reverse_roles swaps them";
-		return -EINVAL;
-	}
-	if (replica_registry_orphans(rt->copy->bdev->bd_dev)) {
-		ti->error = "replica has not yet returned requests that were given up";
-		return -EBUSY;
-	}
 	replica = replica_create(&rt->params, ti->len, rt->origin->bdev->bd_dev,
 				 rt->copy->bdev->bd_dev, &ti->error);
 	if (IS_ERR(replica))
@@ -559,23 +466,28 @@ static int preresume_adopt(struct replica_target *rt, struct replica *old)
 static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 {
 	struct mapped_device *md = dm_table_get_md(ti->table);
+	bool crossed = false;
 	struct replica *old;
 	int r;
 
-	if (in_other_replica(ti, rt)) {
+	if (replica_target_in_other(ti, rt)) {
 		DMERR("%s: a leg was taken by another replica meanwhile",
 		      dm_table_device_name(ti->table));
 		return -EBUSY;
 	}
 
 	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
-	if (old && crossed(old, rt->replica->origin_dev, rt->replica->replica_dev)) {
+	if (old && replica_target_crossed(old, rt->replica->origin_dev, rt->replica->replica_dev)) {
 		/* Loaded before a swap, and resumed after it. */
 		replica_target_swap(rt);
 		swap(rt->replica->origin_dev, rt->replica->replica_dev);
+		crossed = true;
 	}
 	if (old && can_adopt(old, rt->replica)) {
 		r = preresume_adopt(rt, old);
+	} else if (crossed) {
+		DMERR("%s: the legs have changed places since this table was loaded", old->name);
+		r = -EINVAL;
 	} else if (old && old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
 		DMERR("%s: replica has not yet returned requests that were given up", old->name);
 		r = -EBUSY;
@@ -703,6 +615,8 @@ static void replica_presuspend(struct dm_target *ti)
 	smp_store_release(&replica->suspending, true);
 	replica->noflush = dm_noflush_suspending(ti);
 	spin_unlock_irq(&replica->lock);
+	/* Whoever lets the legs change places gives it up. */
+	wake_up_all(&replica->quiet);
 	if (replica->noflush)
 		replica_io_release_held(replica, true);
 	replica_intents_note(replica);

@@ -4,6 +4,7 @@
 
 #include <linux/device-mapper.h>
 
+struct replica;
 struct replica_target;
 
 extern struct target_type replica_target_type;
@@ -14,5 +15,17 @@ extern struct target_type replica_target_type;
  * ti->error.
  */
 int replica_target_get_meta(struct dm_target *ti, struct replica_target *rt, const char *path);
+
+/*
+ * legs.c APIs: are the legs of a table fit to be ones of the target; and, when the meta
+ * device is open too, is none of them in the way of another replica?  May sleep.  0, or a
+ * negative errno with ti->error.
+ */
+int replica_target_check_legs(struct dm_target *ti, struct replica_target *rt);
+int replica_target_check_free(struct dm_target *ti, struct replica_target *rt);
+/* Does another replica have one of the devices?  May sleep. */
+bool replica_target_in_other(struct dm_target *ti, struct replica_target *rt);
+/* Have the legs changed places since a line with these was written? */
+bool replica_target_crossed(const struct replica *old, dev_t origin, dev_t copy);
 
 #endif /* DM_REPLICA_TARGET_H */

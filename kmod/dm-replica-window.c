@@ -20,17 +20,6 @@
 /* Before it is looked again whether the queue has something for a window, ms. */
 #define QUEUE_PAUSE_MS		10
 
-static void release_window(struct window *window)
-{
-	struct replica *replica = window->resync->replica;
-	struct replica_range_bucket *bucket;
-
-	bucket = replica_range_bucket(replica->ranges, window->range.first);
-	spin_lock_irq(&bucket->lock);
-	replica_range_del(replica->ranges, bucket, &window->range);
-	spin_unlock_irq(&bucket->lock);
-}
-
 static void window_over(struct window *window)
 {
 	struct replica_resync *resync = window->resync;
@@ -443,7 +432,7 @@ static void window_done(struct window *window)
 
 static void free_range(struct window *window)
 {
-	release_window(window);
+	replica_range_release(window->resync->replica->ranges, &window->range);
 	leave_batch(window);
 	atomic_set(&window->state, WINDOW_FREE);
 }

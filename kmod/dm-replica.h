@@ -40,6 +40,7 @@
 #include <linux/ktime.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -130,6 +131,7 @@ enum replica_discard {
  * @region_given: @region_sectors stands in the line
  * @activity: most regions with an intent, 0 when the line does not say
  * @stale_accept: a log that does not fit the legs is taken, with a full copy
+ * @swaps: how often the legs have changed places, when @swaps_given
  * @clone: the replica becomes a copy of one instant, and writes do not reach it
  * @settings: initial values of the settings
  */
@@ -137,6 +139,8 @@ struct replica_params {
 	u32 region_sectors;
 	u32 activity;
 	bool region_given;
+	u32 swaps;
+	bool swaps_given;
 	bool stale_accept;
 	bool clone;
 	bool sync_skip;
@@ -178,16 +182,6 @@ struct replica_job {
 	char error_text[DM_REPLICA_REASON_LEN];
 };
 
-/**
- * struct replica_gate - reads and flushes, per CPU; only the sums mean something
- * @entered: sent to the origin
- * @left: over
- */
-struct replica_gate {
-	u64 entered;
-	u64 left;
-};
-
 enum replica_probe {
 	REPLICA_PROBE_IDLE,
 	REPLICA_PROBE_WAIT,	/* the pause before a probe */
@@ -225,8 +219,7 @@ struct replica {
 	/* Read in the I/O path under a bucket lock, see replica_leg_ship_barrier(). */
 	bool ship;			/* writes go to the replica too */
 	bool hold;			/* writes are held (on_replica_error stop) */
-	bool gate_closed;		/* reads and flushes are held, see swap.c */
-	struct replica_gate __percpu *gate;
+	struct percpu_ref gate;		/* reads and flushes under way, see gate.c */
 	struct replica_settings settings;	/* written under op_mutex */
 
 	struct kref refs;
@@ -267,7 +260,8 @@ struct replica {
 	unsigned int current_job;	/* slot of the job under way, or -1U */
 	struct bio_list held;		/* bios that @hold keeps */
 	struct bio_list deferred;	/* bios for deferred_work to submit */
-	struct bio_list gated;		/* reads and flushes that @gate_closed keeps */
+	bool gate_closed;		/* under @lock: @gated keeps reads and flushes */
+	struct bio_list gated;
 	struct list_head confirms;	/* drain barriers under way */
 	struct list_head unranged;	/* flushes, failed-over reads, for replica_timeout */
 	struct list_head own_flushes;	/* the same, of jobs and barriers */
@@ -277,6 +271,7 @@ struct replica {
 	atomic_t detached;		/* given-up requests the replica still has */
 	atomic_t asked_origin;		/* 1 while the origin has resync.c's question */
 	atomic_t leg_commands;		/* of swap.c that a leg still has */
+	atomic_t ending;		/* missed writes, about to be held or acknowledged */
 	atomic64_t flush_gen;		/* generation of replica flushes */
 	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
 	atomic64_t lost_gen;		/* but not beyond this: a flush failed */
@@ -293,6 +288,7 @@ struct replica {
 	bool suspended;			/* under op_mutex: after postsuspend */
 	bool memory_wait;		/* under @lock: @deferred holds writes without memory */
 	atomic_t probe;			/* enum replica_probe */
+	u32 swaps;			/* under op_mutex: as in the superblock */
 	bool swap_back;			/* under @lock: the legs swap when they are in step */
 	bool resume_ordered;		/* under @lock: resync even if recovery is manual */
 	struct list_head resend;	/* under @lock: requests that were not taken at once */

@@ -121,7 +121,10 @@ restored_under_load()
 	run message r split
 	put /dev/mapper/r 4 8
 	message r set resync_rate 2
-	run message r restore
+	dmesg_mark
+	refuse message r restore
+	dmesg_has "replaces what users of the mapped device may have cached" || fail "no sentence"
+	run message r restore force
 	message r set resync_rate auto
 	wait_for 60 "the legs to have their places" back
 	stop_load

@@ -10,7 +10,10 @@ may differ are known exactly; likewise the sectors of the meta device, so the re
 may be clean. The disks lose what they lose independently, so one region in both sets is a
 cut after which a difference stays unseen, and none is the proof that there is no such
 cut. Prints NAME=VALUE lines; exits with 1 when there was one, or when two writes to a sector
-were under way at once, which only the replica may see, and only with --overlaps."""
+were under way at once, which only the replica may see, and only with --overlaps.
+
+A mark "swaps N..." says how often the legs may have changed places by now: whichever
+superblock is found has to say so."""
 import argparse
 
 from crash_log import HELD, MetaLog, SB_SECTORS, STATES, bits_of
@@ -68,6 +71,7 @@ class Checker:
         self.unseen = 0
         self.unkind = 0
         self.kinships = {'same'}
+        self.swaps = {0}
         self.mark = ''
         self.points = 0
         self.last = None
@@ -125,6 +129,8 @@ class Checker:
                 continue
             name = STATES.get(sb.state, str(sb.state))
             names.add(name)
+            if sb.swaps not in self.swaps:
+                self.tell(f'the legs are in the wrong order: {sb}')
             # The admin has taken the replica aside: no job by itself.
             if self.held and name in ('Initialized', 'Unsynchronized') and not self.ordered:
                 self.tell(f'{self.held} is forgotten: {sb}')
@@ -165,7 +171,9 @@ class Checker:
             if words.startswith('sizes '):
                 self.start([int(word) for word in words.split()[1:]])
             self.mark = words
-            self.ordered |= words == 'mark resync'
+            self.ordered |= words in ('mark resync', 'mark failback')
+            if words.startswith('mark swaps '):
+                self.swaps = {int(word) for word in words.split()[2:]}
             return
         self.kinds[kind] += 1
         disk, sectors = apply(self.disks, event)
@@ -180,7 +188,7 @@ class Checker:
         if disk == META and not set(SB_SECTORS).isdisjoint(sectors):
             self.check_superblocks()
             self.check_labels()
-        elif disk == REPLICA and any(sector >= self.args.sectors for sector in sectors):
+        elif disk != META and any(sector >= self.args.sectors for sector in sectors):
             self.check_labels()
         self.account()
 

@@ -4,7 +4,7 @@ without any code of the module. Sets of regions are integers, bit n for region n
 import itertools
 import struct
 
-from crash_model import META, REPLICA
+from crash_model import META, ORIGIN, REPLICA, SECTOR
 
 SB_PLACES = (0, 16 * 8)
 SB_SECTORS = {place + sector for place in SB_PLACES for sector in range(8)}
@@ -17,8 +17,10 @@ INTENT_NONE = 0xffffffff
 INTENTS_PER_SECTOR, BITS_PER_SECTOR = 120, 3840
 HISTORY = 8
 STATES = {2: 'Initialized', 3: 'Unsynchronized', 4: 'Synchronized', 5: 'Broken', 6: 'Fractured',
-          7: 'Split', 8: 'Inactive', 9: 'Suspended', 12: 'Aborted'}
-HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Aborted')
+          7: 'Split', 8: 'Inactive', 9: 'Suspended', 10: 'Failedover', 11: 'Prepared',
+          12: 'Aborted'}
+HELD = ('Fractured', 'Split', 'Inactive', 'Suspended', 'Failedover', 'Prepared', 'Aborted')
+ROLES = 1 << 1          # incompatible feature
 
 
 CRC_TABLE = []
@@ -54,6 +56,10 @@ class Superblock:
          self.state) = struct.unpack_from('<QIIIIIIH', data, 192)
         self.activation, self.generation = struct.unpack_from('<QQ', data, 232)
         self.history = struct.unpack_from('<8Q', data, 248)
+        incompat, = struct.unpack_from('<Q', data, 40)
+        self.origin_label_sector, self.swaps = struct.unpack_from('<QI', data, 4064)
+        if not incompat & ROLES:
+            self.origin_label_sector = self.swaps = 0
         self.regions = -(-self.sectors // self.region_sectors)
         self.all = (1 << self.regions) - 1
 
@@ -61,7 +67,11 @@ class Superblock:
         flags = [name for name, bit in (('clean', CLEAN), ('lost', LOST), ('label', LABEL),
                                         ('pending', PENDING)) if self.flags & bit]
         return (f'superblock {self.seq}: {STATES.get(self.state, self.state)} '
-                f'{" ".join(flags)} activation {self.activation}')
+                f'{" ".join(flags)} activation {self.activation} swaps {self.swaps}')
+
+    def roles(self):
+        """The disks that are origin and replica now."""
+        return (REPLICA, ORIGIN) if self.swaps & 1 else (ORIGIN, REPLICA)
 
 
 class MetaLog:
@@ -179,14 +189,29 @@ class MetaLog:
         return self.certain
 
     def kinships(self):
-        """What an activation may make of the superblocks and the label: 'same' is well."""
+        """What an activation may make of the superblocks and the labels: 'same' is well."""
         found = set()
         for sb in self.choices():
             if sb == DAMAGED:
                 found.add('damaged')
-            elif sb and sb.label_sector:
-                for label in self.disks[REPLICA].contents(sb.label_sector):
-                    found.add(kinship(sb, label))
+            elif sb:
+                found |= self.kinships_of(sb)
+        return found
+
+    def kinships_of(self, sb):
+        origin, replica = (self.disks[disk] for disk in sb.roles())
+        found = set()
+        for disk, role, sectors in (
+                (origin, 1, (sb.origin_label_sector, sb.label_sector)),
+                (replica, 0, (sb.label_sector, sb.origin_label_sector))):
+            for sector in filter(None, sectors):
+                if sector < len(disk.durable) // SECTOR:
+                    found |= {'swapped' for label in disk.contents(sector)
+                              if role_of(sb, label) not in (None, role)}
+        if sb.label_sector:
+            found |= {kinship(sb, label) for label in replica.contents(sb.label_sector)}
+        elif sb.origin_label_sector:
+            found |= {kinship(sb, label) for label in origin.contents(sb.origin_label_sector)}
         return found
 
 
@@ -195,6 +220,15 @@ def choose(first, second):
     if good:
         return max(good, key=lambda sb: sb.seq)
     return None if first is second is None else DAMAGED
+
+
+def role_of(sb, label):
+    """The role that the leg with this label has by now; None when it is no label of ours."""
+    if label[8:16] != LABEL_MAGIC or label[16:32] != sb.uuid:
+        return None
+    role, = struct.unpack_from('<H', label, 6)
+    swaps, = struct.unpack_from('<I', label, 64)
+    return (role ^ (sb.swaps - swaps)) & 1
 
 
 def kinship(sb, label):

@@ -8,12 +8,14 @@ the files behind three loop devices, which then are activated by the module; whe
 the legs synchronized it is suspended and removed, and
 - the replica equals the origin, byte by byte, and the origin is what it was before;
 - exactly what crash_log.py reads as dirty from the image was copied;
-- all that differed was among it.
+- all that differed was among it;
+- where the record has marks "swaps", the legs in the other order were refused.
 With --clone the record is one of the clone role from its mark "clone" on: the replica
 equals what the origin was at that mark, and the origin is what it was before the cut.
 Prints NAME=VALUE lines; exits with 1 when something was wrong."""
 import argparse
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -31,6 +33,8 @@ CREATE, REMOVE, SUSPEND, LOAD, STATUS, MESSAGE = 3, 4, 6, 9, 12, 14
 HEAD = struct.Struct('<3IIIIiIIIQ128s129s7x')
 SPEC = struct.Struct('<QQiI16s')
 SUSPEND_FLAG = 1 << 1
+# What has a state that lasts copied; 'resume' where nothing else is said.
+ORDERS = {'Fractured': 'resync', 'Failedover': 'resync', 'Prepared': 'activate'}
 
 
 class Mapping:
@@ -103,6 +107,9 @@ class Replay:
         self.seconds = 0
         self.states = {}
         self.instant = None
+        self.roles = (ORIGIN, REPLICA)
+        self.swaps = False
+        self.wrong_orders = 0
 
     def start(self, sizes):
         self.disks = [Disk(size) for size in sizes]
@@ -114,9 +121,10 @@ class Replay:
         if self.bad <= 20:
             print(f'# {text}', flush=True)
 
-    def line(self):
+    def line(self, roles):
         words = self.args.features.split()
-        return (f'{" ".join(self.devices)} sync {len(words) + 4} '
+        legs = [self.devices[disk] for disk in roles]
+        return (f'{" ".join(legs)} {self.devices[META]} sync {len(words) + 4} '
                 f'region_size {self.args.region_sectors} activity 512 {" ".join(words)}')
 
     def differing(self, origin, replica):
@@ -162,7 +170,8 @@ class Replay:
 
     def judge(self, event):
         dirty, sb = self.predict()
-        origin, replica, _ = self.images
+        self.roles = sb.roles() if isinstance(sb, Superblock) else (ORIGIN, REPLICA)
+        origin, replica = (self.images[disk] for disk in self.roles)
         differing = self.differing(origin.wanted, replica.wanted)
         where = f'point {event}: {sb}'
         if differing & ~dirty and not self.args.clone:
@@ -171,7 +180,7 @@ class Replay:
         name = STATES.get(sb.state) if isinstance(sb, Superblock) else str(sb)
         self.states[name] = self.states.get(name, 0) + 1
         began = time.monotonic()
-        copied = self.activate(where, bin(dirty).count('1'))
+        copied = self.activate(where, bin(dirty).count('1'), sb)
         self.seconds += time.monotonic() - began
         end = self.args.sectors * SECTOR
         self.note_stale(dirty)
@@ -192,16 +201,20 @@ class Replay:
         """What the activation may have written."""
         step = self.args.region_sectors
         for region in bits_of(dirty):
-            self.images[REPLICA].stale.update(range(region * step, (region + 1) * step))
-        size = len(self.disks[REPLICA].durable) // SECTOR
-        self.images[REPLICA].stale.update(range(self.args.sectors, size))
+            self.images[self.roles[1]].stale.update(range(region * step, (region + 1) * step))
+        for disk in self.roles:
+            size = len(self.disks[disk].durable) // SECTOR
+            self.images[disk].stale.update(range(self.args.sectors, size))
         self.images[META].stale.update(range(len(self.disks[META].durable) // SECTOR))
 
-    def activate(self, where, dirty):
+    def activate(self, where, dirty, sb):
         """Return: bytes that were copied, or None when it did not come so far."""
         mapping = Mapping(f'crash-replay-{os.getpid()}')
+        if (isinstance(sb, Superblock) and (sb.label_sector or sb.origin_label_sector)
+                and self.swaps and not self.refused(where, mapping)):
+            return None
         try:
-            mapping.create(self.args.sectors, self.line())
+            mapping.create(self.args.sectors, self.line(self.roles))
         except OSError as error:
             self.tell(f'{where}: refused, {error}')
             mapping.remove()
@@ -211,7 +224,7 @@ class Replay:
             if status['state'] in HELD:
                 if int(status['dirty_regions']) != dirty:
                     self.tell(f'{where}: {status["dirty_regions"]} dirty, not {dirty}')
-                mapping.message('resync' if status['state'] == 'Fractured' else 'resume')
+                mapping.message(ORDERS.get(status['state'], 'resume'))
             status = self.wait(mapping)
             if status['state'] != 'Synchronized' or status['dirty_regions'] != '0':
                 self.tell(f'{where}: waited in vain, {status}')
@@ -220,6 +233,20 @@ class Replay:
             return int(status['resync_bytes'])
         finally:
             mapping.remove()
+
+    def refused(self, where, mapping):
+        """The legs in the order that they do not have any more."""
+        try:
+            mapping.create(self.args.sectors, self.line(self.roles[::-1]))
+            self.tell(f'{where}: taken in the wrong order')
+        except OSError as error:
+            if error.errno == errno.ESTALE:
+                self.wrong_orders += 1
+                return True
+            self.tell(f'{where}: the wrong order is refused, {error}')
+        finally:
+            mapping.remove()
+        return False
 
     def wait(self, mapping):
         end = time.monotonic() + 20
@@ -254,6 +281,8 @@ class Replay:
         for number, event in enumerate(records(self.args.log)):
             if event[0] == MARK and event[6].startswith(b'sizes '):
                 self.start([int(word) for word in event[6].split()[1:]])
+            elif event[0] == MARK and event[6].startswith(b'mark swaps'):
+                self.swaps = True
             elif event[0] == MARK and event[6] == b'mark clone':
                 size = len(self.disks[ORIGIN].durable)
                 self.instant = (ctypes.c_char * size).from_buffer_copy(self.disks[ORIGIN].durable)
@@ -270,7 +299,7 @@ class Replay:
         print(f'points={self.points}\nafter_flush={self.flush_points}\nbad={self.bad}')
         print(f'points_with_differences={self.differed}')
         print(f'activation_ms={int(self.seconds * 1000 / max(self.points, 1))}')
-        print(f'copied_bytes={self.copied}')
+        print(f'copied_bytes={self.copied}\nwrong_orders={self.wrong_orders}')
         print('states=' + ','.join(f'{name}:{n}' for name, n in sorted(self.states.items())))
 
 

@@ -14,13 +14,15 @@
 #	long_record [FEATURE VALUE]...	all of that, then every_cut and sample judge it
 #	keep NAME		the record goes to $CRASH_KEEP
 #
-# $modes are those that next_mode goes through, the first is that of the tables; $features
+# $legs are origin and replica, as their places are; the origin has $origin_room sectors more
+# than are mirrored. $modes are those that next_mode goes through, the first is that of the tables; $features
 # are those that every table has, $replay_options those of crash_replay.py.
 helpers=$(readlink -f "$(dirname "$0")/helpers")
 sectors=${CRASH_SECTORS:-16384} region=${CRASH_REGION:-8}
 meta_sectors=1024 timeout_ms=2000
 run_number=0
 modes=(sync) mode_number=0 features=() replay_options=()
+legs=(/dev/nbd0 /dev/nbd1) origin_room=0
 writers=()
 
 # disks WORD...: a command to the recorder.
@@ -39,7 +41,7 @@ start_disks()
 	local answer
 	modprobe nbd nbds_max=4 max_part=0
 	defer modprobe -r nbd
-	coproc DISKS { exec python3 "$helpers/crash_disks.py" "$1" "$sectors" $((sectors + 64)) \
+	coproc DISKS { exec python3 "$helpers/crash_disks.py" "$1" $((sectors + origin_room)) $((sectors + 64)) \
 		"$meta_sectors" /dev/nbd0 /dev/nbd1 /dev/nbd2; }
 	defer stop_disks
 	read -r -t 60 answer <&"${DISKS[0]}" && same "the recorder" "$answer" ok
@@ -69,7 +71,7 @@ stop_disks()
 table()
 {
 	set -- "${features[@]}" "$@"
-	echo "0 $sectors replica /dev/nbd0 /dev/nbd1 /dev/nbd2 ${modes[0]} $((6 + $#))" \
+	echo "0 $sectors replica ${legs[*]} /dev/nbd2 ${modes[0]} $((6 + $#))" \
 		"region_size $region activity 512 replica_timeout $timeout_ms $*"
 }
 
@@ -298,7 +300,7 @@ replay()
 	local a b c
 	deferred=()
 	trap run_deferred EXIT
-	new_loop a $((sectors * 512))
+	new_loop a $(((sectors + origin_room) * 512))
 	new_loop b $(((sectors + 64) * 512))
 	new_loop c $((meta_sectors * 512))
 	run python3 "$helpers/crash_replay.py" "${replay_options[@]}" --part "$1" --points "$2" --features "$3" \

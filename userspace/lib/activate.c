@@ -259,6 +259,7 @@ static int build_table(struct activate *a, char *params, size_t size)
 		.mode = a->fields->mode,
 		.stale_accept = a->force,
 		.clone = a->fields->clone,
+		.swaps = le32_to_cpu(replica_meta_superblock(a->meta)->swaps),
 		.settings = a->fields->settings,
 	};
 	int r;

@@ -54,8 +54,6 @@ enum replica_meta_fit replica_fit_judge(const struct dm_replica_superblock *sb,
 	/* A crash before the first label was written. */
 	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_PENDING && !sb->history[0])
 		return REPLICA_FIT_SAME;
-	if (le16_to_cpu(sb->flags) & DM_REPLICA_SB_FRESH && !is_ours(sb, replica))
-		return REPLICA_FIT_SAME;
 	switch (replica_label_judge(replica)) {
 	case REPLICA_BLOCK_GOOD:
 		return judge_kinship(sb, replica);

@@ -117,6 +117,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 		add_feature(&f, "stale", "accept");
 	if (table->clone)
 		add_feature(&f, "role", "clone");
+	if (table->swaps)
+		add_number(&f, "swaps", table->swaps);
 	add_settings(&f, &table->settings);
 	len = snprintf(line, size, "%s %s %s %s %u%s", table->origin,
 		       table->replica, table->meta,
@@ -270,6 +272,16 @@ static int read_role(const char *value, struct replica_table *t)
 	return t->clone || strcmp(value, "mirror") == 0 ? 0 : -EINVAL;
 }
 
+static int read_swaps(const char *value, struct replica_table *t)
+{
+	uint64_t swaps;
+
+	if (read_number(value, UINT32_MAX, &swaps))
+		return -EINVAL;
+	t->swaps = swaps;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const char *value, struct replica_table *t);
@@ -291,6 +303,7 @@ static const struct {
 	{ "copy_priority", read_copy_priority },
 	{ "stale", read_stale },
 	{ "role", read_role },
+	{ "swaps", read_swaps },
 };
 
 static int read_feature(const char *name, const char *value,

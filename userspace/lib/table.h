@@ -18,6 +18,7 @@ struct replica_table {
 	bool skip_copy;			/* feature "sync skip" */
 	bool stale_accept;		/* feature "stale accept" */
 	bool clone;			/* feature "role clone" */
+	uint32_t swaps;			/* feature "swaps"; 0: never */
 	struct replica_settings settings;
 };
 

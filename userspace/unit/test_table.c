@@ -137,7 +137,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 36", "number" },
+		{ "a b - sync 38", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -220,6 +220,7 @@ static struct replica_table random_table(void)
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		s->copy_priority = random_below(5);
 	t.stale_accept = random_below(2);
+	t.swaps = random_below(2) * random_below(1000);
 	return t;
 }
 
@@ -239,6 +240,7 @@ static void round_trip(void)
 		CHECK_INT(back.mode, t.mode);
 		CHECK_INT(back.skip_copy, t.skip_copy);
 		CHECK_INT(back.stale_accept, t.stale_accept);
+		CHECK_INT(back.swaps, t.swaps);
 		CHECK(memcmp(&back.settings, &t.settings, sizeof(t.settings)) == 0);
 	}
 }

@@ -72,12 +72,11 @@
  * Roles
  *	Origin and replica can change places.  The superblock counts that in swaps;
  *	the write that adds one is the instant at which it happens, and it exchanges
- *	the two paths and the two places of labels as well.  From then on a leg that
- *	has room has a label in either role.  A label says which role its leg had and
- *	how many swaps there had been: after an odd number more it has the other
+ *	the two paths and the two places of labels as well.  Before the first time the
+ *	origin gets a label too, if it has room.  A label says which role its leg had
+ *	and how many swaps there had been: after an odd number more it has the other
  *	role.  So a label that could not be written anew tells the truth too, and at
- *	activation legs in the wrong order are known as such.  With
- *	DM_REPLICA_SB_FRESH the replica may not have got its first label yet.
+ *	activation legs in the wrong order are known as such.
  */
 #ifndef _LINUX_DM_REPLICA_ONDISK_H
 #define _LINUX_DM_REPLICA_ONDISK_H
@@ -115,8 +114,7 @@
 #define DM_REPLICA_SB_LABEL		(1 << 3)	/* the replica has a label */
 #define DM_REPLICA_SB_PENDING		(1 << 4)	/* the label is about to be written */
 #define DM_REPLICA_SB_SKEWED		(1 << 5)	/* a verify found differences */
-#define DM_REPLICA_SB_FRESH		(1 << 8)	/* the replica may have no label yet */
-#define DM_REPLICA_SB_SWAP_BACK		(1 << 9)	/* the legs swap when they are in step */
+#define DM_REPLICA_SB_SWAP_BACK		(1 << 8)	/* the legs swap when they are in step */
 
 /*
  * Features.  An unknown bit in compat is of no concern.  With one in ro_compat
