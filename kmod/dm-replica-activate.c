@@ -69,10 +69,11 @@ static u16 state_to_keep(const struct replica *replica)
 
 static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 {
+	const struct replica_intents *intents = replica->intents;
 	u16 flags;
 
 	spin_lock_irq(&replica->lock);
-	sb->state = cpu_to_le16(replica->intents->planned ?: state_to_keep(replica));
+	sb->state = cpu_to_le16(intents->planned ?: state_to_keep(replica));
 	sb->mode = cpu_to_le16(replica->mode);
 	sb->established_ms = cpu_to_le64(replica->when_established_ms);
 	sb->synced_ms = cpu_to_le64(replica->when_synced_ms);
@@ -81,7 +82,7 @@ static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 	flags = fill_job(replica, &sb->job);
 	if (replica->skewed_bytes)
 		flags |= DM_REPLICA_SB_SKEWED;
-	if (replica->swap_back)
+	if (intents->planned ? intents->planned_back : replica->swap_back)
 		flags |= DM_REPLICA_SB_SWAP_BACK;
 	spin_unlock_irq(&replica->lock);
 	return flags;

@@ -46,7 +46,7 @@ void replica_gate_open(struct replica *replica)
 	struct bio_list kept;
 	struct bio *bio;
 
-	/* Pairs with replica_gate_enter(): where the legs are is there first. */
+	/* Pairs with replica_gate_enter(): resurrect alone does not order where the legs are. */
 	smp_wmb();
 	percpu_ref_resurrect(&replica->gate);
 	spin_lock_irq(&replica->lock);

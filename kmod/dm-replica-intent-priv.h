@@ -25,6 +25,7 @@
  * @label_behind: at activation: it still has that of the one before
  * @everything: at activation: all is to be copied, for it is not known what
  * @planned: the copy state that the superblock is to tell, 0: the present one
+ * @planned_back: with @planned: the legs swap once more when they are in step
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
  * @activity: slots; @nr_used of them in use
@@ -52,6 +53,7 @@ struct replica_intents {
 	bool label_behind;
 	bool everything;
 	u16 planned;
+	bool planned_back;
 	unsigned long label_retry;
 	unsigned long last_tick;
 	atomic64_t settled;

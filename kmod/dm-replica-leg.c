@@ -128,7 +128,6 @@ static void send_flush(struct replica *replica, unsigned int limit_ms,
 {
 	struct leg_flush *flush = mempool_alloc(&replica->flushes, GFP_NOIO);
 	struct replica_request *request = replica_request_wait(replica);
-
 	struct block_device *leg;
 
 	request->done = leg_flush_done;

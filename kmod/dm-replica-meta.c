@@ -82,7 +82,8 @@ static unsigned long wait_limit(struct replica_meta_queue *queue)
 	struct replica *replica = queue->meta->replica;
 	unsigned int ms = READ_ONCE(replica->settings.replica_timeout);
 
-	if (READ_ONCE(replica->suspending))
+	/* All I/O waits, also reads, which never waited for a meta device. */
+	if (READ_ONCE(replica->suspending) || READ_ONCE(replica->gate_closed))
 		ms = min_not_zero(ms, SUSPEND_LIMIT_MS);
 	if (queue == &queue->meta->label)
 		ms = min_not_zero(ms, LABEL_LIMIT_MS);

@@ -266,10 +266,14 @@ static int check_ever_synced(struct replica *replica, const char **error)
 	return -EBUSY;
 }
 
-/* Not even a change of state meanwhile makes an order a forced one. */
+/*
+ * Not even a change of state meanwhile makes an order a forced one; one that is forced does
+ * not mind a better state.
+ */
 static u32 ordered_from(struct replica *replica, const struct operation *op)
 {
-	return BIT(READ_ONCE(replica->state)) & op->from ? op->from : op->from_forced;
+	return BIT(READ_ONCE(replica->state)) & op->from ? op->from :
+							   op->from | op->from_forced;
 }
 
 static int run_failover(struct replica *replica, const struct operation *op, u32 *job_id,
@@ -291,6 +295,7 @@ static int run_restore(struct replica *replica, const struct operation *op, u32 
 	const struct replica_swap swap = {
 		.from = ordered_from(replica, op),
 		.back = true,
+		.unused = !disk_openers(dm_disk(replica->md)),
 		.to = op->to,
 		.job = DM_REPLICA_JOB_RESTORE,
 		.reason = op->reason,

@@ -63,6 +63,18 @@ bool replica_registry_orphans(dev_t replica_dev)
 	return found;
 }
 
+/* Its legs may be changing places. */
+static bool has_device(struct replica *replica, dev_t dev)
+{
+	bool has;
+
+	spin_lock_irq(&replica->lock);
+	has = replica->replica_dev == dev || replica->origin_dev == dev ||
+	      replica->meta_dev == dev;
+	spin_unlock_irq(&replica->lock);
+	return has;
+}
+
 bool replica_registry_conflict(dev_t dev, dev_t leg)
 {
 	struct replica *replica;
@@ -70,9 +82,7 @@ bool replica_registry_conflict(dev_t dev, dev_t leg)
 
 	mutex_lock(&registry_lock);
 	list_for_each_entry(replica, &registry, link)
-		if (replica->dev != dev &&
-		    (replica->replica_dev == leg || replica->origin_dev == leg ||
-		     replica->meta_dev == leg)) {
+		if (replica->dev != dev && has_device(replica, leg)) {
 			found = true;
 			break;
 		}

@@ -25,6 +25,8 @@
 
 /* Longest time for each of the things that are to be so before I/O is held, ms. */
 #define READY_MS		3000
+/* What is in the queue has to be there within this, ms, or it would hold I/O for longer. */
+#define QUEUE_MS		1000
 /* Longest time that I/O is held for what is under way, ms; the meta device comes besides. */
 #define HOLD_MS			3000
 /* Before the legs are tried again that are to change back, ms. */
@@ -46,6 +48,8 @@ struct leg_command {
 	struct kref refs;
 	struct replica *replica;
 	struct completion done;
+	void (*failed)(struct leg_command *command);
+	struct replica_flush flush;
 	struct page *page;
 	blk_status_t status;
 	struct bio_vec vec;
@@ -68,6 +72,9 @@ static void command_done(struct bio *bio)
 
 	command->status = bio->bi_status;
 	bio_uninit(bio);
+	/* Until it is off the count the legs stay where they are. */
+	if (command->status && command->failed)
+		command->failed(command);
 	/* First: whoever waits for it looks whether there are others. */
 	atomic_dec(&replica->leg_commands);
 	complete(&command->done);
@@ -137,8 +144,8 @@ static int ask_replica(struct replica *replica, struct leg_command *command, uns
 }
 
 /*
- * Without a place among the generations of flushes: these begin anew with the swap, and an
- * attempt that fails must not be taken for one that saved what had been lost.
+ * When it ends well it has no place among the generations of flushes: these begin anew with
+ * the swap, and an attempt that fails must not be taken for one that saved what had been lost.
  */
 static int flush_leg(struct replica *replica, struct block_device *leg,
 		     struct leg_command *command, unsigned int ms)
@@ -149,6 +156,35 @@ static int flush_leg(struct replica *replica, struct block_device *leg,
 	}
 	bio_init(&command->bio, leg, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
 	return run_command(replica, command, ms);
+}
+
+/*
+ * But a disk may tell only once that it has lost what it had to write, so a flush that fails
+ * counts, also when nobody waits for it any more.
+ */
+static void replica_flush_failed(struct leg_command *command)
+{
+	replica_leg_flush_failed(command->replica, &command->flush);
+	replica_state_replica_failed(command->replica, 0, blk_status_to_errno(command->status),
+				     "replica flush error");
+}
+
+static int flush_replica(struct replica *replica, struct leg_command *command, unsigned int ms)
+{
+	command->failed = replica_flush_failed;
+	command->flush.before = atomic64_read(&replica->flushed_gen);
+	return flush_leg(replica, replica->replica_bdev, command, ms);
+}
+
+static void origin_flush_failed(struct leg_command *command)
+{
+	replica_intents_origin_lost(command->replica);
+}
+
+static int flush_origin(struct replica *replica, struct leg_command *command, unsigned int ms)
+{
+	command->failed = origin_flush_failed;
+	return flush_leg(replica, replica->origin_bdev, command, ms);
 }
 
 /*
@@ -224,10 +260,9 @@ static int check_legs(struct replica *replica, const struct replica_swap *swap,
 	return 0;
 }
 
-/* How far behind the replica is now is how long it would hold I/O. */
-static int check_queue(struct replica *replica, const char **error)
+/* Until the replica has what is in the queue now. */
+static int wait_for_queue(struct replica *replica, unsigned long end, const char **error)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(READY_MS);
 	u64 seq = replica_queue_last(replica);
 
 	while (READ_ONCE(replica->ship) && !replica_queue_passed(replica, seq)) {
@@ -240,6 +275,29 @@ static int check_queue(struct replica *replica, const char **error)
 		usleep_range(5000, 10000);
 	}
 	return 0;
+}
+
+/* One that opens it from here on reads what is there afterwards. */
+static int check_users(struct replica *replica, const struct replica_swap *swap,
+		       const char **error)
+{
+	if (!swap->unused || !disk_openers(dm_disk(replica->md)))
+		return 0;
+	*error = "the mapped device was opened meanwhile";
+	return -EBUSY;
+}
+
+/* How far behind the replica is now is how long it would hold I/O. */
+static int check_queue(struct replica *replica, const char **error)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(READY_MS), began;
+	int r;
+
+	do {
+		began = jiffies;
+		r = wait_for_queue(replica, end, error);
+	} while (!r && time_after(jiffies, began + msecs_to_jiffies(QUEUE_MS)));
+	return r;
 }
 
 /* It answers, and has not so much in its cache that a flush would hold I/O for long. */
@@ -257,7 +315,7 @@ static int check_replica(struct replica *replica, const char **error)
 	*error = "the replica does not answer";
 	r = ask_replica(replica, ask, READY_MS);
 	if (!r)
-		r = flush_leg(replica, replica->replica_bdev, flush, READY_MS);
+		r = flush_replica(replica, flush, READY_MS);
 	else
 		drop_command(flush);
 	return r ? -EIO : 0;
@@ -362,7 +420,7 @@ static int settle_replica(struct replica *replica, struct attempt *attempt, cons
 	}
 	*error = "the replica does not answer";
 	attempt->flush[0] = NULL;
-	r = flush_leg(replica, replica->replica_bdev, flush, time_left(attempt));
+	r = flush_replica(replica, flush, time_left(attempt));
 	if (r)
 		return r;
 	attempt->ask = NULL;
@@ -393,7 +451,7 @@ static int settle_origin(struct replica *replica, struct attempt *attempt, const
 		return -EBUSY;
 	}
 	attempt->flush[1] = NULL;
-	r = flush_leg(replica, replica->origin_bdev, flush, time_left(attempt));
+	r = flush_origin(replica, flush, time_left(attempt));
 	*error = "the origin could not be flushed";
 	attempt->origin_lost = r == -EIO;
 	return attempt->origin_lost && !attempt->swap->equal ? 0 : r;
@@ -418,15 +476,8 @@ static int quiesce(struct replica *replica, struct attempt *attempt, struct repl
  * The exchange.
  */
 
-static void set_back(struct replica *replica, bool back)
-{
-	spin_lock_irq(&replica->lock);
-	replica->swap_back = back;
-	spin_unlock_irq(&replica->lock);
-}
-
 /* Nothing is under way, and both legs have been flushed. */
-static void exchange(struct replica *replica)
+static void exchange(struct replica *replica, bool back)
 {
 	s64 generation;
 
@@ -435,6 +486,7 @@ static void exchange(struct replica *replica)
 	swap(replica->origin_bdev, replica->replica_bdev);
 	swap(replica->origin_dev, replica->replica_dev);
 	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
+	replica->swap_back = back;
 	spin_unlock_irq(&replica->lock);
 	replica_target_swap(replica->owner);
 	WRITE_ONCE(replica->swaps, replica->swaps + 1);
@@ -469,8 +521,6 @@ static void take_back(struct replica_intents *intents, const struct dm_replica_s
 static int commit(struct replica_intents *intents, const struct attempt *attempt)
 {
 	struct dm_replica_superblock *sb = intents->meta->sb, *before = attempt->before;
-	struct replica *replica = intents->replica;
-	bool back = replica->swap_back;
 	int r;
 
 	*before = *sb;
@@ -480,14 +530,13 @@ static int commit(struct replica_intents *intents, const struct attempt *attempt
 	le32_add_cpu(&sb->swaps, 1);
 	memcpy(sb->origin_path, before->replica_path, sizeof(sb->origin_path));
 	memcpy(sb->replica_path, before->origin_path, sizeof(sb->replica_path));
-	set_back(replica, attempt->swap->back);
 	intents->planned = attempt->swap->to;
+	intents->planned_back = attempt->swap->back;
 	r = replica_intents_write_sb(intents, 0);
 	intents->planned = 0;
 	if (!r)
 		return 0;
 	/* One copy may have it, and the labels are to tell that it is not so. */
-	set_back(replica, back);
 	take_back(intents, before);
 	replica_intents_fail(intents, r);
 	return r;
@@ -528,16 +577,15 @@ static int commit_and_exchange(struct replica *replica, const struct attempt *at
 
 	if (intents)
 		mutex_lock(&intents->mutex);
-	r = check_suspend(replica, error) ?: check_legs(replica, swap, error);
+	r = check_suspend(replica, error) ?: check_legs(replica, swap, error) ?:
+	    check_users(replica, swap, error);
 	if (!r && intents) {
 		*error = "the meta device could not be written";
 		r = intents->failed ? -EIO : intents->label_pending ? -EBUSY :
 		    commit(intents, attempt);
-	} else if (!r) {
-		set_back(replica, swap->back);
 	}
 	if (!r) {
-		exchange(replica);
+		exchange(replica, swap->back);
 		enter_state(replica, swap, job_id);
 	}
 	if (intents)
@@ -573,6 +621,18 @@ static void raise_roles(struct replica *replica, const char *reason)
 	replica_event_raise(replica, &event);
 }
 
+/*
+ * An attempt that fails may leave marks.  In step no more, if it was; but which leg is right
+ * after a verify is not for a copy to decide that nobody has ordered.
+ */
+static void leave_marks(struct replica *replica)
+{
+	static const char reason[] = "origin and replica could not change places";
+
+	replica_state_move(replica, S(SKEWED), DM_REPLICA_STATE_FRACTURED, reason);
+	replica_state_unsynced(replica, reason);
+}
+
 /* All I/O waits: what is under way ends, and the legs change places. */
 static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *job_id,
 			 const char **error)
@@ -595,8 +655,7 @@ static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *
 		raise_roles(replica, attempt->swap->reason);
 		replica_leg_ship_barrier(replica);
 	} else if (replica_log_dirty_regions(replica->log)) {
-		/* In step no more, if it was. */
-		replica_state_unsynced(replica, "origin and replica could not change places");
+		leave_marks(replica);
 	}
 	replica_drain_end(replica, drain);
 	replica_gate_open(replica);

@@ -12,6 +12,7 @@
  * @from: copy states, bits; it has to be one of them until the last moment
  * @equal: the legs have to be equal, and both flushed
  * @back: they change places once more when they are in step
+ * @unused: nobody has the mapped device open, and nobody may have at that moment
  * @to: copy state afterwards
  * @job: type of the job that copies what differs from then on; 0: none
  * @reason: sentence
@@ -20,6 +21,7 @@ struct replica_swap {
 	u32 from;
 	bool equal;
 	bool back;
+	bool unused;
 	u16 to;
 	u16 job;
 	const char *reason;

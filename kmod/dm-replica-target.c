@@ -717,7 +717,6 @@ static int replica_iterate_devices(struct dm_target *ti, iterate_devices_callout
 				   void *data)
 {
 	struct replica_target *rt = ti->private;
-
 	struct dm_dev *origin, *copy;
 
 	/* As they are at one moment: the legs may be changing places. */
