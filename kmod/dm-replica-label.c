@@ -64,10 +64,22 @@ static const char *judge_roles(struct replica_intents *intents, struct dm_replic
 	return NULL;
 }
 
+static bool can_be_read(struct replica_intents *intents, struct block_device *leg, u64 sector,
+			struct dm_replica_label *label)
+{
+	int r = replica_meta_read_label(intents->meta, leg, sector, label);
+
+	return !r || r == -ENOSPC;
+}
+
 /* The replica has no room for a label, and after a swap the origin has one. */
 static const char *judge_origin(struct replica_intents *intents, struct dm_replica_label *label)
 {
-	if (!find_label(intents, intents->replica->origin_bdev, label)) {
+	struct block_device *origin = intents->replica->origin_bdev;
+
+	if (!find_label(intents, origin, label)) {
+		if (!can_be_read(intents, origin, intents->meta->origin_label_sector, label))
+			return "the label of the origin cannot be read";
 		/* Cut off before it got its first one: nothing else had changed. */
 		if (le16_to_cpu(intents->meta->sb->flags) & DM_REPLICA_SB_PENDING &&
 		    !intents->meta->sb->swaps)
