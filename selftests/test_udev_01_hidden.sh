@@ -149,6 +149,38 @@ put_label()
 	run udevadm trigger --settle "$target"
 }
 
+# save_label: the last block of the target.
+save_label()
+{
+	run dd if="$target" of="$dev_dir/label" bs=4k skip=$(($(dev_sectors "$target") / 8 - 1)) \
+		count=1 iflag=direct status=none
+}
+
+# The label of a leg that was the origin, and that could not be written when it was no more.
+former_origin()
+{
+	three_disks
+	new_replica blue "$source" "$target" --meta "$meta"
+	run replicactl wait blue Synchronized
+	run replicactl reverse blue
+	save_label
+	run replicactl deactivate blue
+	wait_for 20 "the origin to be seen" visible "$target"
+	run replicactl activate blue --meta "$meta"
+	run replicactl wait blue Synchronized
+	run replicactl reverse blue
+	run replicactl deactivate blue
+	wait_for 20 "the inactive replica to be hidden" hidden "$target" replica
+	put_label
+	hidden "$target" replica || fail "by the label alone it still is the origin"
+	visible "$source" || fail "the origin is hidden"
+	# Without its log nobody knows better.
+	run wipefs -qa "$meta"
+	run dd if=/dev/zero of="$meta" bs=1M count=1 oflag=direct status=none
+	run udevadm trigger --settle "$target"
+	visible "$target" || fail "a label that tells of an origin hides it"
+}
+
 # A real label, but where whoever has a file, a volume or a virtual machine may write it.
 forged()
 {
@@ -157,8 +189,7 @@ forged()
 	new_replica blue "$source" "$target" --meta "$meta"
 	run replicactl deactivate blue
 	wait_for 20 "the inactive replica to be hidden" hidden "$target" replica
-	run dd if="$target" of="$dev_dir/label" bs=4k skip=$(($(dev_sectors "$target") / 8 - 1)) \
-		count=1 iflag=direct status=none
+	save_label
 	run wipefs -qa "$source" "$meta"
 	run mkfs.ext4 -q -F -U "$uuid" -L data "$target"
 	put_label
@@ -180,5 +211,6 @@ ktap_case "a replica ends while udev looks at it" looking
 ktap_case "an inactive replica is hidden" inactive
 ktap_case "a replica of dmsetup hides its legs" plain
 ktap_case "internal mapped devices are hidden" internal
+ktap_case "a former origin is hidden, whatever its label says" former_origin
 ktap_case "a label that others may have written hides nothing" forged
 ktap_finish

@@ -18,6 +18,8 @@
 #include "belong.h"
 #include "content.h"
 #include "dm.h"
+#include "ondisk.h"
+#include "scan.h"
 #include "sysfs.h"
 #include "table.h"
 
@@ -211,6 +213,51 @@ static bool in_content(struct replica_ctx *ctx, const char *path, unsigned int b
 	return end > offset;
 }
 
+/* The role by one log of the association; 0, or -errno when it cannot be told. */
+static int role_by_log(struct replica_ctx *ctx, const char *path,
+		       const struct dm_replica_label *label, unsigned int *role)
+{
+	const struct dm_replica_superblock *sb;
+	struct replica_meta meta;
+	uint64_t size;
+	int fd = replica_meta_open_file(ctx, path, false, false, &size);
+
+	if (fd < 0)
+		return fd;
+	replica_meta_peek(&meta, fd, size);
+	sb = replica_meta_superblock(&meta);
+	if (sb)
+		*role = replica_label_role(sb, label);
+	replica_meta_clear(&meta);
+	close(fd);
+	return sb ? 0 : -ENOMSG;
+}
+
+/*
+ * A label that could not be written after a swap tells the role from before it, and the log
+ * how many swaps there were since.  Only a leg that was an origin once is worth the search.
+ */
+static bool is_origin(struct replica_ctx *ctx, const struct dm_replica_label *label)
+{
+	unsigned int role = le16_to_cpu(label->role);
+	struct replica_meta_entry *list, *e;
+	char uuid[REPLICA_UUID_TEXT];
+
+	if (role != DM_REPLICA_ROLE_ORIGIN)
+		return false;
+	if (replica_scan_run(ctx, NULL, 0, false, &list)) {
+		replica_error_clear(ctx);
+		return true;
+	}
+	replica_uuid_text(label->uuid, uuid);
+	for (e = list; e; e = e->next)
+		if (e->uuid && !strcmp(e->uuid, uuid) &&
+		    !role_by_log(ctx, e->path, label, &role))
+			break;
+	replica_meta_entry_free(list);
+	return role == DM_REPLICA_ROLE_ORIGIN;
+}
+
 static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belonging *b)
 {
 	struct dm_replica_label label;
@@ -222,7 +269,7 @@ static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belong
 	    replica_label_read(ctx, path, &label) || in_content(ctx, path, dev.block_size))
 		return false;
 	/* After a swap an origin may have one too: it is what people use. */
-	if (le16_to_cpu(label.role) == DM_REPLICA_ROLE_ORIGIN)
+	if (is_origin(ctx, &label))
 		return false;
 	replica_uuid_text(label.uuid, b->uuid);
 	b->role = REPLICA_ROLE_REPLICA;
