@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=360 mem=2048
+# dm-replica-test: set=full timeout=480 mem=2048
 #
 # Whenever the power goes while origin and replica change places, the log tells afterwards
 # which leg is which and where they may differ (P3). The record is made and judged as that of
 # test_log_01_crash_replay, whose head has how; while it is made the roles are reversed, the
 # replica takes the place of the origin, and the legs get their places back, all with writes
-# under way and with cuts in the middle.
+# under way and with cuts in the middle: the recorder knows the write of the superblock with
+# which the legs change places, so that cuts fall just before it, behind it, and among the labels.
 #
 # helpers/crash_check.py wants that after a cut at any event no superblock that may be found
 # tells an order that the legs have not had by then or have no more, and that labels do not
@@ -16,8 +17,8 @@
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/crash.sh"
 
-# How often the legs have changed places.
-swaps=0
+# How often the legs have changed places; and after how many cuts they had, or not.
+swaps=0 cuts_after=0 cuts_before=0
 
 # may_swap TIMES: from here on so many more are possible.
 may_swap()
@@ -52,14 +53,24 @@ order()
 found()
 {
 	dmesg_mark
-	begin resync_rate 400 && return
+	if begin resync_rate 400; then
+		cuts_before=$((cuts_before + 1))
+		return
+	fi
 	dmesg_has "origin and replica are swapped" || fail "refused for another reason"
 	dm_gone r
+	cuts_after=$((cuts_after + 1))
 	swapped 1
 	begin resync_rate 400
 }
 
-# cut_order EVENTS OPERATION [WORD]: the power goes meanwhile.
+# ordered OPERATION [WORD]: it is done, or the power has gone.
+ordered()
+{
+	message r "$@" || is_off
+}
+
+# cut_order EVENTS OPERATION [WORD]: the power goes so long after the superblock that tells of it.
 cut_order()
 {
 	wait_for 60 "the legs to be in step" in_sync r
@@ -67,8 +78,8 @@ cut_order()
 	writer --workers 2 --hot 60 /dev/mapper/raw
 	busy 20
 	may_swap 1
-	disks off_after "$1"
-	message r "${@:2}" || say "not done after $1 events"
+	disks off_at_swap "$1"
+	wait_for 30 "the order to be cut" ordered "${@:2}"
 	wait_for 30 "the cut" is_off
 	stop_writers
 	end
@@ -107,13 +118,13 @@ numbers()
 role_record()
 {
 	local n
-	writers=() swaps=0 legs=(/dev/nbd0 /dev/nbd1)
+	writers=() swaps=0 cuts_after=0 cuts_before=0 legs=(/dev/nbd0 /dev/nbd1)
 	start_disks "$log"
 	disks late 20 12
 	disks mark "swaps 0"
 	begin resync_rate 400
 	# The very first one, when the origin has no label yet.
-	for n in 2 9 25; do
+	for n in 0 1 3; do
 		cut_order "$n" reverse_roles
 	done
 	writer --workers 3 --hot 40 /dev/mapper/raw
@@ -129,10 +140,10 @@ role_record()
 	back
 	busy 100
 	stop_writers
-	for n in 5 12 20 30 45 70; do
+	for n in 0 1 2 3 4 6 8 10 12; do
 		cut_order "$n" reverse_roles
 	done
-	cut_order 40 failover
+	cut_order 4 failover
 	for n in 1 2 3; do
 		[[ $(status r state) == Failedover ]] || order 1 failover
 		put /dev/mapper/raw 0 1
@@ -140,7 +151,9 @@ role_record()
 		cut_back $((n * 60))
 	done
 	end
-	say "$(disks events) events, $swaps swaps"
+	say "$(disks events) events, $swaps swaps, $cuts_before cuts before one, $cuts_after after"
+	at_least "cuts before the legs have changed places" "$cuts_before" 2
+	at_least "cuts after it" "$cuts_after" 3
 	stop_disks
 	keep "roles-$origin_room"
 }
@@ -180,6 +193,6 @@ defer rm -f "$log"
 for origin_room in 0 64; do
 	ktap_case "legs change places, room for a label on the origin: $origin_room" role_record
 	ktap_case "what is found is the truth, after any cut" every_cut
-	ktap_case "a sample of the cuts is activated" sample "${CRASH_POINTS:-150}"
+	ktap_case "a sample of the cuts is activated" sample "${CRASH_POINTS:-100}"
 done
 ktap_finish

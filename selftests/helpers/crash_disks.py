@@ -14,6 +14,10 @@ Commands on standard input, each answered with a line on standard output:
     lose N              disk N lost its power: what was not flushed may be gone
     off, on             all disks lose power and fail whatever comes, until "on"
     off_after N         the same by itself, N events from now
+    off_at_swap N       N events after the meta device, the last one, is about to receive a
+                        superblock that tells of another change of places; 0: before it does
+    break_at_swap N, hang_at_swap N
+                        the meta device fails, or answers nothing, from then on
     is_off              "yes" or "no"
     late PERCENT MS [N] how many requests are held up, and for how long at most; of disk N
                         or of all
@@ -31,8 +35,9 @@ import struct
 import sys
 import time
 
-from crash_model import (DONE, FLUSH, FLUSHED, FUA, LOST, MARK, SECTOR, WRITE, Disk, apply,
-                         write_record)
+from crash_log import SB_BYTES, Superblock
+from crash_model import (DONE, FLUSH, FLUSHED, FUA, LOST, MARK, META, SECTOR, WRITE, Disk,
+                         apply, write_record)
 
 SET_SOCK, SET_BLKSIZE, DO_IT, CLEAR_SOCK = 0xab00, 0xab01, 0xab03, 0xab04
 SET_SIZE_BLOCKS, SET_FLAGS = 0xab07, 0xab0a
@@ -43,6 +48,7 @@ REQUEST_MAGIC, REPLY_MAGIC = 0x25609513, 0x67446698
 NBD_READ, NBD_WRITE, NBD_DISCONNECT, NBD_FLUSH = range(4)
 NBD_FUA = 1 << 16
 EIO = 5
+AT_SWAP = ('off_at_swap', 'break_at_swap', 'hang_at_swap')
 
 
 def connect(device, sectors, others):
@@ -83,7 +89,7 @@ class Server:
         self.events = 0
         self.timers = []
         self.off = False
-        self.off_at = None
+        self.off_at = self.break_at = self.hang_at = self.at_swap = None
         self.late = [(0, 0)] * len(sockets)
         self.random = random.Random(int(os.environ.get('CRASH_SEED', '1')))
         self.record(MARK, data=('sizes ' + ' '.join(map(str, sizes))).encode())
@@ -136,11 +142,27 @@ class Server:
     def reply(self, disk, handle, error=0, data=b''):
         self.sockets[disk].sendall(REPLY.pack(REPLY_MAGIC, error, handle) + data)
 
+    def look_for_swap(self, disk, start, payload):
+        """Is this the write that exchanges the roles?"""
+        if (self.at_swap and disk == META and start == 0 and len(payload) >= SB_BYTES
+                and Superblock(payload[:SB_BYTES]).swaps != self.at_swap[2]):
+            word, after, _ = self.at_swap
+            self.at_swap = None
+            setattr(self, word, self.events + after)
+
     def serve(self, disk, request):
         kind, handle, start, size, payload = request
         command = kind & 0xffff
+        self.look_for_swap(disk, start, payload)
         if self.off_at is not None and self.events >= self.off_at:
             self.power_off()
+        if self.break_at is not None and self.events >= self.break_at:
+            self.broken[META], self.break_at = True, None
+        if self.hang_at is not None and self.events >= self.hang_at:
+            self.hanging[META], self.hang_at = [], None
+        if self.hanging[disk] is not None:
+            self.hanging[disk].append(request)
+            return
         if self.broken[disk] or self.off:
             self.reply(disk, handle, EIO)
         elif command == NBD_READ:
@@ -187,7 +209,7 @@ class Server:
             self.off = True
             for disk in range(len(self.disks)):
                 self.lose(disk)
-        self.off_at = None
+        self.off_at = self.at_swap = None
 
     def release(self, disk):
         requests, self.hanging[disk] = self.hanging[disk], None
@@ -211,9 +233,12 @@ class Server:
             self.power_off()
         elif word == 'on':
             self.off = False
-            self.off_at = None
+            self.off_at = self.at_swap = None
         elif word == 'off_after':
             self.off_at = self.events + numbers[0]
+        elif word in AT_SWAP:
+            self.at_swap = (word.replace('_swap', ''), numbers[0],
+                            Superblock(bytes(self.live[META][:SB_BYTES])).swaps)
         elif word == 'is_off':
             return 'yes' if self.off else 'no'
         elif word == 'late':
@@ -223,7 +248,7 @@ class Server:
             return str(self.events)
         elif word != 'mark':
             return f'unknown: {line}'
-        if word not in ('late', 'off_after'):
+        if word not in ('late', 'off_after', *AT_SWAP):
             self.record(MARK, data=line.encode())
         return 'ok'
 

@@ -7,6 +7,7 @@ import struct
 from crash_model import META, ORIGIN, REPLICA, SECTOR
 
 SB_PLACES = (0, 16 * 8)
+SB_BYTES = 8 * SECTOR
 SB_SECTORS = {place + sector for place in SB_PLACES for sector in range(8)}
 DAMAGED = 'damaged'
 SB_MAGIC = b'dmRepSB1'

@@ -15,8 +15,8 @@
 #	keep NAME		the record goes to $CRASH_KEEP
 #
 # $legs are origin and replica, as their places are; the origin has $origin_room sectors more
-# than are mirrored. $modes are those that next_mode goes through, the first is that of the tables; $features
-# are those that every table has, $replay_options those of crash_replay.py.
+# than are mirrored. $modes are those that next_mode goes through, the first is that of the
+# tables; $features are those that every table has, $replay_options those of crash_replay.py.
 helpers=$(readlink -f "$(dirname "$0")/helpers")
 sectors=${CRASH_SECTORS:-16384} region=${CRASH_REGION:-8}
 meta_sectors=1024 timeout_ms=2000
