@@ -189,7 +189,8 @@ prepared()
 	refuse message r prepare
 	run message r prepare force
 	put /dev/mapper/r 1 1
-	same "state" "$(status r state dirty_bytes tracked_writes)" $'Prepared\n'$((16 * mib))$'\n'"$(status r writes)"
+	same "state" "$(status r state dirty_bytes)" $'Prepared\n'$((16 * mib))
+	same "tracked_writes" "$(status r tracked_writes)" "$(status r writes)"
 	run message r activate
 	synced r
 	same "the bytes of the job" "$(job_field r 5)" $((16 * mib))

@@ -41,8 +41,8 @@ start_disks()
 	local answer
 	modprobe nbd nbds_max=4 max_part=0
 	defer modprobe -r nbd
-	coproc DISKS { exec python3 "$helpers/crash_disks.py" "$1" $((sectors + origin_room)) $((sectors + 64)) \
-		"$meta_sectors" /dev/nbd0 /dev/nbd1 /dev/nbd2; }
+	coproc DISKS { exec python3 "$helpers/crash_disks.py" "$1" $((sectors + origin_room)) \
+		$((sectors + 64)) "$meta_sectors" /dev/nbd0 /dev/nbd1 /dev/nbd2; }
 	defer stop_disks
 	read -r -t 60 answer <&"${DISKS[0]}" && same "the recorder" "$answer" ok
 	wait_for 20 "the disks" disks_ready
@@ -303,8 +303,8 @@ replay()
 	new_loop a $(((sectors + origin_room) * 512))
 	new_loop b $(((sectors + 64) * 512))
 	new_loop c $((meta_sectors * 512))
-	run python3 "$helpers/crash_replay.py" "${replay_options[@]}" --part "$1" --points "$2" --features "$3" \
-		"$log" "$sectors" "$region" "$a:$(behind "$a")" "$b:$(behind "$b")" \
+	run python3 "$helpers/crash_replay.py" "${replay_options[@]}" --part "$1" --points "$2" \
+		--features "$3" "$log" "$sectors" "$region" "$a:$(behind "$a")" "$b:$(behind "$b")" \
 		"$c:$(behind "$c")"
 )
 
