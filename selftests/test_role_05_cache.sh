@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=120 mem=2048
+#
+# A replica that is set aside loses its power, and with it what was in its cache. The flush
+# with which an order begins that lets the legs change places ends well, but on an empty
+# cache: it is no proof that the replica has what was sent to it, whether the order is
+# carried out or not (P3).
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/crash.sh"
+
+data()
+{
+	dd if="$1" bs=1M count=8 iflag=direct status=none | sha256sum
+}
+
+# set_aside: fractured, with writes that were in the replica's cache alone.
+set_aside()
+{
+	start_disks "$log"
+	begin resync_rate auto
+	wait_for 60 "the legs to be in step" in_sync r
+	run sync /dev/mapper/r
+	put /dev/mapper/r 2 1
+	run message r fracture
+	disks lose 1
+	[[ $(data /dev/nbd0) != "$(data /dev/nbd1)" ]] || fail "nothing was lost"
+	same "dirty_regions" "$(status r dirty_regions)" 0
+}
+
+equal()
+{
+	wait_for 60 "the legs to be in step" at_rest
+	end
+	same "the replica" "$(data /dev/nbd1)" "$(data /dev/nbd0)"
+	stop_disks
+}
+
+# at_rest: in step, and in their places.
+at_rest()
+{
+	in_sync r && [[ $(dmsetup table r | cut -d ' ' -f 4) == "$places" ]]
+}
+
+failed_over()
+{
+	set_aside
+	places=$(dmsetup table r | cut -d ' ' -f 4)
+	run message r failover force
+	at_least "dirty_bytes" "$(status r dirty_bytes)" 1048576
+	run message r failback
+	equal
+}
+
+# The order comes as far as the flush of the replica, and ends.
+attempted()
+{
+	local pid
+	set_aside
+	places=$(dmsetup table r | cut -d ' ' -f 4)
+	disks hang 0
+	dd if=/dev/zero of=/dev/mapper/r bs=4k seek=1024 count=1 oflag=direct conv=notrunc status=none &
+	pid=$!
+	wait_for 10 "the write to be under way" status_is r inflight 1
+	dmesg_mark
+	timed 20 refuse message r failover force
+	dmesg_has "the writes under way did not end in time" || fail "ended otherwise"
+	disks unhang 0
+	run wait "$pid"
+	same "state" "$(status r state)" Fractured
+	run message r resync
+	equal
+}
+
+log=$dev_dir/crash-log-$$
+ktap_header
+defer rm -f "$log"
+ktap_case "failed over" failed_over
+ktap_case "an order that is not carried out" attempted
+ktap_finish
