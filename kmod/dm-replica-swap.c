@@ -585,6 +585,9 @@ static int commit_and_exchange(struct replica *replica, const struct attempt *at
 		    commit(intents, attempt);
 	}
 	if (!r) {
+		/* All is marked, and the leg that lost something is not the origin any more. */
+		if (intents && attempt->origin_lost)
+			atomic_set(&intents->origin_lost, 0);
 		exchange(replica, swap->back);
 		enter_state(replica, swap, job_id);
 	}
