@@ -40,6 +40,7 @@ setup()
 {
 	origin_room=$1 legs=(/dev/nbd0 /dev/nbd1)
 	start_disks "$log"
+	defer end
 	begin resync_rate auto
 	wait_for 60 "the legs to be in step" in_sync r
 	put /dev/mapper/r 0 1
@@ -141,7 +142,6 @@ comes_back()
 {
 	setup 64
 	interrupted break_at_swap 2
-	told 1 0
 	disks heal 2
 	wait_for 30 "the meta device to be used" works_again
 	told 0 0

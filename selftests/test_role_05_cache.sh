@@ -20,6 +20,7 @@ data()
 set_aside()
 {
 	start_disks "$log"
+	defer end
 	begin resync_rate auto
 	wait_for 60 "the legs to be in step" in_sync r
 	run sync /dev/mapper/r
