@@ -161,13 +161,13 @@ former_origin()
 {
 	three_disks
 	new_replica blue "$source" "$target" --meta "$meta"
-	run replicactl wait blue Synchronized
+	run replicactl wait blue
 	run replicactl reverse blue
 	save_label
 	run replicactl deactivate blue
 	wait_for 20 "the origin to be seen" visible "$target"
-	run replicactl activate blue --meta "$meta"
-	run replicactl wait blue Synchronized
+	run replicactl activate blue
+	run replicactl wait blue
 	run replicactl reverse blue
 	run replicactl deactivate blue
 	wait_for 20 "the inactive replica to be hidden" hidden "$target" replica
