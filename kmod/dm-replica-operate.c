@@ -37,6 +37,14 @@
 #define FORCE_GIVES_UP		\
 	"the operation gives up what is known to be equal in this copy state; it needs force"
 
+/* What force is no help for. */
+#define NOT_IN_STATE		\
+	"the operation is not allowed in the present copy state"
+#define BEFORE_BACK		\
+	"the operation is not allowed before the legs have their places back"
+#define NEVER_IN_STEP		\
+	"the operation is not allowed before the replica was in step for the first time"
+
 struct operation;
 typedef int (*operation_fn)(struct replica *replica, const struct operation *op, u32 *job_id,
 			    const char **error);
@@ -47,6 +55,8 @@ struct operation {
 	u32 from;		/* states, bits */
 	u32 from_forced;	/* more of them with force */
 	const char *forced;	/* what force is for */
+	bool settled;		/* not while the legs are about to change back by themselves */
+	bool relies;		/* on a replica that an initial copy has filled */
 	bool replaces;		/* data that users of the device may have cached: with force */
 	operation_fn run;
 	operation_fn compare;	/* the same, reading both legs first; NULL: cannot */
@@ -235,15 +245,6 @@ static int run_abort(struct replica *replica, const struct operation *op, u32 *j
 				run_move(replica, op, job_id, error);
 }
 
-/* The legs are about to change places by themselves: no other order goes before that. */
-static int check_back(struct replica *replica, const char **error)
-{
-	if (!READ_ONCE(replica->swap_back))
-		return 0;
-	*error = "the operation is not allowed before the legs have their places back";
-	return -EBUSY;
-}
-
 static int run_reverse(struct replica *replica, const struct operation *op, u32 *job_id,
 		       const char **error)
 {
@@ -254,16 +255,7 @@ static int run_reverse(struct replica *replica, const struct operation *op, u32 
 		.reason = op->reason,
 	};
 
-	return check_back(replica, error) ?: replica_swap_legs(replica, &swap, job_id, error);
-}
-
-/* What an initial copy has not filled is not to take the place of the origin. */
-static int check_ever_synced(struct replica *replica, const char **error)
-{
-	if (replica->when_synced_ms)
-		return 0;
-	*error = "the operation is not allowed before the replica was in step for the first time";
-	return -EBUSY;
+	return replica_swap_legs(replica, &swap, job_id, error);
 }
 
 /*
@@ -285,8 +277,7 @@ static int run_failover(struct replica *replica, const struct operation *op, u32
 		.reason = op->reason,
 	};
 
-	return check_back(replica, error) ?: check_ever_synced(replica, error) ?:
-	       replica_swap_legs(replica, &swap, job_id, error);
+	return replica_swap_legs(replica, &swap, job_id, error);
 }
 
 static int run_restore(struct replica *replica, const struct operation *op, u32 *job_id,
@@ -301,8 +292,7 @@ static int run_restore(struct replica *replica, const struct operation *op, u32 
 		.reason = op->reason,
 	};
 
-	return check_back(replica, error) ?: check_ever_synced(replica, error) ?:
-	       replica_swap_legs(replica, &swap, job_id, error);
+	return replica_swap_legs(replica, &swap, job_id, error);
 }
 
 static void set_swap_back(struct replica *replica, bool back)
@@ -329,10 +319,6 @@ static int run_failback(struct replica *replica, const struct operation *op, u32
 static int run_prepare(struct replica *replica, const struct operation *op, u32 *job_id,
 		       const char **error)
 {
-	int r = check_back(replica, error);
-
-	if (r)
-		return r;
 	if (!replica_state_move(replica, ordered_from(replica, op), op->to, op->reason)) {
 		*error = "the state changed meanwhile";
 		return -EBUSY;
@@ -433,6 +419,7 @@ static const struct operation operations[] = {
 		.number = DM_REPLICA_OP_REVERSE_ROLES,
 		.name = "reverse_roles",
 		.from = S(SYNCHRONIZED),
+		.settled = true,
 		.run = run_reverse,
 		.to = DM_REPLICA_STATE_SYNCHRONIZED,
 		.reason = "roles reversed by the administrator",
@@ -444,6 +431,8 @@ static const struct operation operations[] = {
 		.from_forced = S(UNSYNCHRONIZED) | S(BROKEN) | S(FRACTURED) | S(SPLIT) |
 			S(INACTIVE) | S(SUSPENDED) | S(ABORTED) | S(SKEWED),
 		.forced = FORCE_LOSES,
+		.settled = true,
+		.relies = true,
 		.run = run_failover,
 		.to = DM_REPLICA_STATE_FAILEDOVER,
 		.reason = "failed over by the administrator",
@@ -461,6 +450,8 @@ static const struct operation operations[] = {
 		.from = S(SPLIT),
 		.from_forced = S(FRACTURED) | S(ABORTED) | S(SKEWED),
 		.forced = FORCE_RESTORES,
+		.settled = true,
+		.relies = true,
 		.replaces = true,
 		.run = run_restore,
 		.to = DM_REPLICA_STATE_UNSYNCHRONIZED,
@@ -473,6 +464,7 @@ static const struct operation operations[] = {
 		.from_forced = S(UNSYNCHRONIZED) | S(SYNCHRONIZED) | S(BROKEN) | S(FRACTURED) |
 			S(SPLIT) | S(SKEWED),
 		.forced = FORCE_GIVES_UP,
+		.settled = true,
 		.run = run_prepare,
 		.to = DM_REPLICA_STATE_PREPARED,
 		.reason = "prepared by the administrator",
@@ -509,9 +501,22 @@ const char *replica_operation_name(unsigned int index)
 	return index < ARRAY_SIZE(operations) ? operations[index].name : NULL;
 }
 
-void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced)
+/* Return: NULL, or why the operation is refused now, whoever uses the mapped device. */
+static const char *refusal(struct replica *replica, const struct operation *op, bool force)
 {
 	u32 state = BIT(READ_ONCE(replica->state));
+
+	if (!((op->from | op->from_forced) & state))
+		return NOT_IN_STATE;
+	if (op->settled && READ_ONCE(replica->swap_back))
+		return BEFORE_BACK;
+	if (op->relies && !READ_ONCE(replica->when_synced_ms))
+		return NEVER_IN_STEP;
+	return op->from & state || force ? NULL : op->forced;
+}
+
+void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced)
+{
 	unsigned int i;
 
 	*plain = replica->clone ? replica_clone_operations(replica) : 0;
@@ -519,9 +524,9 @@ void replica_operations_possible(struct replica *replica, u64 *plain, u64 *force
 	if (replica->clone)
 		return;
 	for (i = 0; i < ARRAY_SIZE(operations); i++) {
-		if (operations[i].from & state)
+		if (!refusal(replica, &operations[i], false))
 			*plain |= BIT_ULL(operations[i].number);
-		if ((operations[i].from | operations[i].from_forced) & state)
+		if (!refusal(replica, &operations[i], true))
 			*forced |= BIT_ULL(operations[i].number);
 	}
 }
@@ -543,22 +548,12 @@ int replica_operable(struct replica *replica, const char **error)
 static int check_state(struct replica *replica, const struct operation *op, bool force,
 		       const char **error)
 {
-	u32 state = BIT(READ_ONCE(replica->state));
-
-	if (replica->clone) {
-		*error = replica_clone_refuses(replica, op->number);
-		return *error ? -EBUSY : 0;
-	}
-	if (!(op->from & state) && !(force && op->from_forced & state)) {
-		*error = op->from_forced & state ? op->forced :
-			 "the operation is not allowed in the present copy state";
-		return -EBUSY;
-	}
-	if (op->replaces && !force && disk_openers(dm_disk(replica->md))) {
+	lockdep_assert_held(&replica->op_mutex);
+	*error = replica->clone ? replica_clone_refuses(replica, op->number) :
+				  refusal(replica, op, force);
+	if (!*error && op->replaces && !force && disk_openers(dm_disk(replica->md)))
 		*error = REPLACES;
-		return -EBUSY;
-	}
-	return 0;
+	return *error ? -EBUSY : 0;
 }
 
 int replica_operate(struct replica *replica, u16 operation, unsigned int flags, u32 *job_id,

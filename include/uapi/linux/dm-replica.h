@@ -55,6 +55,8 @@
  *	reply:    DM_REPLICA_A_REPLICATION_TYPES, DM_REPLICA_A_MODULE_VERSION and,
  *		  with SELECT, DM_REPLICA_A_NAME, DM_REPLICA_A_COPY_STATE,
  *		  DM_REPLICA_A_OPERATIONS, DM_REPLICA_A_OPERATIONS_FORCE.
+ *	What is possible depends on the replica alone: a restore without
+ *	force is refused besides while the mapped device is open.
  *
  * DM_REPLICA_CMD_VERIFY
  *	request:  SELECT
