@@ -140,7 +140,7 @@ kinds()
 	cli_returns 0 0 capabilities --sync-type mirror --mode adaptive
 	same "the kind" "$(get '"\(.ReplicationType) \(.ReplicationTypeDescription)"')" \
 		"18 Adaptive Mirror Local"
-	same "the features" "$(get '[.SupportedFeatures[].Value] | join(" ")')" "7 8 15 24 51"
+	same "the features" "$(get '[.SupportedFeatures[].Value] | join(" ")')" "7 8 15 24 29 51 52"
 	same "states to wait for" "$(get '[.SupportedWaitForCopyStates[].Value] | join(" ")')" \
 		"2 3 4"
 	# Without udev and systemd nothing ends a clone that nobody waits for.

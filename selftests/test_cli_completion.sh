@@ -27,7 +27,7 @@ offers()
 words()
 {
 	offers "replicactl sta" status
-	offers "replicactl re" remove resize restore resume resync return-to-pool
+	offers "replicactl re" remove resize restore resume resync return-to-pool reverse
 	offers "replicactl verify x --no" --no-wait
 	offers "replicactl finish x --w" --wait
 	offers "replicactl disc" discover

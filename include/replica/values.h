@@ -129,7 +129,9 @@ enum replica_feature {
 	REPLICA_FEATURE_REMAINS_ASSOCIATED = 16,	/* without its source it is nothing */
 	REPLICA_FEATURE_CLONE_DETACHES = 18,	/* when it is Synchronized, by itself */
 	REPLICA_FEATURE_COPY_PRIORITY = 24,	/* adjustable at run time */
+	REPLICA_FEATURE_REVERSED_IN_STEP = 29,	/* Reverse Roles: from Synchronized alone */
 	REPLICA_FEATURE_ELEMENT_NAME = 51,	/* the caller may choose it */
+	REPLICA_FEATURE_REVERSED_AS_IT_IS = 52,	/* Reverse Roles: the CopyState stays */
 };
 
 /* What a copy of the superblock of a meta device is found to be. */

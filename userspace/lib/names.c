@@ -91,14 +91,14 @@ static const struct name operations[] = {
 	{ DM_REPLICA_OP_RESUME, "Resume", NULL },
 	{ DM_REPLICA_OP_RESET_TO_SYNC, "Reset To Sync", NULL },
 	{ DM_REPLICA_OP_RESET_TO_ASYNC, "Reset To Async", NULL },
-	{ DM_REPLICA_OP_REVERSE_ROLES, "Reverse Roles", NULL },
+	{ DM_REPLICA_OP_REVERSE_ROLES, "Reverse Roles", "Reverse" },
 	{ DM_REPLICA_OP_SPLIT, "Split", NULL },
 	{ DM_REPLICA_OP_SUSPEND, "Suspend", NULL },
 	{ DM_REPLICA_OP_PREPARE, "Prepare", NULL },
 	{ DM_REPLICA_OP_RESET_TO_ADAPTIVE, "Reset To Adaptive", NULL },
 	{ REPLICA_OP_DETACH, "Detach", NULL },
 	{ REPLICA_OP_DISSOLVE, "Dissolve", NULL },
-	{ REPLICA_OP_RETURN_TO_POOL, "Return To ResourcePool", NULL },
+	{ REPLICA_OP_RETURN_TO_POOL, "Return To ResourcePool", "Return To Pool" },
 };
 
 static_assert(ARRAY_SIZE(operations) == 16 + 3, "enum dm_replica_operation, REPLICA_OP_*");
@@ -344,10 +344,14 @@ static const struct name features[] = {
 	{ REPLICA_FEATURE_CLONE_DETACHES, "Synchronized clone target detaches automatically",
 	  NULL },
 	{ REPLICA_FEATURE_COPY_PRIORITY, "Adjustable CopyPriority", NULL },
+	{ REPLICA_FEATURE_REVERSED_IN_STEP,
+	  "Reverse Roles operation requires Synchronized state", NULL },
 	{ REPLICA_FEATURE_ELEMENT_NAME, "Client can supply target ElementName", NULL },
+	{ REPLICA_FEATURE_REVERSED_AS_IT_IS,
+	  "Reverse Roles operation does not change CopyState", NULL },
 };
 
-static_assert(ARRAY_SIZE(features) == 7, "enum replica_feature");
+static_assert(ARRAY_SIZE(features) == 9, "enum replica_feature");
 
 static const struct {
 	const struct name *names;

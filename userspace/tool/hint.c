@@ -102,14 +102,15 @@ static char *hint_not_found(struct replica_ctx *ctx, const char *name)
 	return text;
 }
 
-/* The command that does an operation, NULL: none. */
+/* The command that does an operation, NULL: none.  It has the name of it, or a shorter one. */
 static const char *operation_command(unsigned int operation)
 {
-	const char *name = replica_enum_name(REPLICA_ENUM_OPERATION, operation);
+	unsigned int number;
 	size_t i;
 
 	for (i = 0; commands[i]; i++)
-		if (!strcasecmp(commands[i]->name, name))
+		if (!replica_enum_value(REPLICA_ENUM_OPERATION, commands[i]->name, &number) &&
+		    number == operation)
 			return commands[i]->name;
 	return NULL;
 }

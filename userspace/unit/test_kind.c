@@ -34,6 +34,40 @@ static void names(void)
 	fake_free(ctx);
 }
 
+static bool has(const uint16_t *values, size_t count, unsigned int value)
+{
+	for (size_t i = 0; i < count; i++)
+		if (values[i] == value)
+			return true;
+	return false;
+}
+
+/*
+ * A mirror has every operation and every state that there is a name for: what the kernel has,
+ * and what the library does.  A clone does not change places.
+ */
+static void mirror(void)
+{
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_copy_kind kind, clone;
+
+	CHECK_INT(replica_kind_get(ctx, 2, &kind), 0);
+	CHECK_INT(replica_kind_get(ctx, 10, &clone), 0);
+	for (unsigned int value = 0; value < 64; value++) {
+		CHECK_INT(has(kind.operations, kind.nr_operations, value),
+			  replica_enum_has(REPLICA_ENUM_OPERATION, value));
+		CHECK_INT(has(kind.copy_states, kind.nr_copy_states, value),
+			  replica_enum_has(REPLICA_ENUM_COPY_STATE, value) &&
+			  value != DM_REPLICA_STATE_NOT_APPLICABLE);
+	}
+	CHECK(has(kind.operations, kind.nr_operations, DM_REPLICA_OP_REVERSE_ROLES));
+	CHECK(has(kind.features, kind.nr_features, REPLICA_FEATURE_REVERSED_IN_STEP));
+	CHECK(has(kind.features, kind.nr_features, REPLICA_FEATURE_REVERSED_AS_IT_IS));
+	CHECK(!has(clone.operations, clone.nr_operations, DM_REPLICA_OP_FAILOVER));
+	CHECK(!has(clone.copy_states, clone.nr_copy_states, DM_REPLICA_STATE_FAILEDOVER));
+	fake_free(ctx);
+}
+
 static bool is_made(unsigned int type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
@@ -153,7 +187,7 @@ static void ends(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(others), T(types), T(waits), T(ends),
+		T(names), T(mirror), T(others), T(types), T(waits), T(ends),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

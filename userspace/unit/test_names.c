@@ -59,6 +59,26 @@ static void known_names(void)
 	CHECK_STR(replica_enum_name(REPLICA_ENUM_JOB_TYPE, 5), "Restore");
 }
 
+/* The commands that are shorter than the operation's name, which hints are made of. */
+static void short_names(void)
+{
+	static const struct {
+		const char *name;
+		unsigned int value;
+	} cases[] = {
+		{ "reverse", DM_REPLICA_OP_REVERSE_ROLES }, { "reverse_roles", 20 },
+		{ "restore", DM_REPLICA_OP_RESTORE }, { "return-to-pool", 19 },
+		{ "failover", DM_REPLICA_OP_FAILOVER }, { "prepare", DM_REPLICA_OP_PREPARE },
+	};
+	unsigned int value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CHECK_INT(replica_enum_value(REPLICA_ENUM_OPERATION, cases[i].name, &value), 0);
+		CHECK_INT(value, cases[i].value);
+	}
+	CHECK_INT(replica_enum_value(REPLICA_ENUM_OPERATION, "test-failover", &value), -ENOENT);
+}
+
 static void unknown_values(void)
 {
 	unsigned int value = 77;
@@ -118,7 +138,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(every_name_finds_its_value), T(names_within_a_table_differ),
-		T(known_names), T(unknown_values), T(tolerant_names),
+		T(known_names), T(short_names), T(unknown_values), T(tolerant_names),
 		T(exact_names),
 	};
 
