@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=550
+# dm-replica-test: set=full timeout=650
 #
 # Targets and meta devices cut from an LVM volume group and thin pool: of the right size,
 # blank, given back when anything fails, kept by detach, removed by return-to-pool.
@@ -104,6 +104,54 @@ returned()
 		"vgt/r-meta vgt/r-replica"
 	same "the volumes" "$(volumes vgt)" ""
 	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
+}
+
+# reversed: the volume that was cut is the origin, and what is in use is on it.
+reversed()
+{
+	made
+	run replicactl reverse r
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k count=9 seek=3 oflag=direct status=none
+}
+
+# It never goes back to the pool as long as it is that.
+stays_as_origin()
+{
+	reversed
+	cli_returns 4 4 return-to-pool r
+	complains "volume vgt/r-replica, which was cut from a pool, is its origin now"
+	cli_returns 4 4 return-to-pool r --force
+	cli return-to-pool --left vgt --force
+	same "what goes" "$(get '[.Volumes[] | .Removed] | any')" false
+	in_state r Synchronized || fail "it is not Synchronized any more"
+	run replicactl reverse r
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes" "$(volumes vgt)" ""
+}
+
+# ends_as_origin COMMAND: whoever ends the replica keeps it, and it is a volume like any other.
+ends_as_origin()
+{
+	local before
+	reversed
+	before=$(dd if=/dev/mapper/r bs=1M count=8 iflag=direct status=none | md5sum)
+	run replicactl "$1" r
+	same "tags" "$(lvs --noheadings -o lv_tags vgt/r-replica | tr -d ' ')" ""
+	cli return-to-pool --left vgt --force
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes" "$(volumes vgt)" r-replica
+	same "what is on it" "$(dd if=/dev/mapper/vgt-r--replica bs=1M count=8 iflag=direct \
+		status=none | md5sum)" "$before"
+}
+
+# By a detach in order, also the label goes that it has got as the replica.
+detached_as_origin()
+{
+	ends_as_origin detach
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+	same "bytes of a label" "$(tail -c 4096 /dev/mapper/vgt-r--replica | tr -d '\0' | wc -c)" 0
 }
 
 # What an administrator likes in LVM's reports is nothing to what is known of the volumes.
@@ -290,6 +338,9 @@ ktap_case "finish keeps the target of a clone" finished
 ktap_case "a volume with a file system stays" file_system
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "so it does where lvm.conf has reports look different" other_reports
+ktap_case "a target that has become the origin stays" stays_as_origin
+ktap_case "detach keeps a target that has become the origin" detached_as_origin
+ktap_case "remove keeps a target that has become the origin" ends_as_origin remove
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot
 ktap_case "refusals leave nothing behind" refusals

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=550
+# dm-replica-test: set=full timeout=650
 #
 # Targets, logs and stores cut from a dm-thin pool that LVM does not manage: of the right
 # size, equal to the source, told by their numbers, found after a boot, given back when
@@ -172,11 +172,29 @@ lent()
 	all_free "$pool"
 }
 
-# Made longer by hand, as resize wants it; it remembers that.
+# It has become the origin, with what is in use on it: it stays, and stays its owner's.
+origin_now()
+{
+	made
+	run replicactl reverse r
+	run dd if=/dev/urandom of=/dev/mapper/r bs=64k count=9 seek=3 oflag=direct status=none
+	cli_returns 4 4 return-to-pool r
+	complains "which was cut from a pool, is its origin now"
+	cli return-to-pool --left "$pool" --force
+	same "what goes" "$(get '[.Volumes[] | .Removed] | any')" false
+	run replicactl detach r
+	same "the volumes" "$(ours)" r-replica
+	cli return-to-pool --left "$pool" --force
+	same "the volumes that are left over" "$(get '.Volumes | length')" 0
+	compare_legs "$source" /dev/mapper/r-replica $((8 << 11))
+}
+
+# grown [OPERATION]: made longer by hand, as resize wants it; it remembers that.
 grown()
 {
 	local bytes=$(((12 << 20) + 65536))
 	made
+	[[ -z ${1:-} ]] || run replicactl "$1" r
 	run truncate -s 12M "$(losetup -n -O BACK-FILE "$source")"
 	run losetup -c "$source"
 	set_table /dev/mapper/r-replica "0 $((bytes / 512)) thin $pool $((thin_first + 1))"
@@ -468,7 +486,9 @@ ktap_case "after a boot activate --pool finds them" rebooted
 ktap_case "after a boot dmsetup does, by what was told" by_hand
 ktap_case "one volume that is not to be had does not keep the others down" one_bad
 ktap_case "a target that is the source of a snapshot stays" lent
+ktap_case "a target that has become the origin stays" origin_now
 ktap_case "a volume that grew is found as it is" grown
+ktap_case "so is one that has become the origin" grown reverse
 ktap_case "refusals leave nothing behind" refusals
 ktap_case "metadata that is too little for the copy" little_metadata
 ktap_case "a pool of LVM is refused by its path" of_lvm

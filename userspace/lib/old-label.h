@@ -15,9 +15,15 @@ struct replica_old_label {
 	uint8_t uuid[16];
 };
 
-/* While the mapping is there.  Without a log there is no label. */
+/*
+ * While the mapping is there.  Without a log there is no label.  The origin has one, too, when
+ * the legs have changed places at least once.
+ */
 void replica_old_label_find(struct replica_ctx *ctx, const char *name,
 			    const struct replica_dm_info *info, struct replica_old_label *old);
+void replica_old_label_find_origin(struct replica_ctx *ctx, const char *name,
+				   const struct replica_dm_info *info,
+				   struct replica_old_label *old);
 /* When the log is gone; udev looks at the device again.  A return value. */
 int replica_old_label_erase(struct replica_ctx *ctx, const char *name,
 			    const struct replica_old_label *old);

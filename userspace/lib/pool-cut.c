@@ -18,15 +18,14 @@
 /* Superblocks, labels and partition tables stand within so much of either end. */
 #define END_BYTES	(1U << 20)
 
-/* Room for "replica-" and "-replica-999" in a name of LVM. */
-#define STEM_SIZE	100
-
 void replica_cut_clear(struct replica_cut *cut)
 {
 	replica_lv_free(cut->target);
+	replica_lv_free(cut->origin);
 	replica_lv_free(cut->meta);
 	replica_pool_unlock(&cut->lock);
 	cut->target = NULL;
+	cut->origin = NULL;
 	cut->meta = NULL;
 }
 
@@ -223,7 +222,7 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 		       const char *stem, const struct role *role, uint64_t bytes,
 		       struct replica_lv **lv)
 {
-	char first[STEM_SIZE + 8], name[STEM_SIZE + 24], of[STEM_SIZE + 16];
+	char first[REPLICA_POOL_STEM + 8], name[REPLICA_POOL_STEM + 24], of[REPLICA_POOL_STEM + 16];
 	char once[REPLICA_CUT_TAG];
 	const struct replica_lvm_new new = {
 		.vg = pool->vg,
@@ -257,7 +256,7 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 int replica_cut_make(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
 		     uint64_t bytes, uint64_t meta_bytes)
 {
-	char stem[STEM_SIZE];
+	char stem[REPLICA_POOL_STEM];
 	int ret;
 
 	replica_pool_stem(name, stem, sizeof(stem));
@@ -272,7 +271,7 @@ int replica_cut_make(struct replica_ctx *ctx, struct replica_cut *cut, const cha
 int replica_cut_make_store(struct replica_ctx *ctx, struct replica_cut *cut, const char *name,
 			   uint64_t bytes)
 {
-	char stem[STEM_SIZE];
+	char stem[REPLICA_POOL_STEM];
 	int ret;
 
 	replica_pool_stem(name, stem, sizeof(stem));

@@ -63,35 +63,93 @@ int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *
 	return ret;
 }
 
-/* The volume with that device number if it is ours. */
-static int find_leg(struct replica_ctx *ctx, const char *devno, struct replica_lv **lv)
+static bool open_number(struct replica_ctx *ctx, const char *devno, struct replica_blockdev *dev)
 {
-	struct replica_blockdev dev;
 	char path[PATH_MAX];
 	dev_t number;
 
 	if (replica_parse_devno(devno, &number))
-		return REPLICA_SUCCESS;
+		return false;
 	replica_sysfs_path(ctx, number, path, sizeof(path));
-	if (replica_sysfs_open(ctx, path, &dev) || dev.devno != number)
+	return !replica_sysfs_open(ctx, path, dev) && dev->devno == number;
+}
+
+/* The volume with that device number if it is ours. */
+static int find_leg(struct replica_ctx *ctx, const char *devno, struct replica_lv **lv)
+{
+	struct replica_blockdev dev;
+
+	return open_number(ctx, devno, &dev) ?
+	       replica_pool_find(ctx, dev.unique_id, REPLICA_POOL_TAG, lv) : REPLICA_SUCCESS;
+}
+
+bool replica_pool_looks_cut(const char *dm_name, const char *dm_uuid)
+{
+	return strstr(dm_name, "-replica") || strncmp(dm_uuid, "LVM-", 4);
+}
+
+/*
+ * It was a target if it has the tag of this replica; another tag may be what a replica has
+ * left that is gone.  A source that LVM does not tell of is a source as any other.
+ */
+static int find_origin(struct replica_ctx *ctx, const char *devno, const char *name,
+		       struct replica_lv **lv)
+{
+	char tag[REPLICA_POOL_NAME_TAG];
+	struct replica_blockdev dev;
+	int ret;
+
+	if (!open_number(ctx, devno, &dev))
 		return REPLICA_SUCCESS;
-	return replica_pool_find(ctx, dev.unique_id, REPLICA_POOL_TAG, lv);
+	replica_pool_name_tag(name, tag);
+	ret = replica_pool_find(ctx, dev.unique_id, tag, lv);
+	if (!ret || replica_pool_looks_cut(dev.dm_name, dev.dm_uuid))
+		return ret;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
+
+/* The words of the table; false: there is none of ours. */
+struct leg_numbers {
+	char origin[32];
+	char target[32];
+	char meta[32];
+};
+
+static int read_numbers(struct replica_ctx *ctx, const char *name, struct leg_numbers *n,
+			bool *found)
+{
+	struct replica_dm_table table;
+	int ret = replica_dm_table(ctx, name, &table);
+
+	*found = !ret && sscanf(table.params, "%31s %31s %31s", n->origin, n->target,
+				n->meta) == 3;
+	return ret;
 }
 
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs)
 {
-	char target[32] = "", meta[32] = "";
-	struct replica_dm_table table;
-	int ret = replica_dm_table(ctx, name, &table);
+	struct leg_numbers n;
+	bool found;
+	int ret = read_numbers(ctx, name, &n, &found);
 
-	memset(legs, 0, sizeof(*legs));
-	legs->lock = -1;
-	if (ret)
+	*legs = (struct replica_cut){ .lock = -1 };
+	if (!found)
 		return ret;
-	if (sscanf(table.params, "%*s %31s %31s", target, meta) != 2)
-		return REPLICA_SUCCESS;
-	ret = find_leg(ctx, target, &legs->target);
-	return ret ? ret : find_leg(ctx, meta, &legs->meta);
+	ret = find_leg(ctx, n.target, &legs->target);
+	if (!ret)
+		ret = find_leg(ctx, n.meta, &legs->meta);
+	return ret ? ret : find_origin(ctx, n.origin, name, &legs->origin);
+}
+
+int replica_pool_origin(struct replica_ctx *ctx, const char *name, struct replica_cut *legs)
+{
+	struct leg_numbers n;
+	bool found;
+	int ret = read_numbers(ctx, name, &n, &found);
+
+	*legs = (struct replica_cut){ .lock = -1 };
+	return found ? find_origin(ctx, n.origin, name, &legs->origin) : ret;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -151,6 +209,10 @@ int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 {
 	int ret;
 
+	if (legs->origin)
+		return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
+				    "the roles of replica \"%s\" are reversed: volume %s, which was cut from a pool, is its origin now, and what is in use is on it; reverse them again first",
+				    name, legs->origin->shown);
 	if (!legs->target)
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
 				    "the target of replica \"%s\" was not cut from a pool: it is no volume with the tag %s",
@@ -177,23 +239,30 @@ static size_t our_tags(char *copy, const char *tags[], size_t max)
 	return n;
 }
 
-int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs)
+static int keep(struct replica_ctx *ctx, const struct replica_lv *lv)
 {
 	const char *tags[8];
 	char *copy;
 	size_t n;
 	int ret = REPLICA_SUCCESS;
 
-	if (!legs->target)
+	if (!lv)
 		return ret;
-	copy = strdup(legs->target->tags);
+	copy = strdup(lv->tags);
 	if (!copy)
 		return replica_fail_memory(ctx);
 	n = our_tags(copy, tags, ARRAY_SIZE(tags));
 	if (n)
-		ret = replica_volume_tag(ctx, legs->target, "--deltag", tags, n);
+		ret = replica_volume_tag(ctx, lv, "--deltag", tags, n);
 	free(copy);
 	return ret;
+}
+
+int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs)
+{
+	int ret = keep(ctx, legs->target);
+
+	return ret ? ret : keep(ctx, legs->origin);
 }
 
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs)

@@ -37,6 +37,14 @@ void replica_pool_stem(const char *name, char *stem, size_t size)
 	stem[i] = '\0';
 }
 
+void replica_pool_name_tag(const char *name, char tag[REPLICA_POOL_NAME_TAG])
+{
+	char stem[REPLICA_POOL_STEM];
+
+	replica_pool_stem(name, stem, sizeof(stem));
+	snprintf(tag, REPLICA_POOL_NAME_TAG, "%s%s", REPLICA_POOL_TAG_NAME, stem);
+}
+
 /* LVM has its own volumes of these names, and takes none of others. */
 void replica_pool_volume_stem(const char *stem, char *name, size_t size)
 {

@@ -59,6 +59,11 @@ uint64_t replica_pool_target_bytes(uint64_t source);
 uint64_t replica_pool_round(uint64_t bytes, uint64_t unit);
 /* The name of a replica with what LVM does not take made to "_". */
 void replica_pool_stem(const char *name, char *stem, size_t size);
+/* Room for such a name, with which "replica-" and "-replica-999" fit into one of LVM. */
+#define REPLICA_POOL_STEM	100
+/* The tag of the volumes that were cut for it. */
+#define REPLICA_POOL_NAME_TAG	(REPLICA_POOL_STEM + sizeof(REPLICA_POOL_TAG_NAME))
+void replica_pool_name_tag(const char *name, char tag[REPLICA_POOL_NAME_TAG]);
 /* The same as the beginning of a volume's name, changed if LVM reserves it; 8 characters more. */
 void replica_pool_volume_stem(const char *stem, char *name, size_t size);
 
@@ -69,10 +74,14 @@ void replica_pool_volume_stem(const char *stem, char *name, size_t size);
 int replica_pool_lock(struct replica_ctx *ctx, bool alone, int *fd);
 void replica_pool_unlock(int *fd);
 
-/* The volumes of one replica that were cut from a pool; NULL for those that were not. */
+/*
+ * The volumes of one replica that were cut from a pool; NULL for those that were not.  Where
+ * the legs have changed places the one that was cut as the target is the origin.
+ */
 struct replica_cut {
 	struct replica_pool pool;
 	struct replica_lv *target;
+	struct replica_lv *origin;
 	struct replica_lv *meta;
 	int lock;			/* -1: not held */
 };
@@ -120,8 +129,9 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
 
 /*
  * pool-return.c.  find: the volume that is this mapped device, if it has the tag, else
- * NULL.  legs: the volumes of a replica that carry our tag.  keep: takes the
- * tags off the target, for it is to stay.  doom: marks both as to go; spare: takes that
+ * NULL.  legs: the volumes of a replica that carry our tag; origin: that one alone.  keep:
+ * takes the tags off the target, and the origin, for they are to stay.  looks_cut: pure; may
+ * the mapped device be a volume that was cut as a target, by its name and uuid?  doom: marks both as to go; spare: takes that
  * back, the error stays.  give_back: removes
  * the meta device, and the target if it is to go; list may be NULL.  has_snapshot: pure;
  * one that would go with the volume, among all of its group.  alone: fails if there is one;
@@ -132,6 +142,8 @@ int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *
 bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv);
 int replica_pool_alone(struct replica_ctx *ctx, const struct replica_lv *lv);
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
+int replica_pool_origin(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
+bool replica_pool_looks_cut(const char *dm_name, const char *dm_uuid);
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 			    const struct replica_cut *legs);
 int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs);

@@ -219,12 +219,15 @@ static int end(struct ending *e)
 /* What was forced may never answer, and may be needed as it is. */
 static int end_in_order(struct ending *e)
 {
-	struct replica_old_label old;
+	struct replica_old_label target, origin;
 	int ret;
 
-	replica_old_label_find(e->ctx, e->name, &e->info, &old);
+	replica_old_label_find(e->ctx, e->name, &e->info, &target);
+	replica_old_label_find_origin(e->ctx, e->name, &e->info, &origin);
 	ret = end(e);
-	return ret ? ret : replica_old_label_erase(e->ctx, e->name, &old);
+	if (!ret)
+		ret = replica_old_label_erase(e->ctx, e->name, &target);
+	return ret ? ret : replica_old_label_erase(e->ctx, e->name, &origin);
 }
 
 /* What is to become of the replica's volumes, if they were cut from a pool. */
@@ -232,17 +235,19 @@ enum volumes { KEEP_TARGET, GIVE_BACK };
 
 /*
  * Who wants to be rid of a replica gets rid of it without LVM too, and is told in the end
- * what that means for a target that he keeps.
+ * what that means for volumes that he keeps.  legs NULL: they are not known.
  */
-static void note_tags(struct ending *e, const struct replica_lv *target)
+static void note_tags(struct ending *e, const struct replica_cut *legs)
 {
+	const struct replica_lv *kept = !legs ? NULL : legs->target ? legs->target : legs->origin;
 	const struct replica_error err = e->ctx->err;
 	struct replica_ctx *ctx = e->ctx;
 
-	if (target)
+	if (kept)
 		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
-			     "replica \"%s\" was detached, but its target, volume %s, still has the tag %s, by which 'return-to-pool --left --force' would remove it",
-			     e->name, target->shown, REPLICA_POOL_TAG);
+			     "replica \"%s\" was detached, but its %s, volume %s, still has the tag %s, by which 'return-to-pool --left --force' would remove it",
+			     e->name, legs->target ? "target" : "origin", kept->shown,
+			     REPLICA_POOL_TAG);
 	else
 		replica_fail(ctx, err.status_code, err.sm_code, REPLICA_PARAM_POOL,
 			     "replica \"%s\" was detached, but whether its volumes were cut from a pool is not known; those that were still have the tag %s, by which 'return-to-pool --left --force' would remove them",
@@ -271,7 +276,7 @@ static int mark_volumes(struct ending *e, const struct replica_cut *legs,
 	ret = replica_pool_keep(e->ctx, legs);
 	if (!ret || !force)
 		return ret;
-	note_tags(e, legs->target);
+	note_tags(e, legs);
 	return REPLICA_SUCCESS;
 }
 
@@ -283,6 +288,21 @@ static int find_volumes(struct ending *e, struct replica_cut *legs, bool may_fai
 		return ret;
 	note_tags(e, NULL);
 	return REPLICA_SUCCESS;
+}
+
+/*
+ * A target that has taken the place of the origin is left with all the data, and is nothing
+ * that 'return-to-pool --left' is to collect.
+ */
+static void spare_origin(struct ending *e)
+{
+	struct replica_cut legs;
+
+	if (replica_pool_origin(e->ctx, e->name, &legs))
+		note_tags(e, NULL);
+	else if (replica_pool_keep(e->ctx, &legs))
+		note_tags(e, &legs);
+	replica_cut_clear(&legs);
 }
 
 /* Who goes on as a replica is not marked any more. */
@@ -362,6 +382,7 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		if (!ret)
 			replica_record_drop(ctx, name);
 	} else if (!ret) {
+		spare_origin(&e);
 		ret = end(&e);
 		if (!ret)
 			ret = drop_hidden(&e);

@@ -175,6 +175,9 @@ static int resize(struct resize *r)
 		return ret;
 	/* Before the replica needs it: after a boot it is made by that. */
 	ret = replica_thin_note_size(r->ctx, r->result->info->replica);
+	/* One that was cut as the target, when the legs have changed places. */
+	if (!ret)
+		ret = replica_thin_note_size(r->ctx, r->result->info->origin);
 	if (!ret)
 		ret = replica_thin_note_size(r->ctx, r->result->info->meta);
 	if (ret)

@@ -252,6 +252,38 @@ static void thin_room(void)
 	fake_free(ctx);
 }
 
+/* What was cut as the target has all the data when it has taken the place of the origin. */
+static void reversed(void)
+{
+	struct replica_lv lv = { .shown = (char *)"vg/data-replica" };
+	struct replica_ctx *ctx = fake_ctx();
+	const struct replica_cut legs = { .origin = &lv, .lock = -1 };
+	const struct replica_cut both = { .origin = &lv, .target = &lv, .lock = -1 };
+	char tag[REPLICA_POOL_NAME_TAG], name[DM_REPLICA_NAME_LEN];
+
+	CHECK_INT(replica_pool_returnable(ctx, "data", &legs), REPLICA_FAILED);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)),
+		  "volume vg/data-replica, which was cut from a pool, is its origin now");
+	CHECK_INT(replica_pool_returnable(ctx, "data", &both), REPLICA_FAILED);
+	fake_free(ctx);
+	/* By this it is known, in a name of any length. */
+	replica_pool_name_tag("a@b", tag);
+	CHECK_STR(tag, "dm-replica.a_b");
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	replica_pool_name_tag(name, tag);
+	CHECK_INT(strlen(tag), strlen("dm-replica.") + REPLICA_POOL_STEM - 1);
+}
+
+/* Whose origin may be one of ours when LVM does not tell. */
+static void looks(void)
+{
+	CHECK(replica_pool_looks_cut("vg-data--replica", "LVM-x"));
+	CHECK(replica_pool_looks_cut("vg-data--replica--2", "LVM-x"));
+	CHECK(replica_pool_looks_cut("data-replica", "REPLICA-THIN-x"));
+	CHECK(!replica_pool_looks_cut("vg-home", "LVM-x"));
+}
+
 static void room(void)
 {
 	const struct replica_pool pool = { .vg = "vg", .unit = 4 << 20, .free = 12 << 20 };
@@ -355,7 +387,7 @@ int main(void)
 	static const struct ktap_test tests[] = {
 		T(good_report), T(tags), T(vg_report), T(hostile_reports), T(damaged_reports),
 		T(names), T(reserved_names), T(sizes), T(label_room), T(bad_pools), T(thin_room),
-		T(room),
+		T(reversed), T(looks), T(room),
 		T(store_sizes), T(store_args), T(full_store),
 	};
 
