@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=600
+# dm-replica-test: set=full timeout=650
 #
 # A failover is tested with a copy of the replica, while it is written to: the copy is one
 # point in time of the source and stays it, can be written to, is not taken for a replica,
@@ -246,6 +246,35 @@ without_its_replica()
 	compare_legs "$origin" "$leg"
 }
 
+# Origin and replica change places while there is a copy of what was the replica: it is the
+# copy still, and its end is found; the next one is of what is the replica then.
+after_reverse()
+{
+	local disk other source leg store before
+	new_loop other 4M
+	new_linear source "$other"
+	new_loop disk 4M
+	new_linear leg "$disk"
+	new_loop store 8M
+	new_replica data "$source" "$leg"
+	run replicactl test-failover data --store "$store"
+	defer test_gone data
+	before=$(sum /dev/mapper/data-test)
+	run replicactl reverse data
+	run dd if=/dev/urandom of=/dev/mapper/data bs=64k count=9 oflag=direct status=none
+	cli_returns 5 5 test-failover data --store "$store" --force
+	complains "is being tested already, with \"data-test\""
+	same "the copy" "$(sum /dev/mapper/data-test)" "$before"
+	run replicactl test-failover --end data
+	mapping_gone data-test || fail "the copy is there"
+	run replicactl test-failover data --store "$store" --force
+	[[ $(dmsetup table "$source") == *snapshot-origin* ]] || fail "it is not of the present replica"
+	same "the copy" "$(sum /dev/mapper/data-test)" "$(sum /dev/mapper/data)"
+	run replicactl test-failover --end data
+	run replicactl confirm data --timeout 60s
+	compare_legs "$other" "$disk"
+}
+
 # A snapshot of that name that somebody has made himself, of the replica's device, is not the copy.
 of_somebody()
 {
@@ -333,6 +362,7 @@ ktap_case "a file system in the copy is used" file_system
 ktap_case "a replica that was split" split_replica
 ktap_case "what cannot be copied, or is not usable, is refused" refusals
 ktap_case "the end of a test whose replica has gone" without_its_replica
+ktap_case "origin and replica change places meanwhile" after_reverse
 ktap_case "a snapshot that somebody has made himself" of_somebody
 ktap_case "killed while it makes the copy" killed_test
 ktap_finish

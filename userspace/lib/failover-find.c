@@ -98,3 +98,16 @@ int replica_test_find(struct replica_ctx *ctx, const char *name, dev_t leg,
 		ret = find_lvm(ctx, lv, leg, copy);
 	return ret;
 }
+
+/* A leg that is no mapped device never had a copy. */
+int replica_test_find_either(struct replica_ctx *ctx, const char *name, const dev_t legs[2],
+			     struct replica_test_copy *copy)
+{
+	char leg_name[DM_REPLICA_NAME_LEN], uuid[DM_REPLICA_UUID_LEN];
+	int ret = replica_test_find(ctx, name, legs[0], copy);
+
+	if (ret || copy->count || !legs[0] || !legs[1] ||
+	    !replica_sysfs_dm(ctx, legs[1], leg_name, uuid))
+		return ret;
+	return replica_test_find(ctx, name, legs[1], copy);
+}

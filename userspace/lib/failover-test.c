@@ -31,6 +31,7 @@ struct test {
 	struct replica_test_result *result;
 	struct replica_genl *g;
 	struct replica_blockdev leg;
+	dev_t legs[2];				/* replica, origin */
 	uint64_t mirrored;			/* sectors */
 	char name[DM_REPLICA_NAME_LEN];		/* of the replica */
 	char dm[DM_REPLICA_NAME_LEN];		/* replica_test_names() */
@@ -67,7 +68,7 @@ void replica_test_names(const char *name, char dm[DM_REPLICA_NAME_LEN],
 static int check_none(struct test *t)
 {
 	struct replica_test_copy copy;
-	int ret = replica_test_find(t->ctx, t->name, t->leg.devno, &copy);
+	int ret = replica_test_find_either(t->ctx, t->name, t->legs, &copy);
 
 	if (ret || !copy.count)
 		return ret;
@@ -126,13 +127,25 @@ uint64_t replica_test_moment(const struct replica_info *info, uint64_t now)
 	       info->lag_ms < now ? now - info->lag_ms : 0;
 }
 
+/* 0 for one that is not told. */
+static void read_legs(const struct replica_info *info, dev_t legs[2])
+{
+	const char *const numbers[] = { info->replica, info->origin };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (!numbers[i] || replica_parse_devno(numbers[i], &legs[i]))
+			legs[i] = 0;
+}
+
 static int open_leg(struct test *t, const struct replica_info *info)
 {
 	char path[PATH_MAX];
 	dev_t devno;
 	int r;
 
-	if (replica_parse_devno(info->replica, &devno))
+	read_legs(info, t->legs);
+	devno = t->legs[0];
+	if (!devno)
 		return replica_fail(t->ctx, REPLICA_FAILED, EPROTO, "Name",
 				    "the kernel does not tell the replica of \"%s\"", t->name);
 	replica_sysfs_path(t->ctx, devno, path, sizeof(path));
@@ -379,17 +392,18 @@ EXPORT int replica_test_failover(struct replica_ctx *ctx, const struct replica_t
 /* Its end */
 
 /* 0 for a replica that has gone, or cannot be there as there is no module. */
-static int leg_of(struct replica_ctx *ctx, const char *name, dev_t *leg)
+static int legs_of(struct replica_ctx *ctx, const char *name, dev_t legs[2])
 {
 	struct replica_info *info = NULL;
 	struct replica_genl *g;
 	int ret = replica_genl_get(ctx, &g);
 
-	*leg = 0;
+	legs[0] = 0;
+	legs[1] = 0;
 	if (!ret)
 		ret = replica_info_read(ctx, g, name, &info);
-	if (!ret && replica_parse_devno(info->replica, leg))
-		*leg = 0;
+	if (!ret)
+		read_legs(info, legs);
 	replica_info_free(info);
 	if (!replica_is_gone(ctx, ret) && ret != REPLICA_NOT_SUPPORTED)
 		return ret;
@@ -411,16 +425,16 @@ EXPORT int replica_test_failover_end(struct replica_ctx *ctx, const char *name,
 {
 	char dm_name[DM_REPLICA_NAME_LEN];
 	struct replica_test_copy copy;
-	dev_t leg = 0;
+	dev_t legs[2];
 	int ret;
 
 	*list = NULL;
 	replica_error_begin(ctx, "EndTestFailover");
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
-		ret = leg_of(ctx, dm_name, &leg);
+		ret = legs_of(ctx, dm_name, legs);
 	if (!ret)
-		ret = replica_test_find(ctx, dm_name, leg, &copy);
+		ret = replica_test_find_either(ctx, dm_name, legs, &copy);
 	if (ret)
 		return ret;
 	if (copy.count > 1)

@@ -22,8 +22,9 @@ uint64_t replica_test_moment(const struct replica_info *info, uint64_t now);
 
 /*
  * failover-find.c.  The copy of the replica name whose leg is leg, 0: which is not known any
- * more.  find: a return value, also if there is none; pick: pure; of the snapshots that LVM has
- * made.
+ * more.  find: a return value, also if there is none; either: on one of the two legs, as the
+ * one that was copied is the origin when they have changed places since; pick: pure; of the
+ * snapshots that LVM has made.
  */
 struct replica_test_copy {
 	char name[DM_REPLICA_NAME_LEN];
@@ -33,6 +34,8 @@ struct replica_test_copy {
 
 int replica_test_find(struct replica_ctx *ctx, const char *name, dev_t leg,
 		      struct replica_test_copy *copy);
+int replica_test_find_either(struct replica_ctx *ctx, const char *name, const dev_t legs[2],
+			     struct replica_test_copy *copy);
 void replica_test_pick(struct replica_snap *snap, const char *name, dev_t leg,
 		       struct replica_test_copy *copy);
 
