@@ -42,4 +42,10 @@ struct replica_wait {
 
 int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *wait);
 
+/*
+ * Pure.  Is a wait for that state over, now or because an event told of it before?  Not as long
+ * as the legs have yet to get their places back.
+ */
+bool replica_wait_reached(const struct replica_info *info, uint32_t state, bool was_reached);
+
 #endif /* _REPLICA_INFO_H */

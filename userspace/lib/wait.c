@@ -20,6 +20,20 @@ uint64_t replica_now_ms(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
+/* In step, but for a failback or a restore that is the last step and not the end. */
+static bool is_turning(const struct replica_info *info)
+{
+	return info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED &&
+	       info->progress_status == DM_REPLICA_PROGRESS_FAILING_BACK;
+}
+
+bool replica_wait_reached(const struct replica_info *info, uint32_t state, bool was_reached)
+{
+	if (state == DM_REPLICA_STATE_SYNCHRONIZED && is_turning(info))
+		return false;
+	return was_reached || info->copy_state == state;
+}
+
 /* Who wants the legs in step waits in vain in a state that only people end. */
 static bool hopeless(const struct replica_wait *w, const struct replica_info *info)
 {
@@ -162,8 +176,7 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 				    w->name);
 	if (!w->state)
 		return look_at_job(ctx, w, info, over);
-	if (info->copy_state == w->state)
-		*over = true;
+	*over = replica_wait_reached(info, w->state, *over);
 	if (!*over && hopeless(w, info))
 		return fail_hopeless(ctx, w, info);
 	return REPLICA_SUCCESS;
