@@ -86,15 +86,18 @@ static int operate_snapshot(struct replica_ctx *ctx, const char *name, unsigned 
 	}
 }
 
-/* What is read from a device that is open would change under its user's feet. */
-static int check_operation(struct replica_ctx *ctx, const char *name,
-			   enum dm_replica_operation operation, bool force)
+/*
+ * What is read from a device that is open would change under its user's feet, so the kernel
+ * refuses that; but udev may have it open for a moment only.
+ */
+static void let_close(struct replica_ctx *ctx, const char *name,
+		      enum dm_replica_operation operation, bool force)
 {
 	struct replica_dm_info info;
 
-	if (operation != DM_REPLICA_OP_RESTORE || force)
-		return REPLICA_SUCCESS;
-	return replica_check_closed(ctx, name, &info);
+	if (operation == DM_REPLICA_OP_RESTORE && !force &&
+	    replica_check_closed(ctx, name, &info))
+		replica_error_clear(ctx);
 }
 
 EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
@@ -110,7 +113,7 @@ EXPORT int replica_operate(struct replica_ctx *ctx, const char *name,
 		return operate_snapshot(ctx, dm_name, operation, force);
 	}
 	if (!ret)
-		ret = check_operation(ctx, dm_name, operation, force);
+		let_close(ctx, dm_name, operation, force);
 	return ret ? ret : operate(ctx, g, dm_name, operation, force ? REPLICA_RESYNC_FORCE : 0,
 				   job_id, copy_state);
 }

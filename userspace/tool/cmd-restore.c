@@ -7,6 +7,7 @@
 #include "operate.h"
 #include "progress.h"
 #include "report.h"
+#include "show.h"
 
 struct restore_options {
 	uint32_t timeout_ms;
@@ -29,16 +30,34 @@ static char *restore_hint(const struct replica_error *err, const char *name)
 	return NULL;
 }
 
-static bool is_snapshot(struct cli *cli, const char *name)
+/* 0: there is none of that name. */
+static uint32_t sync_type_of(struct cli *cli, const char *name)
 {
 	struct replica_info *info;
-	bool is;
+	uint32_t type;
 
 	if (replica_get(cli->ctx, name, &info))
-		return false;
-	is = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT;
+		return 0;
+	type = info->sync_type;
 	replica_info_free(info);
-	return is;
+	return type;
+}
+
+/* When the state allows it, it is open. */
+static char *hint_open(struct cli *cli, const char *name)
+{
+	const struct replica_error *err = replica_last_error(cli->ctx);
+	bool in_use = err && replica_error_sm_code(err) == REPLICA_SM_IN_USE;
+	struct replica_ctx *ctx = in_use ? replica_ctx_new() : NULL;
+	struct replica_capabilities *caps = NULL;
+	char *text = NULL;
+
+	if (ctx && !replica_capabilities(ctx, name, &caps) &&
+	    show_contains(caps->operations, caps->nr_operations, DM_REPLICA_OP_RESTORE))
+		text = mem_format("'fuser -vm /dev/mapper/%s' shows who uses it", name);
+	replica_capabilities_free(caps);
+	replica_ctx_free(ctx);
+	return text;
 }
 
 /* The legs change places at once, and the job brings what the old origin lacks. */
@@ -49,10 +68,17 @@ static int restore_replica(struct cli *cli, bool force)
 		.does = "copies what changed back to the origin",
 		.may_force = true,
 	};
+	char *hint = NULL;
+	int status;
 
 	done.ret = replica_operate(cli->ctx, cli->args[0], DM_REPLICA_OP_RESTORE, force, &done.job,
 				   &done.state);
-	return operate_report(cli, &done);
+	if (done.ret == REPLICA_FAILED)
+		hint = hint_open(cli, cli->args[0]);
+	done.hint = hint;
+	status = operate_report(cli, &done);
+	free(hint);
+	return status;
 }
 
 static int restore_snapshot(struct cli *cli)
@@ -89,9 +115,19 @@ static int restore_snapshot(struct cli *cli)
 static int restore_run(struct cli *cli)
 {
 	const struct restore_options *opts = cli->options;
+	const char *name = cli->args[0];
+	uint32_t type = sync_type_of(cli, name);
 
-	return is_snapshot(cli, cli->args[0]) ? restore_snapshot(cli) :
-						restore_replica(cli, opts->force);
+	if (type != REPLICA_SYNC_TYPE_SNAPSHOT)
+		return type && opts->timeout_ms ?
+		       report_usage(cli, "timeout",
+				    "'--timeout' is for a snapshot; 'replicactl wait %s --timeout TIME' waits for a replica",
+				    name) :
+		       restore_replica(cli, opts->force);
+	return opts->force ?
+	       report_usage(cli, "force",
+			    "'--force' is for a replica; a snapshot is never restored while it is in use") :
+	       restore_snapshot(cli);
 }
 
 const struct command cmd_restore = {
@@ -105,14 +141,14 @@ const struct command cmd_restore = {
 	.help = "Make the source what a snapshot, or a split replica, of it is",
 	.details =
 		"From a replica: what was written to the source since the split is lost. What is\n"
-		"read is restored at once, and a job copies what changed. The mapped device may\n"
-		"not be in use.\n\n"
-		"From a snapshot: all that was written to the source since is lost, and what was written to the\n"
-		"snapshot comes too. Neither may be in use. The source shows the restored data\n"
-		"at once and may be used while the kernel copies; at the end the snapshot is\n"
-		"gone. Ctrl-C ends the wait and not the restore, and the same command then waits\n"
-		"again. Snapshots that are newer have to be removed first, but for those of a\n"
-		"logical volume.\n"
+		"read is restored at once, and a job copies what changed; it is over when the\n"
+		"devices have their places back. The mapped device may not be in use.\n\n"
+		"From a snapshot: all that was written to the source since is lost, and what was\n"
+		"written to the snapshot comes too. Neither may be in use. The source shows the\n"
+		"restored data at once and may be used while the kernel copies; at the end the\n"
+		"snapshot is gone. Ctrl-C ends the wait and not the restore, and the same command\n"
+		"then waits again. Snapshots that are newer have to be removed first, but for\n"
+		"those of a logical volume.\n"
 		"One that failed, as a device gave an error, goes on with the same command when\n"
 		"the device works again.",
 	.options = restore_table,
