@@ -685,16 +685,23 @@ int replica_swap_legs(struct replica *replica, const struct replica_swap *swap, 
 		      const char **error)
 {
 	struct attempt attempt = { .swap = swap };
+	struct replica_news *news;
 	int r;
 
 	lockdep_assert_held(&replica->op_mutex);
+	/* Without memory for it udev goes on with the old places until the end. */
+	news = replica_news_create(replica->owner, GFP_NOIO);
 	r = prepare(replica, &attempt, error);
 	if (!r) {
 		replica_state_end_verify(replica, "the legs change places");
 		r = swap_paused(replica, &attempt, job_id, error);
 	}
-	if (!r)
+	if (!r) {
 		write_labels(replica);
+		replica_news_send(news);
+	} else {
+		replica_news_drop(news);
+	}
 	drop_command(attempt.ask);
 	drop_command(attempt.flush[0]);
 	drop_command(attempt.flush[1]);

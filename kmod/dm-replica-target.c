@@ -149,8 +149,8 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	if (IS_ERR(replica))
 		return PTR_ERR(replica);
 	rt->replica = replica;
-	rt->came = replica_news_create(rt);
-	rt->left = replica_news_create(rt);
+	rt->came = replica_news_create(rt, GFP_KERNEL);
+	rt->left = replica_news_create(rt, GFP_KERNEL);
 	if (!rt->came || !rt->left) {
 		ti->error = "not enough memory";
 		return -ENOMEM;

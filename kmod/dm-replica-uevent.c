@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Legs and meta device get a "change" when they begin or cease to belong to a replica, so
- * that udev, whose rules hide them meanwhile, looks at them again.
+ * Legs and meta device get a "change" when they begin or cease to belong to a replica, or
+ * change places, so that udev, whose rules hide them meanwhile, looks at them again.
  *
  * A uevent takes a mutex that others hold while they wait for memory, and memory may wait
  * for writes to the very device that is being resumed.  So a worker sends them, for which
@@ -72,9 +72,9 @@ static void take(struct replica_news *news, unsigned int i, struct dm_dev *dev)
 	news->bdevs[i] = dev->bdev;
 }
 
-struct replica_news *replica_news_create(struct replica_target *rt)
+struct replica_news *replica_news_create(struct replica_target *rt, gfp_t gfp)
 {
-	struct replica_news *news = kzalloc(sizeof(*news), GFP_KERNEL);
+	struct replica_news *news = kzalloc(sizeof(*news), gfp);
 
 	if (!news)
 		return NULL;

@@ -338,7 +338,7 @@ u64 replica_counter_sum(struct replica *replica, unsigned int what);
  * sleep.  send: soon, and @news is gone; any context.  drop: not at all; may sleep.  Both
  * take NULL too.
  */
-struct replica_news *replica_news_create(struct replica_target *rt);
+struct replica_news *replica_news_create(struct replica_target *rt, gfp_t gfp);
 void replica_news_send(struct replica_news *news);
 void replica_news_drop(struct replica_news *news);
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=450 systemd=yes disks=63M,64M,8M
+# dm-replica-test: set=full timeout=500 systemd=yes disks=63M,64M,8M
 #
 # What a replica consists of is hidden from whoever acts on what he finds on a disk, and is
 # there again after its end; links by uuid and label go to the mapped device.
@@ -156,6 +156,31 @@ save_label()
 		count=1 iflag=direct status=none
 }
 
+# legs_are ORIGIN REPLICA: udev knows, and what a unit may be bound to stays ready.
+legs_are()
+{
+	hidden "$1" origin && hidden "$2" replica && owner_of_links /dev/mapper/blue &&
+		! udev_has "$source" SYSTEMD_READY=0 && ! udev_has "$1" SYSTEMD_READY=0
+}
+
+# It is told of each change of places, and of the end whichever leg is which then.
+places()
+{
+	three_disks
+	new_replica blue "$source" "$target" --meta "$meta"
+	wait_for 20 "all devices to be hidden" all_hidden
+	run replicactl reverse blue
+	wait_for 20 "udev to know the new places" legs_are "$target" "$source"
+	run udevadm trigger --settle "$source" "$target"
+	legs_are "$target" "$source" || fail "not so after a trigger"
+	run replicactl reverse blue
+	wait_for 20 "udev to know the old places" legs_are "$source" "$target"
+	run replicactl reverse blue
+	run replicactl detach blue
+	wait_for 20 "the source to be seen again" visible "$source"
+	wait_for 20 "the target to be seen again" visible "$target"
+}
+
 # The label of a leg that was the origin, and that could not be written when it was no more.
 former_origin()
 {
@@ -211,6 +236,7 @@ ktap_case "a replica ends while udev looks at it" looking
 ktap_case "an inactive replica is hidden" inactive
 ktap_case "a replica of dmsetup hides its legs" plain
 ktap_case "internal mapped devices are hidden" internal
+ktap_case "origin and replica change places" places
 ktap_case "a former origin is hidden, whatever its label says" former_origin
 ktap_case "a label that others may have written hides nothing" forged
 ktap_finish
