@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=240
+# dm-replica-test: set=full timeout=300
 #
 # After a reboot the source is there with its own table, and what is written then the
 # log does not know: activate puts the replica under its name again, in use or not, and
@@ -119,10 +119,37 @@ larger()
 	is_plain src
 }
 
+# The source and its replica change places: it cannot have its table back before they change
+# back, and after a reboot what it has is older than what the log is about.
+reversed()
+{
+	local before order
+	attached
+	run replicactl reverse src
+	run dd if=/dev/urandom of=/dev/mapper/src bs=64k count=4 oflag=direct status=none
+	for order in detach "detach --force" remove deactivate; do
+		# shellcheck disable=SC2086 # words
+		cli_returns 4 4 $order src
+		complains 'the roles of replica "src" are reversed'
+	done
+	in_state src Synchronized || fail "it is not Synchronized any more"
+	run replicactl reverse src
+	is_attached src
+	run replicactl reverse src
+	reboot
+	before=$(sha256sum "$target" "$meta"; dmsetup table)
+	cli_returns 4 4 activate src
+	complains 'the roles of "src" were reversed when it went down: its data is on'
+	cli_returns 4 4 activate src --force
+	same "devices and mappings" "$(sha256sum "$target" "$meta"; dmsetup table)" "$before"
+	is_plain src
+}
+
 ktap_header
 ktap_case "after a reboot it is put back, and everything is copied" again
 ktap_case "a split replica stays split" split
 ktap_case "deactivate gives the source its table, activate takes it" taken_down
 ktap_case "a replica that cannot be started" start_fails
 ktap_case "a source that has grown meanwhile" larger
+ktap_case "a source that has changed places with its replica" reversed
 ktap_finish

@@ -155,14 +155,26 @@ static int resolve(struct activate *a, const char *what, const struct replica_in
 /* ------------------------------------------------------------------------ */
 /* Legs */
 
-/* The origin of no other replica can have the replica's own name. */
-static bool has_own_name(const struct replica_meta_fields *f)
+/* No leg of any other replica can have the replica's own name. */
+static bool is_own_name(const struct replica_meta_fields *f, const char *path)
 {
 	static const char directory[] = "/dev/mapper/";
 
-	return f->name && f->origin_path &&
-	       !strncmp(f->origin_path, directory, strlen(directory)) &&
-	       !strcmp(f->origin_path + strlen(directory), f->name);
+	return f->name && path && !strncmp(path, directory, strlen(directory)) &&
+	       !strcmp(path + strlen(directory), f->name);
+}
+
+/*
+ * The source has its own table now, with what it had before the other device took its place,
+ * and may be in use with that.
+ */
+static int fail_reversed(struct activate *a)
+{
+	const struct replica_meta_fields *f = a->fields;
+
+	return replica_fail(a->ctx, REPLICA_FAILED, 0, REPLICA_PARAM_META,
+			    "the roles of \"%s\" were reversed when it went down: its data is on %.200s, and %.200s has its own table again, with older data; copy what counts, and create the replica anew",
+			    f->name, f->origin_path, f->replica_path);
 }
 
 /* Its users must not find that its size has changed. */
@@ -221,7 +233,9 @@ static int check_devices(struct activate *a)
 		return replica_fail(a->ctx, REPLICA_NOT_FOUND, ENODATA, REPLICA_PARAM_META,
 				    "the log on %s does not tell where the two devices are: it was made without replicactl, activate it with dmsetup",
 				    c->meta.path);
-	a->own_name = has_own_name(f);
+	if (is_own_name(f, f->replica_path))
+		return fail_reversed(a);
+	a->own_name = is_own_name(f, f->origin_path);
 	if (a->own_name && f->clone)
 		return replica_fail(a->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, REPLICA_PARAM_META,
 				    "\"%s\" was a clone of a source in use, which may have been written without it since: it is of no instant any more, and has to be created anew",
