@@ -67,6 +67,9 @@ struct replica_meta_fields {
 	uint64_t synced;
 	uint64_t suspended;
 	uint64_t written;
+	uint32_t swaps;			/* how often the legs have changed places */
+	bool swap_back;			/* and do so once more when they are in step */
+	bool origin_has_label;		/* the origin carries one, too */
 };
 
 /* A sector of the log that cannot be believed, and what it stands for. */

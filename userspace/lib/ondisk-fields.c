@@ -135,6 +135,9 @@ int replica_meta_decode(struct replica_meta *meta)
 	f->has_label = flags & DM_REPLICA_SB_LABEL;
 	f->label_pending = flags & DM_REPLICA_SB_PENDING;
 	f->clone = le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_CLONE;
+	f->swaps = le32_to_cpu(sb->swaps);
+	f->swap_back = flags & DM_REPLICA_SB_SWAP_BACK;
+	f->origin_has_label = replica_sb_origin_label(sb);
 	f->copy_state = le16_to_cpu(sb->state);
 	f->mode = le16_to_cpu(sb->mode);
 	f->activation = le64_to_cpu(sb->activation);

@@ -46,7 +46,10 @@ static void show_identity(struct out *out, const struct replica_meta_fields *f)
 	out_bool(out, KEY("Clean", "Ended in order", NULL), f->clean);
 	out_bool(out, KEY("Lost", "Has a gap", NULL), f->lost);
 	out_bool(out, KEY("HasLabel", "Replica has label", NULL), f->has_label);
+	out_bool(out, KEY("OriginHasLabel", "Origin has label", NULL), f->origin_has_label);
 	out_bool(out, KEY_JSON("LabelPending"), f->label_pending);
+	out_number(out, KEY("Swaps", "Changes of places", NULL), f->swaps);
+	out_bool(out, KEY("SwapBack", "Changes back in step", NULL), f->swap_back);
 	out_number(out, KEY("Activation", "Activations", NULL), f->activation);
 }
 

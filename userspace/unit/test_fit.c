@@ -61,6 +61,37 @@ static void labels(void)
 	CHECK_INT(judge(), REPLICA_FIT_UNKNOWN);
 }
 
+/* Which leg is which is told by how often they have changed places since a label was written. */
+static void roles(void)
+{
+	struct dm_replica_label other;
+
+	both();
+	sb.swaps = cpu_to_le32(1);
+	sb.incompat = cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_ROLES);
+	sb.origin_label_sector = cpu_to_le64(16384);
+	/* From before: it was the replica's, and is the origin's now. */
+	CHECK_INT(judge(), REPLICA_FIT_SWAPPED);
+	CHECK_INT(replica_fit_judge(&sb, &label, NULL), REPLICA_FIT_UNKNOWN);
+	/* Written anew, and that of the other leg could not be. */
+	label.swaps = cpu_to_le32(1);
+	label.role = cpu_to_le16(DM_REPLICA_ROLE_REPLICA);
+	CHECK_INT(judge(), REPLICA_FIT_SAME);
+	other = label;
+	other.swaps = 0;
+	replica_label_seal(&other);
+	CHECK_INT(replica_fit_judge(&sb, &other, &label), REPLICA_FIT_SAME);
+	CHECK_INT(replica_fit_judge(&sb, &label, &other), REPLICA_FIT_SWAPPED);
+	/* The replica has no room for one. */
+	sb.label_sector = 0;
+	other = label;
+	other.role = cpu_to_le16(DM_REPLICA_ROLE_ORIGIN);
+	replica_label_seal(&other);
+	CHECK_INT(replica_fit_judge(&sb, &other, NULL), REPLICA_FIT_SAME);
+	CHECK_INT(replica_fit_judge(&sb, &label, NULL), REPLICA_FIT_SWAPPED);
+	CHECK_INT(replica_fit_judge(&sb, NULL, NULL), REPLICA_FIT_UNKNOWN);
+}
+
 /* Never active: whatever stands there is of no concern. */
 static void first(void)
 {
@@ -78,7 +109,7 @@ static void first(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(generations), T(labels), T(first),
+		T(generations), T(labels), T(roles), T(first),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

@@ -106,6 +106,30 @@ static void formatted(void)
 	image_free(&image);
 }
 
+/* Fields that a log has since the legs changed places for the first time. */
+static void roles(void)
+{
+	struct replica_meta meta;
+	struct image image;
+
+	image_make(&image, 64 * MIB_SECTORS, 8, 7);
+	image.sb.swaps = cpu_to_le32(3);
+	image.sb.origin_label_sector = cpu_to_le64(64 * MIB_SECTORS);
+	/* Without the feature nothing says that it is one. */
+	image_set_flags(&image, 0);
+	CHECK_INT(replica_meta_read(&meta, image.fd, image.size), 0);
+	CHECK_INT(meta.fields.swaps, 3);
+	CHECK(!meta.fields.swap_back && !meta.fields.origin_has_label);
+	replica_meta_clear(&meta);
+	image.sb.incompat = cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_ROLES);
+	image_set_flags(&image, DM_REPLICA_SB_SWAP_BACK);
+	CHECK_INT(replica_meta_read(&meta, image.fd, image.size), 0);
+	CHECK_INT(meta.fields.swaps, 3);
+	CHECK(meta.fields.swap_back && meta.fields.origin_has_label);
+	replica_meta_clear(&meta);
+	image_free(&image);
+}
+
 static void ranges(void)
 {
 	static const uint32_t regions[] = { 0, 1, 2, 77, 3839, 3840, 16383 };
@@ -344,7 +368,7 @@ static void labels(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(crc_vectors), T(geometry), T(formatted), T(ranges), T(flags),
+		T(crc_vectors), T(geometry), T(formatted), T(roles), T(ranges), T(flags),
 		T(choice), T(hostile), T(settings_of_the_queue), T(label_sector), T(labels),
 	};
 
