@@ -208,8 +208,8 @@ errors()
 	valid create "$source" "$source" --mode async
 	valid mode nobody async
 	valid mode r sometimes
-	for command in status wait confirm suspend resume fracture split resync abort activate \
-		deactivate detach remove return-to-pool jobs cancel capabilities verify resize \
+	for command in status wait confirm suspend resume fracture split resync abort activate reverse failover failback prepare \
+		deactivate detach dissolve remove return-to-pool jobs cancel capabilities verify resize \
 		restore finish test-failover; do
 		valid "$command" nobody
 	done

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=600 mem=2048
+# dm-replica-test: set=long timeout=1200 mem=2048
 #
 # Whenever the power goes while origin and replica change places, the log tells afterwards
 # which leg is which and where they may differ (P3). The record is made and judged as that of
