@@ -1,17 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=450
+# dm-replica-test: set=full timeout=600
 #
 # The table of operations, cell by cell: each operation in each state is allowed and leads
-# where it should, or is refused, says why, and changes nothing.
+# where it should, or is refused, says why, and changes nothing; and replicactl capabilities
+# says so. scripts/check-table holds the cells against the module's table, which has one state
+# more: Initialized ends with the first resume, and before that nothing is allowed.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/cli.sh"
 
-operations="abort activate deactivate fracture resync resume split suspend reset_to_sync
+operations="abort activate deactivate fracture resync resume split suspend
 	reverse_roles failover failback restore prepare"
 states="Unsynchronized Synchronized Broken Fractured Split Inactive Suspended Aborted
-	Failedover Prepared"
+	Failedover Prepared Skewed"
+# Numbers of CIM. The last three are allowed in any state.
+declare -A numbers=(
+	[abort]=2 [activate]=4 [deactivate]=7 [failover]=10 [failback]=11 [fracture]=12
+	[resync]=14 [restore]=15 [resume]=16 [reverse_roles]=20 [split]=21 [suspend]=22
+	[prepare]=24 [reset_to_sync]=17 [reset_to_async]=18 [reset_to_adaptive]=25
+)
 
 # Where an operation leads from a state. Not here: refused.
 declare -A leads=(
@@ -26,6 +35,7 @@ declare -A leads=(
 	[Synchronized,suspend]=Suspended
 	[Broken,deactivate]=Inactive
 	[Broken,fracture]=Fractured
+	[Broken,resync]=Unsynchronized
 	[Broken,resume]=Broken
 	[Fractured,deactivate]=Inactive
 	[Fractured,resync]=Unsynchronized
@@ -46,23 +56,39 @@ declare -A leads=(
 	[Failedover,resync]=Unsynchronized
 	[Prepared,activate]=Unsynchronized
 	[Prepared,deactivate]=Inactive
+	[Skewed,deactivate]=Inactive
+	[Skewed,fracture]=Fractured
+	[Skewed,resync]=Unsynchronized
+	[Skewed,suspend]=Suspended
 )
 
-# The same for those that need force. A broken replica does not answer, see its own case.
+# The same for those that need force.
 declare -A forced=(
+	[Synchronized,resync]=Unsynchronized
 	[Unsynchronized,failover]=Failedover
+	[Broken,failover]=Failedover
 	[Fractured,failover]=Failedover
 	[Split,failover]=Failedover
 	[Inactive,failover]=Failedover
 	[Suspended,failover]=Failedover
 	[Aborted,failover]=Failedover
+	[Skewed,failover]=Failedover
 	[Fractured,restore]=Unsynchronized
 	[Aborted,restore]=Unsynchronized
+	[Skewed,restore]=Unsynchronized
 	[Unsynchronized,prepare]=Prepared
 	[Synchronized,prepare]=Prepared
 	[Broken,prepare]=Prepared
 	[Fractured,prepare]=Prepared
 	[Split,prepare]=Prepared
+	[Skewed,prepare]=Prepared
+)
+
+# Cells with a case of their own: a broken replica may come back, or does not answer.
+declare -A own_case=(
+	[Broken,resync]="resync of a broken replica"
+	[Broken,failover]="failover to a broken replica"
+	[Synchronized,resync]="resync with force copies all"
 )
 
 # A copy at 1 MiB/s lasts longer where looking at it takes longer, MiB.
@@ -90,7 +116,7 @@ back_in_step()
 	Inactive | Prepared) message r activate ;;
 	Failedover) message r failback ;;
 	Suspended) message r resume ;;
-	Fractured | Split | Aborted) message r resync ;;
+	Fractured | Split | Aborted | Skewed) message r resync ;;
 	esac
 	wait_for 60 "r to be in step" in_sync r
 	# After reverse_roles, and after a failover that was made permanent.
@@ -128,8 +154,23 @@ enter()
 	Suspended) message r suspend ;;
 	Failedover) message r failover ;;
 	Prepared) message r prepare force ;;
+	Skewed) skew ;;
 	esac
 	same "the state to begin with" "$(status r state)" "$1"
+}
+
+# Somebody else writes to the replica, and a verify finds it.
+skew()
+{
+	put "$replica" 2 4
+	message r verify
+	wait_for 60 "the verify to end" verify_over
+	message r set resync_rate 1
+}
+
+verify_over()
+{
+	[[ $(job_field r 2) == verify && $(job_field r 3) != Running ]]
 }
 
 # What a refused operation must not change. A broken replica is probed, a job works on.
@@ -140,6 +181,40 @@ picture()
 	status r "${keys[@]}"
 	job_field r 1 3
 	dmsetup table r
+}
+
+# expected STATE [FORCE]: the numbers of what is allowed, in order.
+expected()
+{
+	local operation
+	{
+		for operation in "${!numbers[@]}"; do
+			[[ $operation != reset_to_* && -z ${leads[$1,$operation]:-} &&
+			   (-z ${2:-} || -z ${forced[$1,$operation]:-}) ]] ||
+				echo "${numbers[$operation]}"
+		done
+	} | sort -n | xargs
+}
+
+# said STATE: what capabilities says is what the cells say.
+said()
+{
+	cli capabilities r
+	same "the state that capabilities are of" "$(get .CopyStateDescription)" "$1"
+	same "what is possible" "$(get '[.SupportedOperations[].Value] | sort | join(" ")')" \
+		"$(expected "$1")"
+	same "what is possible with force" \
+		"$(get '[.OperationsWithForce[].Value] | sort | join(" ")')" "$(expected "$1" force)"
+}
+
+# modes STATE: each may be given, and the state stays.
+modes()
+{
+	local mode
+	for mode in async adaptive sync; do
+		run message r "reset_to_$mode"
+		same "state and mode" "$(status r state mode)" "$1"$'\n'"$mode"
+	done
 }
 
 # A job that is under way does not end before unhang_dev.
@@ -157,21 +232,19 @@ refused_in()
 	# A job has to run for as long as it takes to try all operations.
 	[[ $state != Unsynchronized ]] || stretch
 	before=$(picture "$state")
+	said "$state"
 	for operation in $operations; do
-		[[ -z ${leads[$state,$operation]:-} && $operation != reset_to_sync ]] || continue
-		# It has a case of its own.
-		[[ $state,$operation != Broken,resync ]] || continue
+		[[ -z ${leads[$state,$operation]:-} ]] || continue
 		dmesg_mark
 		refuse message r "$operation"
 		dmesg_has "message $operation refused: the operation" || fail "no sentence"
 		same "all of r after $operation" "$(picture "$state")" "$before"
-		[[ $state,$operation != Synchronized,resync ]] || continue
 		[[ -z ${forced[$state,$operation]:-} ]] || continue
 		refuse message r "$operation" force
 		same "all of r after $operation force" "$(picture "$state")" "$before"
 	done
-	message r reset_to_sync
-	same "all of r after reset_to_sync" "$(picture "$state")" "$before"
+	modes "$state"
+	same "all of r after three modes" "$(picture "$state")" "$before"
 	unhang_dev "$replica"
 }
 
@@ -179,6 +252,7 @@ allowed_in()
 {
 	local state=$1 operation
 	for operation in $operations; do
+		[[ -z ${own_case[$state,$operation]:-} ]] || continue
 		[[ -z ${leads[$state,$operation]:-} ]] ||
 			leads_to "$state" "${leads[$state,$operation]}" "$operation"
 		[[ -z ${forced[$state,$operation]:-} ]] ||
@@ -251,6 +325,74 @@ resync_broken()
 	compare_legs "$origin" "$replica"
 }
 
+# A broken replica does not answer, and nothing is lost by trying.
+failover_broken()
+{
+	local before
+	setup
+	enter Broken
+	before=$(dmsetup table r)
+	dmesg_mark
+	timed 20 refuse message r failover force
+	dmesg_has "the replica does not answer" || fail "no sentence"
+	same "the table" "$(dmsetup table r)" "$before"
+	same "state" "$(status r state)" Broken
+	back_in_step
+	compare_legs "$origin" "$replica"
+}
+
+# held_back OPERATION [force]: refused, as the legs are to have their places back first.
+held_back()
+{
+	dmesg_mark
+	refuse message r "$@"
+	dmesg_has "before the legs have their places back" || fail "no sentence"
+	cli capabilities r
+	same "is $1 said to be possible?" \
+		"$(get "[.OperationsWithForce[].Value] | index(${numbers[$1]})")" null
+}
+
+# On the way back nothing else turns the legs around, in whichever state it waits.
+way_back()
+{
+	local order
+	setup
+	enter Failedover
+	put /dev/mapper/r 0 "$size"
+	message r set resync_rate 1
+	run message r failback
+	for order in "" suspend deactivate; do
+		[[ -z $order ]] || run message r "$order"
+		held_back failover force
+		held_back prepare force
+	done
+	same "state" "$(status r state)" Inactive
+	message r set resync_rate auto
+	run message r activate
+	wait_for 60 "the legs to have their places" in_place
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
+# What a replica that was never in step is said to allow is what it allows.
+never_in_step()
+{
+	new_loop origin 8M
+	new_loop replica 8M
+	new_mirror r "$origin" "$replica" resync_rate 1
+	run message r abort
+	cli capabilities r
+	same "failover, or restore" "$(get '[.OperationsWithForce[].Value] |
+		[index(10), index(15)] | map(select(. != null)) | length')" 0
+	refuse message r failover force
+	refuse message r restore force
+	message r set resync_rate auto
+	run message r resync
+	synced r
+	cli capabilities r
+	same "failover" "$(get '[.SupportedOperations[].Value] | index(10) != null')" true
+}
+
 words()
 {
 	setup
@@ -270,5 +412,8 @@ done
 ktap_case "resync with force copies all" resync_force
 ktap_case "resync of what is copied already" resync_twice
 ktap_case "resync of a broken replica" resync_broken
+ktap_case "failover to a broken replica" failover_broken
+ktap_case "nothing turns the legs around on their way back" way_back
+ktap_case "never in step, never put in the place of the origin" never_in_step
 ktap_case "operations are one word, and force or compare" words
 ktap_finish
