@@ -208,9 +208,9 @@ errors()
 	valid create "$source" "$source" --mode async
 	valid mode nobody async
 	valid mode r sometimes
-	for command in status wait confirm suspend resume fracture split resync abort activate reverse failover failback prepare \
-		deactivate detach dissolve remove return-to-pool jobs cancel capabilities verify resize \
-		restore finish test-failover; do
+	for command in status wait confirm suspend resume fracture split resync abort activate \
+		deactivate reverse failover failback prepare detach dissolve remove return-to-pool \
+		jobs cancel capabilities verify resize restore finish test-failover; do
 		valid "$command" nobody
 	done
 	valid token release nobody
