@@ -1,11 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=120 mem=2048
+# dm-replica-test: set=full timeout=200 mem=2048
 #
 # A replica that is set aside loses its power, and with it what was in its cache. The flush
 # with which an order begins that lets the legs change places ends well, but on an empty
 # cache: it is no proof that the replica has what was sent to it, whether the order is
-# carried out or not (P3).
+# carried out or not. And a flush of such an order that fails is the only word of what a leg
+# has lost, of the replica as of the origin that is left (P3).
+#
+# mutations/run has this test find out a module that forgets one of these.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
@@ -75,9 +78,49 @@ attempted()
 	equal
 }
 
+# in_step: with writes that are in the caches alone.
+in_step()
+{
+	start_disks "$log"
+	mirror_sectors=$sectors
+	new_mirror r /dev/nbd0 /dev/nbd1 sync skip region_size "$region"
+	run sync /dev/mapper/r
+	put /dev/mapper/r 2 1
+	places=$(dmsetup table r | cut -d ' ' -f 4)
+}
+
+# The replica tells the order, and nobody else, that it has lost what it had to write.
+flush_fails()
+{
+	in_step
+	disks fail_flush 1
+	dmesg_mark
+	refuse message r reverse_roles
+	dmesg_has "the replica does not answer" || fail "ended otherwise"
+	[[ $(data /dev/nbd0) != "$(data /dev/nbd1)" ]] || fail "nothing was lost"
+	equal
+}
+
+# The origin does so when it is left: the replica has it all.
+origin_loses()
+{
+	local before
+	in_step
+	before=$(data /dev/mapper/r)
+	disks fail_flush 0
+	run message r failover
+	[[ $(data /dev/nbd0) != "$(data /dev/nbd1)" ]] || fail "nothing was lost"
+	at_least "dirty_bytes" "$(status r dirty_bytes)" 1048576
+	[[ $(data /dev/mapper/r) == "$before" ]] || fail "what is read has changed"
+	run message r failback
+	equal
+}
+
 log=$dev_dir/crash-log-$$
 ktap_header
 defer rm -f "$log"
 ktap_case "failed over" failed_over
 ktap_case "an order that is not carried out" attempted
+ktap_case "a flush of the replica that fails" flush_fails
+ktap_case "a flush of the origin that fails" origin_loses
 ktap_finish

@@ -12,6 +12,7 @@ Commands on standard input, each answered with a line on standard output:
     break N, heal N     requests of disk N fail; "N" is 0, 1 or 2
     hang N, unhang N    disk N answers nothing
     lose N              disk N lost its power: what was not flushed may be gone
+    fail_flush N        the next flush of disk N fails, and what it was to save may be gone
     off, on             all disks lose power and fail whatever comes, until "on"
     off_after N         the same by itself, N events from now
     off_at_swap N       N events after the meta device, the last one, is about to receive a
@@ -83,6 +84,7 @@ class Server:
         self.sockets = sockets
         self.input = [bytearray() for _ in sockets]
         self.broken = [False] * len(sockets)
+        self.bad_flush = [False] * len(sockets)
         self.losses = [0] * len(sockets)
         self.hanging = [None] * len(sockets)
         self.number = 0
@@ -173,6 +175,10 @@ class Server:
             self.record(WRITE, disk, FUA if kind & NBD_FUA else 0, self.number,
                         start // SECTOR, payload)
             self.end(DONE, disk, handle, FUA if kind & NBD_FUA else 0)
+        elif command == NBD_FLUSH and self.bad_flush[disk]:
+            self.bad_flush[disk] = False
+            self.lose(disk)
+            self.reply(disk, handle, EIO)
         elif command == NBD_FLUSH:
             self.number += 1
             self.record(FLUSH, disk, number=self.number)
@@ -229,6 +235,8 @@ class Server:
             self.release(numbers[0])
         elif word == 'lose':
             self.lose(numbers[0])
+        elif word == 'fail_flush':
+            self.bad_flush[numbers[0]] = True
         elif word == 'off':
             self.power_off()
         elif word == 'on':

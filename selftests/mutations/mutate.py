@@ -3,8 +3,8 @@
 """mutate.py --list | --judge NAME | --check KMOD | NAME KMOD: breaks one rule of the durable
 log, or of the order of writes, in a copy of the module's sources. Fails when the text that
 it looks for is not there exactly once; --check only tells, of all. --judge says what has to
-find it out: "crash", helpers/crash_check.py, "clone", helpers/crash_clone.py, or "order",
-helpers/order_check.py."""
+find it out: "crash", helpers/crash_check.py, "clone", helpers/crash_clone.py, "order",
+helpers/order_check.py, or "cache", test_role_05_cache itself."""
 import os
 import sys
 
@@ -13,6 +13,7 @@ INTENT, ACTIVATE, META, LOG = (f'dm-replica-{name}.c'
 CLONE = 'dm-replica-clone.c'
 IO, WINDOW = 'dm-replica-io.c', 'dm-replica-window.c'
 ORDER, QUEUE = 'dm-replica-order.h', 'dm-replica-queue.c'
+SWAP = 'dm-replica-swap.c'
 
 MUTATIONS = {
     # Writes go before their intents are durable.
@@ -145,11 +146,47 @@ r = replica_meta_write_log(intents->meta, true);
 replica_order_add(&queue->order, &request->ordered);
 		if (is_flush(request))
 			request->ordered.dep = 0;"""),
+    # Legs change places, and the flush before it is taken for a proof of what the replica has.
+    'swap-unproven': (SWAP, """\
+	else if (!READ_ONCE(replica->ship))
+		replica_log_mark_cached(""", """\
+	else if (0)
+		replica_log_mark_cached("""),
+    # So it is when they do not change places.
+    'swap-flush-counts': (SWAP, """\
+	command->flush.before = atomic64_read(&replica->flushed_gen);
+	return flush_leg(replica, replica->replica_bdev, command, ms);
+""", """\
+	{
+		struct replica_flush flush;
+		int r;
+
+		replica_leg_flush_begin(replica, &flush);
+		command->flush = flush;
+		r = flush_leg(replica, replica->replica_bdev, command, ms);
+		if (!r)
+			replica_leg_flush_end(replica, &flush);
+		return r;
+	}
+"""),
+    # One that fails is forgotten with the order.
+    'swap-flush-failure': (SWAP, '	command->failed = replica_flush_failed;',
+                           '	command->failed = 0 ? replica_flush_failed : NULL;'),
+    # The origin that is left is thought to have all that it was given.
+    'swap-origin-lost': (SWAP, """\
+	if (attempt->origin_lost)
+		replica_log_mark_all(replica->log);
+	else if""", """\
+	if (0)
+		replica_log_mark_all(replica->log);
+	else if"""),
 }
 
-# Those of the order of writes, and of the clone role; the others are of the durable log.
+# Those of the order of writes, of the clone role, and of what legs that change places have in
+# their caches; the others are of the durable log.
 ORDERED = ('no-dep', 'flush-first', 'fua-lost', 'flush-early')
 CLONED = ('open-first', 'open-cached')
+CACHED = ('swap-unproven', 'swap-flush-counts', 'swap-flush-failure', 'swap-origin-lost')
 
 
 def broken(name, kmod):
@@ -169,7 +206,8 @@ def main():
         return
     name, kmod = sys.argv[1:]
     if name == '--judge':
-        print('order' if kmod in ORDERED else 'clone' if kmod in CLONED else 'crash')
+        print('order' if kmod in ORDERED else 'clone' if kmod in CLONED else
+              'cache' if kmod in CACHED else 'crash')
         return
     if name != '--check' and name not in MUTATIONS:
         raise SystemExit(f'there is no mutation {name}; there are {", ".join(MUTATIONS)}')
