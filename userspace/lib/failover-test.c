@@ -110,11 +110,20 @@ int replica_test_judge_leg(struct replica_ctx *ctx, const char *name,
 			    name, leg->path, leg->size >> SECTOR_SHIFT, leg->path);
 }
 
-/* Other events, as of mode adaptive, leave a replica that is in step as it is. */
+static bool same_replica(const struct replica_info *a, const struct replica_info *b)
+{
+	return a->replica && b->replica ? !strcmp(a->replica, b->replica) :
+					  a->replica == b->replica;
+}
+
+/*
+ * Other events, as of mode adaptive, leave a replica that is in step as it is.  What has become
+ * the origin meanwhile was not tested.
+ */
 bool replica_test_steady(const struct replica_info *before, const struct replica_info *after)
 {
 	if (!before->consistent_now || !after->consistent_now ||
-	    before->copy_state != after->copy_state)
+	    before->copy_state != after->copy_state || !same_replica(before, after))
 		return false;
 	if (before->copy_state == DM_REPLICA_STATE_SYNCHRONIZED)
 		return before->when_synced == after->when_synced;
@@ -324,6 +333,8 @@ static int try_once(struct test *t, bool *steady)
 
 	if (!ret)
 		ret = replica_test_judge(t->ctx, before, t->args->force);
+	if (!ret)
+		ret = open_leg(t, before);	/* it may be another one than at first */
 	if (!ret) {
 		note_moment(t, before, now);
 		ret = take(t, before, steady);

@@ -97,6 +97,12 @@ static void steady(void)
 	CHECK(replica_test_steady(&before, &after));
 	after.event_seq = 8;			/* it may have been anything in between */
 	CHECK(!replica_test_steady(&before, &after));
+	before = after;
+	before.replica = (char *)"7:1";
+	after.replica = (char *)"7:1";
+	CHECK(replica_test_steady(&before, &after));
+	after.replica = (char *)"7:0";		/* it is the origin */
+	CHECK(!replica_test_steady(&before, &after));
 }
 
 static void moments(void)
