@@ -127,9 +127,8 @@ reversed()
 	attached
 	run replicactl reverse src
 	run dd if=/dev/urandom of=/dev/mapper/src bs=64k count=4 oflag=direct status=none
-	for order in detach "detach --force" remove deactivate; do
-		# shellcheck disable=SC2086 # words
-		cli_returns 4 4 $order src
+	for order in detach remove deactivate; do
+		cli_returns 4 4 "$order" src
 		complains 'the roles of replica "src" are reversed'
 	done
 	in_state src Synchronized || fail "it is not Synchronized any more"
@@ -145,6 +144,27 @@ reversed()
 	is_plain src
 }
 
+# The source fails, and nobody wants it back: the name leads to the other device from then on.
+left()
+{
+	local before
+	attached
+	exec {hold}</dev/mapper/src
+	break_dev /dev/mapper/src-origin
+	run replicactl failover src --force
+	run dd if=/dev/urandom of=/dev/mapper/src bs=64k count=4 seek=3 oflag=direct status=none
+	before=$(dd if=/dev/mapper/src bs=1M iflag=direct status=none | sha256sum)
+	cli_returns 4 4 detach src
+	complains "detach with force leaves it there"
+	run replicactl detach src --force
+	exec {hold}<&-
+	same "its table" "$(dmsetup table src)" \
+		"0 16384 linear $(lsblk -dno MAJ:MIN "$target" | tr -d ' ') 0"
+	same "its data" "$(dd if=/dev/mapper/src bs=1M iflag=direct status=none | sha256sum)" "$before"
+	[[ ! -e /dev/mapper/src-origin ]] || fail "the hidden device is left"
+	same "the log" "$(replicactl --json scan "$meta" | jq -c .MetaDevices)" "[]"
+}
+
 ktap_header
 ktap_case "after a reboot it is put back, and everything is copied" again
 ktap_case "a split replica stays split" split
@@ -152,4 +172,5 @@ ktap_case "deactivate gives the source its table, activate takes it" taken_down
 ktap_case "a replica that cannot be started" start_fails
 ktap_case "a source that has grown meanwhile" larger
 ktap_case "a source that has changed places with its replica" reversed
+ktap_case "a source that has failed is left for good" left
 ktap_finish

@@ -323,7 +323,7 @@ int replica_attached_check(const struct replica_attached *a)
 	if (!a->reversed)
 		return REPLICA_SUCCESS;
 	return replica_fail(a->ctx, REPLICA_FAILED, 0, "Name",
-			    "the roles of replica \"%s\" are reversed: its data is on the other device, and \"%s\" cannot have its own table back before they are reversed again",
+			    "the roles of replica \"%s\" are reversed: its data is on the other device, and \"%s\" cannot have its own table back before they are reversed again; detach with force leaves it there",
 			    name, name);
 }
 
@@ -357,6 +357,10 @@ static int end_locked(struct replica_attached *a)
 
 	if (ret)
 		return ret;
+	if (a->reversed) {
+		ret = replica_dm_become_origin(a->ctx, name);
+		return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+	}
 	r = replica_lines_load(a->ctx, name, &a->hidden);
 	if (r)
 		return replica_fail_errno(a->ctx, r, "Name",

@@ -136,8 +136,11 @@ struct ending {
 	bool gone;			/* the mapping; what follows may fail */
 };
 
-/* To be cleared in any case.  What is left of a source in use is for remove alone. */
-static int begin(struct ending *e, struct replica_ctx *ctx, const char *name)
+/*
+ * To be cleared in any case.  What is left of a source in use is for remove alone.  leave: one
+ * whose data is on the other device may be left there.
+ */
+static int begin(struct ending *e, struct replica_ctx *ctx, const char *name, bool leave)
 {
 	int ret;
 
@@ -149,7 +152,7 @@ static int begin(struct ending *e, struct replica_ctx *ctx, const char *name)
 		return ret;
 	if (!e->attached.attached)
 		return replica_check_closed(ctx, name, &e->info);
-	ret = replica_attached_check(&e->attached);
+	ret = leave ? REPLICA_SUCCESS : replica_attached_check(&e->attached);
 	return ret ? ret : replica_dm_info(ctx, name, &e->info);
 }
 
@@ -322,7 +325,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 {
 	struct replica_cut legs = { .lock = -1 };
 	struct ending e;
-	int ret = begin(&e, ctx, name);
+	int ret = begin(&e, ctx, name, force);
 
 	if (!ret)
 		ret = find_volumes(&e, &legs, force && volumes == KEEP_TARGET);
@@ -374,7 +377,7 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 static int remove_mirror(struct replica_ctx *ctx, const char *name)
 {
 	struct ending e;
-	int ret = begin(&e, ctx, name);
+	int ret = begin(&e, ctx, name, false);
 
 	if (e.attached.left) {
 		replica_error_clear(ctx);
