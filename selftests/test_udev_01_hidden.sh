@@ -181,6 +181,15 @@ places()
 	wait_for 20 "the target to be seen again" visible "$target"
 }
 
+# in_its_place DEVICE: it is the origin by its label, to be used, and what links lead to.
+in_its_place()
+{
+	udev_has "$1" REPLICA_ROLE=origin && udev_has "$1" REPLICA_ACTIVE=0 &&
+		udev_has "$1" ID_FS_TYPE=ext4 && udev_has "$1" "ID_FS_UUID=$uuid" &&
+		! udevadm info -q property "$1" | grep -q '^UDISKS_IGNORE\|^SYSTEMD_READY=0' &&
+		owner_of_links "$1"
+}
+
 # The label of a leg that was the origin, and that could not be written when it was no more.
 former_origin()
 {
@@ -190,7 +199,10 @@ former_origin()
 	run replicactl reverse blue
 	save_label
 	run replicactl deactivate blue
-	wait_for 20 "the origin to be seen" visible "$target"
+	wait_for 20 "the origin to be seen" in_its_place "$target"
+	# What it has replaced has no room for a label, and the same file system.
+	run udevadm trigger --settle "$target" "$source"
+	in_its_place "$target" || fail "links lead to what was the origin"
 	run replicactl activate blue
 	run replicactl wait blue
 	run replicactl reverse blue
@@ -203,7 +215,7 @@ former_origin()
 	run wipefs -qa "$meta"
 	run dd if=/dev/zero of="$meta" bs=1M count=1 oflag=direct status=none
 	run udevadm trigger --settle "$target"
-	visible "$target" || fail "a label that tells of an origin hides it"
+	in_its_place "$target" || fail "a label that tells of an origin hides it"
 }
 
 # A real label, but where whoever has a file, a volume or a virtual machine may write it.

@@ -195,7 +195,7 @@ enum replica_role {
 
 struct replica_belonging {
 	enum replica_role role;
-	bool active;			/* false: known by the label of the replica alone */
+	bool active;			/* false: known by its label alone */
 	char name[128];			/* of the mapped device; "" while it is not active */
 	char uuid[130];			/* of the association; "" if it has none */
 	char origin[32];		/* these three while it is active: "8:1" */
@@ -206,8 +206,8 @@ struct replica_belonging {
 
 /*
  * What the block device is to a replica, or the disk that it is a partition of.  Needs
- * no module.  Of an origin and a meta device only an active replica tells.  May
- * wait for a device that hangs.
+ * no module.  Of a meta device only an active replica tells, and of an origin that one or
+ * the label that it has since it was the replica.  May wait for a device that hangs.
  */
 int replica_belongs(struct replica_ctx *ctx, const char *device,
 		    struct replica_belonging *belonging);

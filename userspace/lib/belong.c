@@ -268,11 +268,9 @@ static bool labelled(struct replica_ctx *ctx, dev_t devno, struct replica_belong
 	if (path[0] != '/' || replica_sysfs_open(ctx, path, &dev) || dev.suspended ||
 	    replica_label_read(ctx, path, &label) || in_content(ctx, path, dev.block_size))
 		return false;
-	/* After a swap an origin may have one too: it is what people use. */
-	if (is_origin(ctx, &label))
-		return false;
 	replica_uuid_text(label.uuid, b->uuid);
-	b->role = REPLICA_ROLE_REPLICA;
+	/* After a swap an origin may have one too: it is what people use. */
+	b->role = is_origin(ctx, &label) ? REPLICA_ROLE_ORIGIN : REPLICA_ROLE_REPLICA;
 	return true;
 }
 
