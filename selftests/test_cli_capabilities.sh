@@ -141,6 +141,10 @@ kinds()
 	same "the kind" "$(get '"\(.ReplicationType) \(.ReplicationTypeDescription)"')" \
 		"18 Adaptive Mirror Local"
 	same "the features" "$(get '[.SupportedFeatures[].Value] | join(" ")')" "7 8 15 24 29 51 52"
+	same "the operations" "$(get '[.SupportedOperations[].Value] | join(" ")')" \
+		"2 4 7 8 9 10 11 12 14 15 16 17 18 19 20 21 22 24 25"
+	same "the states" "$(get '[.SupportedCopyStates[].Value] | join(" ")')" \
+		"2 3 4 5 6 7 8 9 10 11 12 13"
 	same "states to wait for" "$(get '[.SupportedWaitForCopyStates[].Value] | join(" ")')" \
 		"2 3 4"
 	# Without udev and systemd nothing ends a clone that nobody waits for.
