@@ -49,6 +49,7 @@ struct operation;
 typedef int (*operation_fn)(struct replica *replica, const struct operation *op, u32 *job_id,
 			    const char **error);
 
+/* What is carried out is a copy, in which @from has what force allows, if it was given. */
 struct operation {
 	u16 number;
 	const char *name;
@@ -89,13 +90,12 @@ static int run_mode(struct replica *replica, const struct operation *op, u32 *jo
 static int start_resync(struct replica *replica, const struct operation *op, u32 *job_id,
 			enum replica_walk how, const char **error)
 {
-	u32 from = op->from | op->from_forced;
-
-	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_SYNCHRONIZED)
+	/* With force; without it there may have been a copy that has ended meanwhile. */
+	if (BIT(READ_ONCE(replica->state)) & op->from & S(SYNCHRONIZED))
 		replica_log_mark_all(replica->log);
 	/* The marks take the place of the state, and of what it stands for elsewhere. */
 	replica_verify_mark(replica);
-	*job_id = replica_resync_start(replica, from, DM_REPLICA_JOB_RESYNC, how, op->reason);
+	*job_id = replica_resync_start(replica, op->from, DM_REPLICA_JOB_RESYNC, how, op->reason);
 	/* Without a job it is Broken: the probe starts one when the replica answers. */
 	if (*job_id || READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN)
 		return 0;
@@ -258,21 +258,11 @@ static int run_reverse(struct replica *replica, const struct operation *op, u32 
 	return replica_swap_legs(replica, &swap, job_id, error);
 }
 
-/*
- * Not even a change of state meanwhile makes an order a forced one; one that is forced does
- * not mind a better state.
- */
-static u32 ordered_from(struct replica *replica, const struct operation *op)
-{
-	return BIT(READ_ONCE(replica->state)) & op->from ? op->from :
-							   op->from | op->from_forced;
-}
-
 static int run_failover(struct replica *replica, const struct operation *op, u32 *job_id,
 			const char **error)
 {
 	const struct replica_swap swap = {
-		.from = ordered_from(replica, op),
+		.from = op->from,
 		.to = op->to,
 		.reason = op->reason,
 	};
@@ -284,7 +274,7 @@ static int run_restore(struct replica *replica, const struct operation *op, u32 
 		       const char **error)
 {
 	const struct replica_swap swap = {
-		.from = ordered_from(replica, op),
+		.from = op->from,
 		.back = true,
 		.unused = !disk_openers(dm_disk(replica->md)),
 		.to = op->to,
@@ -319,7 +309,7 @@ static int run_failback(struct replica *replica, const struct operation *op, u32
 static int run_prepare(struct replica *replica, const struct operation *op, u32 *job_id,
 		       const char **error)
 {
-	if (!replica_state_move(replica, ordered_from(replica, op), op->to, op->reason)) {
+	if (!replica_state_move(replica, op->from, op->to, op->reason)) {
 		*error = "the state changed meanwhile";
 		return -EBUSY;
 	}
@@ -560,6 +550,8 @@ int replica_operate(struct replica *replica, u16 operation, unsigned int flags, 
 		    const char **error)
 {
 	const struct operation *op = find_operation(operation);
+	bool force = flags & REPLICA_OPERATE_FORCE;
+	struct operation order;
 	int r;
 
 	*job_id = 0;
@@ -571,12 +563,15 @@ int replica_operate(struct replica *replica, u16 operation, unsigned int flags, 
 		*error = "compare goes with the operation resync only";
 		return -EINVAL;
 	}
+	order = *op;
+	/* Whatever becomes of the state meanwhile, an order is no forced one by that. */
+	if (force)
+		order.from |= op->from_forced;
 	mutex_lock(&replica->op_mutex);
-	r = replica_operable(replica, error) ?:
-	    check_state(replica, op, flags & REPLICA_OPERATE_FORCE, error);
+	r = replica_operable(replica, error) ?: check_state(replica, op, force, error);
 	if (!r)
-		r = (flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run)(replica, op, job_id,
-									      error);
+		r = (flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run)(replica, &order,
+									      job_id, error);
 	/* What an administrator was told is done stays done after a crash. */
 	if (!r)
 		replica_intents_sync(replica);
