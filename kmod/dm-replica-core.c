@@ -111,6 +111,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	init_waitqueue_head(&replica->quiet);
 	bio_list_init(&replica->held);
 	bio_list_init(&replica->deferred);
+	bio_list_init(&replica->cbw.waiting);
 	INIT_DELAYED_WORK(&replica->deferred_work, replica_io_deferred_work);
 	INIT_DELAYED_WORK(&replica->timeout_work, replica_leg_timeout_work);
 	INIT_DELAYED_WORK(&replica->probe_work, replica_leg_probe_work);

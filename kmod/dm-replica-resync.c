@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-cbw.h"
 #include "dm-replica-clone.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
@@ -94,7 +95,7 @@ static bool wanted_region(struct replica_resync *resync, u64 *region)
 
 	if (!replica->clone)
 		return false;
-	*region = replica_clone_wanted(replica, in_batch, resync);
+	*region = replica_cbw_wanted(replica, replica->log->dirty, in_batch, resync);
 	return *region < replica_log_regions(replica->log);
 }
 

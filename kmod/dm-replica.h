@@ -13,8 +13,8 @@
  * (private copy) -> io.c (submit both legs, complete) -> range.c (release).
  * In the modes async and adaptive the replica's part goes by way of queue.c.
  * A job: resync.c (windows, kcopyd) -> range.c -> log.c.
- * In the clone role a write goes to the origin alone, after clone.c has seen to it that
- * its regions are copied.
+ * In the clone role a write goes to the origin alone; it waits in cbw.c until clone.c has
+ * seen to it that its regions are copied.
  *
  * Locks, outermost first:
  *	replica->op_mutex	operations, settings, suspend and resume, adoption
@@ -190,6 +190,18 @@ enum replica_probe {
 	REPLICA_PROBE_FAILED,
 };
 
+/* Which writes have to wait until what they touch has been copied, see cbw.h. */
+enum replica_first {
+	REPLICA_FIRST_NONE,
+	REPLICA_FIRST_ACTIVE,	/* clone role: to regions that are not active */
+};
+
+/* Writes that wait for it: cbw.c's, under replica->lock. */
+struct replica_cbw {
+	struct bio_list waiting;
+	bool looking;		/* they have been taken, to be looked at */
+};
+
 /**
  * struct replica - the association of an origin and a replica
  *
@@ -217,6 +229,7 @@ struct replica {
 	enum replica_discard discard;
 
 	/* Read in the I/O path under a bucket lock, see replica_leg_ship_barrier(). */
+	u8 first;			/* enum replica_first */
 	bool ship;			/* writes go to the replica too */
 	bool hold;			/* writes are held (on_replica_error stop) */
 	struct percpu_ref gate;		/* reads and flushes under way, see gate.c */
@@ -260,6 +273,7 @@ struct replica {
 	unsigned int current_job;	/* slot of the job under way, or -1U */
 	struct bio_list held;		/* bios that @hold keeps */
 	struct bio_list deferred;	/* bios for deferred_work to submit */
+	struct replica_cbw cbw;		/* bios that wait until something is copied */
 	bool gate_closed;		/* under @lock: @gated keeps reads and flushes */
 	struct bio_list gated;
 	struct list_head confirms;	/* drain barriers under way */
