@@ -38,6 +38,7 @@ static void fill_settings(struct replica *replica, struct dm_replica_sb_settings
 	to->rpo = cpu_to_le32(from->rpo);
 	to->max_skew = cpu_to_le32(from->max_skew);
 	to->copy_priority = from->copy_priority;
+	to->delta_ms = cpu_to_le32(from->delta_ms);
 }
 
 /* replica->lock held.  Return: the flag when there is a job. */

@@ -4,6 +4,7 @@
  */
 #include "dm-replica-cbw.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-log.h"
 
 /* Writes that are asked what they wait for, from the oldest on. */
@@ -11,8 +12,18 @@
 
 bool replica_cbw_must_wait(struct replica *replica, sector_t sector, sector_t sectors)
 {
-	return replica->first == REPLICA_FIRST_ACTIVE &&
-	       !replica_log_admit(replica->log, sector, sectors);
+	/* Pairs with set_first() of delta.c: the bits are there when they count. */
+	switch (smp_load_acquire(&replica->first)) {
+	case REPLICA_FIRST_ACTIVE:
+		return !replica_log_admit(replica->log, sector, sectors);
+	case REPLICA_FIRST_FROZEN:
+		return replica_log_frozen(replica->log, sector, sectors);
+	case REPLICA_FIRST_ALL:
+	case REPLICA_FIRST_HELD:
+		return true;
+	default:
+		return false;
+	}
 }
 
 void replica_cbw_wait(struct replica_io *io)
@@ -21,10 +32,15 @@ void replica_cbw_wait(struct replica_io *io)
 	unsigned long flags;
 
 	replica_count(replica, DM_REPLICA_C_RESYNC_WAITS, 1);
+	/* Without a range it is still when it began to wait. */
+	io->range.since = (u32)jiffies;
 	spin_lock_irqsave(&replica->lock, flags);
 	bio_list_add(&replica->cbw.waiting, replica_io_bio(io));
 	/* Under the lock: once the bio is off the list nothing of ours keeps replica. */
-	__replica_clone_waits(replica);
+	if (replica->clone)
+		__replica_clone_waits(replica);
+	else
+		__replica_delta_waits(replica);
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
@@ -37,6 +53,14 @@ bool replica_cbw_any(struct replica *replica)
 	any = replica->cbw.looking || !bio_list_empty(&replica->cbw.waiting);
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return any;
+}
+
+bool __replica_cbw_older(struct replica *replica, unsigned int age_ms)
+{
+	struct bio *bio = bio_list_peek(&replica->cbw.waiting);
+
+	lockdep_assert_held(&replica->lock);
+	return bio && replica_range_older(&replica_io_of(bio)->range, age_ms);
 }
 
 static u64 wanted_by(struct replica_log *log, struct bio *bio, const unsigned long *bits,

@@ -2,8 +2,9 @@
 /*
  * Copy before write: writes that wait until the regions that they touch have been copied.
  *
- * The clone role, whose replica becomes a copy of one instant, knows what a region has to be
- * like before it is written to, and says in replica->first that there are such regions.  A
+ * Two know what a region has to be like before it is written to: the clone role, whose
+ * replica becomes a copy of one instant, and the delta update, whose replica becomes one of
+ * an instant again and again.  They say in replica->first that there are such regions.  A
  * write looks at it under its bucket lock, before it takes its range, and if it must wait it
  * goes into the list here, without a range: the window that copies the region needs that.
  * Whoever made it wait lets it go, and then it comes again.
@@ -23,6 +24,8 @@ bool replica_cbw_must_wait(struct replica *replica, sector_t sector, sector_t se
 void replica_cbw_wait(struct replica_io *io);
 /* Does any write wait, or is looked at just now?  Any context. */
 bool replica_cbw_any(struct replica *replica);
+/* Does the oldest one wait for longer?  replica->lock held. */
+bool __replica_cbw_older(struct replica *replica, unsigned int age_ms);
 /*
  * The first region that a write waits for and that has its bit in @bits, but for those that
  * @skip tells.  Process context.  Return: replica_log_regions() when there is none.

@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "dm-replica-clone.h"
 #include "dm-replica-compare.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -27,6 +28,7 @@ static void unmake(struct replica *replica)
 	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
+	replica_delta_destroy(replica->delta);
 	replica_resync_destroy(replica->resync);
 	replica_clone_destroy(replica->clone);
 	replica_queue_destroy(replica->queue);
@@ -158,6 +160,9 @@ static bool make(struct replica *replica, bool clone)
 		return false;
 	replica->resync = replica_resync_create(replica);
 	if (!replica->resync)
+		return false;
+	replica->delta = replica_delta_create(replica);
+	if (!replica->delta)
 		return false;
 	if (clone)
 		replica->clone = replica_clone_create(replica);

@@ -8,6 +8,7 @@
 
 #include "dm-replica-clone.h"
 #include "dm-replica-compare.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
@@ -36,6 +37,13 @@
 	"the operation replaces what users of the mapped device may have cached: close it first, or use force"
 #define FORCE_GIVES_UP		\
 	"the operation gives up what is known to be equal in this copy state; it needs force"
+
+#define FORCE_DELTA		\
+	"the operation loses what was written since the last delta update; it needs force"
+#define DELTA_MODE		\
+	"the mode stays async while there are delta updates: set delta_ms to 0 first"
+#define DELTA_BEHIND		\
+	"the replica does not have what was written since the last delta update: set delta_ms to 0 first"
 
 struct operation;
 typedef int (*operation_fn)(struct replica *replica, const struct operation *op, u32 *job_id,
@@ -68,6 +76,10 @@ static int run_mode(struct replica *replica, const struct operation *op, u32 *jo
 {
 	if (replica->mode == op->to)
 		return 0;
+	if (replica->settings.delta_ms) {
+		*error = DELTA_MODE;
+		return -EBUSY;
+	}
 	spin_lock_irq(&replica->lock);
 	WRITE_ONCE(replica->mode, op->to);
 	spin_unlock_irq(&replica->lock);
@@ -254,6 +266,10 @@ static int run_reverse(struct replica *replica, const struct operation *op, u32 
 		.reason = op->reason,
 	};
 
+	if (replica_delta_behind(replica)) {
+		*error = DELTA_BEHIND;
+		return -EBUSY;
+	}
 	return check_back(replica, error) ?: replica_swap_legs(replica, &swap, job_id, error);
 }
 
@@ -317,11 +333,14 @@ static int run_failback(struct replica *replica, const struct operation *op, u32
 {
 	/* First, lest the state be written down without it. */
 	set_swap_back(replica, true);
+	/* Not even in a moment without writes would they be in step otherwise. */
+	replica_delta_apply(replica);
 	*job_id = replica_resync_start(replica, op->from, DM_REPLICA_JOB_FAILBACK,
 				       REPLICA_WALK_COPY, op->reason);
 	if (*job_id || READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN)
 		return 0;
 	set_swap_back(replica, false);
+	replica_delta_apply(replica);
 	*error = "the state changed meanwhile";
 	return -EBUSY;
 }
@@ -509,6 +528,12 @@ const char *replica_operation_name(unsigned int index)
 	return index < ARRAY_SIZE(operations) ? operations[index].name : NULL;
 }
 
+/* A planned failover loses nothing, and a delta update is never up to date. */
+static bool needs_force(const struct replica *replica, const struct operation *op)
+{
+	return op->number == DM_REPLICA_OP_FAILOVER && replica_delta_on(replica);
+}
+
 void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced)
 {
 	u32 state = BIT(READ_ONCE(replica->state));
@@ -519,7 +544,7 @@ void replica_operations_possible(struct replica *replica, u64 *plain, u64 *force
 	if (replica->clone)
 		return;
 	for (i = 0; i < ARRAY_SIZE(operations); i++) {
-		if (operations[i].from & state)
+		if (operations[i].from & state && !needs_force(replica, &operations[i]))
 			*plain |= BIT_ULL(operations[i].number);
 		if ((operations[i].from | operations[i].from_forced) & state)
 			*forced |= BIT_ULL(operations[i].number);
@@ -554,6 +579,10 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 			 "the operation is not allowed in the present copy state";
 		return -EBUSY;
 	}
+	if (!force && needs_force(replica, op)) {
+		*error = FORCE_DELTA;
+		return -EBUSY;
+	}
 	if (op->replaces && !force && disk_openers(dm_disk(replica->md))) {
 		*error = REPLACES;
 		return -EBUSY;
@@ -582,6 +611,9 @@ int replica_operate(struct replica *replica, u16 operation, unsigned int flags, 
 	if (!r)
 		r = (flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run)(replica, op, job_id,
 									      error);
+	/* An operation may end the way back of the legs. */
+	if (!r)
+		replica_delta_apply(replica);
 	/* What an administrator was told is done stays done after a crash. */
 	if (!r)
 		replica_intents_sync(replica);

@@ -22,11 +22,13 @@
  *	overflow block|track|fail
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
+ *	delta_ms <ms>		0 for none, or 1000 to 86400000 between delta updates
  *	role mirror|clone
  *	swaps <number>		how often the legs have changed places; 0
  */
 #include <linux/log2.h>
 
+#include "dm-replica-delta.h"
 #include "dm-replica.h"
 #include "dm-replica-ondisk.h"
 
@@ -235,6 +237,11 @@ static bool set_max_skew(struct replica_settings *settings, const char *value)
 	return set_number(settings, value, &settings->max_skew, REPLICA_SET_MAX_SKEW);
 }
 
+static bool set_delta(struct replica_settings *settings, const char *value)
+{
+	return set_number(settings, value, &settings->delta_ms, REPLICA_SET_DELTA);
+}
+
 static const struct {
 	const char *key;
 	u32 mask;
@@ -263,6 +270,8 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" },
 	{ "copy_priority", REPLICA_SET_COPY_PRIORITY, set_copy_priority,
 	  "copy_priority must be unmanaged, low, same, high or urgent" },
+	{ "delta_ms", REPLICA_SET_DELTA, set_delta,
+	  "delta_ms must be 0 (none) or 1000 to 86400000 (ms)" },
 };
 
 const char *replica_setting_name(unsigned int index)
@@ -466,12 +475,16 @@ static char *clone_trouble(const struct replica_params *params)
 		return "role clone cannot copy again what is lost: stale accept is not for it";
 	if (params->settings.rpo)
 		return "role clone has no recovery point objective: rpo is not for it";
+	if (params->settings.delta_ms)
+		return "role clone is of one instant: delta_ms is not for it";
 	return NULL;
 }
 
 int replica_table_parse(struct replica_params *params, const char **meta,
 			struct dm_arg_set *as, sector_t len, char **error)
 {
+	unsigned int attr;
+	char *trouble;
 	int r;
 
 	*params = (struct replica_params) {
@@ -508,9 +521,12 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "activity, swaps and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
-	if (params->clone)
-		*error = clone_trouble(params);
-	return params->clone && *error ? -EINVAL : 0;
+	trouble = params->clone ? clone_trouble(params) :
+		  replica_delta_contradiction(&params->settings, params->mode, false, &attr);
+	if (!trouble)
+		return 0;
+	*error = trouble;
+	return -EINVAL;
 }
 
 const char *replica_mode_name(u16 mode)
@@ -528,7 +544,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
-	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0));
+	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
+	       (settings->delta_ms ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -547,6 +564,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" on_meta_error %s activity %u",
 		       word_of(on_meta_error_words, settings->on_meta_error),
 		       rt->params.activity);
+	if (settings->delta_ms)
+		DMEMIT(" delta_ms %u", settings->delta_ms);
 	if (swaps)
 		DMEMIT(" swaps %u", swaps);
 	if (rt->params.clone)

@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -313,6 +314,8 @@ static int adopt_size(struct replica *old, struct replica *fresh)
 	}
 	replica_state_end_verify(old, "the device has another size now");
 	spin_lock_irq(&old->lock);
+	/* An update under way is begun anew: what is frozen is that of the other log. */
+	__replica_delta_restart(old);
 	swap(old->log, fresh->log);
 	old->sectors = fresh->sectors;
 	replica_resync_resized(old);
@@ -436,7 +439,8 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 
 	/* The origin of a clone has been written to since. */
 	if (old && rt->params.sync_skip &&
-	    (old->clone || READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
+	    (old->clone || replica_delta_behind(old) ||
+	     READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
 		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
 		rt->params.sync_skip = false;
 		rt->replica->sync_skip = false;
@@ -591,6 +595,7 @@ static void replica_resume(struct dm_target *ti)
 	replica_resync_continue(replica);
 	replica_clone_resume(replica);
 	replica_queue_resume(replica);
+	replica_delta_resume(replica);
 	queue_delayed_work(replica->wq, &replica->timeout_work, 0);
 	queue_delayed_work(replica->wq, &replica->probe_work, 0);
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
@@ -617,6 +622,7 @@ static void replica_presuspend(struct dm_target *ti)
 	spin_unlock_irq(&replica->lock);
 	/* Whoever lets the legs change places gives it up. */
 	wake_up_all(&replica->quiet);
+	replica_delta_presuspend(replica);
 	if (replica->noflush)
 		replica_io_release_held(replica, true);
 	replica_intents_note(replica);
@@ -646,6 +652,7 @@ static void replica_postsuspend(struct dm_target *ti)
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	replica_queue_suspend(replica);
 	replica_resync_quiesce(replica);
+	replica_delta_suspend(replica);
 	replica_clone_suspend(replica);
 	/* No operation changes anything from here on: it would not be written down. */
 	mutex_lock(&replica->op_mutex);
@@ -700,7 +707,8 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 				   rt->resumed ? replica->mode : rt->params.mode,
 				   rt->params.sync_skip &&
 				   (!rt->resumed ||
-				    replica->state == DM_REPLICA_STATE_SYNCHRONIZED),
+				    (replica->state == DM_REPLICA_STATE_SYNCHRONIZED &&
+				     !replica_delta_behind(replica))),
 				   result, maxlen);
 		spin_unlock(&adoption_lock);
 		break;

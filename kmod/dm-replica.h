@@ -14,7 +14,8 @@
  * In the modes async and adaptive the replica's part goes by way of queue.c.
  * A job: resync.c (windows, kcopyd) -> range.c -> log.c.
  * In the clone role a write goes to the origin alone; it waits in cbw.c until clone.c has
- * seen to it that its regions are copied.
+ * seen to it that its regions are copied.  With delta_ms writes go to the origin alone too,
+ * and delta.c has what changed copied now and then, in the same way.
  *
  * Locks, outermost first:
  *	replica->op_mutex	operations, settings, suspend and resume, adoption
@@ -70,6 +71,7 @@ struct replica_intents;
 struct replica_diffs;
 struct replica_news;
 struct replica_clone;
+struct replica_delta;
 
 /**
  * struct replica_settings - what an administrator may change at run time
@@ -84,6 +86,7 @@ struct replica_clone;
  * @copy_priority: enum dm_replica_copy_priority
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
+ * @delta_ms: milliseconds between delta updates, 0: writes are shipped
  */
 struct replica_settings {
 	u8 payload;
@@ -97,6 +100,7 @@ struct replica_settings {
 	u32 queue_bytes;
 	u32 rpo;
 	u32 max_skew;
+	u32 delta_ms;
 };
 
 /* States in which no byte is known to be on its way: the legs can be compared. */
@@ -114,6 +118,7 @@ struct replica_settings {
 #define REPLICA_SET_OVERFLOW		BIT(DM_REPLICA_S_OVERFLOW)
 #define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
 #define REPLICA_SET_COPY_PRIORITY	BIT(DM_REPLICA_S_COPY_PRIORITY)
+#define REPLICA_SET_DELTA		BIT(DM_REPLICA_S_DELTA)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {
@@ -194,6 +199,9 @@ enum replica_probe {
 enum replica_first {
 	REPLICA_FIRST_NONE,
 	REPLICA_FIRST_ACTIVE,	/* clone role: to regions that are not active */
+	REPLICA_FIRST_ALL,	/* delta update, while regions are being frozen: all of them */
+	REPLICA_FIRST_FROZEN,	/* then: to regions that are frozen */
+	REPLICA_FIRST_HELD,	/* all, until what is frozen has been copied */
 };
 
 /* Writes that wait for it: cbw.c's, under replica->lock. */
@@ -223,6 +231,7 @@ struct replica {
 	bool legs_volatile;		/* it or the origin has, and there is a meta device */
 	struct replica_intents *intents;	/* NULL without a meta device */
 	struct replica_clone *clone;	/* NULL but in the clone role */
+	struct replica_delta *delta;
 	struct replica_queue *queue;
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
@@ -260,6 +269,7 @@ struct replica {
 	u16 requested;
 	bool consistent;		/* the replica is usable as it is */
 	bool behind;			/* Unsynchronized, and nothing is shipped for a while */
+	bool delta_on;			/* delta updates carry what is written */
 	bool stopped;			/* Broken by overflow fail: not probed */
 	char reason[DM_REPLICA_REASON_LEN];
 	u64 when_established_ms;
@@ -469,6 +479,22 @@ struct replica_queue_status {
 };
 
 /**
+ * struct replica_delta_status - what status shows of delta updates
+ * @on: they carry what is written
+ * @has_point: one was complete
+ * @point_age_ms: since the instant that it carried
+ * @has_due: the next one has a time
+ * @due_ms: until then, 0 when it is due or under way
+ */
+struct replica_delta_status {
+	bool on;
+	bool has_point;
+	u64 point_age_ms;
+	bool has_due;
+	u64 due_ms;
+};
+
+/**
  * struct replica_status - everything that GET and "dmsetup status" show
  *
  * Filled at once, so that the numbers belong together.  Units are bytes and
@@ -507,6 +533,7 @@ struct replica_status {
 	bool behind;
 	bool swap_back;
 	struct replica_queue_status queue;
+	struct replica_delta_status delta;
 };
 
 /* May be called from any context that may take spinlocks. */
@@ -617,7 +644,7 @@ static inline bool replica_job_is_copy(u16 type)
 {
 	return type == DM_REPLICA_JOB_INITIAL_COPY || type == DM_REPLICA_JOB_RESYNC ||
 	       type == DM_REPLICA_JOB_CLONE || type == DM_REPLICA_JOB_RESTORE ||
-	       type == DM_REPLICA_JOB_FAILBACK;
+	       type == DM_REPLICA_JOB_FAILBACK || type == DM_REPLICA_JOB_DELTA;
 }
 
 /* Copy out one job; false if there is none of that number. */

@@ -146,6 +146,7 @@
  * @queue_bytes: bound of the queue, 0 in logs of earlier versions: the default
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
+ * @delta_ms: milliseconds between delta updates, 0 for none, as in logs of earlier versions
  */
 struct dm_replica_sb_settings {
 	__u8 payload;
@@ -161,7 +162,8 @@ struct dm_replica_sb_settings {
 	__le32 queue_bytes;
 	__le32 rpo;
 	__le32 max_skew;
-	__u8 reserved2[36];
+	__le32 delta_ms;
+	__u8 reserved2[32];
 };
 
 /**
