@@ -95,6 +95,8 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		add_feature(f, "copy_priority",
 			    replica_enum_name(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority));
+	if (s->present & REPLICA_SETTING_DELTA && s->delta_ms)
+		add_number(f, "delta_ms", s->delta_ms);
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -260,6 +262,17 @@ static int read_copy_priority(const char *value, struct replica_table *t)
 				  &t->settings.copy_priority);
 }
 
+static int read_delta(const char *value, struct replica_table *t)
+{
+	uint64_t ms;
+
+	t->settings.present |= REPLICA_SETTING_DELTA;
+	if (read_number(value, DM_REPLICA_DELTA_MAX_MS, &ms))
+		return -EINVAL;
+	t->settings.delta_ms = ms;
+	return 0;
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -301,6 +314,7 @@ static const struct {
 	{ "overflow", read_overflow },
 	{ "max_skew", read_max_skew },
 	{ "copy_priority", read_copy_priority },
+	{ "delta_ms", read_delta },
 	{ "stale", read_stale },
 	{ "role", read_role },
 	{ "swaps", read_swaps },

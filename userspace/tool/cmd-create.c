@@ -39,6 +39,8 @@ static const struct option create_table[] = {
 	       "Who completes a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
 	       "Oldest write that the replica may lack; not in sync"),
+	OPTION(struct create_options, delta_ms, "delta-update-interval", "TIME", read_interval,
+	       COMPLETE_NOTHING, "Carry what changed so often, as one point in time"),
 	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
 	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
 	OPTION(struct create_options, system, "target-system", "SYSTEM", read_text,
@@ -132,6 +134,22 @@ bool create_settings(struct cli *cli, const char *text, struct replica_settings 
 	return !ret;
 }
 
+/* The option stands for the setting. */
+static bool add_interval(struct cli *cli, uint32_t ms, struct replica_settings *settings,
+			 int *status)
+{
+	if (!ms)
+		return true;
+	if (settings->present & REPLICA_SETTING_DELTA && settings->delta_ms != ms) {
+		*status = report_usage(cli, "delta-update-interval",
+				       "'--delta-update-interval' contradicts the interval in '--settings'");
+		return false;
+	}
+	settings->delta_ms = ms;
+	settings->present |= REPLICA_SETTING_DELTA;
+	return true;
+}
+
 /* Makes it, and shows what became of it. */
 static int create_make(struct cli *cli, struct replica_create_args *args, bool waits)
 {
@@ -218,7 +236,8 @@ static int create_run(struct cli *cli)
 	status = check_usage(cli, opts);
 	if (status)
 		return status;
-	if (!create_settings(cli, opts->settings, &settings, &status))
+	if (!create_settings(cli, opts->settings, &settings, &status) ||
+	    !add_interval(cli, opts->delta_ms, &settings, &status))
 		return status;
 	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
 	if (opts->timeout_ms && !waits)

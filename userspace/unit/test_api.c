@@ -299,16 +299,21 @@ static void goals(void)
 		{ "ThinProvisioningPolicy=6", BAD, "ThinProvisioningPolicy", false },
 		{ "DesiredCopyMethodology=1", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=4", NO, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=5", NO, "DesiredCopyMethodology", true },
-		{ "DesiredCopyMethodology=8", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=5", BAD, "DesiredCopyMethodology", true },
+		{ "DesiredCopyMethodology=6", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=7", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=9", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=10", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=11", NO, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=8,delta_ms=0", BAD, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=3,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=5,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
+		{ "delta_ms=30s,rpo=29s", BAD, "DeltaUpdateInterval", false },
 		{ "DesiredCopyMethodology=32768", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=3", BAD, "DesiredCopyMethodology", true },
 		{ "ReadOnly=2", NO, "ReadOnly", false },
 		{ "ReadOnly=3", NO, "ReadOnly", false },
 		{ "ReadOnly=4", NO, "ReadOnly", false },
-		{ "DeltaUpdateInterval=00000000000100.000000:000", NO,
-		  "DeltaUpdateInterval", false },
 		{ "WaitForCopyState=8", NO, "WaitForCopyState", false },
 		{ "WaitForCopyState=5", BAD, "WaitForCopyState", false },
 	};
@@ -337,6 +342,35 @@ static void goals(void)
 	s.methodology = REPLICA_METHODOLOGY_INCREMENTAL;
 	args.skip_initial_copy = true;
 	table_has("sync skip", "");
+}
+
+/* Delta updates choose their mode, and are told to the kernel by one name. */
+static void delta_updates(void)
+{
+	struct replica_settings s = { .present = 0 };
+
+	reset_args();
+	args.replication_settings = &s;
+	CHECK_INT(replica_settings_parse(ctx, "DesiredCopyMethodology=8", &s), 0);
+	table_has(" async 2 delta_ms 30000", "");
+	CHECK_INT(replica_settings_parse(ctx, "DeltaUpdateInterval=00000000000100.000000:000",
+					 &s), 0);
+	table_has(" async 2 delta_ms 60000", "");
+	args.mode = DM_REPLICA_MODE_SYNC;
+	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
+	args.mode = DM_REPLICA_MODE_ADAPTIVE;
+	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
+	args.mode = DM_REPLICA_MODE_ASYNC;
+	args.rpo_ms = 59999;			/* could never be kept */
+	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
+	args.rpo_ms = 60000;
+	table_has(" async 4 rpo 60000 delta_ms 60000", "");
+	args.mode = 0;
+	args.rpo_ms = 0;
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	expect(REPLICA_INVALID_PARAMETER, "DesiredCopyMethodology");
+	s.present &= ~REPLICA_SETTING_METHODOLOGY;
+	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
 }
 
 /* No more may be queued than there is memory for. */
@@ -482,7 +516,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(sync_types), T(snapshots), T(clones), T(modes), T(modes_of_tables), T(places),
-		T(peer), T(rest), T(goals), T(room), T(names), T(settings),
+		T(peer), T(rest), T(goals), T(delta_updates), T(room), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};
 	int r;

@@ -56,6 +56,32 @@ static void longest(void)
 	CHECK_HAS(line, "resync_rate auto");
 }
 
+/* Said when there are delta updates, and read either way. */
+static void delta_updates(void)
+{
+	struct replica_table t = plain(), back;
+	const char *why = "";
+	char line[512];
+
+	t.mode = DM_REPLICA_MODE_ASYNC;
+	t.settings = (struct replica_settings){
+		.present = REPLICA_SETTING_DELTA, .delta_ms = 30000,
+	};
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_HAS(line, " async 2 delta_ms 30000");
+	CHECK_INT(replica_table_parse(line, &back, &why), 0);
+	CHECK_INT(back.settings.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(back.settings.delta_ms, 30000);
+	t.settings.delta_ms = 0;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK(!strstr(line, "delta_ms"));
+	t.settings.delta_ms = 999;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	CHECK_INT(replica_table_parse("1:2 1:3 - async 2 delta_ms 0", &back, &why), 0);
+	CHECK_INT(back.settings.delta_ms, 0);
+	CHECK_INT(replica_table_parse("1:2 1:3 - async 2 delta_ms 86400001", &back, &why), -EINVAL);
+}
+
 static void build_refuses(void)
 {
 	static const char *const legs[] = {
@@ -271,7 +297,7 @@ static void random_damage(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(shortest), T(longest), T(build_refuses), T(no_room),
+		T(shortest), T(longest), T(delta_updates), T(build_refuses), T(no_room),
 		T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
 		T(round_trip), T(random_damage),
 	};
