@@ -7,6 +7,7 @@
 #include "dm-replica-event.h"
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
+#include "dm-replica-ondisk.h"
 
 /* SyncType Mirror, local, in CIM's SupportedReplicationTypes. */
 #define REPLICA_TYPE_MIRROR_SYNC_LOCAL	2
@@ -275,7 +276,9 @@ static int put_geometry(struct sk_buff *skb, struct replica *replica,
 	       nla_put_u32(skb, DM_REPLICA_A_REGION_SIZE, status->region_size) ?:
 	       nla_put_u16(skb, DM_REPLICA_A_SYNC_TYPE, status->clone ?
 			   DM_REPLICA_SYNC_TYPE_CLONE : DM_REPLICA_SYNC_TYPE_MIRROR) ?:
-	       nla_put_u16(skb, DM_REPLICA_A_MODE, status->mode);
+	       nla_put_u16(skb, DM_REPLICA_A_MODE, status->mode) ?:
+	       nla_put_u8(skb, DM_REPLICA_A_READ_ONLY, status->read_only ?
+			  DM_REPLICA_SB_READ_ONLY_SOURCE : 0);
 }
 
 static int put_state(struct sk_buff *skb, const struct replica_status *status)

@@ -258,6 +258,7 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	memset(status, 0, sizeof(*status));
 	status->size = (u64)replica->sectors << SECTOR_SHIFT;
 	status->clone = replica->clone;
+	status->read_only = replica->read_only;
 	status->region_size = 1U << (replica->region_shift + SECTOR_SHIFT);
 	replica_queue_status(replica, &status->queue);
 	fill_state(replica, status);

@@ -24,6 +24,7 @@
  *	copy_priority unmanaged|low|same|high|urgent
  *	delta_ms <ms>		0 for none, or 1000 to 86400000 between delta updates
  *	role mirror|clone
+ *	read_only none|source	source: the table has to be a read-only one
  *	swaps <number>		how often the legs have changed places; 0
  */
 #include <linux/log2.h>
@@ -105,6 +106,12 @@ static const struct word stale_words[] = {
 static const struct word role_words[] = {
 	{ "mirror", false },
 	{ "clone", true },
+	{ }
+};
+
+static const struct word read_only_words[] = {
+	{ "none", false },
+	{ "source", true },
 	{ }
 };
 
@@ -307,6 +314,7 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_READ_ONLY		BIT(24)
 #define SEEN_SWAPS		BIT(25)
 #define SEEN_ROLE		BIT(26)
 #define SEEN_STALE		BIT(27)
@@ -401,6 +409,14 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 				error);
 		if (!r)
 			params->stale_accept = number;
+		return r;
+	}
+	if (!strcasecmp(key, "read_only")) {
+		r = seen(mask, SEEN_READ_ONLY, error) ?:
+		    parse_words(read_only_words, value, &number,
+				"read_only must be none or source", error);
+		if (!r)
+			params->read_only = number;
 		return r;
 	}
 	if (!strcasecmp(key, "role")) {
@@ -545,7 +561,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
 	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
-	       (settings->delta_ms ? 2 : 0));
+	       (settings->delta_ms ? 2 : 0) + (rt->params.read_only ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -568,6 +584,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" delta_ms %u", settings->delta_ms);
 	if (swaps)
 		DMEMIT(" swaps %u", swaps);
+	if (rt->params.read_only)
+		DMEMIT(" read_only %s", word_of(read_only_words, true));
 	if (rt->params.clone)
 		DMEMIT(" role %s", word_of(role_words, true));
 	return sz;

@@ -29,7 +29,7 @@ static int get_leg(struct dm_target *ti, struct dm_arg_set *as, struct dm_dev **
 	const char *path = dm_shift_arg(as);
 	int r;
 
-	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), dev);
+	r = compat_get_leg(ti, path, dev);
 	if (r)
 		ti->error = sentence;
 	return r;
@@ -126,6 +126,17 @@ static int check_clone(struct dm_target *ti, const struct replica *fresh)
 	return r;
 }
 
+/* Device-mapper has the mapped device as the table, at each resume: the two go together. */
+static int check_read_only(struct dm_target *ti, struct replica_target *rt)
+{
+	if (rt->params.read_only == !compat_mode_writable(ti))
+		return 0;
+	ti->error = rt->params.read_only ?
+		    "read_only source needs a read-only table (dmsetup --readonly)" :
+		    "a read-only table can be replicated with the feature read_only source only";
+	return -EROFS;
+}
+
 static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_set *as)
 {
 	struct replica *replica;
@@ -138,7 +149,8 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	r = get_leg(ti, as, &rt->copy, "replica could not be opened");
 	if (r)
 		return r;
-	r = replica_table_parse(&rt->params, &meta, as, ti->len, &ti->error);
+	r = replica_table_parse(&rt->params, &meta, as, ti->len, &ti->error) ?:
+	    check_read_only(ti, rt);
 	if (r)
 		return r;
 	r = replica_target_check_legs(ti, rt) ?: replica_target_get_meta(ti, rt, meta) ?:
@@ -186,10 +198,6 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (ti->begin) {
 		ti->error = "the replica target must start at sector 0";
 		return -EINVAL;
-	}
-	if (!compat_mode_writable(ti)) {
-		ti->error = "a read-only table cannot be replicated";
-		return -EROFS;
 	}
 	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
 	if (!rt) {
@@ -337,6 +345,7 @@ static int adopt(struct replica_target *rt, struct replica *old)
 	}
 	old->settings = rt->params.settings;
 	old->discard = rt->params.discard;
+	old->read_only = rt->params.read_only;
 	old->owner = rt;
 	if (old->mode != rt->params.mode) {
 		WRITE_ONCE(old->mode, rt->params.mode);
@@ -679,6 +688,10 @@ static int replica_map(struct dm_target *ti, struct bio *bio)
 {
 	struct replica_target *rt = ti->private;
 
+	/* The block layer does no more than warn of who writes all the same. */
+	if (unlikely(rt->params.read_only) && bio_op(bio) != REQ_OP_READ &&
+	    bio->bi_iter.bi_size)
+		return DM_MAPIO_KILL;
 	return replica_io_map(rt->replica, bio);
 }
 

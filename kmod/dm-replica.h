@@ -138,6 +138,7 @@ enum replica_discard {
  * @stale_accept: a log that does not fit the legs is taken, with a full copy
  * @swaps: how often the legs have changed places, when @swaps_given
  * @clone: the replica becomes a copy of one instant, and writes do not reach it
+ * @read_only: nobody writes to the mapped device, and the table is a read-only one
  * @settings: initial values of the settings
  */
 struct replica_params {
@@ -148,6 +149,7 @@ struct replica_params {
 	bool swaps_given;
 	bool stale_accept;
 	bool clone;
+	bool read_only;
 	bool sync_skip;
 	enum replica_discard discard;
 	u16 mode;
@@ -260,6 +262,7 @@ struct replica {
 	sector_t sectors;		/* of each leg that are mirrored */
 	u16 mode;			/* enum dm_replica_mode; written under op_mutex */
 	bool sync_skip;
+	bool read_only;			/* the mapped device is; written under op_mutex */
 
 	struct mutex op_mutex;		/* operations, settings, suspend and resume */
 	spinlock_t lock;		/* what follows, and where it is named */
@@ -504,6 +507,7 @@ struct replica_status {
 	u64 size;
 	u32 region_size;
 	bool clone;
+	bool read_only;
 	u16 mode;
 	u16 state;
 	u16 requested;

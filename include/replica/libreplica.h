@@ -94,7 +94,7 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_ELEMENT_SUPPLIER = 1u << 14,
 	REPLICA_SETTING_THIN_POLICY = 1u << 15,
 	REPLICA_SETTING_METHODOLOGY = 1u << 16,
-	REPLICA_SETTING_READ_ONLY = 1u << 17,
+	REPLICA_SETTING_READ_ONLY = 1u << 17,	/* reported as read_only of struct replica_info */
 	REPLICA_SETTING_WAIT_STATE = 1u << 18,
 	REPLICA_SETTING_DELTA = 1u << 19,	/* reported, and may be changed */
 };
@@ -241,6 +241,7 @@ struct replica_info {
 	bool consistent_now;		/* the replica is usable as it is */
 	bool has_consistent_age;	/* false: it never was */
 	uint64_t consistent_age_ms;
+	uint32_t read_only;		/* ReadOnly: 2 source, 0: neither */
 	bool has_point;			/* delta updates: one was complete */
 	uint64_t point_age_ms;		/* since the instant that it carried */
 	bool has_delta_due;		/* the next one has a time */

@@ -196,16 +196,23 @@ static int check_delta(struct replica_ctx *ctx, const struct replica_create_args
 	return REPLICA_SUCCESS;
 }
 
-/* Nothing but a hint keeps programs from writing to a device that they may open. */
-static int fail_read_only(struct replica_ctx *ctx, uint32_t value)
+/* The mapped device can be read-only; a device that the copy writes to cannot. */
+static int check_read_only(struct replica_ctx *ctx, uint32_t value)
 {
-	static const char *const names[] = { "source", "target", "source and target" };
-
+	if (value == REPLICA_READ_ONLY_SOURCE)
+		return REPLICA_SUCCESS;
 	return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "ReadOnly",
-			    "ReadOnly %u (%s) is not supported: %s", value, names[value - 2],
-			    value == 3 ?
-			    "root can still write to the target device itself" :
-			    "a source that nobody may write to needs a copy, and no replica");
+			    "ReadOnly %u (%s) is not supported: the read-only flag of a target holds for the copy too, whose writes the kernel lets pass with warnings, and is lost when the device is found anew",
+			    value, value == REPLICA_READ_ONLY_TARGET ? "target" :
+			    "source and target");
+}
+
+bool replica_goals_read_only(const struct replica_create_args *a)
+{
+	const struct replica_settings *s = a->replication_settings;
+
+	return s && setting_of(a, REPLICA_SETTING_READ_ONLY, s->read_only) ==
+		    REPLICA_READ_ONLY_SOURCE;
 }
 
 /* These two speak of a target that is made; volume: one is given. */
@@ -275,7 +282,7 @@ int replica_goals_check(struct replica_ctx *ctx, const struct replica_create_arg
 	if (!ret)
 		ret = check_delta(ctx, a);
 	if (!ret && s->present & REPLICA_SETTING_READ_ONLY)
-		ret = fail_read_only(ctx, s->read_only);
+		ret = check_read_only(ctx, s->read_only);
 	if (!ret && s->present & REPLICA_SETTING_WAIT_STATE && a->wait_for_copy_state &&
 	    s->wait_state != a->wait_for_copy_state)
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "WaitForCopyState",

@@ -14,6 +14,9 @@ struct replica_settings replica_goals_settings(const struct replica_create_args 
 /* Is the first copy to find out what differs, and to write nothing else? */
 bool replica_goals_compares(const struct replica_create_args *args);
 
+/* Is nobody to write to the mapped device? */
+bool replica_goals_read_only(const struct replica_create_args *args);
+
 /* The state that is waited for: the parameter, or else the setting; 0: none. */
 uint32_t replica_goals_wait(const struct replica_create_args *args);
 

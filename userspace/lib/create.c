@@ -247,6 +247,9 @@ static int prepare(struct create *c)
 	c->result->findings = c->check.findings;
 	if (!ret)
 		ret = replica_attach_check_args(&c->check, a);
+	if (!ret && c->check.attach && replica_goals_read_only(a))
+		ret = replica_fail(c->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "ReadOnly",
+				   "ReadOnly 2 (source) is not supported for a source in use: who has it open may write");
 	if (!ret)
 		ret = choose_name(c);
 	replica_uuid_make(c->uuid_bytes, c->uuid);

@@ -48,6 +48,7 @@ static const struct replica_field info_fields[] = {
 	INFO_OPT(META_FAILED, KIND_BOOL, meta_failed),
 	INFO_OPT(ACTIVE_REGIONS, KIND_U64, active_regions),
 	INFO_OPT(EXPOSED_BYTES, KIND_U64, exposed_bytes),
+	INFO_OPT(READ_ONLY, KIND_U8, read_only),
 	HAS(struct replica_info, DM_REPLICA_A_POINT_AGE, KIND_U64, point_age_ms, has_point),
 	HAS(struct replica_info, DM_REPLICA_A_DELTA_DUE, KIND_U64, delta_due_ms, has_delta_due),
 	{ .attr = 0 },

@@ -97,6 +97,16 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 			    replica_enum_name(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority));
 	if (s->present & REPLICA_SETTING_DELTA && s->delta_ms)
 		add_number(f, "delta_ms", s->delta_ms);
+	if (s->present & REPLICA_SETTING_READ_ONLY && s->read_only == REPLICA_READ_ONLY_SOURCE)
+		add_feature(f, "read_only", "source");
+}
+
+bool replica_table_read_only(const char *params)
+{
+	const char *at = strstr(params, " read_only source");
+
+	/* No leg has a blank in its name. */
+	return at && (at[17] == ' ' || !at[17]);
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -273,6 +283,15 @@ static int read_delta(const char *value, struct replica_table *t)
 	return 0;
 }
 
+static int read_read_only(const char *value, struct replica_table *t)
+{
+	if (strcmp(value, "none") == 0)
+		return 0;
+	t->settings.present |= REPLICA_SETTING_READ_ONLY;
+	t->settings.read_only = REPLICA_READ_ONLY_SOURCE;
+	return strcmp(value, "source") == 0 ? 0 : -EINVAL;
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -315,6 +334,7 @@ static const struct {
 	{ "max_skew", read_max_skew },
 	{ "copy_priority", read_copy_priority },
 	{ "delta_ms", read_delta },
+	{ "read_only", read_read_only },
 	{ "stale", read_stale },
 	{ "role", read_role },
 	{ "swaps", read_swaps },

@@ -31,4 +31,7 @@ int replica_table_build(const struct replica_table *table, char *line,
 int replica_table_parse(const char *line, struct replica_table *table,
 			const char **why);
 
+/* Does the line need a read-only table? */
+bool replica_table_read_only(const char *params);
+
 #endif /* _REPLICA_TABLE_H */

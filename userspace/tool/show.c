@@ -179,6 +179,10 @@ static void show_state(struct out *out, const struct replica_info *info)
 		  info->copy_state);
 	out_tone(out, show_state_tone(info->copy_state));
 	out_string(out, KEY("Reason", "Reason", NULL), info->reason);
+	if (info->read_only) {
+		out_number(out, KEY_JSON("ReadOnly"), info->read_only);
+		out_string(out, KEY_TEXT("Read-only"), "the source: nobody can write to it");
+	}
 	show_enum(out, KEY_JSON("RequestedCopyState"), REPLICA_ENUM_COPY_STATE,
 		  info->requested_copy_state);
 	show_enum(out, KEY("ProgressStatus", "Progress", NULL), REPLICA_ENUM_PROGRESS,

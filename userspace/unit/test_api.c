@@ -311,7 +311,6 @@ static void goals(void)
 		{ "delta_ms=30s,rpo=29s", BAD, "DeltaUpdateInterval", false },
 		{ "DesiredCopyMethodology=32768", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=3", BAD, "DesiredCopyMethodology", true },
-		{ "ReadOnly=2", NO, "ReadOnly", false },
 		{ "ReadOnly=3", NO, "ReadOnly", false },
 		{ "ReadOnly=4", NO, "ReadOnly", false },
 		{ "WaitForCopyState=8", NO, "WaitForCopyState", false },
@@ -353,6 +352,9 @@ static void delta_updates(void)
 	args.replication_settings = &s;
 	CHECK_INT(replica_settings_parse(ctx, "DesiredCopyMethodology=8", &s), 0);
 	table_has(" async 2 delta_ms 30000", "");
+	CHECK_INT(replica_settings_parse(ctx, "ReadOnly=2", &s), 0);
+	table_has(" async 4 delta_ms 30000 read_only source", "");
+	s.present &= ~REPLICA_SETTING_READ_ONLY;
 	CHECK_INT(replica_settings_parse(ctx, "DeltaUpdateInterval=00000000000100.000000:000",
 					 &s), 0);
 	table_has(" async 2 delta_ms 60000", "");

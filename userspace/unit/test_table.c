@@ -56,6 +56,29 @@ static void longest(void)
 	CHECK_HAS(line, "resync_rate auto");
 }
 
+/* Whoever loads the line has to know, whatever stands around it. */
+static void read_only(void)
+{
+	struct replica_table t = plain(), back;
+	const char *why = "";
+	char line[512];
+
+	t.settings = (struct replica_settings){
+		.present = REPLICA_SETTING_READ_ONLY, .read_only = REPLICA_READ_ONLY_SOURCE,
+	};
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_STR(line, "8:16 8:32 - sync 2 read_only source");
+	CHECK(replica_table_read_only(line));
+	CHECK_INT(replica_table_parse(line, &back, &why), 0);
+	CHECK_INT(back.settings.read_only, REPLICA_READ_ONLY_SOURCE);
+	CHECK(replica_table_read_only("1:2 1:3 - sync 4 read_only source rpo 0"));
+	CHECK(!replica_table_read_only("1:2 1:3 - sync 2 read_only none"));
+	CHECK(!replica_table_read_only("1:2 1:3 - sync 0"));
+	CHECK_INT(replica_table_parse("1:2 1:3 - sync 2 read_only none", &back, &why), 0);
+	CHECK(!back.settings.present);
+	CHECK_INT(replica_table_parse("1:2 1:3 - sync 2 read_only target", &back, &why), -EINVAL);
+}
+
 /* Said when there are delta updates, and read either way. */
 static void delta_updates(void)
 {
@@ -297,7 +320,7 @@ static void random_damage(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(shortest), T(longest), T(delta_updates), T(build_refuses), T(no_room),
+		T(shortest), T(longest), T(read_only), T(delta_updates), T(build_refuses), T(no_room),
 		T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
 		T(round_trip), T(random_damage),
 	};

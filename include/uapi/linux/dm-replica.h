@@ -180,6 +180,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_SYNC_TYPE,		/* (R) u16, enum dm_replica_sync_type */
 	DM_REPLICA_A_POINT_AGE,		/* (R) u64, ms since the last point in time, see S_DELTA */
 	DM_REPLICA_A_DELTA_DUE,		/* (R) u64, ms until the next delta update; 0: under way */
+	DM_REPLICA_A_READ_ONLY,		/* (R) u8, CIM's ReadOnly: 2 source, 0: neither */
 
 	__DM_REPLICA_A_LAST
 };
