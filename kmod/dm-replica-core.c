@@ -128,6 +128,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	replica->settings = params->settings;
 	replica->discard = params->discard;
 	replica->sync_skip = params->sync_skip;
+	replica->sync_compare = params->sync_compare;
 	replica->read_only = params->read_only;
 	replica->mode = params->mode;
 	replica->state = DM_REPLICA_STATE_INITIALIZED;

@@ -7,7 +7,7 @@
  * Features, with their defaults first:
  *	region_size <sectors>	power of two, 8 to 1048576; by default 1 MiB, or larger
  *				so that there are no more than 1048576 regions
- *	sync full|skip
+ *	sync full|skip|compare	compare: a full copy that writes only what differs
  *	discard zero|passdown|off
  *	payload copy|shared
  *	resync_rate auto|<MiB/s>
@@ -115,9 +115,16 @@ static const struct word read_only_words[] = {
 	{ }
 };
 
+enum sync {
+	SYNC_FULL,
+	SYNC_SKIP,
+	SYNC_COMPARE,
+};
+
 static const struct word sync_words[] = {
-	{ "full", false },
-	{ "skip", true },
+	{ "full", SYNC_FULL },
+	{ "skip", SYNC_SKIP },
+	{ "compare", SYNC_COMPARE },
 	{ }
 };
 
@@ -386,9 +393,12 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 
 	if (!strcasecmp(key, "sync")) {
 		r = seen(mask, SEEN_SYNC, error) ?:
-		    parse_words(sync_words, value, &number, "sync must be full or skip", error);
-		if (!r)
-			params->sync_skip = number;
+		    parse_words(sync_words, value, &number, "sync must be full, skip or compare",
+				error);
+		if (!r) {
+			params->sync_skip = number == SYNC_SKIP;
+			params->sync_compare = number == SYNC_COMPARE;
+		}
 		return r;
 	}
 	if (!strcasecmp(key, "discard")) {
@@ -487,6 +497,8 @@ static char *clone_trouble(const struct replica_params *params)
 		return "role clone goes with mode sync only";
 	if (params->sync_skip)
 		return "role clone copies everything: sync skip is not for it";
+	if (params->sync_compare)
+		return "role clone copies everything: sync compare is not for it";
 	if (params->stale_accept)
 		return "role clone cannot copy again what is lost: stale accept is not for it";
 	if (params->settings.rpo)
@@ -563,7 +575,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
 	       (settings->delta_ms ? 2 : 0) + (rt->params.read_only ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
-	DMEMIT(" sync %s", word_of(sync_words, skip));
+	DMEMIT(" sync %s", word_of(sync_words, skip ? SYNC_SKIP :
+				   rt->params.sync_compare ? SYNC_COMPARE : SYNC_FULL));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
 	DMEMIT(" payload %s", word_of(payload_words, settings->payload));
 	if (settings->resync_rate)

@@ -533,13 +533,20 @@ static int replica_preresume(struct dm_target *ti)
 	return r;
 }
 
+/* How the first copy goes. */
+static enum replica_walk first_walk(const struct replica *replica)
+{
+	return replica->sync_compare ? REPLICA_WALK_COMPARE : REPLICA_WALK_COPY;
+}
+
 /* What may differ is copied, and nothing else. */
 static void start_logged(struct replica *replica, u16 job_type, const char *reason,
 			 const char *equal)
 {
 	if (replica_log_dirty_regions(replica->log))
 		replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED), job_type,
-				     REPLICA_WALK_COPY, reason);
+				     job_type == DM_REPLICA_JOB_INITIAL_COPY ?
+				     first_walk(replica) : REPLICA_WALK_COPY, reason);
 	else if (replica->skewed_bytes)
 		replica_state_set(replica, DM_REPLICA_STATE_SKEWED,
 				  "what a verify found still differs");
@@ -586,7 +593,7 @@ static void start(struct replica *replica)
 	}
 	replica_log_mark_all(replica->log);
 	replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED),
-			     DM_REPLICA_JOB_INITIAL_COPY, REPLICA_WALK_COPY, "initial copy");
+			     DM_REPLICA_JOB_INITIAL_COPY, first_walk(replica), "initial copy");
 }
 
 static void replica_resume(struct dm_target *ti)

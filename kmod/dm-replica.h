@@ -131,6 +131,7 @@ enum replica_discard {
  * struct replica_params - a parsed table line
  * @region_sectors: power of two, sectors
  * @sync_skip: the legs are known to be equal, no initial copy
+ * @sync_compare: the initial copy reads both legs, and writes what differs
  * @discard: what becomes of discards
  * @mode: enum dm_replica_mode
  * @region_given: @region_sectors stands in the line
@@ -151,6 +152,7 @@ struct replica_params {
 	bool clone;
 	bool read_only;
 	bool sync_skip;
+	bool sync_compare;
 	enum replica_discard discard;
 	u16 mode;
 	struct replica_settings settings;
@@ -262,6 +264,7 @@ struct replica {
 	sector_t sectors;		/* of each leg that are mirrored */
 	u16 mode;			/* enum dm_replica_mode; written under op_mutex */
 	bool sync_skip;
+	bool sync_compare;
 	bool read_only;			/* the mapped device is; written under op_mutex */
 
 	struct mutex op_mutex;		/* operations, settings, suspend and resume */

@@ -172,6 +172,7 @@ static int build_table(struct create *c)
 		.settings = replica_goals_settings(c->args),
 		/* With a meta device the log says it. */
 		.skip_copy = c->args->skip_initial_copy && !c->args->meta,
+		.compare = replica_goals_compares(c->args),
 		.clone = replica_is_clone(c->args),
 	};
 	int r;
@@ -306,36 +307,11 @@ static int make_log(struct create *c)
 	return c->args->meta ? replica_format_meta(c->ctx, &format) : REPLICA_SUCCESS;
 }
 
-/* The copy has begun as a plain one: from here on it reads both legs first. */
-static int begin_comparing(struct create *c, struct replica_genl *g)
-{
-	int ret = replica_compare_first(c->ctx, g, c->name);
-	struct replica_info *info;
-
-	/* A small one may be through, or a replica that fails wait for its next attempt. */
-	if (ret && replica_info_read(c->ctx, g, c->name, &info) == REPLICA_SUCCESS) {
-		ret = info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED ? REPLICA_SUCCESS : ret;
-		replica_info_free(info);
-	}
-	if (!ret)
-		replica_error_clear(c->ctx);
-	return ret;
-}
-
-static int look_at_it(struct create *c)
-{
-	struct replica_genl *g;
-	int ret = replica_genl_get(c->ctx, &g);
-
-	if (!ret && replica_goals_compares(c->args))
-		ret = begin_comparing(c, g);
-	return ret ? ret : replica_info_read(c->ctx, g, c->name, &c->result->info);
-}
-
 /* REPLICA_TIMEOUT: it runs, and udev is late. */
 static int make_mapping(struct create *c)
 {
 	uint64_t sectors = c->check.source.size >> SECTOR_SHIFT;
+	struct replica_genl *g;
 	int ret, slow;
 
 	slow = c->check.attach ? replica_attach_start(&c->attach, sectors, c->params,
@@ -343,7 +319,9 @@ static int make_mapping(struct create *c)
 	       replica_dm_create(c->ctx, c->name, c->uuid, sectors, c->params);
 	if (slow && slow != REPLICA_TIMEOUT)
 		return slow;
-	ret = look_at_it(c);
+	ret = replica_genl_get(c->ctx, &g);
+	if (!ret)
+		ret = replica_info_read(c->ctx, g, c->name, &c->result->info);
 	if (ret)
 		take_back(c);
 	else

@@ -57,7 +57,4 @@ int replica_genl_fd(const struct replica_genl *g);
  */
 int replica_genl_receive(struct replica_genl *g, replica_genl_fn fn, void *data);
 
-/* operate.c: a copy that is under way reads both legs from here on, and writes what differs. */
-int replica_compare_first(struct replica_ctx *ctx, struct replica_genl *g, const char *name);
-
 #endif /* _REPLICA_GENL_H */

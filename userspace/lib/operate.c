@@ -50,13 +50,6 @@ static int operate(struct replica_ctx *ctx, struct replica_genl *g, const char *
 	return reply.job_id ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;
 }
 
-int replica_compare_first(struct replica_ctx *ctx, struct replica_genl *g, const char *name)
-{
-	int ret = operate(ctx, g, name, DM_REPLICA_OP_RESYNC, REPLICA_RESYNC_COMPARE, NULL, NULL);
-
-	return ret == REPLICA_JOB_STARTED ? REPLICA_SUCCESS : ret;
-}
-
 /* Begins the call. */
 static int begin(struct replica_ctx *ctx, const char *name, enum dm_replica_operation operation,
 		 char dm_name[DM_REPLICA_NAME_LEN], struct replica_genl **g)

@@ -123,8 +123,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 	if (table->mode < DM_REPLICA_MODE_SYNC ||
 	    table->mode > DM_REPLICA_MODE_ADAPTIVE)
 		return -EINVAL;
-	if (table->skip_copy)
-		add_feature(&f, "sync", "skip");
+	if (table->skip_copy || table->compare)
+		add_feature(&f, "sync", table->skip_copy ? "skip" : "compare");
 	if (table->stale_accept)
 		add_feature(&f, "stale", "accept");
 	if (table->clone)
@@ -153,7 +153,8 @@ static int read_number(const char *text, uint64_t max, uint64_t *value)
 static int read_sync(const char *value, struct replica_table *t)
 {
 	t->skip_copy = strcmp(value, "skip") == 0;
-	return t->skip_copy || strcmp(value, "full") == 0 ? 0 : -EINVAL;
+	t->compare = strcmp(value, "compare") == 0;
+	return t->skip_copy || t->compare || strcmp(value, "full") == 0 ? 0 : -EINVAL;
 }
 
 static int read_payload(const char *value, struct replica_table *t)

@@ -16,6 +16,7 @@ struct replica_table {
 	char meta[REPLICA_LEG_LEN];	/* "-" if none */
 	unsigned int mode;		/* enum dm_replica_mode */
 	bool skip_copy;			/* feature "sync skip" */
+	bool compare;			/* feature "sync compare" */
 	bool stale_accept;		/* feature "stale accept" */
 	bool clone;			/* feature "role clone" */
 	uint32_t swaps;			/* feature "swaps"; 0: never */

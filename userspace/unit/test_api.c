@@ -338,6 +338,8 @@ static void goals(void)
 	expect(REPLICA_INVALID_PARAMETER, "WaitForCopyState");
 	args.wait_for_copy_state = 0;
 	table_has(" sync 0", "");
+	s.methodology = REPLICA_METHODOLOGY_DIFFERENTIAL;
+	table_has(" sync 2 sync compare", "");
 	s.methodology = REPLICA_METHODOLOGY_INCREMENTAL;
 	args.skip_initial_copy = true;
 	table_has("sync skip", "");

@@ -56,6 +56,22 @@ static void longest(void)
 	CHECK_HAS(line, "resync_rate auto");
 }
 
+/* The first copy may read both legs first; one that is skipped reads none. */
+static void compare_first(void)
+{
+	struct replica_table t = plain(), back;
+	const char *why = "";
+	char line[512];
+
+	t.compare = true;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_STR(line, "8:16 8:32 - sync 2 sync compare");
+	CHECK_INT(replica_table_parse(line, &back, &why), 0);
+	CHECK(back.compare && !back.skip_copy);
+	CHECK_INT(replica_table_parse("1:2 1:3 - sync 2 sync full", &back, &why), 0);
+	CHECK(!back.compare && !back.skip_copy);
+}
+
 /* Whoever loads the line has to know, whatever stands around it. */
 static void read_only(void)
 {
@@ -320,7 +336,7 @@ static void random_damage(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(shortest), T(longest), T(read_only), T(delta_updates), T(build_refuses), T(no_room),
+		T(shortest), T(longest), T(compare_first), T(read_only), T(delta_updates), T(build_refuses), T(no_room),
 		T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
 		T(round_trip), T(random_damage),
 	};
