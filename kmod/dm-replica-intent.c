@@ -139,6 +139,11 @@ static bool deactivate(struct replica_intents *intents, u64 region)
 	return false;
 }
 
+static bool gets_data(const struct replica *replica)
+{
+	return READ_ONCE(replica->ship) || replica_delta_copies(replica);
+}
+
 /*
  * Make all writes that have ended durable on both legs.  Return: 0, or an errno when
  * the regions they were in have to be taken as dirty.
@@ -158,8 +163,8 @@ static int settle(struct replica_intents *intents)
 	}
 	/* One that does not get our writes may hang as long as it likes. */
 	if (replica->replica_volatile)
-		r = (!READ_ONCE(replica->ship) && !replica_delta_copies(replica)) ||
-		    atomic_read(&replica->detached) ? -EIO : replica_leg_flush_wait(replica);
+		r = !gets_data(replica) || atomic_read(&replica->detached) ?
+		    -EIO : replica_leg_flush_wait(replica);
 	/* What earlier flushes made durable there is settled, whatever became of this. */
 	replica_intents_settled(replica, generation);
 	return r;

@@ -184,7 +184,7 @@ static int parse_delta(const char *value, struct replica_settings *s, const char
 {
 	uint64_t ms;
 
-	*why = "must be an interval like 00000000000030.000000:000, in whole ms, from a second to a day";
+	*why = "must be an interval like 00000000000030.000000:000, in whole ms, of 1 s to a day";
 	/* There is no such thing as an interval of nothing: delta_ms=0 ends the updates. */
 	return parse_interval(value, &ms) || !ms ? -EINVAL : replica_settings_delta(ms, s);
 }

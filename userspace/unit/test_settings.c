@@ -328,7 +328,8 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(all_keys), T(cim_names), T(edges), T(refused),
-		T(over_what_is_there), T(goals), T(delta_updates), T(foreign_keys), T(keys_are_listed), T(too_long),
+		T(over_what_is_there), T(goals), T(delta_updates), T(foreign_keys),
+		T(keys_are_listed), T(too_long),
 		T(random_text),
 	};
 	int r;

@@ -336,7 +336,8 @@ static void random_damage(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(shortest), T(longest), T(compare_first), T(read_only), T(delta_updates), T(build_refuses), T(no_room),
+		T(shortest), T(longest), T(compare_first), T(read_only), T(delta_updates),
+		T(build_refuses), T(no_room),
 		T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
 		T(round_trip), T(random_damage),
 	};
