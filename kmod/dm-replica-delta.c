@@ -17,7 +17,7 @@
 #define RETRY_MS		1000
 /* Freezes in vain up to which that doubles. */
 #define RETRIES			5U
-/* Longest time that a write waits for its copy; replica_timeout may be shorter, ms. */
+/* Longest time that a write waits for its copy, but under overflow block, ms. */
 #define WAIT_MS			2000U
 
 /**
@@ -32,6 +32,7 @@
  * @asked: of the last barrier
  * @beat: when the next one is due
  * @tries: freezes in a row that came to nothing; the worker's
+ * @not_before: jiffies: no freeze before that
  */
 struct replica_delta {
 	struct replica *replica;
@@ -44,6 +45,7 @@ struct replica_delta {
 	ktime_t asked;
 	struct replica_beat beat;
 	unsigned int tries;
+	unsigned long not_before;
 };
 
 static u64 now_ms(void)
@@ -135,6 +137,14 @@ static void plan(struct replica *replica, u64 ms)
 static void plan_next(struct replica *replica)
 {
 	plan(replica, replica_beat_left(&replica->delta->beat, now_ms()));
+}
+
+/* A job waits for a freeze, which waits for the end of the pause after one in vain. */
+static void plan_freeze(struct replica *replica)
+{
+	long left = replica->delta->not_before - jiffies;
+
+	plan(replica, left > 0 ? jiffies_to_msecs(left) : 0);
 }
 
 /* In these states updates follow each other. */
@@ -268,20 +278,46 @@ static bool watch_objective(struct replica *replica, enum replica_beat_act *act,
 	return news;
 }
 
+/*
+ * A write that waits for its copy is one that finds no room.  Under overflow block it waits
+ * as long as the replica may take for a request; a suspend waits for nobody that long.
+ */
+static unsigned int longest_wait(struct replica *replica)
+{
+	unsigned int timeout = READ_ONCE(replica->settings.replica_timeout);
+
+	if (READ_ONCE(replica->settings.overflow) == DM_REPLICA_OVERFLOW_BLOCK &&
+	    !READ_ONCE(replica->suspending))
+		return timeout;
+	return min_not_zero(timeout, WAIT_MS);
+}
+
+static void watch_writes(struct replica *replica)
+{
+	unsigned int limit = longest_wait(replica);
+	bool late;
+
+	spin_lock_irq(&replica->lock);
+	late = limit && replica->first == REPLICA_FIRST_FROZEN &&
+	       __replica_cbw_older(replica, limit);
+	spin_unlock_irq(&replica->lock);
+	if (!late)
+		return;
+	if (READ_ONCE(replica->settings.overflow) == DM_REPLICA_OVERFLOW_FAIL)
+		replica_state_stop(replica,
+				   "stopped by overflow fail: a write waits for a delta update");
+	else
+		give_up(replica, limit);
+}
+
 void replica_delta_clock(struct replica *replica)
 {
-	unsigned int limit = min_not_zero(READ_ONCE(replica->settings.replica_timeout), WAIT_MS);
 	enum replica_beat_act act;
 	u64 age_ms;
-	bool late;
 
 	if (!replica_delta_on(replica))
 		return;
-	spin_lock_irq(&replica->lock);
-	late = replica->first == REPLICA_FIRST_FROZEN && __replica_cbw_older(replica, limit);
-	spin_unlock_irq(&replica->lock);
-	if (late)
-		give_up(replica, limit);
+	watch_writes(replica);
 	if (watch_objective(replica, &act, &age_ms))
 		replica_queue_tell_rpo(replica, age_ms);
 	if (act == REPLICA_BEAT_STOP)
@@ -402,9 +438,13 @@ static bool carry(struct replica *replica)
 static unsigned int try_later(struct replica *replica)
 {
 	struct replica_delta *delta = replica->delta;
-
 	/* Each attempt holds writers up. */
-	return RETRY_MS << min(delta->tries++, RETRIES);
+	unsigned int ms = RETRY_MS << min(delta->tries++, RETRIES);
+
+	spin_lock_irq(&replica->lock);
+	delta->not_before = jiffies + msecs_to_jiffies(ms);
+	spin_unlock_irq(&replica->lock);
+	return ms;
 }
 
 /* Return: after how many ms to look again, 0: when the next one is due. */
@@ -475,7 +515,7 @@ bool replica_delta_awaited(struct replica *replica)
 	spin_lock_irqsave(&replica->lock, flags);
 	awaited = replica->delta_on && !replica_delta_copies(replica);
 	if (awaited && replica->first == REPLICA_FIRST_NONE)
-		plan(replica, 0);
+		plan_freeze(replica);
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return awaited;
 }
@@ -608,6 +648,7 @@ struct replica_delta *replica_delta_create(struct replica *replica)
 		return NULL;
 	delta->replica = replica;
 	delta->stopped = true;
+	delta->not_before = jiffies;
 	INIT_WORK(&delta->go_work, go_work);
 	INIT_DELAYED_WORK(&delta->work, delta_work);
 	replica->delta_on = wanted(replica);

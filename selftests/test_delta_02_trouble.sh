@@ -63,7 +63,7 @@ not_of_one_point()
 # The replica takes nothing: the write gives the update up, and nobody waits for the rest.
 hangs()
 {
-	begun replica_timeout 60000
+	begun replica_timeout 60000 overflow track
 	hang_dev "$weak"
 	defer unhang_dev "$weak"
 	timed 15 put /dev/mapper/r 11 1
@@ -82,7 +82,7 @@ hangs()
 	recovered
 }
 
-# So does a replica_timeout, which may be shorter.
+# Under overflow block it waits as long as a request to the replica may take.
 times_out()
 {
 	begun replica_timeout 1000
@@ -93,6 +93,21 @@ times_out()
 	not_of_one_point
 	unhang_dev "$weak"
 	run dd if="$origin" of="$before" bs=1M iflag=direct status=none
+	recovered
+}
+
+# A write that waits is one that finds no room: overflow fail stops the replica.
+fails_policy()
+{
+	begun replica_timeout 60000 overflow fail
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	timed 15 put /dev/mapper/r 11 1
+	same "state" "$(status r state)" Broken
+	[[ $(status r reason) == stopped_by_overflow_fail* ]] || fail "reason: $(status r reason)"
+	unhang_dev "$weak"
+	run dd if="$origin" of="$before" bs=1M iflag=direct status=none
+	resumed r
 	recovered
 }
 
@@ -249,6 +264,7 @@ dirty()
 ktap_header
 ktap_case "a replica that hangs" hangs
 ktap_case "a replica that times out" times_out
+ktap_case "a write that waits, under overflow fail" fails_policy
 ktap_case "a replica that fails" fails
 ktap_case "a replica that hangs between updates" fails_at_rest
 ktap_case "an origin that cannot be read" origin_unreadable
