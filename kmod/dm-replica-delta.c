@@ -134,17 +134,22 @@ static void plan(struct replica *replica, u64 ms)
 				 msecs_to_jiffies(min_t(u64, ms, UINT_MAX)));
 }
 
-static void plan_next(struct replica *replica)
-{
-	plan(replica, replica_beat_left(&replica->delta->beat, now_ms()));
-}
-
 /* A job waits for a freeze, which waits for the end of the pause after one in vain. */
 static void plan_freeze(struct replica *replica)
 {
 	long left = replica->delta->not_before - jiffies;
 
 	plan(replica, left > 0 ? jiffies_to_msecs(left) : 0);
+}
+
+static void plan_next(struct replica *replica)
+{
+	/* A job does not wait until an update is due. */
+	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
+	    __replica_job_current(replica) && !replica_delta_copies(replica))
+		plan_freeze(replica);
+	else
+		plan(replica, replica_beat_left(&replica->delta->beat, now_ms()));
 }
 
 /* In these states updates follow each other. */
