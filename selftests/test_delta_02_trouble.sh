@@ -166,6 +166,28 @@ origin_unreadable()
 	compare_legs "$disk" "$replica"
 }
 
+# A read that it fails is served where nothing has changed since.
+origin_read()
+{
+	local table
+	new_loop disk 16M
+	new_loop replica 16M
+	put "$disk" 0 16
+	run dd if="$disk" of="$replica" bs=1M iflag=direct oflag=direct status=none
+	new_linear origin "$disk"
+	new_mirror r "$origin" "$replica" sync skip region_size 128 delta_ms "$day"
+	table=$(holed "$disk" 8192 8)
+	run dmsetup suspend "$origin"
+	run dmsetup load "$origin" --table "$table"
+	run dmsetup resume "$origin"
+	run cmp -n 65536 <(dd if=/dev/mapper/r bs=64k skip=64 count=1 iflag=direct status=none) \
+		<(dd if="$disk" bs=64k skip=64 count=1 iflag=direct status=none)
+	at_least "read_failovers" "$(status r read_failovers)" 1
+	run dd if=/dev/urandom of=/dev/mapper/r bs=4k seek=1026 count=1 oflag=direct conv=notrunc \
+		status=none
+	refuse dd if=/dev/mapper/r of=/dev/null bs=4k skip=1024 count=1 iflag=direct status=none
+}
+
 failed_job()
 {
 	[[ $(job_field r 3) == Exception ]]
@@ -268,6 +290,7 @@ ktap_case "a write that waits, under overflow fail" fails_policy
 ktap_case "a replica that fails" fails
 ktap_case "a replica that hangs between updates" fails_at_rest
 ktap_case "an origin that cannot be read" origin_unreadable
+ktap_case "an origin that cannot be read between updates" origin_read
 ktap_case "an objective that is missed holds writers" held
 ktap_case "and a suspend lets them go" held_and_suspended
 ktap_case "or stops the replica" stopped
