@@ -10,6 +10,7 @@
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/crash.sh"
+. "$(dirname "$0")/lib/delta.sh"
 modes=(async)
 features=(delta_ms 1000)
 
@@ -87,9 +88,35 @@ record()
 	keep delta
 }
 
+# Between updates the replica is of one instant, whatever it loses with its cache.
+lost_cache()
+{
+	local told features=(delta_ms 86400000)
+	writers=() replica=/dev/nbd1 before=$dev_dir/before-$BASHPID
+	defer rm -f "$before"
+	truncate -s "$((sectors * 512))" "$before"
+	start_disks "$log"
+	disks late 20 12
+	begin
+	wait_for 60 "the first copy" in_sync r
+	point_writer
+	for _ in 1 2 3 4; do
+		told=$(returned)
+		update
+		disks break 1
+		disks lose 1
+		disks heal 1
+		is_point "$told"
+	done
+	stop_point_writer
+	end
+	stop_disks
+}
+
 log=$dev_dir/crash-log-$$
 ktap_header
 defer rm -f "$log"
+ktap_case "what the replica loses with its cache is no part of a point" lost_cache
 ktap_case "a busy run with delta updates is recorded" record
 ktap_case "what may differ is dirty after any cut" every_cut --overlaps
 ktap_case "a sample of the cuts is activated" sample "${CRASH_POINTS:-300}"
