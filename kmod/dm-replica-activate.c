@@ -38,6 +38,8 @@ static void fill_settings(struct replica *replica, struct dm_replica_sb_settings
 	to->rpo = cpu_to_le32(from->rpo);
 	to->max_skew = cpu_to_le32(from->max_skew);
 	to->copy_priority = from->copy_priority;
+	to->delta_ms = cpu_to_le32(from->delta_ms);
+	to->read_only = replica->read_only ? DM_REPLICA_SB_READ_ONLY_SOURCE : 0;
 }
 
 /* replica->lock held.  Return: the flag when there is a job. */

@@ -3,29 +3,26 @@
  * The clone role: opening regions to writes, and the end of a clone that cannot be
  * finished; dm-replica-clone.h has the idea.
  *
- * Writes wait in a list.  One worker opens all that has been copied, with one flush of
- * the replica and one write to the meta device however many wait, and lets go whom that
- * serves.  The walk of resync.c asks replica_clone_wanted() first what to copy.
+ * Writes wait in the list of cbw.c.  One worker opens all that has been copied, with one
+ * flush of the replica and one write to the meta device however many wait, and lets go
+ * whom that serves.  The walk of resync.c asks replica_cbw_wanted() first what to copy.
  */
 #include <linux/bitmap.h>
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-cbw.h"
 #include "dm-replica-clone.h"
 #include "dm-replica-intent-priv.h"
 #include "dm-replica-log.h"
 
 /* Before what nobody waits for is made durable, so that a crash does not copy it again, ms. */
 #define LAZY_MS			2000U
-/* Writes that are asked what they wait for, from the oldest on. */
-#define WANTED_MAX		256U
 
 /**
  * struct replica_clone - what the role needs besides the log
  * @replica: the association
  * @work: the worker; on replica->log_wq, for it waits for both devices
- * @waiting: writes without a range; under replica->lock
- * @looking: the worker has taken them to look at; likewise
  * @stopped: the device is suspended; under replica->lock
  * @unreadable: a write waits for what the origin cannot deliver; under replica->lock
  * @bad_sector: where; likewise
@@ -34,8 +31,6 @@
 struct replica_clone {
 	struct replica *replica;
 	struct delayed_work work;
-	struct bio_list waiting;
-	bool looking;
 	bool stopped;
 	bool unreadable;
 	sector_t bad_sector;
@@ -46,25 +41,10 @@ struct replica_clone {
  * Writes that wait.
  */
 
-static bool in_region(const struct replica *replica, struct bio *bio, u64 first, u64 regions)
+void __replica_clone_waits(struct replica *replica)
 {
-	const struct replica_range *range = &replica_io_of(bio)->range;
-
-	return range->first >> replica->region_shift < first + regions &&
-	       range->last >> replica->region_shift >= first;
-}
-
-void replica_clone_wait(struct replica_io *io)
-{
-	struct replica *replica = io->replica;
-	struct replica_clone *clone = replica->clone;
-	unsigned long flags;
-
-	replica_count(replica, DM_REPLICA_C_RESYNC_WAITS, 1);
-	spin_lock_irqsave(&replica->lock, flags);
-	bio_list_add(&clone->waiting, replica_io_bio(io));
-	mod_delayed_work(replica->log_wq, &clone->work, 0);
-	spin_unlock_irqrestore(&replica->lock, flags);
+	lockdep_assert_held(&replica->lock);
+	mod_delayed_work(replica->log_wq, &replica->clone->work, 0);
 }
 
 /* Not later than in @delay jiffies. */
@@ -83,17 +63,6 @@ static void queue_worker(struct replica *replica, unsigned long delay)
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
-static bool any_waits(struct replica_clone *clone)
-{
-	unsigned long flags;
-	bool any;
-
-	spin_lock_irqsave(&clone->replica->lock, flags);
-	any = clone->looking || !bio_list_empty(&clone->waiting);
-	spin_unlock_irqrestore(&clone->replica->lock, flags);
-	return any;
-}
-
 void replica_clone_kick(struct replica *replica)
 {
 	queue_worker(replica, 0);
@@ -101,108 +70,22 @@ void replica_clone_kick(struct replica *replica)
 
 void replica_clone_copied(struct replica *replica)
 {
-	queue_worker(replica, !replica->clone || any_waits(replica->clone) ?
+	queue_worker(replica, !replica->clone || replica_cbw_any(replica) ?
 		     0 : msecs_to_jiffies(LAZY_MS));
-}
-
-u64 replica_clone_wanted(struct replica *replica, bool (*skip)(void *context, u64 region),
-			 void *context)
-{
-	struct replica_log *log = replica->log;
-	u64 region, found = log->nr_regions;
-	unsigned int left = WANTED_MAX;
-	struct bio *bio;
-
-	spin_lock_irq(&replica->lock);
-	bio_list_for_each(bio, &replica->clone->waiting) {
-		const struct replica_range *range = &replica_io_of(bio)->range;
-
-		/* Those behind come when these have gone on; writers wait for the lock. */
-		if (!left--)
-			break;
-
-		for (region = replica_log_region(log, range->first);
-		     region <= replica_log_region(log, range->last) && found == log->nr_regions;
-		     region++)
-			if (test_bit(region, log->dirty) && !skip(context, region))
-				found = region;
-		if (found < log->nr_regions)
-			break;
-	}
-	spin_unlock_irq(&replica->lock);
-	return found;
 }
 
 void replica_clone_unreadable(struct replica *replica, u64 first, u64 regions, sector_t sector)
 {
 	struct replica_clone *clone = replica->clone;
 	unsigned long flags;
-	struct bio *bio;
 
 	spin_lock_irqsave(&replica->lock, flags);
-	bio_list_for_each(bio, &clone->waiting)
-		if (in_region(replica, bio, first, regions)) {
-			clone->unreadable = true;
-			clone->bad_sector = sector;
-			break;
-		}
+	if (__replica_cbw_wants(replica, first, regions)) {
+		clone->unreadable = true;
+		clone->bad_sector = sector;
+	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 	replica_clone_kick(replica);
-}
-
-/* @back: those that stay are put back. */
-static void take_waiting(struct replica_clone *clone, struct bio_list *list, bool back)
-{
-	bio_list_init(list);
-	spin_lock_irq(&clone->replica->lock);
-	clone->looking = back;
-	bio_list_merge(list, &clone->waiting);
-	bio_list_init(&clone->waiting);
-	spin_unlock_irq(&clone->replica->lock);
-}
-
-static bool is_open(const struct replica_log *log, struct bio *bio)
-{
-	const struct replica_range *range = &replica_io_of(bio)->range;
-	u64 last = replica_log_region(log, range->last) + 1;
-
-	return find_next_zero_bit(log->active, last,
-				  replica_log_region(log, range->first)) == last;
-}
-
-/* Those whose regions are active go on, in the order in which they came. */
-static void let_go(struct replica_clone *clone)
-{
-	struct replica *replica = clone->replica;
-	struct bio_list all, rest;
-	struct bio *bio;
-
-	bio_list_init(&rest);
-	take_waiting(clone, &all, true);
-	while ((bio = bio_list_pop(&all))) {
-		if (is_open(replica->log, bio))
-			replica_io_continue(replica, bio);
-		else
-			bio_list_add(&rest, bio);
-	}
-	spin_lock_irq(&replica->lock);
-	bio_list_merge_head(&clone->waiting, &rest);
-	clone->looking = false;
-	spin_unlock_irq(&replica->lock);
-}
-
-/* A suspend without flush does not wait for them. */
-static void give_back(struct replica_clone *clone)
-{
-	struct bio_list all;
-	struct bio *bio;
-
-	take_waiting(clone, &all, false);
-	while ((bio = bio_list_pop(&all))) {
-		replica_io_of(bio)->kind = REPLICA_IO_DONE;
-		bio->bi_status = BLK_STS_DM_REQUEUE;
-		bio_endio(bio);
-	}
 }
 
 /*
@@ -495,7 +378,7 @@ static void look_after(struct replica_clone *clone)
 		break;
 	}
 	if (gives_back(replica))
-		give_back(clone);
+		replica_cbw_give_back(replica);
 }
 
 static void clone_work(struct work_struct *work)
@@ -506,12 +389,12 @@ static void clone_work(struct work_struct *work)
 
 	if (!clone->open)
 		open_copied(replica);
-	let_go(clone);
-	if (any_waits(clone))
+	replica_cbw_let_go(replica);
+	if (replica_cbw_any(replica))
 		look_after(clone);
 	if (READ_ONCE(replica->state) == DM_REPLICA_STATE_ABORTED && !clone->open &&
 	    note_loss(clone))
-		let_go(clone);
+		replica_cbw_let_go(replica);
 }
 
 /*
@@ -602,7 +485,7 @@ struct replica_clone *replica_clone_create(struct replica *replica)
 	}
 	clone->replica = replica;
 	clone->stopped = true;
-	bio_list_init(&clone->waiting);
+	replica->first = REPLICA_FIRST_ACTIVE;
 	INIT_DELAYED_WORK(&clone->work, clone_work);
 	return clone;
 }

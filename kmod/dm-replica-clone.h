@@ -38,18 +38,12 @@ void replica_clone_opened(struct replica *replica, bool aborted);
 void replica_clone_resume(struct replica *replica);
 void replica_clone_suspend(struct replica *replica);
 
-/* A write to a region that is not active, and has no range: it comes again.  Bucket lock held. */
-void replica_clone_wait(struct replica_io *io);
+/* A write to a region that is not active is in the list of cbw.c.  replica->lock held. */
+void __replica_clone_waits(struct replica *replica);
 /* The state, a setting or the meta device changed.  Any context; also without the role. */
 void replica_clone_kick(struct replica *replica);
 /* The job has copied something.  Any context; also without the role. */
 void replica_clone_copied(struct replica *replica);
-/*
- * The first region that a write waits for and that is dirty, but for those that @skip tells.
- * Return: replica_log_regions() when there is none.
- */
-u64 replica_clone_wanted(struct replica *replica, bool (*skip)(void *context, u64 region),
-			 void *context);
 /* The origin could not deliver a region of these.  Any context. */
 void replica_clone_unreadable(struct replica *replica, u64 first, u64 regions, sector_t sector);
 

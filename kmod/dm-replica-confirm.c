@@ -5,11 +5,13 @@
  *
  * In mode sync an acknowledged write is on both legs as soon as the state is
  * Synchronized; what is left is a flush of the replica.  In the other modes the queue
- * has to get beyond what was in it when the barrier came.
+ * has to get beyond what was in it when the barrier came.  With delta updates one begins
+ * at once, and it has to be complete.
  */
 #include <linux/completion.h>
 #include <linux/slab.h>
 
+#include "dm-replica-delta.h"
 #include "dm-replica-io.h"
 #include "dm-replica-queue.h"
 
@@ -26,6 +28,7 @@
  * @link: in replica->confirms, under replica->lock
  * @deadline: jiffies
  * @seq: last entry of the queue when it came
+ * @asked: when it came
  * @flushing: the flush of the replica is out; its end decides
  * @flushed: it has ended well
  * @message: a dm message waits for it, and a suspend for the message
@@ -36,6 +39,7 @@ struct confirm {
 	struct replica *replica;
 	unsigned long deadline;
 	u64 seq;
+	ktime_t asked;
 	bool flushing;
 	bool flushed;
 	bool message;
@@ -132,7 +136,8 @@ static struct confirm *take_ready(struct replica *replica, unsigned long *wait)
 			continue;
 		if (!confirm->flushing && !replica->suspending && !replica->gate_closed &&
 		    replica->state == DM_REPLICA_STATE_SYNCHRONIZED) {
-			if (!replica_queue_passed(replica, confirm->seq)) {
+			if (!replica_queue_passed(replica, confirm->seq) ||
+			    !__replica_delta_covers(replica, confirm->asked)) {
 				*wait = min_t(unsigned long, *wait, QUEUE_PAUSE);
 				continue;
 			}
@@ -192,6 +197,7 @@ static int add_confirm(struct replica *replica, unsigned int timeout_ms,
 	confirm->replica = replica;
 	confirm->deadline = jiffies + msecs_to_jiffies(timeout_ms);
 	confirm->seq = replica_queue_last(replica);
+	confirm->asked = replica_delta_ask(replica);
 	confirm->done = done;
 	confirm->context = context;
 	confirm->message = message;

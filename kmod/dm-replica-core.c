@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "dm-replica-clone.h"
 #include "dm-replica-compare.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -27,6 +28,7 @@ static void unmake(struct replica *replica)
 	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
+	replica_delta_destroy(replica->delta);
 	replica_resync_destroy(replica->resync);
 	replica_clone_destroy(replica->clone);
 	replica_queue_destroy(replica->queue);
@@ -111,6 +113,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	init_waitqueue_head(&replica->quiet);
 	bio_list_init(&replica->held);
 	bio_list_init(&replica->deferred);
+	bio_list_init(&replica->cbw.waiting);
 	INIT_DELAYED_WORK(&replica->deferred_work, replica_io_deferred_work);
 	INIT_DELAYED_WORK(&replica->timeout_work, replica_leg_timeout_work);
 	INIT_DELAYED_WORK(&replica->probe_work, replica_leg_probe_work);
@@ -125,6 +128,8 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	replica->settings = params->settings;
 	replica->discard = params->discard;
 	replica->sync_skip = params->sync_skip;
+	replica->sync_compare = params->sync_compare;
+	replica->read_only = params->read_only;
 	replica->mode = params->mode;
 	replica->state = DM_REPLICA_STATE_INITIALIZED;
 	strscpy(replica->reason, "table loaded", sizeof(replica->reason));
@@ -157,6 +162,9 @@ static bool make(struct replica *replica, bool clone)
 		return false;
 	replica->resync = replica_resync_create(replica);
 	if (!replica->resync)
+		return false;
+	replica->delta = replica_delta_create(replica);
+	if (!replica->delta)
 		return false;
 	if (clone)
 		replica->clone = replica_clone_create(replica);

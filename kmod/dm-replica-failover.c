@@ -2,6 +2,7 @@
 /*
  * Reads that the origin fails and the replica serves.
  */
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
@@ -31,12 +32,21 @@ static void failover_done(struct replica_request *request, blk_status_t status)
 	replica_io_put_pending(io);
 }
 
+/* Is the replica as the origin wherever nothing is dirty? */
+static bool keeps_up(const struct replica *replica)
+{
+	return READ_ONCE(replica->ship) ||
+	       (replica_delta_on(replica) &&
+		BIT(READ_ONCE(replica->state)) & (REPLICA_VERIFY_STATES |
+						  BIT(DM_REPLICA_STATE_UNSYNCHRONIZED)));
+}
+
 static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t status)
 {
 	struct replica *replica = io->replica;
 
 	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
-	       status != BLK_STS_AGAIN && READ_ONCE(replica->ship) &&
+	       status != BLK_STS_AGAIN && keeps_up(replica) &&
 	       !READ_ONCE(replica->skewed_bytes) &&
 	       !replica_queue_in_range(replica, io->unranged.iter.bi_sector,
 				       io->unranged.iter.bi_size >> SECTOR_SHIFT) &&

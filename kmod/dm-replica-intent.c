@@ -7,6 +7,7 @@
 
 #include "compat.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent-priv.h"
 #include "dm-replica-queue.h"
@@ -138,6 +139,11 @@ static bool deactivate(struct replica_intents *intents, u64 region)
 	return false;
 }
 
+static bool gets_data(const struct replica *replica)
+{
+	return READ_ONCE(replica->ship) || replica_delta_copies(replica);
+}
+
 /*
  * Make all writes that have ended durable on both legs.  Return: 0, or an errno when
  * the regions they were in have to be taken as dirty.
@@ -157,7 +163,7 @@ static int settle(struct replica_intents *intents)
 	}
 	/* One that does not get our writes may hang as long as it likes. */
 	if (replica->replica_volatile)
-		r = !READ_ONCE(replica->ship) || atomic_read(&replica->detached) ?
+		r = !gets_data(replica) || atomic_read(&replica->detached) ?
 		    -EIO : replica_leg_flush_wait(replica);
 	/* What earlier flushes made durable there is settled, whatever became of this. */
 	replica_intents_settled(replica, generation);
@@ -579,6 +585,8 @@ static void mark_origin_lost(struct replica_intents *intents)
 		return;
 	replica_log_mark_cached(replica->log, atomic64_read(&intents->settled));
 	atomic_set(&intents->origin_lost, 0);
+	/* What is not copied yet may not be of the instant any more. */
+	replica_delta_restart(replica);
 	/* What is in the queue may be newer than what the origin has now: no copy before it. */
 	if (!replica_queue_give_up(replica, "behind: origin flush error"))
 		replica_state_unsynced(replica, "origin flush error");

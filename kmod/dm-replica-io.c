@@ -13,7 +13,7 @@
  * is submitted from deferred_work.
  */
 #include "compat.h"
-#include "dm-replica-clone.h"
+#include "dm-replica-cbw.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -480,17 +480,17 @@ static int hold_bio(struct replica *replica, struct bio *bio)
 enum admission {
 	ADMIT_GRANTED,
 	ADMIT_WAITS,	/* admitted: it is continued when it may go */
-	ADMIT_COPIED,	/* the clone role has it, until it is to come again */
+	ADMIT_COPIED,	/* cbw.c has it, until it is to come again */
 	ADMIT_HELD,
 };
 
 /* Bucket lock held.  A window could not get its range if the write had it while it waits. */
 static bool waits_for_copy(struct replica_io *io)
 {
-	if (likely(!io->replica->clone) ||
-	    replica_log_admit(io->replica->log, io_sector(io), io_sectors(io)))
+	if (likely(!READ_ONCE(io->replica->first)) ||
+	    !replica_cbw_must_wait(io->replica, io_sector(io), io_sectors(io)))
 		return false;
-	replica_clone_wait(io);
+	replica_cbw_wait(io);
 	return true;
 }
 

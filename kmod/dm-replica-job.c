@@ -34,13 +34,22 @@ static void raise(struct replica *replica, const struct replica_job *job)
 	replica_event_raise(replica, &event);
 }
 
-/* The slot of the oldest job, which is forgotten. */
-static struct replica_job *next_slot(struct replica *replica)
+/*
+ * The slot of the oldest job, which is forgotten.  Of delta updates in a row the last one is
+ * remembered, lest they push out what an administrator has ordered.
+ */
+static struct replica_job *next_slot(struct replica *replica, u16 type)
 {
 	unsigned int slot = 0;
 
-	if (replica->current_job < ARRAY_SIZE(replica->jobs))
+	if (replica->current_job < ARRAY_SIZE(replica->jobs)) {
+		const struct replica_job *last = &replica->jobs[replica->current_job];
+
 		slot = (replica->current_job + 1) % ARRAY_SIZE(replica->jobs);
+		if (type == DM_REPLICA_JOB_DELTA && last->type == type &&
+		    last->state == DM_REPLICA_JOB_COMPLETED)
+			slot = replica->current_job;
+	}
 	replica->current_job = slot;
 	memset(&replica->jobs[slot], 0, sizeof(replica->jobs[slot]));
 	return &replica->jobs[slot];
@@ -54,7 +63,7 @@ u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total)
 		/* The job that was suspended; new dirty regions add to its work. */
 		job->bytes_total = job->bytes_done + bytes_total;
 	} else {
-		job = next_slot(replica);
+		job = next_slot(replica, type);
 		/* 0 is no job. */
 		job->id = ++replica->next_job_id ?: ++replica->next_job_id;
 		job->type = type;
@@ -74,7 +83,7 @@ void replica_job_restore(struct replica *replica, u32 id, u16 type, u64 started_
 
 	spin_lock_irq(&replica->lock);
 	/* An activation that failed may have been here before. */
-	job = __replica_job_current(replica) ?: next_slot(replica);
+	job = __replica_job_current(replica) ?: next_slot(replica, type);
 	job->id = id;
 	job->type = type;
 	job->state = DM_REPLICA_JOB_SUSPENDED;

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
@@ -372,13 +373,15 @@ void replica_leg_timeout_work(struct work_struct *work)
 	}
 	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
 	/* Nothing new is sent after a cut: what is still out gets little time. */
-	if (!READ_ONCE(replica->ship) && !replica_clone_copies(replica)) {
+	if (!READ_ONCE(replica->ship) && !replica_clone_copies(replica) &&
+	    !replica_delta_copies(replica)) {
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
 		overdue.blind_ms = CUT_TIMEOUT_MS;
 	}
 	overdue.age_ms = timeout;
 	if (timeout)
 		detach_older(replica, &overdue);
+	replica_delta_clock(replica);
 	if (READ_ONCE(replica->ticking))
 		queue_delayed_work(replica->wq, &replica->timeout_work,
 				   msecs_to_jiffies(clamp(timeout / 4 ?: 1000U, 50U, 1000U)));

@@ -34,7 +34,8 @@ struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shi
 	log->dirty = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
 	log->marked = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
 	log->cached = kvcalloc(regions, sizeof(atomic64_t), GFP_KERNEL);
-	if (!log->dirty || !log->marked || !log->cached) {
+	log->frozen = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
+	if (!log->dirty || !log->marked || !log->cached || !log->frozen) {
 		replica_log_destroy(log);
 		return NULL;
 	}
@@ -45,6 +46,7 @@ void replica_log_destroy(struct replica_log *log)
 {
 	if (!log)
 		return;
+	kvfree(log->frozen);
 	kvfree(log->sealed);
 	kvfree(log->touched);
 	kvfree(log->active);
@@ -172,6 +174,38 @@ u64 replica_log_next_dirty(struct replica_log *log, u64 region)
 	return find_next_bit(log->dirty, log->nr_regions, region);
 }
 
+void replica_log_freeze(struct replica_log *log)
+{
+	spin_lock_irq(&log->lock);
+	bitmap_copy(log->frozen, log->dirty, log->nr_regions);
+	WRITE_ONCE(log->nr_frozen, log->nr_dirty);
+	WRITE_ONCE(log->freezes, log->freezes + 1);
+	spin_unlock_irq(&log->lock);
+}
+
+bool replica_log_frozen(struct replica_log *log, sector_t sector, sector_t sectors)
+{
+	u64 region = sector >> log->region_shift;
+	u64 end = ((sector + sectors - 1) >> log->region_shift) + 1;
+
+	return find_next_bit(log->frozen, end, region) < end;
+}
+
+u64 replica_log_frozen_regions(struct replica_log *log)
+{
+	return READ_ONCE(log->nr_frozen);
+}
+
+u64 replica_log_next_frozen(struct replica_log *log, u64 region)
+{
+	return find_next_bit(log->frozen, log->nr_regions, region);
+}
+
+u64 replica_log_freezes(struct replica_log *log)
+{
+	return READ_ONCE(log->freezes);
+}
+
 void replica_log_copy_begin(struct replica_log *log, u64 region)
 {
 	unsigned long flags;
@@ -181,7 +215,7 @@ void replica_log_copy_begin(struct replica_log *log, u64 region)
 	spin_unlock_irqrestore(&log->lock, flags);
 }
 
-bool replica_log_copy_end(struct replica_log *log, u64 region)
+bool replica_log_copy_end(struct replica_log *log, u64 region, u64 freezes)
 {
 	unsigned long flags;
 	bool clean;
@@ -190,6 +224,9 @@ bool replica_log_copy_end(struct replica_log *log, u64 region)
 	clean = !test_bit(region, log->marked);
 	if (clean && __test_and_clear_bit(region, log->dirty))
 		WRITE_ONCE(log->nr_dirty, log->nr_dirty - 1);
+	/* Before its first write, which leaves a mark again. */
+	if (freezes == log->freezes && __test_and_clear_bit(region, log->frozen))
+		WRITE_ONCE(log->nr_frozen, log->nr_frozen - 1);
 	spin_unlock_irqrestore(&log->lock, flags);
 	return clean;
 }

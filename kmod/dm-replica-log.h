@@ -36,6 +36,9 @@
  * @touched: written to since intent.c last looked
  * @sealed: no mark is taken any more; NULL but in the clone role.  Set by clone.c only,
  *	under @lock
+ * @frozen: of those that were dirty at the last freeze, what has not been copied since;
+ *	@nr_frozen of them, under @lock.  It counts while replica->first says so
+ * @freezes: how many there were
  */
 struct replica_log {
 	spinlock_t lock;	/* see above */
@@ -49,6 +52,9 @@ struct replica_log {
 	unsigned long *active;
 	unsigned long *touched;
 	unsigned long *sealed;
+	unsigned long *frozen;
+	u64 nr_frozen;
+	u64 freezes;
 };
 
 /**
@@ -114,9 +120,23 @@ u64 replica_log_regions(struct replica_log *log);
 /* First dirty region at or behind @region, or replica_log_regions(). */
 u64 replica_log_next_dirty(struct replica_log *log, u64 region);
 
+/* What is dirty now is frozen.  No write is under way.  May sleep. */
+void replica_log_freeze(struct replica_log *log);
+/* Is any region of the range frozen?  Any context, as the others. */
+bool replica_log_frozen(struct replica_log *log, sector_t sector, sector_t sectors);
+u64 replica_log_frozen_regions(struct replica_log *log);
+/* First frozen region at or behind @region, or replica_log_regions(). */
+u64 replica_log_next_frozen(struct replica_log *log, u64 region);
+/* The number of the last freeze. */
+u64 replica_log_freezes(struct replica_log *log);
+
 void replica_log_copy_begin(struct replica_log *log, u64 region);
-/* Return: true when the region is clean now, false when it was marked anew. */
-bool replica_log_copy_end(struct replica_log *log, u64 region);
+/*
+ * @freezes: the number of the last freeze before it was begun.  If that is the last one
+ * still, the region is frozen no more.
+ * Return: true when the region is clean now, false when it was marked anew.
+ */
+bool replica_log_copy_end(struct replica_log *log, u64 region, u64 freezes);
 
 /*
  * Volatile caches: a write that the replica completed into its cache is lost

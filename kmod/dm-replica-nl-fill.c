@@ -7,6 +7,7 @@
 #include "dm-replica-event.h"
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
+#include "dm-replica-ondisk.h"
 
 /* SyncType Mirror, local, in CIM's SupportedReplicationTypes. */
 #define REPLICA_TYPE_MIRROR_SYNC_LOCAL	2
@@ -80,7 +81,8 @@ static int put_settings(struct sk_buff *skb, const struct replica_settings *sett
 	      nla_put_u32(skb, DM_REPLICA_S_RPO, settings->rpo) ?:
 	      nla_put_u8(skb, DM_REPLICA_S_OVERFLOW, settings->overflow) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_MAX_SKEW, settings->max_skew) ?:
-	      nla_put_u8(skb, DM_REPLICA_S_COPY_PRIORITY, settings->copy_priority);
+	      nla_put_u8(skb, DM_REPLICA_S_COPY_PRIORITY, settings->copy_priority) ?:
+	      nla_put_u32(skb, DM_REPLICA_S_DELTA, settings->delta_ms);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
@@ -186,6 +188,8 @@ u32 replica_nl_parse_settings(struct nlattr **attrs, struct replica_settings *se
 		settings->max_skew = nla_get_u32(attrs[DM_REPLICA_S_MAX_SKEW]);
 	if (mask & REPLICA_SET_COPY_PRIORITY)
 		settings->copy_priority = nla_get_u8(attrs[DM_REPLICA_S_COPY_PRIORITY]);
+	if (mask & REPLICA_SET_DELTA)
+		settings->delta_ms = nla_get_u32(attrs[DM_REPLICA_S_DELTA]);
 	return mask;
 }
 
@@ -272,7 +276,9 @@ static int put_geometry(struct sk_buff *skb, struct replica *replica,
 	       nla_put_u32(skb, DM_REPLICA_A_REGION_SIZE, status->region_size) ?:
 	       nla_put_u16(skb, DM_REPLICA_A_SYNC_TYPE, status->clone ?
 			   DM_REPLICA_SYNC_TYPE_CLONE : DM_REPLICA_SYNC_TYPE_MIRROR) ?:
-	       nla_put_u16(skb, DM_REPLICA_A_MODE, status->mode);
+	       nla_put_u16(skb, DM_REPLICA_A_MODE, status->mode) ?:
+	       nla_put_u8(skb, DM_REPLICA_A_READ_ONLY, status->read_only ?
+			  DM_REPLICA_SB_READ_ONLY_SOURCE : 0);
 }
 
 static int put_state(struct sk_buff *skb, const struct replica_status *status)
@@ -295,6 +301,17 @@ static int put_difference(struct sk_buff *skb, const struct replica_status *stat
 
 	if (!err && status->ever_consistent)
 		err = put_u64(skb, DM_REPLICA_A_CONSISTENT_AGE, status->consistent_age_ms);
+	return err;
+}
+
+static int put_delta(struct sk_buff *skb, const struct replica_delta_status *delta)
+{
+	int err = 0;
+
+	if (delta->has_point)
+		err = put_u64(skb, DM_REPLICA_A_POINT_AGE, delta->point_age_ms);
+	if (!err && delta->has_due)
+		err = put_u64(skb, DM_REPLICA_A_DELTA_DUE, delta->due_ms);
 	return err;
 }
 
@@ -373,6 +390,7 @@ int replica_nl_fill_status(struct sk_buff *skb, struct replica *replica, const v
 	      put_geometry(skb, replica, &status) ?:
 	      put_state(skb, &status) ?:
 	      put_difference(skb, &status) ?:
+	      put_delta(skb, &status.delta) ?:
 	      put_meta(skb, replica, &status) ?:
 	      put_times(skb, &status) ?:
 	      put_settings(skb, &status.settings) ?:

@@ -39,6 +39,10 @@ static struct netlink_range_validation replica_s_max_skew_range = {
 	.max	= DM_REPLICA_QUEUE_MAX,
 };
 
+static struct netlink_range_validation replica_s_delta_range = {
+	.max	= DM_REPLICA_DELTA_MAX_MS,
+};
+
 /* Attributes of DM_REPLICA_A_SETTINGS */
 const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 	[DM_REPLICA_S_PAYLOAD] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_PAYLOAD_COPY,
@@ -58,6 +62,7 @@ const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 						   DM_REPLICA_OVERFLOW_FAIL),
 	[DM_REPLICA_S_MAX_SKEW] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_max_skew_range),
 	[DM_REPLICA_S_COPY_PRIORITY] = NLA_POLICY_MAX(NLA_U8, DM_REPLICA_PRIORITY_URGENT),
+	[DM_REPLICA_S_DELTA] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_delta_range),
 };
 
 /* The group of attributes that names a replica */

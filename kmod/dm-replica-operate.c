@@ -8,6 +8,7 @@
 
 #include "dm-replica-clone.h"
 #include "dm-replica-compare.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
@@ -44,6 +45,13 @@
 	"the operation is not allowed before the legs have their places back"
 #define NEVER_IN_STEP		\
 	"the operation is not allowed before the replica was in step for the first time"
+
+#define FORCE_DELTA		\
+	"the operation loses what was written since the last delta update; it needs force"
+#define DELTA_MODE		\
+	"the mode stays async while there are delta updates: set delta_ms to 0 first"
+#define DELTA_BEHIND		\
+	"the replica does not have what was written since the last delta update: set delta_ms to 0 first"
 
 struct operation;
 typedef int (*operation_fn)(struct replica *replica, const struct operation *op, u32 *job_id,
@@ -297,11 +305,14 @@ static int run_failback(struct replica *replica, const struct operation *op, u32
 {
 	/* First, lest the state be written down without it. */
 	set_swap_back(replica, true);
+	/* Not even in a moment without writes would they be in step otherwise. */
+	replica_delta_apply(replica);
 	*job_id = replica_resync_start(replica, op->from, DM_REPLICA_JOB_FAILBACK,
 				       REPLICA_WALK_COPY, op->reason);
 	if (*job_id || READ_ONCE(replica->state) == DM_REPLICA_STATE_BROKEN)
 		return 0;
 	set_swap_back(replica, false);
+	replica_delta_apply(replica);
 	*error = "the state changed meanwhile";
 	return -EBUSY;
 }
@@ -491,6 +502,18 @@ const char *replica_operation_name(unsigned int index)
 	return index < ARRAY_SIZE(operations) ? operations[index].name : NULL;
 }
 
+/* With delta updates the mode stays, and the replica lacks what was written since the last. */
+static const char *delta_refusal(struct replica *replica, const struct operation *op, bool force)
+{
+	if (op->run == run_mode && replica->mode != op->to && replica->settings.delta_ms)
+		return DELTA_MODE;
+	if (op->run == run_reverse && replica_delta_behind(replica))
+		return DELTA_BEHIND;
+	if (op->run == run_failover && !force && replica_delta_on(replica))
+		return FORCE_DELTA;
+	return NULL;
+}
+
 /* Return: NULL, or why the operation is refused now, whoever uses the mapped device. */
 static const char *refusal(struct replica *replica, const struct operation *op, bool force)
 {
@@ -502,7 +525,7 @@ static const char *refusal(struct replica *replica, const struct operation *op, 
 		return BEFORE_BACK;
 	if (op->relies && !READ_ONCE(replica->when_synced_ms))
 		return NEVER_IN_STEP;
-	return op->from & state || force ? NULL : op->forced;
+	return op->from & state || force ? delta_refusal(replica, op, force) : op->forced;
 }
 
 void replica_operations_possible(struct replica *replica, u64 *plain, u64 *forced)
@@ -572,6 +595,9 @@ int replica_operate(struct replica *replica, u16 operation, unsigned int flags, 
 	if (!r)
 		r = (flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run)(replica, &order,
 									      job_id, error);
+	/* An operation may end the way back of the legs. */
+	if (!r)
+		replica_delta_apply(replica);
 	/* What an administrator was told is done stays done after a crash. */
 	if (!r)
 		replica_intents_sync(replica);

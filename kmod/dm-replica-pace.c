@@ -328,6 +328,16 @@ static void raise_rpo(struct replica *replica, u64 age_ms)
 	replica_event_raise(replica, &event);
 }
 
+void replica_queue_tell_rpo(struct replica *replica, u64 age_ms)
+{
+	struct replica_queue *queue = replica->queue;
+
+	spin_lock_irq(&queue->lock);
+	queue->rpo_missed += age_ms ? 1 : 0;
+	spin_unlock_irq(&queue->lock);
+	raise_rpo(replica, age_ms);
+}
+
 static void raise_mode(struct replica *replica, u16 ack, const char *reason)
 {
 	struct replica_event event = {

@@ -239,6 +239,8 @@ bool replica_queue_pressed(struct replica *replica);
 void replica_queue_set_mode(struct replica *replica);
 void replica_queue_refresh(struct replica *replica);
 void replica_queue_tick_work(struct work_struct *work);
+/* With delta updates: a write is @age_ms old, which misses the RPO; 0: it is kept again. */
+void replica_queue_tell_rpo(struct replica *replica, u64 age_ms);
 /* Entry points for queue.c, with the lock held. */
 void __replica_pace_in(struct replica_queue *queue, unsigned int bytes);
 void __replica_pace_out(struct replica_queue *queue, unsigned int bytes);

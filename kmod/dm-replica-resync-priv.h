@@ -36,6 +36,7 @@ struct batch {
 	bool issued;		/* all of its windows were made */
 	bool failed;
 	bool urgent;		/* a write waits for it */
+	u64 freezes;		/* as they were when it was begun */
 };
 
 struct window {

@@ -20,7 +20,9 @@
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-cbw.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
@@ -68,7 +70,26 @@ static bool in_batch(void *context, u64 region)
 	return false;
 }
 
-/* How many dirty regions in a row one window can take. */
+/* What there is to copy: all that is dirty, or the part of it that is frozen. */
+static u64 next_to_copy(struct replica *replica, u64 region)
+{
+	return replica_delta_copies(replica) ? replica_log_next_frozen(replica->log, region) :
+					       replica_log_next_dirty(replica->log, region);
+}
+
+static u64 left_to_copy(struct replica *replica)
+{
+	return replica_delta_copies(replica) ? replica_log_frozen_regions(replica->log) :
+					       replica_log_dirty_regions(replica->log);
+}
+
+/* A write that waits for a region goes on when it has been copied once: not twice at once. */
+static bool copies_once(struct replica *replica)
+{
+	return replica->clone || replica_delta_copies(replica);
+}
+
+/* How many of these regions in a row one window can take. */
 static u64 regions_in_a_row(struct replica *replica, u64 region)
 {
 	unsigned int shift = replica->region_shift;
@@ -78,34 +99,47 @@ static u64 regions_in_a_row(struct replica *replica, u64 region)
 		return 1;
 	end = round_up((region + 1) << shift, REPLICA_WINDOW) >> shift;
 	end = min(end, replica_log_regions(replica->log));
-	while (region + n < end && replica_log_next_dirty(replica->log, region + n) == region + n &&
-	       !(replica->clone && in_batch(replica->resync, region + n)))
+	while (region + n < end && next_to_copy(replica, region + n) == region + n &&
+	       !(copies_once(replica) && in_batch(replica->resync, region + n)))
 		n++;
 	return n;
 }
 
-/*
- * The clone role: what a write waits for comes first, and nothing is copied twice at once,
- * since the write goes on when it has been copied once.
- */
+/* What a write waits for comes first. */
 static bool wanted_region(struct replica_resync *resync, u64 *region)
 {
 	struct replica *replica = resync->replica;
+	struct replica_log *log = replica->log;
 
-	if (!replica->clone)
+	if (!copies_once(replica))
 		return false;
-	*region = replica_clone_wanted(replica, in_batch, resync);
-	return *region < replica_log_regions(replica->log);
+	*region = replica_cbw_wanted(replica, replica->clone ? log->dirty : log->frozen, in_batch,
+				     resync);
+	return *region < replica_log_regions(log);
+}
+
+/* Or is it the rest of a region of several windows? */
+static bool open_is_wanted(struct replica_resync *resync)
+{
+	struct replica *replica = resync->replica;
+	struct batch *open = resync->open;
+
+	if (!open || open->urgent || !copies_once(replica))
+		return open && open->urgent;
+	spin_lock_irq(&replica->lock);
+	open->urgent = __replica_cbw_wants(replica, open->first, open->regions);
+	spin_unlock_irq(&replica->lock);
+	return open->urgent;
 }
 
 static u64 next_region(struct replica_resync *resync)
 {
-	struct replica_log *log = resync->replica->log;
-	u64 region = replica_log_next_dirty(log, resync->cursor);
+	struct replica *replica = resync->replica;
+	u64 region = next_to_copy(replica, resync->cursor);
 
-	while (resync->replica->clone && region < replica_log_regions(log) &&
+	while (copies_once(replica) && region < replica_log_regions(replica->log) &&
 	       in_batch(resync, region))
-		region = replica_log_next_dirty(log, region + 1);
+		region = next_to_copy(replica, region + 1);
 	return region;
 }
 
@@ -129,6 +163,7 @@ static void open_verify_batch(struct replica_resync *resync, struct batch *batch
 	batch->issued = false;
 	batch->failed = true;
 	batch->urgent = false;
+	batch->freezes = 0;
 	resync->cursor = batch->first + batch->regions;
 	resync->offset = batch->first << resync->replica->region_shift;
 }
@@ -160,6 +195,7 @@ static struct batch *open_batch(struct replica_resync *resync)
 	batch->issued = false;
 	batch->failed = false;
 	batch->urgent = wanted;
+	batch->freezes = replica_log_freezes(replica->log);
 	for (i = 0; i < batch->regions; i++)
 		replica_log_copy_begin(replica->log, region + i);
 	if (!wanted)
@@ -284,7 +320,7 @@ static bool issue(struct replica_resync *resync)
 
 	while ((window = free_window(resync))) {
 		/* Neither a rate nor a pause is for what a write waits for. */
-		if (!wanted_region(resync, &region) &&
+		if (!open_is_wanted(resync) && !wanted_region(resync, &region) &&
 		    (paused(resync) || (limited && replica_resync_windows_out(resync))))
 			return true;
 		if (!resync->open)
@@ -398,7 +434,7 @@ static void end_pass(struct replica_resync *resync)
 		return;
 	}
 	resync->cursor = 0;
-	if (replica_log_dirty_regions(replica->log)) {
+	if (left_to_copy(replica)) {
 		resync->drain_seq = 0;
 		replica_resync_kick(resync);
 		return;
@@ -445,6 +481,9 @@ static void resync_work(struct work_struct *work)
 		wake_up_all(&resync->idle);
 		return;
 	}
+	/* A job that copies goes on when its regions are frozen. */
+	if (resync->walk != REPLICA_WALK_VERIFY && replica_delta_awaited(resync->replica))
+		return;
 	if (!issue(resync) && !replica_resync_windows_out(resync))
 		end_pass(resync);
 }
@@ -506,6 +545,9 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		if (__replica_job_current(replica) &&
 		    replica->resync->how == REPLICA_WALK_COMPARE)
 			how = REPLICA_WALK_COMPARE;
+		/* What was marked since the freeze is of another instant than what is frozen. */
+		if (job_type != DM_REPLICA_JOB_DELTA)
+			__replica_delta_restart(replica);
 		id = __replica_job_start(replica, job_type,
 					 replica_log_dirty_bytes(replica->log));
 		replica_resync_run(replica, how);

@@ -2,6 +2,7 @@
 /*
  * Settings that change at run time: checked as a whole, then applied as a whole.
  */
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -71,6 +72,12 @@ static bool copy_priority_good(const struct replica_settings *settings)
 	return settings->copy_priority <= DM_REPLICA_PRIORITY_URGENT;
 }
 
+static bool delta_good(const struct replica_settings *settings)
+{
+	return !settings->delta_ms || (settings->delta_ms >= DM_REPLICA_DELTA_MIN_MS &&
+				       settings->delta_ms <= DM_REPLICA_DELTA_MAX_MS);
+}
+
 static const struct {
 	unsigned int attr;
 	bool (*good)(const struct replica_settings *settings);
@@ -96,6 +103,7 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 bytes" },
 	{ DM_REPLICA_S_COPY_PRIORITY, copy_priority_good,
 	  "copy_priority must be 0 (unmanaged), 1 (low), 2 (same), 3 (high) or 4 (urgent)" },
+	{ DM_REPLICA_S_DELTA, delta_good, "delta_ms must be 0 (none) or 1000 to 86400000 ms" },
 };
 
 int replica_settings_check(const struct replica_settings *settings, u32 mask,
@@ -136,6 +144,33 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->max_skew, from->max_skew);
 	if (mask & REPLICA_SET_COPY_PRIORITY)
 		WRITE_ONCE(to->copy_priority, from->copy_priority);
+	if (mask & REPLICA_SET_DELTA)
+		WRITE_ONCE(to->delta_ms, from->delta_ms);
+}
+
+/* Do they go with each other, and with what is not a setting?  op_mutex held. */
+static int check_together(struct replica *replica, const struct replica_settings *settings,
+			  u32 mask, unsigned int *attr, const char **error)
+{
+	struct replica_settings all = replica->settings;
+
+	merge(&all, settings, mask);
+	*error = replica_delta_contradiction(&all, replica->mode, replica->clone, attr);
+	if (!*error)
+		return 0;
+	/* The one at fault is one of those that were given. */
+	if (!(mask & BIT(*attr)))
+		*attr = DM_REPLICA_S_DELTA;
+	return -EINVAL;
+}
+
+static void apply(struct replica *replica, const struct replica_settings *settings, u32 mask)
+{
+	merge(&replica->settings, settings, mask);
+	replica_queue_refresh(replica);
+	replica_state_refresh(replica);
+	if (mask & REPLICA_SET_DELTA)
+		replica_delta_apply(replica);
 }
 
 int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
@@ -154,9 +189,12 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 	}
 
 	mutex_lock(&replica->op_mutex);
-	merge(&replica->settings, settings, mask);
-	replica_queue_refresh(replica);
-	replica_state_refresh(replica);
+	r = check_together(replica, settings, mask, attr, error);
+	if (r) {
+		mutex_unlock(&replica->op_mutex);
+		return r;
+	}
+	apply(replica, settings, mask);
 	if (replica->ticking)
 		mod_delayed_work(replica->wq, &replica->timeout_work, 0);
 	event.state = READ_ONCE(replica->state);

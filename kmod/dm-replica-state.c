@@ -3,6 +3,7 @@
  * The copy state: the table of transitions, and the only code that changes it.
  */
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -89,15 +90,21 @@ static void settle_job(struct replica *replica, u16 state, const char *reason)
 	}
 }
 
+/*
+ * A queue that is given up leaves the replica as old as the first write in it; an update
+ * that begins, as old as the last one.
+ */
+static ktime_t consistent_as_of(struct replica *replica)
+{
+	return __replica_delta_point(replica) ?:
+	       ktime_sub_ms(ktime_get(), replica_queue_age_ms(replica));
+}
+
 static void stamp_times(struct replica *replica, u16 old, u16 state)
 {
-	/*
-	 * What a verify finds may have been there since it was last in step.  A queue that is
-	 * given up leaves the replica as old as the first write in it.
-	 */
+	/* What a verify finds may have been there since it was last in step. */
 	if ((is_consistent(old) && state != DM_REPLICA_STATE_SKEWED) || is_consistent(state))
-		replica->last_consistent = ktime_sub_ms(ktime_get(),
-							replica_queue_age_ms(replica));
+		replica->last_consistent = consistent_as_of(replica);
 	replica->consistent = is_consistent(state);
 	if (state == DM_REPLICA_STATE_SYNCHRONIZED) {
 		replica->when_synced_ms = now_ms();
@@ -121,7 +128,8 @@ static bool must_hold(struct replica *replica)
 
 static void decide_routes(struct replica *replica)
 {
-	bool ship = ships(replica->state) && !replica->behind && !replica->clone;
+	bool ship = ships(replica->state) && !replica->behind && !replica->clone &&
+		    !replica->delta_on;
 
 	WRITE_ONCE(replica->ship, ship);
 	replica_queue_set_open(replica, ship);
@@ -150,6 +158,7 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 	lockdep_assert_held(&replica->lock);
 
 	trace_dm_replica_state(replica, replica->state, state, reason);
+	__replica_delta_enter(replica, state);
 	stamp_times(replica, replica->state, state);
 	WRITE_ONCE(replica->state, state);
 	WRITE_ONCE(replica->behind, false);
@@ -244,6 +253,22 @@ bool replica_state_set(struct replica *replica, u16 state, const char *reason)
 	return replica_state_move(replica, ~0U, state, reason);
 }
 
+/* Is what the job was to copy there?  What came later is no part of a delta update. */
+static bool nothing_left(struct replica *replica)
+{
+	if (replica->delta_on)
+		return replica_delta_copies(replica) &&
+		       !replica_log_frozen_regions(replica->log);
+	return !replica_log_dirty_regions(replica->log);
+}
+
+static const char *synced_reason(const struct replica *replica)
+{
+	if (replica->clone)
+		return "clone is complete";
+	return replica->delta_on ? "delta update is complete" : "legs are equal";
+}
+
 bool replica_state_synced(struct replica *replica)
 {
 	unsigned long flags;
@@ -251,13 +276,12 @@ bool replica_state_synced(struct replica *replica)
 
 	spin_lock_irqsave(&replica->lock, flags);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind) {
-		done = !replica_log_dirty_regions(replica->log);
+		done = nothing_left(replica);
 		if (done && replica->skewed_bytes)
 			enter(replica, DM_REPLICA_STATE_SKEWED,
 			      "what a verify found still differs");
 		else if (done)
-			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED,
-			      replica->clone ? "clone is complete" : "legs are equal");
+			enter(replica, DM_REPLICA_STATE_SYNCHRONIZED, synced_reason(replica));
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return done;
@@ -268,7 +292,8 @@ void replica_state_unsynced(struct replica *replica, const char *reason)
 	unsigned long flags;
 
 	spin_lock_irqsave(&replica->lock, flags);
-	if (BIT(replica->state) & REPLICA_VERIFY_STATES) {
+	/* What is marked is carried by the next delta update, and the replica is as it was. */
+	if (BIT(replica->state) & REPLICA_VERIFY_STATES && !replica->delta_on) {
 		enter(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, reason);
 		__replica_job_start(replica, DM_REPLICA_JOB_RESYNC,
 				    replica_log_dirty_bytes(replica->log));
@@ -301,7 +326,7 @@ void replica_state_stop(struct replica *replica, const char *reason)
 	unsigned long flags;
 
 	spin_lock_irqsave(&replica->lock, flags);
-	if (replica->ship) {
+	if (replica->ship || (replica->delta_on && ships(replica->state))) {
 		DMWARN_LIMIT("%s: %s", replica->name, reason);
 		enter(replica, DM_REPLICA_STATE_BROKEN, reason);
 		WRITE_ONCE(replica->stopped, true);
@@ -329,6 +354,7 @@ void replica_state_job_failed(struct replica *replica, const char *text)
 	spin_lock_irqsave(&replica->lock, flags);
 	replica_resync_stop(replica);
 	__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION, REPLICA_RETURN_FAILED, text);
+	__replica_delta_failed(replica);
 	strscpy(replica->reason, text, sizeof(replica->reason));
 	/* The probe's clock tries again later, a clone's writes that wait for it at once. */
 	if (replica->ticking)

@@ -4,6 +4,7 @@
  */
 #include <linux/math64.h>
 
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -64,6 +65,7 @@ static const char * const job_type_names[] = {
 	[DM_REPLICA_JOB_CLONE] = "clone",
 	[DM_REPLICA_JOB_RESTORE] = "restore",
 	[DM_REPLICA_JOB_FAILBACK] = "failback",
+	[DM_REPLICA_JOB_DELTA] = "delta",
 };
 
 static const char * const job_state_names[] = {
@@ -159,6 +161,9 @@ static u16 progress_of(const struct replica_status *status)
 	case DM_REPLICA_STATE_UNSYNCHRONIZED:
 		if (status->behind)
 			return DM_REPLICA_PROGRESS_PENDING;
+		/* An update was given up, and is begun anew. */
+		if (!status->has_job && status->delta.on)
+			return DM_REPLICA_PROGRESS_PENDING;
 		if (!status->has_job)
 			return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
 		return progress_of_job(&status->job);
@@ -166,6 +171,8 @@ static u16 progress_of(const struct replica_status *status)
 		/* The copy is over, and the legs are about to change places. */
 		if (status->swap_back)
 			return DM_REPLICA_PROGRESS_FAILING_BACK;
+		if (status->delta.on && status->dirty_regions)
+			return DM_REPLICA_PROGRESS_DORMANT;
 		return status->queue.pending ? DM_REPLICA_PROGRESS_PENDING :
 					       DM_REPLICA_PROGRESS_COMPLETED;
 	case DM_REPLICA_STATE_BROKEN:
@@ -204,8 +211,10 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	status->dirty_bytes = min((u64)replica->sectors << SECTOR_SHIFT,
 				  replica_log_dirty_bytes(replica->log) +
 				  replica->skewed_bytes);
+	__replica_delta_status(replica, &status->delta);
 	/* A mark is made before the state follows it: never show the gap. */
-	if (status->state == DM_REPLICA_STATE_SYNCHRONIZED && status->dirty_regions)
+	if (status->state == DM_REPLICA_STATE_SYNCHRONIZED && status->dirty_regions &&
+	    !status->delta.on)
 		status->state = DM_REPLICA_STATE_UNSYNCHRONIZED;
 	strscpy(status->reason, replica->reason, sizeof(status->reason));
 	status->consistent_now = replica->consistent && status->state == replica->state;
@@ -216,7 +225,11 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	status->when_established_ms = replica->when_established_ms;
 	status->when_synced_ms = replica->when_synced_ms;
 	status->when_suspended_ms = replica->when_suspended_ms;
-	if (status->state == DM_REPLICA_STATE_SYNCHRONIZED) {
+	if (status->delta.on && status->state == DM_REPLICA_STATE_SYNCHRONIZED) {
+		/* What was written since the last point in time; as old as that, at most. */
+		status->lag_bytes = status->dirty_bytes;
+		status->lag_ms = status->dirty_regions ? status->delta.point_age_ms : 0;
+	} else if (status->state == DM_REPLICA_STATE_SYNCHRONIZED) {
 		status->lag_bytes = status->queue.lag_bytes;
 		status->lag_ms = status->queue.age_ms;
 	} else {
@@ -245,6 +258,7 @@ void replica_status_fill(struct replica *replica, struct replica_status *status)
 	memset(status, 0, sizeof(*status));
 	status->size = (u64)replica->sectors << SECTOR_SHIFT;
 	status->clone = replica->clone;
+	status->read_only = replica->read_only;
 	status->region_size = 1U << (replica->region_shift + SECTOR_SHIFT);
 	replica_queue_status(replica, &status->queue);
 	fill_state(replica, status);
@@ -266,6 +280,22 @@ static unsigned int emit_reason(const char *key, const char *reason, char *resul
 	DMEMIT(" %s=", key);
 	for (; *reason; reason++)
 		DMEMIT("%c", *reason == ' ' ? '_' : *reason);
+	return sz;
+}
+
+static unsigned int emit_delta(const struct replica_delta_status *delta, char *result,
+			       unsigned int maxlen)
+{
+	unsigned int sz = 0;
+
+	if (delta->has_point)
+		DMEMIT(" point_age_ms=%llu", delta->point_age_ms);
+	else
+		DMEMIT(" point_age_ms=-");
+	if (delta->has_due)
+		DMEMIT(" delta_due_ms=%llu", delta->due_ms);
+	else
+		DMEMIT(" delta_due_ms=-");
 	return sz;
 }
 
@@ -325,6 +355,7 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	else
 		DMEMIT("-");
 	DMEMIT(" lag_bytes=%llu lag_ms=%llu", status->lag_bytes, status->lag_ms);
+	sz += emit_delta(&status->delta, result + sz, maxlen - sz);
 	DMEMIT(" meta=%s active_regions=%llu exposed_bytes=%llu",
 	       !status->has_meta ? "-" : status->meta_failed ? "failed" : "ok",
 	       status->active_regions, status->exposed_bytes);

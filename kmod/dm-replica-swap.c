@@ -18,6 +18,7 @@
 
 #include "compat.h"
 #include "dm-replica-compare.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent-priv.h"
 #include "dm-replica-queue.h"
@@ -487,6 +488,7 @@ static void exchange(struct replica *replica, bool back)
 	swap(replica->origin_dev, replica->replica_dev);
 	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
 	replica->swap_back = back;
+	__replica_delta_swapped(replica);
 	spin_unlock_irq(&replica->lock);
 	replica_target_swap(replica->owner);
 	WRITE_ONCE(replica->swaps, replica->swaps + 1);
@@ -742,6 +744,8 @@ void replica_swap_back_work(struct work_struct *work)
 	/* A resume looks again. */
 	if (replica->swap_back && !replica_operable(replica, &error))
 		r = replica_swap_legs(replica, &back, &job, &error);
+	if (!r)
+		replica_delta_apply(replica);
 	if (r && !replica->back_delay_ms)
 		DMWARN("%s: the legs do not change back yet: %s", replica->name, error);
 	replica->back_delay_ms = r ? clamp(replica->back_delay_ms * 2, BACK_DELAY_MIN_MS,

@@ -7,7 +7,7 @@
  * Features, with their defaults first:
  *	region_size <sectors>	power of two, 8 to 1048576; by default 1 MiB, or larger
  *				so that there are no more than 1048576 regions
- *	sync full|skip
+ *	sync full|skip|compare	compare: a full copy that writes only what differs
  *	discard zero|passdown|off
  *	payload copy|shared
  *	resync_rate auto|<MiB/s>
@@ -22,11 +22,14 @@
  *	overflow block|track|fail
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
+ *	delta_ms <ms>		0 for none, or 1000 to 86400000 between delta updates
  *	role mirror|clone
+ *	read_only none|source	source: the table has to be a read-only one
  *	swaps <number>		how often the legs have changed places; 0
  */
 #include <linux/log2.h>
 
+#include "dm-replica-delta.h"
 #include "dm-replica.h"
 #include "dm-replica-ondisk.h"
 
@@ -106,9 +109,22 @@ static const struct word role_words[] = {
 	{ }
 };
 
+static const struct word read_only_words[] = {
+	{ "none", false },
+	{ "source", true },
+	{ }
+};
+
+enum sync {
+	SYNC_FULL,
+	SYNC_SKIP,
+	SYNC_COMPARE,
+};
+
 static const struct word sync_words[] = {
-	{ "full", false },
-	{ "skip", true },
+	{ "full", SYNC_FULL },
+	{ "skip", SYNC_SKIP },
+	{ "compare", SYNC_COMPARE },
 	{ }
 };
 
@@ -235,6 +251,11 @@ static bool set_max_skew(struct replica_settings *settings, const char *value)
 	return set_number(settings, value, &settings->max_skew, REPLICA_SET_MAX_SKEW);
 }
 
+static bool set_delta(struct replica_settings *settings, const char *value)
+{
+	return set_number(settings, value, &settings->delta_ms, REPLICA_SET_DELTA);
+}
+
 static const struct {
 	const char *key;
 	u32 mask;
@@ -263,6 +284,8 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" },
 	{ "copy_priority", REPLICA_SET_COPY_PRIORITY, set_copy_priority,
 	  "copy_priority must be unmanaged, low, same, high or urgent" },
+	{ "delta_ms", REPLICA_SET_DELTA, set_delta,
+	  "delta_ms must be 0 (none) or 1000 to 86400000 (ms)" },
 };
 
 const char *replica_setting_name(unsigned int index)
@@ -298,6 +321,7 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_READ_ONLY		BIT(24)
 #define SEEN_SWAPS		BIT(25)
 #define SEEN_ROLE		BIT(26)
 #define SEEN_STALE		BIT(27)
@@ -369,9 +393,12 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 
 	if (!strcasecmp(key, "sync")) {
 		r = seen(mask, SEEN_SYNC, error) ?:
-		    parse_words(sync_words, value, &number, "sync must be full or skip", error);
-		if (!r)
-			params->sync_skip = number;
+		    parse_words(sync_words, value, &number, "sync must be full, skip or compare",
+				error);
+		if (!r) {
+			params->sync_skip = number == SYNC_SKIP;
+			params->sync_compare = number == SYNC_COMPARE;
+		}
 		return r;
 	}
 	if (!strcasecmp(key, "discard")) {
@@ -392,6 +419,14 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 				error);
 		if (!r)
 			params->stale_accept = number;
+		return r;
+	}
+	if (!strcasecmp(key, "read_only")) {
+		r = seen(mask, SEEN_READ_ONLY, error) ?:
+		    parse_words(read_only_words, value, &number,
+				"read_only must be none or source", error);
+		if (!r)
+			params->read_only = number;
 		return r;
 	}
 	if (!strcasecmp(key, "role")) {
@@ -462,16 +497,22 @@ static char *clone_trouble(const struct replica_params *params)
 		return "role clone goes with mode sync only";
 	if (params->sync_skip)
 		return "role clone copies everything: sync skip is not for it";
+	if (params->sync_compare)
+		return "role clone copies everything: sync compare is not for it";
 	if (params->stale_accept)
 		return "role clone cannot copy again what is lost: stale accept is not for it";
 	if (params->settings.rpo)
 		return "role clone has no recovery point objective: rpo is not for it";
+	if (params->settings.delta_ms)
+		return "role clone is of one instant: delta_ms is not for it";
 	return NULL;
 }
 
 int replica_table_parse(struct replica_params *params, const char **meta,
 			struct dm_arg_set *as, sector_t len, char **error)
 {
+	unsigned int attr;
+	char *trouble;
 	int r;
 
 	*params = (struct replica_params) {
@@ -508,9 +549,12 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "activity, swaps and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
-	if (params->clone)
-		*error = clone_trouble(params);
-	return params->clone && *error ? -EINVAL : 0;
+	trouble = params->clone ? clone_trouble(params) :
+		  replica_delta_contradiction(&params->settings, params->mode, false, &attr);
+	if (!trouble)
+		return 0;
+	*error = trouble;
+	return -EINVAL;
 }
 
 const char *replica_mode_name(u16 mode)
@@ -528,9 +572,11 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
-	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0));
+	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
+	       (settings->delta_ms ? 2 : 0) + (rt->params.read_only ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
-	DMEMIT(" sync %s", word_of(sync_words, skip));
+	DMEMIT(" sync %s", word_of(sync_words, skip ? SYNC_SKIP :
+				   rt->params.sync_compare ? SYNC_COMPARE : SYNC_FULL));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
 	DMEMIT(" payload %s", word_of(payload_words, settings->payload));
 	if (settings->resync_rate)
@@ -547,8 +593,12 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" on_meta_error %s activity %u",
 		       word_of(on_meta_error_words, settings->on_meta_error),
 		       rt->params.activity);
+	if (settings->delta_ms)
+		DMEMIT(" delta_ms %u", settings->delta_ms);
 	if (swaps)
 		DMEMIT(" swaps %u", swaps);
+	if (rt->params.read_only)
+		DMEMIT(" read_only %s", word_of(read_only_words, true));
 	if (rt->params.clone)
 		DMEMIT(" role %s", word_of(role_words, true));
 	return sz;

@@ -125,7 +125,7 @@ int replica_target_get_meta(struct dm_target *ti, struct replica_target *rt, con
 
 	if (!path)
 		return 0;
-	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &rt->meta);
+	r = compat_get_leg(ti, path, &rt->meta);
 	if (r) {
 		ti->error = "meta device could not be opened";
 		return r;

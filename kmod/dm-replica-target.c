@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
@@ -28,7 +29,7 @@ static int get_leg(struct dm_target *ti, struct dm_arg_set *as, struct dm_dev **
 	const char *path = dm_shift_arg(as);
 	int r;
 
-	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), dev);
+	r = compat_get_leg(ti, path, dev);
 	if (r)
 		ti->error = sentence;
 	return r;
@@ -125,6 +126,17 @@ static int check_clone(struct dm_target *ti, const struct replica *fresh)
 	return r;
 }
 
+/* Device-mapper has the mapped device as the table, at each resume: the two go together. */
+static int check_read_only(struct dm_target *ti, struct replica_target *rt)
+{
+	if (rt->params.read_only == !compat_mode_writable(ti))
+		return 0;
+	ti->error = rt->params.read_only ?
+		    "read_only source needs a read-only table (dmsetup --readonly)" :
+		    "a read-only table can be replicated with the feature read_only source only";
+	return -EROFS;
+}
+
 static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_set *as)
 {
 	struct replica *replica;
@@ -137,7 +149,8 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	r = get_leg(ti, as, &rt->copy, "replica could not be opened");
 	if (r)
 		return r;
-	r = replica_table_parse(&rt->params, &meta, as, ti->len, &ti->error);
+	r = replica_table_parse(&rt->params, &meta, as, ti->len, &ti->error) ?:
+	    check_read_only(ti, rt);
 	if (r)
 		return r;
 	r = replica_target_check_legs(ti, rt) ?: replica_target_get_meta(ti, rt, meta) ?:
@@ -185,10 +198,6 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (ti->begin) {
 		ti->error = "the replica target must start at sector 0";
 		return -EINVAL;
-	}
-	if (!compat_mode_writable(ti)) {
-		ti->error = "a read-only table cannot be replicated";
-		return -EROFS;
 	}
 	rt = kzalloc(sizeof(*rt), GFP_KERNEL);
 	if (!rt) {
@@ -313,6 +322,8 @@ static int adopt_size(struct replica *old, struct replica *fresh)
 	}
 	replica_state_end_verify(old, "the device has another size now");
 	spin_lock_irq(&old->lock);
+	/* An update under way is begun anew: what is frozen is that of the other log. */
+	__replica_delta_restart(old);
 	swap(old->log, fresh->log);
 	old->sectors = fresh->sectors;
 	replica_resync_resized(old);
@@ -334,6 +345,7 @@ static int adopt(struct replica_target *rt, struct replica *old)
 	}
 	old->settings = rt->params.settings;
 	old->discard = rt->params.discard;
+	old->read_only = rt->params.read_only;
 	old->owner = rt;
 	if (old->mode != rt->params.mode) {
 		WRITE_ONCE(old->mode, rt->params.mode);
@@ -436,7 +448,8 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 
 	/* The origin of a clone has been written to since. */
 	if (old && rt->params.sync_skip &&
-	    (old->clone || READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
+	    (old->clone || replica_delta_behind(old) ||
+	     READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
 		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
 		rt->params.sync_skip = false;
 		rt->replica->sync_skip = false;
@@ -520,13 +533,20 @@ static int replica_preresume(struct dm_target *ti)
 	return r;
 }
 
+/* How the first copy goes. */
+static enum replica_walk first_walk(const struct replica *replica)
+{
+	return replica->sync_compare ? REPLICA_WALK_COMPARE : REPLICA_WALK_COPY;
+}
+
 /* What may differ is copied, and nothing else. */
 static void start_logged(struct replica *replica, u16 job_type, const char *reason,
 			 const char *equal)
 {
 	if (replica_log_dirty_regions(replica->log))
 		replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED), job_type,
-				     REPLICA_WALK_COPY, reason);
+				     job_type == DM_REPLICA_JOB_INITIAL_COPY ?
+				     first_walk(replica) : REPLICA_WALK_COPY, reason);
 	else if (replica->skewed_bytes)
 		replica_state_set(replica, DM_REPLICA_STATE_SKEWED,
 				  "what a verify found still differs");
@@ -573,7 +593,7 @@ static void start(struct replica *replica)
 	}
 	replica_log_mark_all(replica->log);
 	replica_resync_start(replica, BIT(DM_REPLICA_STATE_INITIALIZED),
-			     DM_REPLICA_JOB_INITIAL_COPY, REPLICA_WALK_COPY, "initial copy");
+			     DM_REPLICA_JOB_INITIAL_COPY, first_walk(replica), "initial copy");
 }
 
 static void replica_resume(struct dm_target *ti)
@@ -591,6 +611,7 @@ static void replica_resume(struct dm_target *ti)
 	replica_resync_continue(replica);
 	replica_clone_resume(replica);
 	replica_queue_resume(replica);
+	replica_delta_resume(replica);
 	queue_delayed_work(replica->wq, &replica->timeout_work, 0);
 	queue_delayed_work(replica->wq, &replica->probe_work, 0);
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
@@ -617,6 +638,7 @@ static void replica_presuspend(struct dm_target *ti)
 	spin_unlock_irq(&replica->lock);
 	/* Whoever lets the legs change places gives it up. */
 	wake_up_all(&replica->quiet);
+	replica_delta_presuspend(replica);
 	if (replica->noflush)
 		replica_io_release_held(replica, true);
 	replica_intents_note(replica);
@@ -646,6 +668,7 @@ static void replica_postsuspend(struct dm_target *ti)
 	queue_delayed_work(replica_aux_wq, &replica->confirm_work, 0);
 	replica_queue_suspend(replica);
 	replica_resync_quiesce(replica);
+	replica_delta_suspend(replica);
 	replica_clone_suspend(replica);
 	/* No operation changes anything from here on: it would not be written down. */
 	mutex_lock(&replica->op_mutex);
@@ -672,6 +695,10 @@ static int replica_map(struct dm_target *ti, struct bio *bio)
 {
 	struct replica_target *rt = ti->private;
 
+	/* The block layer does no more than warn of who writes all the same. */
+	if (unlikely(rt->params.read_only) && bio_op(bio) != REQ_OP_READ &&
+	    bio->bi_iter.bi_size)
+		return DM_MAPIO_KILL;
 	return replica_io_map(rt->replica, bio);
 }
 
@@ -700,7 +727,8 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 				   rt->resumed ? replica->mode : rt->params.mode,
 				   rt->params.sync_skip &&
 				   (!rt->resumed ||
-				    replica->state == DM_REPLICA_STATE_SYNCHRONIZED),
+				    (replica->state == DM_REPLICA_STATE_SYNCHRONIZED &&
+				     !replica_delta_behind(replica))),
 				   result, maxlen);
 		spin_unlock(&adoption_lock);
 		break;

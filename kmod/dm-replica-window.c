@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
@@ -229,10 +230,11 @@ static void end_batch(struct replica *replica, struct batch *batch)
 		if (replica->replica_volatile)
 			replica_log_note_cached(replica->log, region << replica->region_shift,
 						1, generation);
-		replica_log_copy_end(replica->log, region);
+		replica_log_copy_end(replica->log, region, batch->freezes);
 	}
 	batch->regions = 0;
 	replica_clone_copied(replica);
+	replica_delta_copied(replica);
 }
 
 void replica_resync_put_batch(struct replica *replica, struct batch *batch)

@@ -13,8 +13,9 @@
  * (private copy) -> io.c (submit both legs, complete) -> range.c (release).
  * In the modes async and adaptive the replica's part goes by way of queue.c.
  * A job: resync.c (windows, kcopyd) -> range.c -> log.c.
- * In the clone role a write goes to the origin alone, after clone.c has seen to it that
- * its regions are copied.
+ * In the clone role a write goes to the origin alone; it waits in cbw.c until clone.c has
+ * seen to it that its regions are copied.  With delta_ms writes go to the origin alone too,
+ * and delta.c has what changed copied now and then, in the same way.
  *
  * Locks, outermost first:
  *	replica->op_mutex	operations, settings, suspend and resume, adoption
@@ -70,6 +71,7 @@ struct replica_intents;
 struct replica_diffs;
 struct replica_news;
 struct replica_clone;
+struct replica_delta;
 
 /**
  * struct replica_settings - what an administrator may change at run time
@@ -84,6 +86,7 @@ struct replica_clone;
  * @copy_priority: enum dm_replica_copy_priority
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
+ * @delta_ms: milliseconds between delta updates, 0: writes are shipped
  */
 struct replica_settings {
 	u8 payload;
@@ -97,6 +100,7 @@ struct replica_settings {
 	u32 queue_bytes;
 	u32 rpo;
 	u32 max_skew;
+	u32 delta_ms;
 };
 
 /* States in which no byte is known to be on its way: the legs can be compared. */
@@ -114,6 +118,7 @@ struct replica_settings {
 #define REPLICA_SET_OVERFLOW		BIT(DM_REPLICA_S_OVERFLOW)
 #define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
 #define REPLICA_SET_COPY_PRIORITY	BIT(DM_REPLICA_S_COPY_PRIORITY)
+#define REPLICA_SET_DELTA		BIT(DM_REPLICA_S_DELTA)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {
@@ -126,6 +131,7 @@ enum replica_discard {
  * struct replica_params - a parsed table line
  * @region_sectors: power of two, sectors
  * @sync_skip: the legs are known to be equal, no initial copy
+ * @sync_compare: the initial copy reads both legs, and writes what differs
  * @discard: what becomes of discards
  * @mode: enum dm_replica_mode
  * @region_given: @region_sectors stands in the line
@@ -133,6 +139,7 @@ enum replica_discard {
  * @stale_accept: a log that does not fit the legs is taken, with a full copy
  * @swaps: how often the legs have changed places, when @swaps_given
  * @clone: the replica becomes a copy of one instant, and writes do not reach it
+ * @read_only: nobody writes to the mapped device, and the table is a read-only one
  * @settings: initial values of the settings
  */
 struct replica_params {
@@ -143,7 +150,9 @@ struct replica_params {
 	bool swaps_given;
 	bool stale_accept;
 	bool clone;
+	bool read_only;
 	bool sync_skip;
+	bool sync_compare;
 	enum replica_discard discard;
 	u16 mode;
 	struct replica_settings settings;
@@ -190,6 +199,21 @@ enum replica_probe {
 	REPLICA_PROBE_FAILED,
 };
 
+/* Which writes have to wait until what they touch has been copied, see cbw.h. */
+enum replica_first {
+	REPLICA_FIRST_NONE,
+	REPLICA_FIRST_ACTIVE,	/* clone role: to regions that are not active */
+	REPLICA_FIRST_ALL,	/* delta update, while regions are being frozen: all of them */
+	REPLICA_FIRST_FROZEN,	/* then: to regions that are frozen */
+	REPLICA_FIRST_HELD,	/* all, until what is frozen has been copied */
+};
+
+/* Writes that wait for it: cbw.c's, under replica->lock. */
+struct replica_cbw {
+	struct bio_list waiting;
+	bool looking;		/* they have been taken, to be looked at */
+};
+
 /**
  * struct replica - the association of an origin and a replica
  *
@@ -211,12 +235,14 @@ struct replica {
 	bool legs_volatile;		/* it or the origin has, and there is a meta device */
 	struct replica_intents *intents;	/* NULL without a meta device */
 	struct replica_clone *clone;	/* NULL but in the clone role */
+	struct replica_delta *delta;
 	struct replica_queue *queue;
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
 	enum replica_discard discard;
 
 	/* Read in the I/O path under a bucket lock, see replica_leg_ship_barrier(). */
+	u8 first;			/* enum replica_first */
 	bool ship;			/* writes go to the replica too */
 	bool hold;			/* writes are held (on_replica_error stop) */
 	struct percpu_ref gate;		/* reads and flushes under way, see gate.c */
@@ -238,6 +264,8 @@ struct replica {
 	sector_t sectors;		/* of each leg that are mirrored */
 	u16 mode;			/* enum dm_replica_mode; written under op_mutex */
 	bool sync_skip;
+	bool sync_compare;
+	bool read_only;			/* the mapped device is; written under op_mutex */
 
 	struct mutex op_mutex;		/* operations, settings, suspend and resume */
 	spinlock_t lock;		/* what follows, and where it is named */
@@ -247,6 +275,7 @@ struct replica {
 	u16 requested;
 	bool consistent;		/* the replica is usable as it is */
 	bool behind;			/* Unsynchronized, and nothing is shipped for a while */
+	bool delta_on;			/* delta updates carry what is written */
 	bool stopped;			/* Broken by overflow fail: not probed */
 	char reason[DM_REPLICA_REASON_LEN];
 	u64 when_established_ms;
@@ -260,6 +289,7 @@ struct replica {
 	unsigned int current_job;	/* slot of the job under way, or -1U */
 	struct bio_list held;		/* bios that @hold keeps */
 	struct bio_list deferred;	/* bios for deferred_work to submit */
+	struct replica_cbw cbw;		/* bios that wait until something is copied */
 	bool gate_closed;		/* under @lock: @gated keeps reads and flushes */
 	struct bio_list gated;
 	struct list_head confirms;	/* drain barriers under way */
@@ -455,6 +485,22 @@ struct replica_queue_status {
 };
 
 /**
+ * struct replica_delta_status - what status shows of delta updates
+ * @on: they carry what is written
+ * @has_point: one was complete
+ * @point_age_ms: since the instant that it carried
+ * @has_due: the next one has a time
+ * @due_ms: until then, 0 when it is due or under way
+ */
+struct replica_delta_status {
+	bool on;
+	bool has_point;
+	u64 point_age_ms;
+	bool has_due;
+	u64 due_ms;
+};
+
+/**
  * struct replica_status - everything that GET and "dmsetup status" show
  *
  * Filled at once, so that the numbers belong together.  Units are bytes and
@@ -464,6 +510,7 @@ struct replica_status {
 	u64 size;
 	u32 region_size;
 	bool clone;
+	bool read_only;
 	u16 mode;
 	u16 state;
 	u16 requested;
@@ -493,6 +540,7 @@ struct replica_status {
 	bool behind;
 	bool swap_back;
 	struct replica_queue_status queue;
+	struct replica_delta_status delta;
 };
 
 /* May be called from any context that may take spinlocks. */
@@ -603,7 +651,7 @@ static inline bool replica_job_is_copy(u16 type)
 {
 	return type == DM_REPLICA_JOB_INITIAL_COPY || type == DM_REPLICA_JOB_RESYNC ||
 	       type == DM_REPLICA_JOB_CLONE || type == DM_REPLICA_JOB_RESTORE ||
-	       type == DM_REPLICA_JOB_FAILBACK;
+	       type == DM_REPLICA_JOB_FAILBACK || type == DM_REPLICA_JOB_DELTA;
 }
 
 /* Copy out one job; false if there is none of that number. */

@@ -67,9 +67,14 @@ methodology()
 {
 	local n
 	legs
-	for n in 1 4 5 6 7 8 9 10 11; do
-		no 1 "DesiredCopyMethodology=$n" "($n) is not that of a mirror"
-	done
+	no 1 DesiredCopyMethodology=1 "no more than that it is none of CIM's"
+	no 1 DesiredCopyMethodology=4 "there is no earlier copy"
+	no 1 DesiredCopyMethodology=6 "it is that of a snapshot"
+	no 1 DesiredCopyMethodology=7 "nothing is copied because it is read"
+	no 1 DesiredCopyMethodology=9 "it is that of two steps"
+	no 1 DesiredCopyMethodology=10 "the source is in use from the start"
+	no 1 DesiredCopyMethodology=11 "it is that of snapshots of thin volumes"
+	no 1 DesiredCopyMethodology=40000 "no vendor has one here"
 	no 5 DesiredCopyMethodology=12 "must be a number of CIM from 1"
 	no 5 DesiredCopyMethodology=3 "contradicts an initial copy that is skipped" \
 		--skip-initial-copy
@@ -77,6 +82,27 @@ methodology()
 		yes .CopyMethodology 4 "DesiredCopyMethodology=$n" --force
 	done
 	yes .CopyMethodology 4 DesiredCopyMethodology=4 --force --skip-initial-copy
+}
+
+# 5: both are read, and what differs is written.
+differential()
+{
+	legs
+	new_loop target 64M
+	new_loop source 64M
+	run dd if=/dev/urandom of="$source" bs=1M count=64 status=none
+	run dd if="$source" of="$target" bs=1M status=none conv=fsync
+	run dd if=/dev/urandom of="$target" bs=1M seek=60 count=1 conv=notrunc,fsync status=none
+	cli create "$source" "$target" --name r --wait-for synchronized --force \
+		--settings DesiredCopyMethodology=5
+	same "return_value" "$(get .return_value)" 0
+	cli status r
+	run cmp "$source" "$target"
+	same "bytes compared" "$(get .Replica.Counters.ComparedBytes)" $((64 << 20))
+	(($(get .Replica.Counters.ResyncBytes) <= 2 << 20)) || fail "more was copied than differs"
+	run replicactl remove r
+	no 5 DesiredCopyMethodology=5 "contradicts an initial copy that is skipped" \
+		--skip-initial-copy
 }
 
 # In full until the first copy is over, what was written later; and in full when ordered.
@@ -93,19 +119,106 @@ reported_methodology()
 read_only()
 {
 	legs
-	no 1 ReadOnly=2 "ReadOnly 2 (source) is not supported"
 	no 1 ReadOnly=3 "ReadOnly 3 (target) is not supported"
 	no 1 ReadOnly=4 "ReadOnly 4 (source and target) is not supported"
 	no 5 ReadOnly=1 "must be 2 (source), 3 (target) or 4 (both)"
 }
 
+# cannot_write: nobody can, whatever is tried, and the copy is complete.
+cannot_write()
+{
+	local before
+	before=$(sha256sum <"$source")
+	same "read-only" "$(blockdev --getro /dev/mapper/r)" 1
+	run blockdev --setrw /dev/mapper/r
+	same "read-only all the same" "$(blockdev --getro /dev/mapper/r)" 1
+	refuse dd if=/dev/zero of=/dev/mapper/r bs=4k count=1 oflag=direct conv=notrunc status=none
+	refuse blkdiscard --zeroout /dev/mapper/r
+	same "the source" "$(sha256sum <"$source")" "$before"
+	run cmp "$source" "$target"
+}
+
+read_only_source()
+{
+	local table
+	legs
+	new_loop meta 8M
+	run replicactl create "$source" "$target" --name r --meta "$meta" --wait-for synchronized \
+		--settings ReadOnly=2
+	cli status r
+	same "ReadOnly" "$(get .Replica.ReadOnly)" 2
+	cannot_write
+	# No table that would end it without saying so.
+	table=$(dmsetup table r)
+	refuse dmsetup load r --table "$table"
+	refuse dmsetup load r --readonly --table "${table/ read_only source/}"
+	run dmsetup suspend r
+	run dmsetup resume r
+	cannot_write
+	run replicactl deactivate r
+	run replicactl activate "$meta"
+	cli status r
+	same "ReadOnly" "$(get .Replica.ReadOnly)" 2
+	cannot_write
+}
+
+# Who has it open may write.
+read_only_in_use()
+{
+	local mapped
+	legs
+	new_linear mapped "$source"
+	exec {used}<>"$mapped"
+	cli_returns 1 1 create "$mapped" "$target" --settings ReadOnly=2
+	complains "is not supported for a source in use"
+	exec {used}>&-
+}
+
 delta_update()
 {
 	legs
-	no 1 DeltaUpdateInterval=00000000000100.000000:000 "Delta-Update (8)"
 	no 5 DeltaUpdateInterval=60 "must be an interval"
+	no 5 DeltaUpdateInterval=00000000000000.000000:000 "must be an interval"
+	no 5 DeltaUpdateInterval=00000000000100.000000:000,rpo=59s "a RecoveryPointObjective of 59 s"
+	no 5 DeltaUpdateInterval=00000000000100.000000:000 "goes with Mode Async (3) only" \
+		--mode sync
+	no 5 DesiredCopyMethodology=8,delta_ms=0 "contradicts delta_ms=0"
+	no 5 DesiredCopyMethodology=3,delta_ms=30s "contradicts delta updates"
 	no 1 DeltaUpdateBlocks=8 "setting DeltaUpdateBlocks is not supported"
 	no 1 Multihop=2 "a chain is made replica by replica"
+}
+
+# By each of its names; and it outlives a restart, and is changed in use.
+delta_made()
+{
+	local option
+	legs
+	yes .CopyMethodology 8 DesiredCopyMethodology=8 --force
+	for option in --settings=DeltaUpdateInterval=00000000000030.000000:000 \
+		--settings=delta_ms=30s --delta-update-interval=30s; do
+		run replicactl create "$source" "$target" --name r --wait-for synchronized "$option" \
+			--force
+		cli status r
+		same "mode, methodology" "$(get .Replica.Mode) $(get .Replica.CopyMethodology)" "3 8"
+		same "the interval" "$(get .Replica.ReplicationSettings.DeltaUpdateInterval)" 30000
+		(($(get .Replica.PointInTimeAge) >= 0 && $(get .Replica.DeltaUpdateDue) <= 30000)) ||
+			fail "age or due are wrong"
+		run replicactl remove r
+	done
+	new_loop meta 8M
+	run replicactl create "$source" "$target" --name r --meta "$meta" --force \
+		--wait-for synchronized --settings delta_ms=1h
+	run replicactl deactivate r
+	run replicactl activate "$meta"
+	run replicactl set r delta_ms=2h
+	cli status r
+	same "the interval" "$(get .Replica.ReplicationSettings.DeltaUpdateInterval)" 7200000
+	cli_returns 5 5 set r rpo=1h
+	complains "rpo is shorter than delta_ms"
+	run replicactl set r delta_ms=0
+	cli status r
+	same "CopyMethodology" "$(get .Replica.CopyMethodology)" 4
+	same "PointInTimeAge" "$(get .Replica.PointInTimeAge)" null
 }
 
 wait_state()
@@ -148,8 +261,7 @@ fixed_later()
 	legs
 	run replicactl create "$source" "$target" --name r --wait-for synchronized
 	for setting in TargetElementSupplier=4 ThinProvisioningPolicy=7 ReadOnly=3 \
-		DesiredCopyMethodology=3 WaitForCopyState=4 region_size=4k discard=off activity=512 \
-		DeltaUpdateInterval=00000000000100.000000:000; do
+		DesiredCopyMethodology=3 WaitForCopyState=4 region_size=4k discard=off activity=512; do
 		cli_returns 5 5 set r "$setting"
 		complains "is fixed when a replica is created"
 		same "ParameterInfo" "$(get .error.ParameterInfo)" "${setting%%=*}"
@@ -174,8 +286,12 @@ ktap_case "TargetElementSupplier" supplier
 ktap_case "ThinProvisioningPolicy" thin_policy
 ktap_case "DesiredCopyMethodology" methodology
 ktap_case "CopyMethodology is reported" reported_methodology
+ktap_case "a first copy that compares" differential
 ktap_case "ReadOnly" read_only
+ktap_case "a source that nobody writes to" read_only_source
+ktap_case "ReadOnly and a source in use" read_only_in_use
 ktap_case "DeltaUpdateInterval and others that are not supported" delta_update
+ktap_case "delta updates by each of their names" delta_made
 ktap_case "WaitForCopyState" wait_state
 ktap_case "names of CIM for settings of ours" same_as_ours
 ktap_case "what is fixed when a replica is created" fixed_later

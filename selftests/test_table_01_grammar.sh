@@ -41,6 +41,16 @@ lines()
 		"$o $r - adaptive 2 max_skew 2147483649"
 	wrong "copy_priority must be unmanaged, low, same, high or urgent" \
 		"$o $r - sync 2 copy_priority 1"
+	wrong "delta_ms must be 0 (none) or 1000 to 86400000 (ms)" "$o $r - async 2 delta_ms 999"
+	wrong "delta_ms goes with mode async only: it must be 0 in the others" \
+		"$o $r - sync 2 delta_ms 1000"
+	wrong "rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least" \
+		"$o $r - async 4 rpo 999 delta_ms 1000"
+	wrong "role clone is of one instant: delta_ms is not for it" \
+		"$o $r - sync 4 role clone delta_ms 1000"
+	wrong "role clone copies everything: sync compare is not for it" \
+		"$o $r - sync 4 role clone sync compare"
+	wrong "read_only must be none or source" "$o $r - sync 2 read_only target"
 	wrong "number of feature arguments must be 0 to 64" "$o $r - sync none"
 	wrong "number of feature arguments must be 0 to 64" "$o $r - sync -2"
 	wrong "number of feature arguments must be 0 to 64" "$o $r - sync 66"
@@ -62,7 +72,7 @@ lines()
 		"$o $r - sync 2 region_size 4294967304"
 	wrong "region_size must be a power of two from 8 to 1048576 (sectors)" \
 		"$o $r - sync 2 region_size 8x"
-	wrong "sync must be full or skip" "$o $r - sync 2 sync maybe"
+	wrong "sync must be full, skip or compare" "$o $r - sync 2 sync maybe"
 	wrong "discard must be zero, passdown or off" "$o $r - sync 2 discard on"
 	wrong "payload must be copy or shared" "$o $r - sync 2 payload both"
 	wrong "on_replica_error must be track or stop" "$o $r - sync 2 on_replica_error panic"
@@ -133,7 +143,10 @@ in_a_table()
 		8192 8192 linear $o 8192"
 	refuse dmsetup create r --readonly --table "$(mirror_table "$o" "$r")"
 	dmesg_since | grep -E "replica|singleton"
-	dmesg_has "a read-only table cannot be replicated" || fail "no sentence for read-only"
+	dmesg_has "a read-only table can be replicated with the feature read_only source only" ||
+		fail "no sentence for read-only"
+	refuse dmsetup create r --table "$(mirror_table "$o" "$r" read_only source)"
+	dmesg_has "read_only source needs a read-only table" || fail "no sentence for read_only"
 	refuse dmsetup info r
 	legs_are_free
 }

@@ -90,13 +90,13 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_OVERFLOW = 1u << 11,
 	REPLICA_SETTING_MAX_SKEW = 1u << 12,
 	REPLICA_SETTING_COPY_PRIORITY = 1u << 13,
-	/* Those below for create_replica() only, and never reported. */
+	/* Those below but the last for create_replica() only, and never reported. */
 	REPLICA_SETTING_ELEMENT_SUPPLIER = 1u << 14,
 	REPLICA_SETTING_THIN_POLICY = 1u << 15,
 	REPLICA_SETTING_METHODOLOGY = 1u << 16,
-	REPLICA_SETTING_READ_ONLY = 1u << 17,
+	REPLICA_SETTING_READ_ONLY = 1u << 17,	/* reported as read_only of struct replica_info */
 	REPLICA_SETTING_WAIT_STATE = 1u << 18,
-	REPLICA_SETTING_DELTA_INTERVAL = 1u << 19,
+	REPLICA_SETTING_DELTA = 1u << 19,	/* reported, and may be changed */
 };
 
 /* Only members whose bit is in "present" have a meaning. */
@@ -121,14 +121,14 @@ struct replica_settings {
 	uint32_t methodology;		/* DesiredCopyMethodology, enum replica_methodology */
 	uint32_t read_only;		/* ReadOnly, 2 to 4 */
 	uint32_t wait_state;		/* WaitForCopyState, enum dm_replica_copy_state */
-	uint32_t delta_interval_ms;	/* DeltaUpdateInterval */
+	uint32_t delta_ms;		/* between delta updates; 0: none */
 };
 
 /*
  * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
  * on_replica_error, recovery, resync_rate, replica_timeout, region_size, discard,
- * on_meta_error, activity, queue_bytes, rpo, overflow, max_skew, copy_priority, and the
- * CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4), DesiredRPO
+ * on_meta_error, activity, queue_bytes, rpo, overflow, max_skew, copy_priority, delta_ms,
+ * and the CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4), DesiredRPO
  * and DeltaUpdateInterval (intervals, ddddddddhhmmss.mmmmmm:000), MaximumSkew (bytes),
  * WaitForCopyState (a number or a name), and as numbers CopyPriority,
  * DesiredCopyMethodology, TargetElementSupplier, ThinProvisioningPolicy and ReadOnly.
@@ -241,6 +241,11 @@ struct replica_info {
 	bool consistent_now;		/* the replica is usable as it is */
 	bool has_consistent_age;	/* false: it never was */
 	uint64_t consistent_age_ms;
+	uint32_t read_only;		/* ReadOnly: 2 source, 0: neither */
+	bool has_point;			/* delta updates: one was complete */
+	uint64_t point_age_ms;		/* since the instant that it carried */
+	bool has_delta_due;		/* the next one has a time */
+	uint64_t delta_due_ms;		/* until then; 0: it is due or under way */
 	uint64_t lag_bytes;
 	uint64_t lag_ms;
 	uint64_t when_established;	/* times of day */

@@ -106,6 +106,13 @@ enum replica_discard {
 	REPLICA_DISCARD_OFF,		/* refuses it */
 };
 
+/* CIM_ReplicationSettingData.ReadOnly: which is read-only to the host. */
+enum replica_read_only {
+	REPLICA_READ_ONLY_SOURCE = 2,
+	REPLICA_READ_ONLY_TARGET,
+	REPLICA_READ_ONLY_BOTH,
+};
+
 /* CIM_ReplicationSettingData.DesiredCopyMethodology and CopyMethodology. */
 enum replica_methodology {
 	REPLICA_METHODOLOGY_OTHER = 1,

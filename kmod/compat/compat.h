@@ -26,6 +26,16 @@ static inline bool compat_mode_writable(struct dm_target *ti)
 #endif
 }
 
+/* The legs are written to, whatever the table is for others. */
+static inline int compat_get_leg(struct dm_target *ti, const char *path, struct dm_dev **dev)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return dm_get_device(ti, path, FMODE_READ | FMODE_WRITE, dev);
+#else
+	return dm_get_device(ti, path, BLK_OPEN_READ | BLK_OPEN_WRITE, dev);
+#endif
+}
+
 /* 6.11: stable writes are a feature of the queue limits, before that of the target */
 static inline void compat_set_stable_writes(struct dm_target *ti)
 {

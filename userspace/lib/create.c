@@ -73,12 +73,6 @@ static int check_mode(struct replica_ctx *ctx, uint32_t mode)
 			    "mode %u is a reserved value", mode);
 }
 
-/* The system chooses what loses nothing. */
-static uint32_t mode_of(const struct replica_create_args *a)
-{
-	return a->mode ? a->mode : DM_REPLICA_MODE_SYNC;
-}
-
 static int check_place(struct replica_ctx *ctx,
 		       const struct replica_create_args *a)
 {
@@ -115,37 +109,6 @@ static int check_log_settings(struct replica_ctx *ctx,
 			    "on_meta_error");
 }
 
-/* The method counts in seconds, the setting in milliseconds. */
-static uint64_t objective_of(const struct replica_create_args *a)
-{
-	return a->rpo_ms ? a->rpo_ms : a->recovery_point_objective * 1000ULL;
-}
-
-static int fail_rpo(struct replica_ctx *ctx, const char *sentence, uint64_t ms)
-{
-	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "RecoveryPointObjective",
-			    "the recovery point objective is %g s, %s", ms / 1000.0, sentence);
-}
-
-static int check_rpo(struct replica_ctx *ctx, const struct replica_create_args *a)
-{
-	const struct replica_settings *s = a->replication_settings;
-	uint64_t ms = objective_of(a);
-
-	if (!ms)
-		return REPLICA_SUCCESS;
-	if (mode_of(a) == DM_REPLICA_MODE_SYNC)
-		return fail_rpo(ctx, "and that of a synchronous replica is 0", ms);
-	if (ms < DM_REPLICA_RPO_MIN_MS || ms > DM_REPLICA_RPO_MAX_MS)
-		return fail_rpo(ctx, "and must be 0 (none), or 0.1 s to a day (86400 s)", ms);
-	if (a->rpo_ms && a->recovery_point_objective &&
-	    a->recovery_point_objective * 1000ULL != ms)
-		return fail_rpo(ctx, "and given in seconds as another one", ms);
-	if (s && s->present & REPLICA_SETTING_RPO && s->rpo_ms != ms)
-		return fail_rpo(ctx, "and another one is among the settings", ms);
-	return REPLICA_SUCCESS;
-}
-
 int replica_create_check(struct replica_ctx *ctx, const struct replica_create_args *a)
 {
 	const char *key, *why;
@@ -165,8 +128,6 @@ int replica_create_check(struct replica_ctx *ctx, const struct replica_create_ar
 	if (!ret && (a->store_bytes || a->store_percent))
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_STORE,
 				   "a store size is for snapshots");
-	if (!ret)
-		ret = check_rpo(ctx, a);
 	if (!ret)
 		ret = replica_clone_check(ctx, a);
 	if (!ret && a->replication_settings &&
@@ -201,30 +162,17 @@ static int choose_name(struct create *c)
 	return REPLICA_SUCCESS;
 }
 
-/* What was asked for, the objective among it. */
-static struct replica_settings settings_of(const struct replica_create_args *a)
-{
-	struct replica_settings settings = { .present = 0 };
-
-	if (a->replication_settings)
-		settings = *a->replication_settings;
-	if (objective_of(a)) {
-		settings.rpo_ms = objective_of(a);
-		settings.present |= REPLICA_SETTING_RPO;
-	}
-	return settings;
-}
-
 static int build_table(struct create *c)
 {
 	const struct replica_blockdev *t = &c->check.target;
 	const struct replica_blockdev *m = &c->check.meta;
 	struct replica_table table = {
 		.meta = "-",
-		.mode = mode_of(c->args),
-		.settings = settings_of(c->args),
+		.mode = replica_goals_mode(c->args),
+		.settings = replica_goals_settings(c->args),
 		/* With a meta device the log says it. */
 		.skip_copy = c->args->skip_initial_copy && !c->args->meta,
+		.compare = replica_goals_compares(c->args),
 		.clone = replica_is_clone(c->args),
 	};
 	int r;
@@ -300,6 +248,9 @@ static int prepare(struct create *c)
 	c->result->findings = c->check.findings;
 	if (!ret)
 		ret = replica_attach_check_args(&c->check, a);
+	if (!ret && c->check.attach && replica_goals_read_only(a))
+		ret = replica_fail(c->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "ReadOnly",
+				   "ReadOnly 2 (source) is not supported for a source in use: who has it open may write");
 	if (!ret)
 		ret = choose_name(c);
 	replica_uuid_make(c->uuid_bytes, c->uuid);
@@ -342,13 +293,13 @@ static void erase_log(struct create *c)
 
 static int make_log(struct create *c)
 {
-	const struct replica_settings settings = settings_of(c->args);
+	const struct replica_settings settings = replica_goals_settings(c->args);
 	const struct replica_format format = {
 		.check = &c->check,
 		.settings = &settings,
 		.name = c->name,
 		.uuid = c->uuid_bytes,
-		.mode = mode_of(c->args),
+		.mode = replica_goals_mode(c->args),
 		.skip_copy = c->args->skip_initial_copy,
 		.clone = replica_is_clone(c->args),
 	};

@@ -275,8 +275,8 @@ static int load_target(struct replica_ctx *ctx, const char *name, const char *de
 	if (!task)
 		return replica_dm_fail_task(ctx);
 	kmsg = replica_kmsg_open();
-	r = dm_task_add_target(task, 0, sectors, target, params) ?
-	    replica_dm_run(task) : -ENOMEM;
+	r = (!replica_table_read_only(params) || dm_task_set_ro(task)) &&
+	    dm_task_add_target(task, 0, sectors, target, params) ? replica_dm_run(task) : -ENOMEM;
 	replica_kmsg_close(kmsg, devno, name, sentence, sizeof(sentence));
 	dm_task_destroy(task);
 	if (!r)

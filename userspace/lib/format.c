@@ -45,6 +45,8 @@ static void put_settings(struct dm_replica_sb_settings *to, const struct replica
 	to->rpo = cpu_to_le32(s->rpo_ms);
 	to->max_skew = cpu_to_le32(s->max_skew);
 	to->copy_priority = s->copy_priority;
+	to->delta_ms = cpu_to_le32(s->delta_ms);
+	to->read_only = s->read_only;
 }
 
 static void make_geometry(const struct replica_format *format,

@@ -205,7 +205,6 @@ static const struct {
 	{ REPLICA_SETTING_METHODOLOGY, "DesiredCopyMethodology" },
 	{ REPLICA_SETTING_READ_ONLY, "ReadOnly" },
 	{ REPLICA_SETTING_WAIT_STATE, "WaitForCopyState" },
-	{ REPLICA_SETTING_DELTA_INTERVAL, "DeltaUpdateInterval" },
 };
 
 static int check_settings(struct replica_ctx *ctx,

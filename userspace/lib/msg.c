@@ -48,6 +48,9 @@ static const struct replica_field info_fields[] = {
 	INFO_OPT(META_FAILED, KIND_BOOL, meta_failed),
 	INFO_OPT(ACTIVE_REGIONS, KIND_U64, active_regions),
 	INFO_OPT(EXPOSED_BYTES, KIND_U64, exposed_bytes),
+	INFO_OPT(READ_ONLY, KIND_U8, read_only),
+	HAS(struct replica_info, DM_REPLICA_A_POINT_AGE, KIND_U64, point_age_ms, has_point),
+	HAS(struct replica_info, DM_REPLICA_A_DELTA_DUE, KIND_U64, delta_due_ms, has_delta_due),
 	{ .attr = 0 },
 };
 
@@ -67,6 +70,7 @@ static const struct replica_field settings_fields[] = {
 	SETTING(OVERFLOW, KIND_U8, overflow),
 	SETTING(MAX_SKEW, KIND_U32_WIDE, max_skew),
 	SETTING(COPY_PRIORITY, KIND_U8, copy_priority),
+	SETTING(DELTA, KIND_U32, delta_ms),
 	{ .attr = 0 },
 };
 

@@ -110,9 +110,10 @@ static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_CLONE, "Clone", NULL },
 	{ DM_REPLICA_JOB_RESTORE, "Restore", NULL },
 	{ DM_REPLICA_JOB_FAILBACK, "Failback", NULL },
+	{ DM_REPLICA_JOB_DELTA, "Delta-Update", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_FAILBACK,
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_DELTA,
 	      "enum dm_replica_job_type");
 
 static const struct name job_states[] = {

@@ -99,6 +99,8 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 		.overflow = from->overflow,
 		.max_skew = le32_to_cpu(from->max_skew),
 		.copy_priority = from->copy_priority,
+		.delta_ms = le32_to_cpu(from->delta_ms),
+		.read_only = from->read_only,
 	};
 	const char *key, *why;
 

@@ -105,7 +105,7 @@ int replica_enum_exact(enum replica_enum which, const char *name,
 bool replica_enum_has(enum replica_enum which, unsigned int value);
 
 /* The last bit of enum replica_setting that a log may have. */
-#define REPLICA_SETTING_LAST	REPLICA_SETTING_COPY_PRIORITY
+#define REPLICA_SETTING_LAST	REPLICA_SETTING_DELTA
 
 /* settings.c: 0, or -EINVAL with the reason and the member at fault. */
 int replica_settings_validate(const struct replica_settings *settings,

@@ -21,7 +21,6 @@ enum goal_index {
 	GOAL_METHODOLOGY,
 	GOAL_READ_ONLY,
 	GOAL_WAIT,
-	GOAL_DELTA,
 };
 
 static const struct goal {
@@ -57,11 +56,6 @@ static const struct goal {
 		REPLICA_SETTING_WAIT_STATE, MEMBER(wait_state), DM_REPLICA_STATE_INITIALIZED,
 		DM_REPLICA_STATE_NOT_APPLICABLE, false, "WaitForCopyState",
 		"must be a copy state of CIM, such as 4 (Synchronized)",
-	},
-	[GOAL_DELTA] = {
-		REPLICA_SETTING_DELTA_INTERVAL, MEMBER(delta_interval_ms), 1, UINT32_MAX,
-		false, "DeltaUpdateInterval",
-		"must be an interval like 00000000001500.000000:000, in whole ms, from 1 ms to 49 days",
 	},
 #undef MEMBER
 };
@@ -190,12 +184,9 @@ static int parse_delta(const char *value, struct replica_settings *s, const char
 {
 	uint64_t ms;
 
-	*why = goals[GOAL_DELTA].rule;
-	s->present |= REPLICA_SETTING_DELTA_INTERVAL;
-	if (parse_interval(value, &ms) || ms > UINT32_MAX)
-		return -EINVAL;
-	s->delta_interval_ms = ms;
-	return 0;
+	*why = "must be an interval like 00000000000030.000000:000, in whole ms, of 1 s to a day";
+	/* There is no such thing as an interval of nothing: delta_ms=0 ends the updates. */
+	return parse_interval(value, &ms) || !ms ? -EINVAL : replica_settings_delta(ms, s);
 }
 
 static int parse_stops_host_io(const char *value, struct replica_settings *s,
@@ -267,7 +258,7 @@ static const struct {
 	const char *name;
 	const char *why;
 } foreign[] = {
-	{ "DeltaUpdateBlocks", "it belongs to the methodology Delta-Update, which there is not" },
+	{ "DeltaUpdateBlocks", "delta updates go by time, see DeltaUpdateInterval" },
 	{ "ConsistentPointInTime", "it is for groups, and there are no groups" },
 	{ "ConsistentAsyncCopy", "mode async keeps the order of writes always" },
 	{ "OnGroupOrListError", "it is for groups, and there are no groups" },

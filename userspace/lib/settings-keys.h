@@ -14,6 +14,8 @@ struct replica_key {
 
 /* settings.c: what rpo and DesiredRPO have in common; 0 or -EINVAL. */
 int replica_settings_rpo(uint64_t ms, struct replica_settings *s);
+/* Likewise delta_ms and DeltaUpdateInterval. */
+int replica_settings_delta(uint64_t ms, struct replica_settings *s);
 
 /* settings-cim.c: the names of CIM and of MSFT_SMReplicationSettings. */
 extern const struct replica_key replica_cim_keys[];

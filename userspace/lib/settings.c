@@ -18,6 +18,10 @@
 
 #define RPO_RULE	"must be 0 (none), or 100ms to 1d"
 
+#define DELTA_RULE	"must be 0 (none), or 1s to 1d"
+
+static_assert(DM_REPLICA_DELTA_MIN_MS == 1000 && DM_REPLICA_DELTA_MAX_MS == 86400000,
+	      DELTA_RULE);
 static_assert(DM_REPLICA_RPO_MIN_MS == 100 && DM_REPLICA_RPO_MAX_MS == 86400000, RPO_RULE);
 static_assert(DM_REPLICA_ACTIVITY_MIN == 512 && DM_REPLICA_ACTIVITY_MAX == 65536,
 	      ACTIVITY_RULE);
@@ -168,6 +172,23 @@ static int parse_copy_priority(const char *value, struct replica_settings *s,
 	return replica_enum_exact(REPLICA_ENUM_COPY_PRIORITY, value, &s->copy_priority);
 }
 
+int replica_settings_delta(uint64_t ms, struct replica_settings *s)
+{
+	s->present |= REPLICA_SETTING_DELTA;
+	if (ms > DM_REPLICA_DELTA_MAX_MS)
+		return -EINVAL;
+	s->delta_ms = ms;
+	return 0;			/* the lower bound: replica_settings_validate() */
+}
+
+static int parse_delta(const char *value, struct replica_settings *s, const char **why)
+{
+	uint64_t ms;
+
+	*why = DELTA_RULE;
+	return replica_parse_duration(value, 1, &ms) ? -EINVAL : replica_settings_delta(ms, s);
+}
+
 static const struct replica_key keys[] = {
 	{ "payload", parse_payload },
 	{ "on_replica_error", parse_on_error },
@@ -183,6 +204,7 @@ static const struct replica_key keys[] = {
 	{ "overflow", parse_overflow },
 	{ "max_skew", parse_max_skew },
 	{ "copy_priority", parse_copy_priority },
+	{ "delta_ms", parse_delta },
 };
 
 EXPORT const char *replica_settings_key(size_t index)
@@ -229,7 +251,9 @@ static bool contradict(const struct replica_settings *a,
 	       ((both & REPLICA_SETTING_OVERFLOW) && a->overflow != b->overflow) ||
 	       ((both & REPLICA_SETTING_MAX_SKEW) && a->max_skew != b->max_skew) ||
 	       ((both & REPLICA_SETTING_COPY_PRIORITY) &&
-		a->copy_priority != b->copy_priority) || replica_goals_contradict(a, b);
+		a->copy_priority != b->copy_priority) ||
+	       ((both & REPLICA_SETTING_DELTA) && a->delta_ms != b->delta_ms) ||
+	       replica_goals_contradict(a, b);
 }
 
 void replica_settings_merge(struct replica_settings *to,
@@ -263,6 +287,8 @@ void replica_settings_merge(struct replica_settings *to,
 		to->max_skew = from->max_skew;
 	if (from->present & REPLICA_SETTING_COPY_PRIORITY)
 		to->copy_priority = from->copy_priority;
+	if (from->present & REPLICA_SETTING_DELTA)
+		to->delta_ms = from->delta_ms;
 	replica_goals_merge(to, from);
 	to->present |= from->present;
 }
@@ -286,6 +312,11 @@ static bool queue_ok(uint64_t size)
 static bool rpo_ok(uint32_t ms)
 {
 	return !ms || (ms >= DM_REPLICA_RPO_MIN_MS && ms <= DM_REPLICA_RPO_MAX_MS);
+}
+
+static bool delta_ok(uint32_t ms)
+{
+	return !ms || (ms >= DM_REPLICA_DELTA_MIN_MS && ms <= DM_REPLICA_DELTA_MAX_MS);
 }
 
 static bool region_ok(uint64_t size)
@@ -337,6 +368,7 @@ int replica_settings_validate(const struct replica_settings *s,
 		{ REPLICA_SETTING_COPY_PRIORITY,
 		  replica_enum_has(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority),
 		  "copy_priority", PRIORITY_RULE },
+		{ REPLICA_SETTING_DELTA, delta_ok(s->delta_ms), "delta_ms", DELTA_RULE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {

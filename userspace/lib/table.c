@@ -95,6 +95,18 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		add_feature(f, "copy_priority",
 			    replica_enum_name(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority));
+	if (s->present & REPLICA_SETTING_DELTA && s->delta_ms)
+		add_number(f, "delta_ms", s->delta_ms);
+	if (s->present & REPLICA_SETTING_READ_ONLY && s->read_only == REPLICA_READ_ONLY_SOURCE)
+		add_feature(f, "read_only", "source");
+}
+
+bool replica_table_read_only(const char *params)
+{
+	const char *at = strstr(params, " read_only source");
+
+	/* No leg has a blank in its name. */
+	return at && (at[17] == ' ' || !at[17]);
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -111,8 +123,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 	if (table->mode < DM_REPLICA_MODE_SYNC ||
 	    table->mode > DM_REPLICA_MODE_ADAPTIVE)
 		return -EINVAL;
-	if (table->skip_copy)
-		add_feature(&f, "sync", "skip");
+	if (table->skip_copy || table->compare)
+		add_feature(&f, "sync", table->skip_copy ? "skip" : "compare");
 	if (table->stale_accept)
 		add_feature(&f, "stale", "accept");
 	if (table->clone)
@@ -141,7 +153,8 @@ static int read_number(const char *text, uint64_t max, uint64_t *value)
 static int read_sync(const char *value, struct replica_table *t)
 {
 	t->skip_copy = strcmp(value, "skip") == 0;
-	return t->skip_copy || strcmp(value, "full") == 0 ? 0 : -EINVAL;
+	t->compare = strcmp(value, "compare") == 0;
+	return t->skip_copy || t->compare || strcmp(value, "full") == 0 ? 0 : -EINVAL;
 }
 
 static int read_payload(const char *value, struct replica_table *t)
@@ -260,6 +273,26 @@ static int read_copy_priority(const char *value, struct replica_table *t)
 				  &t->settings.copy_priority);
 }
 
+static int read_delta(const char *value, struct replica_table *t)
+{
+	uint64_t ms;
+
+	t->settings.present |= REPLICA_SETTING_DELTA;
+	if (read_number(value, DM_REPLICA_DELTA_MAX_MS, &ms))
+		return -EINVAL;
+	t->settings.delta_ms = ms;
+	return 0;
+}
+
+static int read_read_only(const char *value, struct replica_table *t)
+{
+	if (strcmp(value, "none") == 0)
+		return 0;
+	t->settings.present |= REPLICA_SETTING_READ_ONLY;
+	t->settings.read_only = REPLICA_READ_ONLY_SOURCE;
+	return strcmp(value, "source") == 0 ? 0 : -EINVAL;
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -301,6 +334,8 @@ static const struct {
 	{ "overflow", read_overflow },
 	{ "max_skew", read_max_skew },
 	{ "copy_priority", read_copy_priority },
+	{ "delta_ms", read_delta },
+	{ "read_only", read_read_only },
 	{ "stale", read_stale },
 	{ "role", read_role },
 	{ "swaps", read_swaps },

@@ -16,6 +16,7 @@ struct replica_table {
 	char meta[REPLICA_LEG_LEN];	/* "-" if none */
 	unsigned int mode;		/* enum dm_replica_mode */
 	bool skip_copy;			/* feature "sync skip" */
+	bool compare;			/* feature "sync compare" */
 	bool stale_accept;		/* feature "stale accept" */
 	bool clone;			/* feature "role clone" */
 	uint32_t swaps;			/* feature "swaps"; 0: never */
@@ -30,5 +31,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 			size_t size);
 int replica_table_parse(const char *line, struct replica_table *table,
 			const char **why);
+
+/* Does the line need a read-only table? */
+bool replica_table_read_only(const char *params);
 
 #endif /* _REPLICA_TABLE_H */

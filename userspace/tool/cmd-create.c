@@ -22,23 +22,25 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, name, "name", "NAME", read_text, COMPLETE_NOTHING,
 	       "Name of the replica and its /dev/mapper device"),
 	OPTION(struct create_options, pool, "pool", "POOL", read_text, COMPLETE_DEVICE,
-	       "Cut TARGET from VG, VG/THINPOOL or /dev/mapper/POOL"),
+	       "Cut TARGET from VG, VG/POOL or /dev/mapper/POOL"),
 	OPTION(struct create_options, store_size, "store-size", "SIZE|N%", read_store_size,
 	       COMPLETE_NOTHING, "Size of a snapshot's store from --pool, else 20%"),
 	OPTION(struct create_options, meta, "meta", "DEVICE", read_text, COMPLETE_META,
-	       "Keep a log there; 'pool': on a volume of the pool"),
+	       "Keep a log there; 'pool': on a volume of --pool"),
 	OPTION(struct create_options, sync_type, "sync-type", "TYPE", read_sync_type,
-	       COMPLETE_SYNC_TYPE, "mirror (default), snapshot, clone, tokenized-clone"),
+	       COMPLETE_SYNC_TYPE, "mirror, snapshot, clone or tokenized-clone"),
 	OPTION(struct create_options, token, "token", "FILE", read_text, COMPLETE_TOKEN,
-	       "Of a token: to redeem it; with a type, to write it"),
+	       "Of a token to redeem; with a type, to write"),
 	OPTION(struct create_options, store, "store", "DEVICE", read_text, COMPLETE_DEVICE,
 	       "Of a token: keep there what SOURCE overwrites"),
 	OPTION(struct create_options, token_timeout_ms, "token-timeout", "TIME", read_seconds,
 	       COMPLETE_NOTHING, "Inactivity that ends the token (default: 15m)"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
-	       "Who completes a write: sync (both), async, adaptive"),
+	       "Who ends a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
-	       "Oldest write that the replica may lack; not in sync"),
+	       "Oldest write the replica may lack; not in sync"),
+	OPTION(struct create_options, delta_ms, "delta-update-interval", "TIME", read_interval,
+	       COMPLETE_NOTHING, "Carry changes so often, as one point in time"),
 	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
 	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
 	OPTION(struct create_options, system, "target-system", "SYSTEM", read_text,
@@ -52,13 +54,13 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, wait_for, "wait-for", "STATE", read_state, COMPLETE_STATE,
 	       "Return when this copy state is reached"),
 	OPTION(struct create_options, timeout_ms, "timeout", "TIME", read_seconds, COMPLETE_NOTHING,
-	       "Longest wait of --wait-for; seconds without a unit"),
+	       "Longest wait of --wait-for, in seconds or '5m'"),
 	OPTION_FLAG(struct create_options, dry_run, "dry-run",
 		    "Check everything and create nothing"),
 	OPTION_FLAG(struct create_options, force, "force",
-		    "Overwrite a TARGET or meta device that carries data"),
+		    "Overwrite a TARGET or meta device with data"),
 	OPTION_FLAG(struct create_options, no_attach, "no-attach",
-		    "Refuse a SOURCE in use, also one that could stay so"),
+		    "Refuse a SOURCE in use, even if it could stay so"),
 };
 
 /* The worst finding is the error, if there is one among them. */
@@ -130,6 +132,22 @@ bool create_settings(struct cli *cli, const char *text, struct replica_settings 
 		*status = report_failure(cli, report_new(cli), ret, NULL, hint);
 	free(hint);
 	return !ret;
+}
+
+/* The option stands for the setting. */
+static bool add_interval(struct cli *cli, uint32_t ms, struct replica_settings *settings,
+			 int *status)
+{
+	if (!ms)
+		return true;
+	if (settings->present & REPLICA_SETTING_DELTA && settings->delta_ms != ms) {
+		*status = report_usage(cli, "delta-update-interval",
+				       "'--delta-update-interval' contradicts the interval in '--settings'");
+		return false;
+	}
+	settings->delta_ms = ms;
+	settings->present |= REPLICA_SETTING_DELTA;
+	return true;
 }
 
 /* Makes it, and shows what became of it. */
@@ -218,7 +236,8 @@ static int create_run(struct cli *cli)
 	status = check_usage(cli, opts);
 	if (status)
 		return status;
-	if (!create_settings(cli, opts->settings, &settings, &status))
+	if (!create_settings(cli, opts->settings, &settings, &status) ||
+	    !add_interval(cli, opts->delta_ms, &settings, &status))
 		return status;
 	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
 	if (opts->timeout_ms && !waits)

@@ -82,5 +82,7 @@ const struct command cmd_set = {
 		"                             acknowledge; 0: half of queue_bytes\n"
 		"copy_priority=unmanaged|low|same|high|urgent\n"
 		"                             how much is copied while the application does I/O\n"
+		"delta_ms=TIME                carry what changed so often, as one point in time\n"
+		"                             (mode async); 0: send what is written\n"
 		"A TIME may be 500ms, 15s or 5m; a number alone counts milliseconds.",
 };

@@ -20,6 +20,7 @@ struct create_options {
 	uint32_t token_timeout_ms;
 	uint32_t mode;
 	uint32_t rpo_ms;
+	uint32_t delta_ms;
 	const char *settings;
 	const char *system;
 	const char *credentials;

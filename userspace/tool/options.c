@@ -70,6 +70,17 @@ const char *read_objective(const char *value, void *field)
 	return NULL;
 }
 
+/* 0 is none, and what is not given. */
+const char *read_interval(const char *value, void *field)
+{
+	uint64_t ms;
+
+	if (replica_parse_duration(value, 1000, &ms) || !ms || ms > UINT32_MAX)
+		return "a time from 1s to 1d, such as 30, 30s or 5m";
+	*(uint32_t *)field = ms;
+	return NULL;
+}
+
 const char *read_size(const char *value, void *field)
 {
 	uint64_t bytes;

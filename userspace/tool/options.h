@@ -42,6 +42,7 @@ const char *read_flag(const char *value, void *field);		/* bool */
 const char *read_text(const char *value, void *field);		/* const char * */
 const char *read_count(const char *value, void *field);		/* uint32_t, from 1 */
 const char *read_seconds(const char *value, void *field);	/* uint32_t, ms */
+const char *read_interval(const char *value, void *field);	/* uint32_t, ms, 0: not given */
 const char *read_objective(const char *value, void *field);	/* uint32_t, ms, 0: none */
 const char *read_size(const char *value, void *field);		/* uint64_t, bytes */
 const char *read_store_size(const char *value, void *field);	/* struct store_size */

@@ -70,62 +70,7 @@ static void show_running_job(struct out *out, const struct replica_info *info,
 	free(text);
 }
 
-/* ---- Settings and counters ---- */
-
-/* A log that an earlier version made has none of them. */
-static void show_queue_settings(struct out *out, const struct replica_settings *set)
-{
-	if (set->present & REPLICA_SETTING_QUEUE_BYTES)
-		out_bytes(out, KEY("QueueBytes", "queue_bytes", NULL), set->queue_bytes);
-	if (set->present & REPLICA_SETTING_RPO) {
-		if (set->rpo_ms)
-			out_duration(out, KEY_TEXT("rpo"), set->rpo_ms);
-		else
-			out_string(out, KEY_TEXT("rpo"), "0 (none)");
-		out_number(out, KEY_JSON("RecoveryPointObjective"), set->rpo_ms);
-	}
-	if (set->present & REPLICA_SETTING_OVERFLOW)
-		show_enum(out, KEY("Overflow", "overflow", NULL), REPLICA_ENUM_OVERFLOW,
-			  set->overflow);
-	if (set->present & REPLICA_SETTING_MAX_SKEW) {
-		if (set->max_skew)
-			out_bytes(out, KEY_TEXT("max_skew"), set->max_skew);
-		else
-			out_string(out, KEY_TEXT("max_skew"), "0 (half of queue_bytes)");
-		out_number(out, KEY_JSON("MaximumSkew"), set->max_skew);
-	}
-	if (set->present & REPLICA_SETTING_COPY_PRIORITY)
-		show_enum(out, KEY("CopyPriority", "copy_priority", NULL),
-			  REPLICA_ENUM_COPY_PRIORITY, set->copy_priority);
-}
-
-void show_settings(struct out *out, const struct replica_settings *set, const char *label)
-{
-	bool stop = set->on_replica_error == DM_REPLICA_ON_ERROR_STOP;
-
-	out_object(out, KEY("ReplicationSettings", label, NULL));
-	show_enum(out, KEY("Payload", "payload", NULL), REPLICA_ENUM_PAYLOAD, set->payload);
-	show_enum(out, KEY("OnReplicaError", "on_replica_error", NULL), REPLICA_ENUM_ON_ERROR,
-		  set->on_replica_error);
-	out_bool(out, KEY_JSON("FailedCopyStopsHostIO"), stop);
-	show_enum(out, KEY("CopyRecoveryMode", "recovery", NULL), REPLICA_ENUM_RECOVERY,
-		  set->recovery);
-	if (set->resync_rate)
-		out_rate(out, KEY_TEXT("resync_rate"), (uint64_t)set->resync_rate << 20);
-	else
-		out_string(out, KEY_TEXT("resync_rate"), "auto");
-	out_number(out, KEY_JSON("ResyncRate"), set->resync_rate);
-	if (set->replica_timeout_ms)
-		out_duration(out, KEY_TEXT("replica_timeout"), set->replica_timeout_ms);
-	else
-		out_string(out, KEY_TEXT("replica_timeout"), "0 (waits for ever)");
-	out_number(out, KEY_JSON("ReplicaTimeout"), set->replica_timeout_ms);
-	show_queue_settings(out, set);
-	if (set->present & REPLICA_SETTING_ON_META_ERROR)
-		show_enum(out, KEY("OnMetaError", "on_meta_error", NULL),
-			  REPLICA_ENUM_ON_META_ERROR, set->on_meta_error);
-	out_end(out);
-}
+/* ---- Counters ---- */
 
 /* "read_bytes" is "ReadBytes" in JSON and "Read bytes" in text. */
 static char *respell(const char *name, bool camel)
@@ -188,6 +133,8 @@ static unsigned int methodology_of(const struct replica_info *info)
 {
 	const struct replica_job *job = info->job;
 
+	if (info->settings.present & REPLICA_SETTING_DELTA && info->settings.delta_ms)
+		return REPLICA_METHODOLOGY_DELTA_UPDATE;
 	if (!info->when_synced ||
 	    (job && job->type != DM_REPLICA_JOB_VERIFY && job->bytes_total >= info->size))
 		return REPLICA_METHODOLOGY_FULL;
@@ -232,6 +179,10 @@ static void show_state(struct out *out, const struct replica_info *info)
 		  info->copy_state);
 	out_tone(out, show_state_tone(info->copy_state));
 	out_string(out, KEY("Reason", "Reason", NULL), info->reason);
+	if (info->read_only) {
+		out_number(out, KEY_JSON("ReadOnly"), info->read_only);
+		out_string(out, KEY_TEXT("Read-only"), "the source: nobody can write to it");
+	}
 	show_enum(out, KEY_JSON("RequestedCopyState"), REPLICA_ENUM_COPY_STATE,
 		  info->requested_copy_state);
 	show_enum(out, KEY("ProgressStatus", "Progress", NULL), REPLICA_ENUM_PROGRESS,
@@ -306,6 +257,28 @@ static void show_consistency(struct out *out, const struct replica_info *info)
 		text = mem_text("no, never was");
 	out_string(out, KEY_TEXT("Replica usable"), text);
 	out_tone(out, info->consistent_now ? OUT_GOOD : OUT_BUSY);
+	free(text);
+}
+
+/* Of delta updates: how old is the last, and when does the next one begin? */
+static void show_point(struct out *out, const struct replica_info *info)
+{
+	char age[TEXT_LEN], due[TEXT_LEN];
+	char *text;
+
+	if (!info->has_point && !info->has_delta_due)
+		return;
+	if (info->has_point)
+		out_duration(out, KEY_JSON("PointInTimeAge"), info->point_age_ms);
+	if (info->has_delta_due)
+		out_duration(out, KEY_JSON("DeltaUpdateDue"), info->delta_due_ms);
+	human_duration(age, sizeof(age), info->point_age_ms);
+	human_duration(due, sizeof(due), info->delta_due_ms);
+	text = mem_format("%s%s%s%s", info->has_point ? age : "none", info->has_point ? " old" : "",
+			  !info->has_delta_due ? "" : info->delta_due_ms ? ", the next in " :
+			  ", the next one is due", info->has_delta_due && info->delta_due_ms ?
+			  due : "");
+	out_string(out, KEY_TEXT("Point in time"), text);
 	free(text);
 }
 
@@ -407,6 +380,7 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 	show_difference(out, info);
 	show_queue(out, info);
 	show_consistency(out, info);
+	show_point(out, info);
 	show_times(out, info);
 	show_running_job(out, info, style);
 	show_settings(out, &info->settings, style->brief ? NULL : "Settings");

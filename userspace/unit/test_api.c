@@ -284,61 +284,6 @@ static void rest(void)
 	expect(REPLICA_INVALID_PARAMETER, "size");
 }
 
-/* Goals that a mirror on a given volume meets, and those that it does not. */
-static void goals(void)
-{
-	enum { NO = REPLICA_NOT_SUPPORTED, BAD = REPLICA_INVALID_PARAMETER };
-	static const struct {
-		const char *text;
-		int ret;
-		const char *parameter;
-		bool skip;
-	} cases[] = {
-		{ "TargetElementSupplier=2", BAD, "TargetElementSupplier", false },
-		{ "ThinProvisioningPolicy=2", BAD, "ThinProvisioningPolicy", false },
-		{ "ThinProvisioningPolicy=6", BAD, "ThinProvisioningPolicy", false },
-		{ "DesiredCopyMethodology=1", NO, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=4", NO, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=5", NO, "DesiredCopyMethodology", true },
-		{ "DesiredCopyMethodology=8", NO, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=11", NO, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=32768", NO, "DesiredCopyMethodology", false },
-		{ "DesiredCopyMethodology=3", BAD, "DesiredCopyMethodology", true },
-		{ "ReadOnly=2", NO, "ReadOnly", false },
-		{ "ReadOnly=3", NO, "ReadOnly", false },
-		{ "ReadOnly=4", NO, "ReadOnly", false },
-		{ "DeltaUpdateInterval=00000000000100.000000:000", NO,
-		  "DeltaUpdateInterval", false },
-		{ "WaitForCopyState=8", NO, "WaitForCopyState", false },
-		{ "WaitForCopyState=5", BAD, "WaitForCopyState", false },
-	};
-	static const char *const good =
-		"TargetElementSupplier=5,ThinProvisioningPolicy=7,DesiredCopyMethodology=3,"
-		"WaitForCopyState=4";
-	struct replica_settings s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		ktap_case = cases[i].text;
-		memset(&s, 0, sizeof(s));
-		CHECK_INT(replica_settings_parse(ctx, cases[i].text, &s), 0);
-		reset_args();
-		args.replication_settings = &s;
-		args.skip_initial_copy = cases[i].skip;
-		expect(cases[i].ret, cases[i].parameter);
-	}
-	memset(&s, 0, sizeof(s));
-	CHECK_INT(replica_settings_parse(ctx, good, &s), 0);
-	reset_args();
-	args.replication_settings = &s;
-	args.wait_for_copy_state = DM_REPLICA_STATE_UNSYNCHRONIZED;	/* and 4 */
-	expect(REPLICA_INVALID_PARAMETER, "WaitForCopyState");
-	args.wait_for_copy_state = 0;
-	table_has(" sync 0", "");
-	s.methodology = REPLICA_METHODOLOGY_INCREMENTAL;
-	args.skip_initial_copy = true;
-	table_has("sync skip", "");
-}
-
 /* No more may be queued than there is memory for. */
 static void room(void)
 {
@@ -482,7 +427,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(sync_types), T(snapshots), T(clones), T(modes), T(modes_of_tables), T(places),
-		T(peer), T(rest), T(goals), T(room), T(names), T(settings),
+		T(peer), T(rest), T(room), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};
 	int r;

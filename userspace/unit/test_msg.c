@@ -388,8 +388,10 @@ static void acks(void)
 static void queue_setting_at_fault(void)
 {
 	static const char *const names[] = { "queue_bytes", "rpo", "overflow", "max_skew",
-						"copy_priority" };
-	const struct replica_settings s = { .present = 0x3e00, .overflow = 1 };
+						"copy_priority", "delta_ms" };
+	const struct replica_settings s = {
+		.present = 0x3e00 | REPLICA_SETTING_DELTA, .overflow = 1,
+	};
 	struct nl_msg *msg = replica_msg_new(FAMILY, DM_REPLICA_CMD_SET, 0, "vol");
 	uint32_t at = NLMSG_HDRLEN + GENL_HDRLEN + NLA_HDRLEN + 4 + NLA_HDRLEN;
 
@@ -429,10 +431,10 @@ static void attribute_at_fault(void)
 static void settings_survive(void)
 {
 	const struct replica_settings s = {
-		.present = 0x3e9f, .payload = 2, .on_replica_error = 2,
+		.present = 0x3e9f | REPLICA_SETTING_DELTA, .payload = 2, .on_replica_error = 2,
 		.recovery = 3, .resync_rate = 9, .replica_timeout_ms = 1000,
 		.on_meta_error = 2, .queue_bytes = 4 << 20, .rpo_ms = 100, .overflow = 3,
-		.max_skew = 1, .copy_priority = DM_REPLICA_PRIORITY_URGENT,
+		.max_skew = 1, .copy_priority = DM_REPLICA_PRIORITY_URGENT, .delta_ms = 5000,
 	};
 	struct nl_msg *msg = without(info_msg(), DM_REPLICA_A_SETTINGS);
 	struct replica_info *info = NULL;
@@ -451,6 +453,7 @@ static void settings_survive(void)
 		CHECK_INT(info->settings.overflow, 3);
 		CHECK_INT(info->settings.max_skew, 1);
 		CHECK_INT(info->settings.copy_priority, DM_REPLICA_PRIORITY_URGENT);
+		CHECK_INT(info->settings.delta_ms, 5000);
 	}
 	replica_info_free(info);
 	nlmsg_free(msg);

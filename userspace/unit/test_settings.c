@@ -158,6 +158,12 @@ static const struct {
 	{ "DeltaUpdateInterval=15", "DeltaUpdateInterval" },
 	{ "DeltaUpdateInterval=00000000000000.000000:000", "DeltaUpdateInterval" },
 	{ "DeltaUpdateInterval=00000050000000.000000:000", "DeltaUpdateInterval" },
+	{ "DeltaUpdateInterval=00000000000000.999000:000", "DeltaUpdateInterval" },
+	{ "DeltaUpdateInterval=00000001000000.001000:000", "DeltaUpdateInterval" },
+	{ "delta_ms=999", "delta_ms" }, { "delta_ms=86400001", "delta_ms" },
+	{ "delta_ms=", "delta_ms" }, { "delta_ms=-1", "delta_ms" },
+	{ "delta_ms=30s,DeltaUpdateInterval=00000000000031.000000:000",
+	  "DeltaUpdateInterval" },
 	{ "payload=copy,payload=shared", "payload" },
 	{ "recovery=manual,CopyRecoveryMode=2", "CopyRecoveryMode" },
 	{ "FailedCopyStopsHostIO=true,on_replica_error=track",
@@ -216,7 +222,25 @@ static void goals(void)
 	CHECK_INT(s.read_only, 4);
 	CHECK_INT(s.methodology, 65535);
 	CHECK_INT(s.wait_state, DM_REPLICA_STATE_SYNCHRONIZED);
-	CHECK_INT(s.delta_interval_ms, 60000);
+	CHECK_INT(s.delta_ms, 60000);
+}
+
+/* One setting by two names; only ours can end the updates. */
+static void delta_updates(void)
+{
+	static const char both[] = "delta_ms=90s,DeltaUpdateInterval=00000000000130.000000:000";
+	struct replica_settings s;
+
+	CHECK_INT(parse("delta_ms=1000", &s), 0);
+	CHECK_INT(s.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(s.delta_ms, 1000);
+	CHECK_INT(parse("delta_ms=1d", &s), 0);
+	CHECK_INT(s.delta_ms, 86400000);
+	CHECK_INT(parse(both, &s), 0);
+	CHECK_INT(s.delta_ms, 90000);
+	CHECK_INT(parse("delta_ms=0", &s), 0);
+	CHECK_INT(s.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(s.delta_ms, 0);
 }
 
 /* What CIM and Microsoft have besides is told from what nobody has. */
@@ -250,7 +274,7 @@ static void keys_are_listed(void)
 		CHECK(!strstr(replica_error_description(replica_last_error(ctx)),
 			      "unknown"));
 	}
-	CHECK_INT(n, 25);
+	CHECK_INT(n, 26);
 }
 
 static void too_long(void)
@@ -304,7 +328,8 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(all_keys), T(cim_names), T(edges), T(refused),
-		T(over_what_is_there), T(goals), T(foreign_keys), T(keys_are_listed), T(too_long),
+		T(over_what_is_there), T(goals), T(delta_updates), T(foreign_keys),
+		T(keys_are_listed), T(too_long),
 		T(random_text),
 	};
 	int r;

@@ -56,6 +56,71 @@ static void longest(void)
 	CHECK_HAS(line, "resync_rate auto");
 }
 
+/* The first copy may read both legs first; one that is skipped reads none. */
+static void compare_first(void)
+{
+	struct replica_table t = plain(), back;
+	const char *why = "";
+	char line[512];
+
+	t.compare = true;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_STR(line, "8:16 8:32 - sync 2 sync compare");
+	CHECK_INT(replica_table_parse(line, &back, &why), 0);
+	CHECK(back.compare && !back.skip_copy);
+	CHECK_INT(replica_table_parse("1:2 1:3 - sync 2 sync full", &back, &why), 0);
+	CHECK(!back.compare && !back.skip_copy);
+}
+
+/* Whoever loads the line has to know, whatever stands around it. */
+static void read_only(void)
+{
+	struct replica_table t = plain(), back;
+	const char *why = "";
+	char line[512];
+
+	t.settings = (struct replica_settings){
+		.present = REPLICA_SETTING_READ_ONLY, .read_only = REPLICA_READ_ONLY_SOURCE,
+	};
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_STR(line, "8:16 8:32 - sync 2 read_only source");
+	CHECK(replica_table_read_only(line));
+	CHECK_INT(replica_table_parse(line, &back, &why), 0);
+	CHECK_INT(back.settings.read_only, REPLICA_READ_ONLY_SOURCE);
+	CHECK(replica_table_read_only("1:2 1:3 - sync 4 read_only source rpo 0"));
+	CHECK(!replica_table_read_only("1:2 1:3 - sync 2 read_only none"));
+	CHECK(!replica_table_read_only("1:2 1:3 - sync 0"));
+	CHECK_INT(replica_table_parse("1:2 1:3 - sync 2 read_only none", &back, &why), 0);
+	CHECK(!back.settings.present);
+	CHECK_INT(replica_table_parse("1:2 1:3 - sync 2 read_only target", &back, &why), -EINVAL);
+}
+
+/* Said when there are delta updates, and read either way. */
+static void delta_updates(void)
+{
+	struct replica_table t = plain(), back;
+	const char *why = "";
+	char line[512];
+
+	t.mode = DM_REPLICA_MODE_ASYNC;
+	t.settings = (struct replica_settings){
+		.present = REPLICA_SETTING_DELTA, .delta_ms = 30000,
+	};
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK_HAS(line, " async 2 delta_ms 30000");
+	CHECK_INT(replica_table_parse(line, &back, &why), 0);
+	CHECK_INT(back.settings.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(back.settings.delta_ms, 30000);
+	t.settings.delta_ms = 0;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
+	CHECK(!strstr(line, "delta_ms"));
+	t.settings.delta_ms = 999;
+	CHECK_INT(replica_table_build(&t, line, sizeof(line)), -EINVAL);
+	CHECK_INT(replica_table_parse("1:2 1:3 - async 2 delta_ms 0", &back, &why), 0);
+	CHECK_INT(back.settings.delta_ms, 0);
+	CHECK_INT(replica_table_parse("1:2 1:3 - async 2 delta_ms 86400001", &back, &why), -EINVAL);
+}
+
 static void build_refuses(void)
 {
 	static const char *const legs[] = {
@@ -137,7 +202,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 38", "number" },
+		{ "a b - sync 42", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -271,7 +336,8 @@ static void random_damage(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(shortest), T(longest), T(build_refuses), T(no_room),
+		T(shortest), T(longest), T(compare_first), T(read_only), T(delta_updates),
+		T(build_refuses), T(no_room),
 		T(parse_kernel_line), T(parse_refuses), T(parse_too_long),
 		T(round_trip), T(random_damage),
 	};

@@ -132,6 +132,9 @@
 /* Incompatible feature: the log is that of a clone, see above. */
 #define DM_REPLICA_FEATURE_INCOMPAT_CLONE	(1ULL << 0)
 
+/* CIM_ReplicationSettingData.ReadOnly: nobody writes to the mapped device. */
+#define DM_REPLICA_SB_READ_ONLY_SOURCE	2
+
 /**
  * struct dm_replica_sb_settings - as of the last change, 64 bytes
  * @payload: enum dm_replica_payload
@@ -141,11 +144,13 @@
  * @discard: 0 as zeroes, 1 passed down, 2 off
  * @overflow: enum dm_replica_overflow, 0 in logs of earlier versions: the default
  * @copy_priority: enum dm_replica_copy_priority, 0 in logs of earlier versions too
+ * @read_only: DM_REPLICA_SB_READ_ONLY_SOURCE, or 0 as in logs of earlier versions
  * @resync_rate: MiB/s, 0 for auto
  * @replica_timeout: milliseconds, 0 for no limit
  * @queue_bytes: bound of the queue, 0 in logs of earlier versions: the default
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
+ * @delta_ms: milliseconds between delta updates, 0 for none, as in logs of earlier versions
  */
 struct dm_replica_sb_settings {
 	__u8 payload;
@@ -155,13 +160,14 @@ struct dm_replica_sb_settings {
 	__u8 discard;
 	__u8 overflow;
 	__u8 copy_priority;
-	__u8 reserved;
+	__u8 read_only;
 	__le32 resync_rate;
 	__le32 replica_timeout;
 	__le32 queue_bytes;
 	__le32 rpo;
 	__le32 max_skew;
-	__u8 reserved2[36];
+	__le32 delta_ms;
+	__u8 reserved2[32];
 };
 
 /**

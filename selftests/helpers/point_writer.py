@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""point_writer.py [--size BYTES] DEVICE COUNT | --check BEFORE DEVICE [AT_LEAST] | --selftest
+
+Writes to DEVICE, one write after the other, until it gets SIGTERM; COUNT is a file that
+says how many have returned. Where write n goes, how long it is and what it holds depends on n
+alone, and n stands in each of its sectors. As each one follows all before it, there is for
+each instant a number N so that the device held BEFORE with the writes 1 to N in it, and
+nothing else, byte by byte.
+
+--check finds the N that DEVICE is of, the highest number in it, makes that image from BEFORE,
+and compares all of it. It prints N, and exits with 1 when a byte is another one, or when N
+is below AT_LEAST."""
+import argparse
+import hashlib
+import mmap
+import os
+import random
+import signal
+import struct
+import sys
+import tempfile
+
+SECTOR = 512
+LONGEST = 96            # sectors
+MAGIC = b'point-in-time:: '
+STAMP = struct.Struct('<16sQQ')
+over = False
+
+
+def place(number, sectors):
+    """Where write n goes: (first sector, count). Often to the same few places."""
+    chance = random.Random(number)
+    count = chance.choice((1, 1, 8, 8, 16, LONGEST))
+    if chance.random() < 0.4:
+        first = chance.randrange(16) * (sectors // 16)
+    else:
+        first = chance.randrange(sectors - count + 1)
+    return min(first, sectors - count), count
+
+
+def contents(number, sector):
+    """What one sector of write n holds."""
+    head = STAMP.pack(MAGIC, number, sector)
+    return head + hashlib.shake_128(head).digest(SECTOR - len(head))
+
+
+def data_of(number, sectors):
+    first, count = place(number, sectors)
+    return first, b''.join(contents(number, first + n) for n in range(count))
+
+
+def stop(*_):
+    global over
+    over = True
+
+
+def size_of(path):
+    with open(path, 'rb') as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def write_on(path, count_path, size):
+    """Until somebody says stop; the count is replaced as a whole."""
+    signal.signal(signal.SIGTERM, stop)
+    sectors = (size or size_of(path)) // SECTOR
+    device = os.open(path, os.O_WRONLY | os.O_DIRECT)
+    buffer = mmap.mmap(-1, LONGEST * SECTOR)
+    count_file = os.open(count_path, os.O_WRONLY | os.O_CREAT, 0o644)
+    number = 0
+    while not over:
+        number += 1
+        first, data = data_of(number, sectors)
+        buffer[:len(data)] = data
+        with memoryview(buffer)[:len(data)] as part:
+            written = os.pwrite(device, part, first * SECTOR)
+        if written != len(data):
+            raise SystemExit(f'write {number} wrote {written} bytes')
+        # Of one length, so that it is never half an older number.
+        os.pwrite(count_file, f'{number:012}\n'.encode(), 0)
+
+
+def read_all(path):
+    size = size_of(path)
+    try:
+        device = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError:
+        device = os.open(path, os.O_RDONLY)
+    step, parts = 1 << 20, []
+    buffer = mmap.mmap(-1, step)
+    for at in range(0, size, step):
+        with memoryview(buffer)[:min(step, size - at)] as part:
+            if os.preadv(device, [part], at) != len(part):
+                raise SystemExit(f'{path} cannot be read at {at}')
+            parts.append(bytes(part))
+    os.close(device)
+    return b''.join(parts)
+
+
+def highest(image):
+    found = 0
+    for at in range(0, len(image), SECTOR):
+        if image.startswith(MAGIC, at):
+            found = max(found, STAMP.unpack_from(image, at)[1])
+    return found
+
+
+def image_at(before, number):
+    image = bytearray(before)
+    for one in range(1, number + 1):
+        first, data = data_of(one, len(image) // SECTOR)
+        image[first * SECTOR:first * SECTOR + len(data)] = data
+    return image
+
+
+def check(before_path, path, at_least):
+    """Return: N, or a sentence that says what is wrong."""
+    before, found = read_all(before_path), read_all(path)
+    number = highest(found)
+    if len(found) < len(before):
+        return f'{path} is smaller than what was before'
+    found = found[:len(before)]
+    if number < at_least:
+        return f'it is of write {number}, and {at_least} had returned'
+    expected = image_at(before, number)
+    if found == expected:
+        return number
+    wrong = [at for at in range(0, len(expected), SECTOR)
+             if found[at:at + SECTOR] != expected[at:at + SECTOR]]
+    at = wrong[0]
+    tell = [STAMP.unpack_from(image, at)[1] if image.startswith(MAGIC, at) else 'none'
+            for image in (found, expected)]
+    return (f'it is of write {number}, but {len(wrong)} sectors are not, the first is '
+            f'{at // SECTOR}: of write {tell[0]}, expected {tell[1]}')
+
+
+def selftest():
+    """What is planted is found."""
+    before = random.Random(0).randbytes(1 << 20)
+    with tempfile.TemporaryDirectory() as folder:
+        old, new = os.path.join(folder, 'old'), os.path.join(folder, 'new')
+        with open(old, 'wb') as file:
+            file.write(before)
+
+        def verdict(image, at_least=0):
+            with open(new, 'wb') as file:
+                file.write(image)
+            return check(old, new, at_least)
+
+        assert verdict(before) == 0
+        for number in (1, 7, 200):
+            assert verdict(image_at(before, number)) == number
+        assert isinstance(verdict(image_at(before, 200), 201), str)
+        # One write that is missing, though later ones are there and none covers it.
+        image = image_at(before, 199)
+        first, data = data_of(201, len(image) // SECTOR)
+        image[first * SECTOR:first * SECTOR + len(data)] = data
+        assert isinstance(verdict(image), str)
+        # A part of a later write.
+        first, data = data_of(201, len(image) // SECTOR)
+        image = image_at(before, 200)
+        image[first * SECTOR:first * SECTOR + SECTOR] = data[:SECTOR]
+        complete = len(data) == SECTOR
+        assert isinstance(verdict(image), int if complete else str)
+        # A byte of what nobody wrote to.
+        image = image_at(before, 5)
+        untouched = next(at for at in range(0, len(image), SECTOR)
+                         if image[at:at + SECTOR] == before[at:at + SECTOR])
+        image[untouched + 100] ^= 1
+        assert isinstance(verdict(image), str)
+    print('ok')
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--selftest', action='store_true')
+    parser.add_argument('--check', metavar='BEFORE')
+    parser.add_argument('--size', type=int, default=0)
+    parser.add_argument('device', nargs='?')
+    parser.add_argument('count', nargs='?')
+    args = parser.parse_args()
+    if args.selftest:
+        selftest()
+    elif args.check:
+        verdict = check(args.check, args.device, int(args.count or 0))
+        print(verdict)
+        sys.exit(isinstance(verdict, str))
+    elif args.device and args.count:
+        write_on(args.device, args.count, args.size)
+    else:
+        parser.error('a device and a file for the count are needed')
+
+
+if __name__ == '__main__':
+    main()
