@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "dm-replica-clone.h"
 #include "dm-replica-log.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
 
@@ -466,6 +467,19 @@ static bool order_resume(struct replica *replica)
 	return broken;
 }
 
+u32 __replica_resync_begin(struct replica *replica, u16 job_type, enum replica_walk how)
+{
+	u32 id;
+
+	lockdep_assert_held(&replica->lock);
+	id = __replica_job_start(replica, job_type, replica_log_dirty_bytes(replica->log));
+	if (replica->guard == REPLICA_GUARD_OPEN)
+		replica_resync_run(replica, how);
+	else
+		__replica_guard_keep(replica, job_type, how);
+	return id;
+}
+
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
 			 const char *reason)
 {
@@ -506,9 +520,7 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		if (__replica_job_current(replica) &&
 		    replica->resync->how == REPLICA_WALK_COMPARE)
 			how = REPLICA_WALK_COMPARE;
-		id = __replica_job_start(replica, job_type,
-					 replica_log_dirty_bytes(replica->log));
-		replica_resync_run(replica, how);
+		id = __replica_resync_begin(replica, job_type, how);
 	}
 	spin_unlock_irq(&replica->lock);
 	return id;

@@ -5,6 +5,7 @@
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 
 static bool payload_good(const struct replica_settings *settings)
@@ -71,6 +72,12 @@ static bool copy_priority_good(const struct replica_settings *settings)
 	return settings->copy_priority <= DM_REPLICA_PRIORITY_URGENT;
 }
 
+static bool protect_good(const struct replica_settings *settings)
+{
+	return settings->protect == DM_REPLICA_PROTECT_NONE ||
+	       settings->protect == DM_REPLICA_PROTECT_SNAPSHOT;
+}
+
 static const struct {
 	unsigned int attr;
 	bool (*good)(const struct replica_settings *settings);
@@ -96,6 +103,7 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 bytes" },
 	{ DM_REPLICA_S_COPY_PRIORITY, copy_priority_good,
 	  "copy_priority must be 0 (unmanaged), 1 (low), 2 (same), 3 (high) or 4 (urgent)" },
+	{ DM_REPLICA_S_PROTECT, protect_good, "protect must be 1 (none) or 2 (snapshot)" },
 };
 
 int replica_settings_check(const struct replica_settings *settings, u32 mask,
@@ -136,24 +144,55 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->max_skew, from->max_skew);
 	if (mask & REPLICA_SET_COPY_PRIORITY)
 		WRITE_ONCE(to->copy_priority, from->copy_priority);
+	if (mask & REPLICA_SET_PROTECT)
+		WRITE_ONCE(to->protect, from->protect);
+}
+
+/* What is a good value, but not for this one.  Return: its attribute, 0 when there is none. */
+static unsigned int unfit(struct replica *replica, const struct replica_settings *settings,
+			  u32 mask, const char **error)
+{
+	bool protects = mask & REPLICA_SET_PROTECT &&
+			settings->protect == DM_REPLICA_PROTECT_SNAPSHOT;
+
+	if (replica->clone && mask & REPLICA_SET_RPO && settings->rpo) {
+		*error = "a clone has no recovery point objective: rpo must be 0";
+		return DM_REPLICA_S_RPO;
+	}
+	if (protects && replica->clone) {
+		*error = "a clone is no copy before it is complete: protect must be none";
+		return DM_REPLICA_S_PROTECT;
+	}
+	if (protects && !replica->meta_dev) {
+		*error = "protect snapshot is for a replica with a meta device";
+		return DM_REPLICA_S_PROTECT;
+	}
+	return 0;
+}
+
+/* Who watches over the replica is started, or has no more to do. */
+static void tell_protect(struct replica *replica, u8 before)
+{
+	if (replica->settings.protect != before && replica->md)
+		replica_news_send(replica_news_of_mapped(replica));
 }
 
 int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
 			   u32 mask, unsigned int *attr, const char **error)
 {
 	struct replica_event event = { .type = DM_REPLICA_EVENT_SETTINGS };
+	u8 protect;
 	int r;
 
 	r = replica_settings_check(settings, mask, attr, error);
 	if (r)
 		return r;
-	if (replica->clone && mask & REPLICA_SET_RPO && settings->rpo) {
-		*attr = DM_REPLICA_S_RPO;
-		*error = "a clone has no recovery point objective: rpo must be 0";
+	*attr = unfit(replica, settings, mask, error);
+	if (*attr)
 		return -EINVAL;
-	}
 
 	mutex_lock(&replica->op_mutex);
+	protect = replica->settings.protect;
 	merge(&replica->settings, settings, mask);
 	replica_queue_refresh(replica);
 	replica_state_refresh(replica);
@@ -163,6 +202,8 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 	replica_event_raise(replica, &event);
 	replica_intents_note(replica);
 	replica_intents_sync(replica);
+	replica_protect_refresh(replica);
+	tell_protect(replica, protect);
 	mutex_unlock(&replica->op_mutex);
 	return 0;
 }

@@ -130,6 +130,9 @@ static void fill_meta(struct replica *replica, struct replica_status *status)
 	status->has_meta = meta.present;
 	status->meta_failed = meta.failed;
 	status->active_regions = meta.active_regions;
+	/* Who drops what protects it relies on that after a crash too. */
+	if (status->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT)
+		status->whole &= meta.whole || meta.failed;
 	status->exposed_bytes = meta.exposed_bytes;
 	status->counters[DM_REPLICA_C_LOG_WAITS] = meta.waits;
 	status->counters[DM_REPLICA_C_META_WRITES] = meta.writes;
@@ -157,7 +160,7 @@ static u16 progress_of(const struct replica_status *status)
 	case DM_REPLICA_STATE_INITIALIZED:
 		return DM_REPLICA_PROGRESS_INITIALIZING;
 	case DM_REPLICA_STATE_UNSYNCHRONIZED:
-		if (status->behind)
+		if (status->behind || status->guard != REPLICA_GUARD_OPEN)
 			return DM_REPLICA_PROGRESS_PENDING;
 		if (!status->has_job)
 			return DM_REPLICA_PROGRESS_REQUIRES_RESYNC;
@@ -231,6 +234,8 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 			status->lag_ms = max(status->lag_ms, status->consistent_age_ms);
 	}
 	status->behind = replica->behind;
+	status->guard = replica->guard;
+	status->whole = replica->whole;
 	status->swap_back = replica->swap_back;
 	status->mode = replica->mode;
 	job = __replica_job_current(replica);
@@ -324,7 +329,8 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 		DMEMIT("%llu", status->consistent_age_ms);
 	else
 		DMEMIT("-");
-	DMEMIT(" lag_bytes=%llu lag_ms=%llu", status->lag_bytes, status->lag_ms);
+	DMEMIT(" lag_bytes=%llu lag_ms=%llu whole=%u waits_protected=%u", status->lag_bytes,
+	       status->lag_ms, status->whole, status->guard == REPLICA_GUARD_WAITS);
 	DMEMIT(" meta=%s active_regions=%llu exposed_bytes=%llu",
 	       !status->has_meta ? "-" : status->meta_failed ? "failed" : "ok",
 	       status->active_regions, status->exposed_bytes);

@@ -22,6 +22,7 @@
  *	overflow block|track|fail
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
+ *	protect none|snapshot	snapshot needs a meta device
  *	role mirror|clone
  *	swaps <number>		how often the legs have changed places; 0
  */
@@ -84,6 +85,12 @@ static const struct word priority_words[] = {
 	{ "same", DM_REPLICA_PRIORITY_SAME },
 	{ "high", DM_REPLICA_PRIORITY_HIGH },
 	{ "urgent", DM_REPLICA_PRIORITY_URGENT },
+	{ }
+};
+
+static const struct word protect_words[] = {
+	{ "none", DM_REPLICA_PROTECT_NONE },
+	{ "snapshot", DM_REPLICA_PROTECT_SNAPSHOT },
 	{ }
 };
 
@@ -204,6 +211,16 @@ static bool set_copy_priority(struct replica_settings *settings, const char *val
 	return true;
 }
 
+static bool set_protect(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(protect_words, value, &number))
+		return false;
+	settings->protect = number;
+	return true;
+}
+
 static bool set_number(struct replica_settings *settings, const char *value, u32 *member,
 		       u32 mask)
 {
@@ -263,6 +280,8 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" },
 	{ "copy_priority", REPLICA_SET_COPY_PRIORITY, set_copy_priority,
 	  "copy_priority must be unmanaged, low, same, high or urgent" },
+	{ "protect", REPLICA_SET_PROTECT, set_protect,
+	  "protect must be none or snapshot" },
 };
 
 const char *replica_setting_name(unsigned int index)
@@ -466,6 +485,8 @@ static char *clone_trouble(const struct replica_params *params)
 		return "role clone cannot copy again what is lost: stale accept is not for it";
 	if (params->settings.rpo)
 		return "role clone has no recovery point objective: rpo is not for it";
+	if (params->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT)
+		return "role clone is no copy before it is complete: protect is not for it";
 	return NULL;
 }
 
@@ -485,6 +506,7 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 			.replica_timeout = TIMEOUT_DEFAULT_MS,
 			.queue_bytes = QUEUE_DEFAULT_BYTES,
 			.overflow = DM_REPLICA_OVERFLOW_BLOCK,
+			.protect = DM_REPLICA_PROTECT_NONE,
 		},
 	};
 	if (as->argc < 2) {
@@ -508,6 +530,10 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "activity, swaps and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
+	if (!*meta && params->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT) {
+		*error = "protect snapshot is for a replica with a meta device";
+		return -EINVAL;
+	}
 	if (params->clone)
 		*error = clone_trouble(params);
 	return params->clone && *error ? -EINVAL : 0;
@@ -528,7 +554,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
-	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0));
+	       (rt->meta ? 32 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -544,9 +570,9 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	       settings->rpo, word_of(overflow_words, settings->overflow), settings->max_skew);
 	DMEMIT(" copy_priority %s", word_of(priority_words, settings->copy_priority));
 	if (rt->meta)
-		DMEMIT(" on_meta_error %s activity %u",
+		DMEMIT(" on_meta_error %s activity %u protect %s",
 		       word_of(on_meta_error_words, settings->on_meta_error),
-		       rt->params.activity);
+		       rt->params.activity, word_of(protect_words, settings->protect));
 	if (swaps)
 		DMEMIT(" swaps %u", swaps);
 	if (rt->params.clone)

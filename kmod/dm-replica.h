@@ -82,6 +82,7 @@ struct replica_clone;
  * @replica_timeout: milliseconds, 0 for no limit
  * @queue_bytes: bound of the queue's memory
  * @copy_priority: enum dm_replica_copy_priority
+ * @protect: enum dm_replica_protect
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
  */
@@ -92,6 +93,7 @@ struct replica_settings {
 	u8 on_meta_error;
 	u8 overflow;
 	u8 copy_priority;
+	u8 protect;
 	u32 resync_rate;
 	u32 replica_timeout;
 	u32 queue_bytes;
@@ -114,6 +116,7 @@ struct replica_settings {
 #define REPLICA_SET_OVERFLOW		BIT(DM_REPLICA_S_OVERFLOW)
 #define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
 #define REPLICA_SET_COPY_PRIORITY	BIT(DM_REPLICA_S_COPY_PRIORITY)
+#define REPLICA_SET_PROTECT		BIT(DM_REPLICA_S_PROTECT)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {
@@ -182,6 +185,14 @@ struct replica_job {
 	char error_text[DM_REPLICA_REASON_LEN];
 };
 
+/* What stands before a resync, see dm-replica-protect.h. */
+enum replica_guard {
+	REPLICA_GUARD_OPEN,
+	REPLICA_GUARD_WAITS,	/* for the snapshot of the replica */
+	REPLICA_GUARD_TEARS,	/* for the superblock, which says that the replica is whole */
+	REPLICA_GUARD_PASSES,	/* for its second start */
+};
+
 enum replica_probe {
 	REPLICA_PROBE_IDLE,
 	REPLICA_PROBE_WAIT,	/* the pause before a probe */
@@ -248,6 +259,12 @@ struct replica {
 	bool consistent;		/* the replica is usable as it is */
 	bool behind;			/* Unsynchronized, and nothing is shipped for a while */
 	bool stopped;			/* Broken by overflow fail: not probed */
+	bool whole;			/* the replica is a copy of one moment */
+	bool forgo;			/* an order to resync without protection is under way */
+	u8 guard;			/* enum replica_guard */
+	u8 guarded_how;			/* enum replica_walk of what it keeps */
+	u16 guarded_type;		/* enum dm_replica_job_type of that */
+	char guarded_reason[DM_REPLICA_REASON_LEN];
 	char reason[DM_REPLICA_REASON_LEN];
 	u64 when_established_ms;
 	u64 when_synced_ms;
@@ -298,6 +315,7 @@ struct replica {
 	struct delayed_work timeout_work;
 	struct delayed_work probe_work;
 	struct work_struct state_work;
+	struct work_struct protect_work;	/* on log_wq */
 	struct delayed_work confirm_work;
 	struct delayed_work back_work;
 	unsigned int back_delay_ms;	/* under op_mutex: of the next attempt to swap back */
@@ -335,10 +353,12 @@ u64 replica_counter_sum(struct replica *replica, unsigned int what);
 
 /*
  * create: a change for each device of @rt, to be sent later; NULL without memory.  May
- * sleep.  send: soon, and @news is gone; any context.  drop: not at all; may sleep.  Both
+ * sleep.  of_mapped: likewise, one for the mapped device of @replica, which has one.
+ * send: soon, and @news is gone; any context.  drop: not at all; may sleep.  Both
  * take NULL too.
  */
 struct replica_news *replica_news_create(struct replica_target *rt);
+struct replica_news *replica_news_of_mapped(struct replica *replica);
 void replica_news_send(struct replica_news *news);
 void replica_news_drop(struct replica_news *news);
 
@@ -492,6 +512,8 @@ struct replica_status {
 	struct replica_job job;		/* the one under way, when has_job */
 	bool behind;
 	bool swap_back;
+	bool whole;
+	u8 guard;
 	struct replica_queue_status queue;
 };
 
@@ -606,6 +628,8 @@ static inline bool replica_job_is_copy(u16 type)
 	       type == DM_REPLICA_JOB_FAILBACK;
 }
 
+/* An event tells what the job is like now.  replica->lock held. */
+void replica_job_raise(struct replica *replica, const struct replica_job *job);
 /* Copy out one job; false if there is none of that number. */
 bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job);
 /* Copy out the first job with a number above @after; false at the end. */
