@@ -48,6 +48,8 @@ static const struct replica_field info_fields[] = {
 	INFO_OPT(META_FAILED, KIND_BOOL, meta_failed),
 	INFO_OPT(ACTIVE_REGIONS, KIND_U64, active_regions),
 	INFO_OPT(EXPOSED_BYTES, KIND_U64, exposed_bytes),
+	INFO_OPT(WHOLE, KIND_BOOL, whole),
+	INFO_OPT(WAITS_PROTECTED, KIND_BOOL, waits_protected),
 	{ .attr = 0 },
 };
 
@@ -67,6 +69,7 @@ static const struct replica_field settings_fields[] = {
 	SETTING(OVERFLOW, KIND_U8, overflow),
 	SETTING(MAX_SKEW, KIND_U32_WIDE, max_skew),
 	SETTING(COPY_PRIORITY, KIND_U8, copy_priority),
+	SETTING(PROTECT, KIND_U8, protect),
 	{ .attr = 0 },
 };
 

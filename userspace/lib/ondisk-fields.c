@@ -99,6 +99,7 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 		.overflow = from->overflow,
 		.max_skew = le32_to_cpu(from->max_skew),
 		.copy_priority = from->copy_priority,
+		.protect = from->protect,
 	};
 	const char *key, *why;
 
@@ -106,8 +107,8 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 	for (uint32_t bit = 1; bit <= REPLICA_SETTING_LAST; bit <<= 1) {
 		struct replica_settings one = all;
 
-		one.present = bit;
-		if (!replica_settings_validate(&one, &key, &why))
+		one.present = bit & REPLICA_SETTINGS_OF_LOG;
+		if (one.present && !replica_settings_validate(&one, &key, &why))
 			s->present |= bit;
 	}
 }

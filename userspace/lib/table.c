@@ -95,6 +95,8 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		add_feature(f, "copy_priority",
 			    replica_enum_name(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority));
+	if (s->present & REPLICA_SETTING_PROTECT)
+		add_feature(f, "protect", replica_enum_name(REPLICA_ENUM_PROTECT, s->protect));
 }
 
 int replica_table_build(const struct replica_table *table, char *line,
@@ -260,6 +262,12 @@ static int read_copy_priority(const char *value, struct replica_table *t)
 				  &t->settings.copy_priority);
 }
 
+static int read_protect(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_PROTECT;
+	return replica_enum_exact(REPLICA_ENUM_PROTECT, value, &t->settings.protect);
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -301,6 +309,7 @@ static const struct {
 	{ "overflow", read_overflow },
 	{ "max_skew", read_max_skew },
 	{ "copy_priority", read_copy_priority },
+	{ "protect", read_protect },
 	{ "stale", read_stale },
 	{ "role", read_role },
 	{ "swaps", read_swaps },

@@ -108,6 +108,7 @@ static void offer_settings(void)
 		{ "on_meta_error", REPLICA_ENUM_ON_META_ERROR },
 		{ "overflow", REPLICA_ENUM_OVERFLOW },
 		{ "copy_priority", REPLICA_ENUM_COPY_PRIORITY },
+		{ "protect", REPLICA_ENUM_PROTECT },
 	};
 	const char *key;
 	char *text;

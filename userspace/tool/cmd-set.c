@@ -82,5 +82,6 @@ const struct command cmd_set = {
 		"                             acknowledge; 0: half of queue_bytes\n"
 		"copy_priority=unmanaged|low|same|high|urgent\n"
 		"                             how much is copied while the application does I/O\n"
+		"protect=none|snapshot        keep a snapshot of the replica while it is resynced\n"
 		"A TIME may be 500ms, 15s or 5m; a number alone counts milliseconds.",
 };

@@ -97,6 +97,9 @@ static void show_queue_settings(struct out *out, const struct replica_settings *
 	if (set->present & REPLICA_SETTING_COPY_PRIORITY)
 		show_enum(out, KEY("CopyPriority", "copy_priority", NULL),
 			  REPLICA_ENUM_COPY_PRIORITY, set->copy_priority);
+	if (set->present & REPLICA_SETTING_PROTECT)
+		show_enum(out, KEY("Protect", "protect", NULL), REPLICA_ENUM_PROTECT,
+			  set->protect);
 }
 
 void show_settings(struct out *out, const struct replica_settings *set, const char *label)

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Can a replica be protected, and may one that is come to its end? */
+#include <errno.h>
+#include <string.h>
+
+#include "genl.h"
+#include "info.h"
+#include "protect.h"
+#include "snapshot-lvm.h"
+
+static bool is_wanted(const struct replica_settings *s)
+{
+	return s && s->present & REPLICA_SETTING_PROTECT &&
+	       s->protect == DM_REPLICA_PROTECT_SNAPSHOT;
+}
+
+/* One that LVM makes no snapshot of is refused by LVM's own rules. */
+static int judge(struct replica_ctx *ctx, const struct replica_blockdev *leg)
+{
+	int ret = replica_protect_judge(ctx, leg->path, leg->dm_uuid);
+	struct replica_lv *lv;
+
+	if (ret || strncmp(leg->dm_uuid, "LVM-", 4))
+		return ret;
+	ret = replica_lvm_by_dm_uuid(ctx, leg->dm_uuid, &lv);
+	if (!ret)
+		ret = replica_lvsnap_judge(ctx, leg->path, lv);
+	replica_lv_free(lv);
+	return ret;
+}
+
+int replica_protect_check_create(struct replica_check *check,
+				 const struct replica_create_args *args)
+{
+	return is_wanted(args->replication_settings) ? judge(check->ctx, &check->target) :
+						       REPLICA_SUCCESS;
+}
+
+int replica_protect_check_set(struct replica_ctx *ctx, const char *name,
+			      const struct replica_settings *settings)
+{
+	struct replica_info *info = NULL;
+	struct replica_blockdev leg;
+	struct replica_genl *g;
+	int ret;
+
+	if (!is_wanted(settings))
+		return REPLICA_SUCCESS;
+	ret = replica_genl_get(ctx, &g);
+	if (!ret)
+		ret = replica_info_read(ctx, g, name, &info);
+	if (!ret)
+		ret = replica_protect_leg(ctx, info, &leg);
+	if (!ret)
+		ret = judge(ctx, &leg);
+	replica_info_free(info);
+	return ret;
+}
+
+/* ------------------------------------------------------------------------ */
+/* The end of the replica */
+
+static int fail_torn(struct replica_ctx *ctx, const char *name,
+		     const struct replica_protect_copy *copy)
+{
+	return replica_fail(ctx, REPLICA_FAILED, 0, "Force",
+			    "the replica of \"%s\" is partly resynced, and its last consistent copy is the snapshot %s: wait until it is Synchronized, or use force",
+			    name, copy->name);
+}
+
+static int settle(struct replica_ctx *ctx, const struct replica_info *info, bool force, bool goes)
+{
+	struct replica_protect_copy copy;
+	struct replica_blockdev leg;
+	int ret;
+
+	/* A leg that is gone has no snapshot that could be removed. */
+	if (replica_protect_leg(ctx, info, &leg)) {
+		replica_error_clear(ctx);
+		return REPLICA_SUCCESS;
+	}
+	ret = replica_protect_find(ctx, info->name, &leg, &copy);
+	if (!ret && copy.there && (info->whole || copy.lost || (force && goes)))
+		ret = replica_protect_drop(ctx, &copy);
+	else if (!ret && copy.there && !force)
+		ret = fail_torn(ctx, info->name, &copy);
+	replica_protect_clear(&copy);
+	return ret;
+}
+
+/* Who forces gets rid of a replica without LVM too. */
+int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes)
+{
+	struct replica_info *info = NULL;
+	struct replica_genl *g;
+	int ret = replica_genl_get(ctx, &g);
+
+	if (!ret)
+		ret = replica_info_read(ctx, g, name, &info);
+	if (ret) {
+		replica_error_clear(ctx);	/* whoever ends it says what is wrong */
+		return REPLICA_SUCCESS;
+	}
+	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE && info->meta)
+		ret = settle(ctx, info, force, goes);
+	replica_info_free(info);
+	if (!force)
+		return ret;
+	replica_error_clear(ctx);
+	return REPLICA_SUCCESS;
+}
