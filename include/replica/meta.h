@@ -199,6 +199,7 @@ struct replica_belonging {
 	char replica[32];
 	char meta[32];			/* "-" for none */
 	bool ends_itself;		/* MAPPED, and a clone that replicactl made, to end so */
+	bool is_protected;		/* MAPPED, and its resyncs wait for a snapshot */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <netlink/attr.h>
 
@@ -25,6 +26,9 @@
 /* Between two looks when no event comes, and before what failed is tried again, ms. */
 #define LOOK_MS		5000
 #define AGAIN_MS	60000
+/* Times that the meta device is given to have what the state says. */
+#define DURABLE_TRIES	20
+#define DURABLE_STEP_MS	100
 
 enum role { WORK, WATCH };
 
@@ -203,6 +207,29 @@ static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 	return ret;
 }
 
+/* In step a moment ago, and the meta device is about to have it. */
+static int tidy_when_durable(struct protect *p, struct replica_info *info)
+{
+	const struct timespec step = { .tv_nsec = DURABLE_STEP_MS * 1000000 };
+	struct replica_info *now = NULL;
+	bool left;
+	int ret = REPLICA_SUCCESS;
+
+	for (int i = 0; !info->whole && i < DURABLE_TRIES &&
+	     info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED; i++) {
+		nanosleep(&step, NULL);
+		ret = read_info(p, &now);
+		if (ret || now->whole || now->copy_state != info->copy_state)
+			break;
+		replica_info_free(now);
+		now = NULL;
+	}
+	if (!ret)
+		ret = tidy(p, now ? now : info, &left);
+	replica_info_free(now);
+	return ret;
+}
+
 /* A failure is not tried again at once, unless another job waits, or an order came. */
 static bool too_early(struct protect *p, const struct replica_info *info)
 {
@@ -284,6 +311,8 @@ EXPORT int replica_protect(struct replica_ctx *ctx, const char *name,
 		waits = !ret && info->waits_protected && info->job;
 		if (waits)
 			ret = serve(&p, info);
+		else if (!ret)
+			ret = tidy_when_durable(&p, info);
 		replica_info_free(info);
 		replica_unlock(&fd);
 	}

@@ -162,6 +162,9 @@ static void offer(struct cli *cli, int kind)
 	case COMPLETE_SYNC_TYPE:
 		offer_enum(REPLICA_ENUM_SYNC_TYPE);
 		break;
+	case COMPLETE_PROTECT:
+		offer_enum(REPLICA_ENUM_PROTECT);
+		break;
 	case COMPLETE_MODE:
 		offer_modes();
 		break;
