@@ -31,9 +31,9 @@ struct replica_protect_args {
 };
 
 /*
- * Makes the snapshot if a resync of name waits for it, and lets the resync go on; removes one
- * that has served.  args may be NULL.  *made may be NULL; false: nothing waits.  When the snapshot cannot be made the resync
- * waits on, its reason says why, and the call returns that.
+ * Makes the snapshot if a resync of name waits for it, and lets the resync go on; removes
+ * one that has served.  args may be NULL.  *made may be NULL; false: nothing waits.  When the
+ * snapshot cannot be made the resync waits on, its reason says why, and the call returns that.
  */
 int replica_protect(struct replica_ctx *ctx, const char *name,
 		    const struct replica_protect_args *args, bool *made);

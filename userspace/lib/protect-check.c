@@ -68,6 +68,21 @@ static int fail_torn(struct replica_ctx *ctx, const char *name,
 			    name, copy->name);
 }
 
+/* One that never had the setting, nor anything that looks like it, is not searched for. */
+static bool may_have(struct replica_ctx *ctx, const struct replica_info *info,
+		     struct replica_blockdev *leg)
+{
+	struct replica_protect_copy copy;
+	bool may = !replica_protect_leg(ctx, info, leg);
+
+	if (may && info->settings.protect != DM_REPLICA_PROTECT_SNAPSHOT) {
+		may = replica_protect_look(ctx, info, &copy);
+		replica_protect_clear(&copy);
+	}
+	replica_error_clear(ctx);
+	return may;
+}
+
 static int settle(struct replica_ctx *ctx, const struct replica_info *info, bool force, bool goes)
 {
 	struct replica_protect_copy copy;
@@ -75,10 +90,8 @@ static int settle(struct replica_ctx *ctx, const struct replica_info *info, bool
 	int ret;
 
 	/* A leg that is gone has no snapshot that could be removed. */
-	if (replica_protect_leg(ctx, info, &leg)) {
-		replica_error_clear(ctx);
+	if (!may_have(ctx, info, &leg))
 		return REPLICA_SUCCESS;
-	}
 	ret = replica_protect_find(ctx, info->name, &leg, &copy);
 	if (!ret && copy.there && (info->whole || copy.lost || (force && goes)))
 		ret = replica_protect_drop(ctx, &copy);

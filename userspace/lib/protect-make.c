@@ -102,8 +102,24 @@ static int check_made(struct making *m)
 	return ret ? ret : take_label(m);
 }
 
+/*
+ * LVM that was killed leaves the store of a thick one, a volume with the tag and without a
+ * source; and one that is not active is seen by nobody.
+ */
+static int tidy_left(struct making *m, const char *vg)
+{
+	struct replica_lv *left;
+	int ret = replica_lvm_lv(m->ctx, vg, m->lv, &left);
+
+	if (!ret && left && replica_lv_has_tag(left, REPLICA_POOL_TAG_PROTECT))
+		ret = replica_lvm_remove(m->ctx, left, REPLICA_POOL_TAG_PROTECT);
+	replica_lv_free(left);
+	replica_lvsnap_forget(m->ctx);
+	return ret;
+}
+
 /* *bytes: 0 for one that takes its room from a thin pool as it needs it. */
-static int store_of(struct making *m, uint64_t *bytes)
+static int prepare_lvm(struct making *m, uint64_t *bytes)
 {
 	struct replica_pool pool;
 	struct replica_lv *lv;
@@ -112,6 +128,8 @@ static int store_of(struct making *m, uint64_t *bytes)
 	*bytes = 0;
 	if (!ret)
 		ret = replica_lvsnap_judge(m->ctx, m->leg->path, lv);
+	if (!ret)
+		ret = tidy_left(m, lv->vg);
 	if (!ret && strcmp(lv->segtype, REPLICA_THIN_TARGET) &&
 	    !(m->args && (m->args->store_bytes || m->args->store_percent))) {
 		ret = replica_pool_open(m->ctx, lv->vg, &pool);
@@ -136,7 +154,7 @@ static int make_lvm(struct making *m)
 	};
 	struct replica_create_result *result;
 	uint64_t bytes;
-	int ret = store_of(m, &bytes);
+	int ret = prepare_lvm(m, &bytes);
 
 	if (ret)
 		return ret;

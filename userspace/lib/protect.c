@@ -42,7 +42,7 @@ struct protect {
 	uint64_t again;			/* and is tried again then */
 };
 
-static int lock_role(struct protect *p, enum role role, int *fd)
+static int lock_role(struct protect *p, enum role which, int *fd)
 {
 	char key[DM_REPLICA_NAME_LEN + 8], what[DM_REPLICA_NAME_LEN + 48];
 	const struct replica_lock lock = {
@@ -50,7 +50,7 @@ static int lock_role(struct protect *p, enum role role, int *fd)
 		.alone = true,
 	};
 
-	snprintf(key, sizeof(key), "%s %s", role == WORK ? "work" : "watch", p->name);
+	snprintf(key, sizeof(key), "%s %s", which == WORK ? "work" : "watch", p->name);
 	snprintf(what, sizeof(what), "the protection of replica \"%s\"", p->name);
 	return replica_lock(p->ctx, &lock, fd);
 }
@@ -94,7 +94,7 @@ static int read_info(struct protect *p, struct replica_info **info)
 	return replica_info_read(p->ctx, p->g, p->name, info);
 }
 
-/* Does the job that was seen still wait?  The kernel is asked right before what cannot be undone. */
+/* Does the job that was seen still wait?  Asked right before what cannot be undone. */
 static bool still_waits(struct protect *p, uint32_t job)
 {
 	struct replica_info *info = NULL;

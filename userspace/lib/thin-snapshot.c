@@ -86,8 +86,9 @@ static int take_suspended(struct taking *t)
 	r = replica_thin_message(&t->work.pool, what, t->origin);
 	if (r)
 		return replica_fail_errno(t->work.ctx, r, REPLICA_PARAM_POOL,
-					  "pool %s makes no snapshot %" PRIu32 " of volume %" PRIu32,
-					  t->work.pool.path, t->v->id, t->origin);
+					  "pool %s makes no snapshot %" PRIu32
+					  " of volume %" PRIu32, t->work.pool.path, t->v->id,
+					  t->origin);
 	t->v->made = true;
 	return REPLICA_SUCCESS;
 }
