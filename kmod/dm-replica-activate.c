@@ -68,19 +68,18 @@ static u16 state_to_keep(const struct replica *replica)
 	return replica->stopped ? DM_REPLICA_STATE_SUSPENDED : replica->state;
 }
 
-/*
- * Where nobody would take it back in time nothing is said but at the end in order: the first
- * superblock after that is written before a resync begins.
- */
+/* When the legs change places the guard is that of a leg which is the origin then. */
 static bool says_whole(const struct replica_intents *intents, u16 flags)
 {
 	const struct replica *replica = intents->replica;
-	bool whole = replica->whole && replica->guard < REPLICA_GUARD_TEARS;
+	const struct replica_guard_facts facts = {
+		.whole = intents->planned ? intents->planned_whole : replica->whole,
+		.protects = replica->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT,
+	};
 
-	if (replica->clone || (replica->settings.protect != DM_REPLICA_PROTECT_SNAPSHOT &&
-			       !(flags & DM_REPLICA_SB_CLEAN)))
-		return false;
-	return intents->planned ? intents->planned_whole : whole;
+	return !replica->clone &&
+	       replica_guard_logs(intents->planned ? REPLICA_GUARD_OPEN : replica->guard, &facts,
+				  flags & DM_REPLICA_SB_CLEAN);
 }
 
 /* Then the moment that the replica is a copy of is yet to come; or it is not known. */

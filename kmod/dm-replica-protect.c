@@ -21,27 +21,19 @@ static bool log_says_whole(const struct replica *replica)
 	return READ_ONCE(replica->intents->whole) != REPLICA_LOG_NOT_WHOLE;
 }
 
-static u8 first_guard(const struct replica *replica)
-{
-	if (!replica->whole || !replica->intents || replica->clone)
-		return REPLICA_GUARD_OPEN;
-	if (must_protect(replica) && !replica->forgo)
-		return REPLICA_GUARD_WAITS;
-	return log_says_whole(replica) ? REPLICA_GUARD_TEARS : REPLICA_GUARD_OPEN;
-}
-
 static u8 next_guard(const struct replica *replica)
 {
-	switch (replica->guard) {
-	case REPLICA_GUARD_OPEN:
-		return first_guard(replica);
-	case REPLICA_GUARD_WAITS:
-		return replica->forgo ? REPLICA_GUARD_TEARS : REPLICA_GUARD_WAITS;
-	case REPLICA_GUARD_PASSES:
+	const struct replica_guard_facts facts = {
+		.whole = replica->whole,
+		.protects = must_protect(replica),
+		.forgoes = replica->forgo,
+		.logged = replica->intents && log_says_whole(replica),
+	};
+
+	/* Without a log nobody knows after a crash, and a clone is no copy before its end. */
+	if (!replica->intents || replica->clone)
 		return REPLICA_GUARD_OPEN;
-	default:
-		return replica->guard;
-	}
+	return replica_guard_next(replica->guard, &facts);
 }
 
 static void tear_soon(struct replica *replica)

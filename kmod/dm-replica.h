@@ -48,6 +48,7 @@
 
 #include <linux/dm-replica.h>
 
+#include "dm-replica-guard.h"
 #include "dm-replica-range.h"
 
 #define DM_MSG_PREFIX "replica"
@@ -183,14 +184,6 @@ struct replica_job {
 	u64 differs;
 	u32 error_code;
 	char error_text[DM_REPLICA_REASON_LEN];
-};
-
-/* What stands before a resync, see dm-replica-protect.h. */
-enum replica_guard {
-	REPLICA_GUARD_OPEN,
-	REPLICA_GUARD_WAITS,	/* for the snapshot of the replica */
-	REPLICA_GUARD_TEARS,	/* for the superblock, which says that the replica is whole */
-	REPLICA_GUARD_PASSES,	/* for its second start */
 };
 
 enum replica_probe {

@@ -181,15 +181,9 @@ static void directory(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		{ "the snapshot has the name of the replica", names },
-		{ "it is beside the replica", beside },
-		{ "its moment is in a tag", moments },
-		{ "its store is large enough, or as large as can be", stores },
-		{ "only volumes of pools can have one", judges },
-		{ "protect needs a log, and no clone", needs_a_log },
-		{ "what the kernel says of it", replies },
-		{ "the directory of a pool has it", directory },
+		T(names), T(beside), T(moments), T(stores), T(judges), T(needs_a_log), T(replies),
+		T(directory),
 	};
 
-	return ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
+	return ktap_run(tests, KTAP_COUNT(tests));
 }
