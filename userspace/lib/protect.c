@@ -168,7 +168,7 @@ static bool worth_finding(struct protect *p, const struct replica_info *info)
 	struct replica_protect_copy copy;
 	bool there;
 
-	if (!p->searched)
+	if (!p->searched && info->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT)
 		return true;
 	there = replica_protect_look(p->ctx, info, &copy);
 	replica_protect_clear(&copy);
