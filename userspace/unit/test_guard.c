@@ -61,6 +61,9 @@ static void enter_resync(bool force)
 
 	facts.forgoes = force;
 	forgone |= force;
+	/* What the setting is when it begins counts. */
+	if (guard == REPLICA_GUARD_OPEN)
+		unset |= !facts.protects;
 	guard = replica_guard_next(guard, &facts);
 	facts.forgoes = false;
 	copying = guard == REPLICA_GUARD_OPEN;
