@@ -51,8 +51,9 @@ static inline unsigned int replica_guard_next(unsigned int guard,
 }
 
 /*
- * Is a superblock to say that the replica is whole?  Where nobody would take that back in time
- * it does so at the end in order alone: the first one after that comes before a resync begins.
+ * Is a superblock to say that the replica is whole?  Before a resync that is to be taken back,
+ * for which it has to wait; so where nothing is protected it is said at the end in order alone,
+ * which the first superblock after that takes back anyway.
  */
 static inline bool replica_guard_logs(unsigned int guard,
 				      const struct replica_guard_facts *facts, bool clean)

@@ -329,8 +329,7 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 		DMEMIT("%llu", status->consistent_age_ms);
 	else
 		DMEMIT("-");
-	DMEMIT(" lag_bytes=%llu lag_ms=%llu whole=%u waits_protected=%u", status->lag_bytes,
-	       status->lag_ms, status->whole, status->guard == REPLICA_GUARD_WAITS);
+	DMEMIT(" lag_bytes=%llu lag_ms=%llu", status->lag_bytes, status->lag_ms);
 	DMEMIT(" meta=%s active_regions=%llu exposed_bytes=%llu",
 	       !status->has_meta ? "-" : status->meta_failed ? "failed" : "ok",
 	       status->active_regions, status->exposed_bytes);
@@ -339,5 +338,7 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	DMEMIT(" event_seq=%llu", status->event_seq);
 	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
 		DMEMIT(" %s=%llu", replica_counter_name(i), status->counters[i]);
+	DMEMIT(" whole=%u waits_protected=%u", status->whole,
+	       status->guard == REPLICA_GUARD_WAITS);
 	return sz;
 }

@@ -135,6 +135,8 @@ int replica_meta_decode(struct replica_meta *meta)
 	f->lost = flags & DM_REPLICA_SB_LOST;
 	f->has_label = flags & DM_REPLICA_SB_LABEL;
 	f->label_pending = flags & DM_REPLICA_SB_PENDING;
+	f->whole = flags & DM_REPLICA_SB_WHOLE && !f->lost;
+	f->whole_at = f->whole ? le64_to_cpu(sb->whole_ms) : 0;
 	f->clone = le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_CLONE;
 	f->copy_state = le16_to_cpu(sb->state);
 	f->mode = le16_to_cpu(sb->mode);

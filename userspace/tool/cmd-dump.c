@@ -47,6 +47,9 @@ static void show_identity(struct out *out, const struct replica_meta_fields *f)
 	out_bool(out, KEY("Lost", "Has a gap", NULL), f->lost);
 	out_bool(out, KEY("HasLabel", "Replica has label", NULL), f->has_label);
 	out_bool(out, KEY_JSON("LabelPending"), f->label_pending);
+	out_bool(out, KEY("ReplicaWhole", "Replica whole", NULL), f->whole);
+	out_time(out, KEY("WholePointInTime", f->whole_at ? "As it was at" : NULL, NULL),
+		 f->whole_at);
 	out_number(out, KEY("Activation", "Activations", NULL), f->activation);
 }
 

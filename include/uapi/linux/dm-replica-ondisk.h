@@ -82,8 +82,8 @@
  *	While DM_REPLICA_SB_WHOLE is set the replica is a copy of one moment, whichever
  *	regions may differ from what the origin is now.  It is durably clear before the
  *	first byte of a resync is written to the replica.  So it says nothing when it is
- *	clear: a version that does not know it clears it, and it is set only while a
- *	resync minds it, and in a log that ended in order.  With DM_REPLICA_SB_LOST it
+ *	clear: a version that does not know it clears it, and it is set only with the
+ *	setting protect, and in a log that ended in order.  With DM_REPLICA_SB_LOST it
  *	does not count.
  */
 #ifndef _LINUX_DM_REPLICA_ONDISK_H
