@@ -19,6 +19,7 @@ setup()
 	new_linear weak "$leg"
 	start "$@"
 	synced r
+	wait_for 20 "the log to have it as whole" status_is r whole 1
 }
 
 start()

@@ -20,24 +20,25 @@ schema=/usr/share/dm-replica/replicactl.schema.json
 # begin KIND: replica data in step; $leg is what is copied to, $copy what its snapshot is called.
 begin()
 {
-	local pool_of
-	new_loop origin 8M
-	fill "$origin" 3
+	local pool_of disk
+	new_loop disk 24M
+	fill "$disk" 3
+	new_linear origin "$disk"
 	defer dm_gone data
 	case $1 in
 	thick)
-		new_vg vgt "${2:-64M}"
+		new_vg vgt "${2:-96M}"
 		pool_of=vgt
 		leg=/dev/mapper/vgt-data--replica copy=/dev/mapper/vgt-data--protect
 		;;
 	thin)
-		new_vg vgt 96M
-		new_thin_pool vgt tp 48M
+		new_vg vgt 160M
+		new_thin_pool vgt tp 96M
 		pool_of=vgt/tp
 		leg=/dev/mapper/vgt-data--replica copy=/dev/mapper/vgt-data--protect
 		;;
 	dm)
-		new_pool 64M
+		new_pool 128M
 		pool_of=$pool
 		leg=/dev/mapper/data-replica copy=/dev/mapper/data-protect
 		;;
@@ -47,19 +48,19 @@ begin()
 	wait_for 20 "the log to have it as whole" status_is data whole 1
 }
 
-# left_behind: the replica lacks 5 MiB; $before is what it holds.
+# left_behind: the replica lacks 20 MiB; $before is what it holds.
 left_behind()
 {
 	run message data fracture
-	dd if=/dev/urandom of=/dev/mapper/data bs=1M seek=1 count=5 oflag=direct conv=notrunc,fsync \
+	dd if=/dev/urandom of=/dev/mapper/data bs=1M seek=1 count=20 oflag=direct conv=notrunc,fsync \
 		status=none
 	before=$(mirrored "$leg")
 }
 
-# mirrored DEVICE: what is on the first 8 MiB.
+# mirrored DEVICE: what is on the first 24 MiB.
 mirrored()
 {
-	dd if="$1" bs=1M count=8 iflag=direct status=none | md5sum
+	dd if="$1" bs=1M count=24 iflag=direct status=none | md5sum
 }
 
 copying()
@@ -90,7 +91,12 @@ followed()
 	same "return_value" "$(get .return_value)" 4096
 	for n in 1 2 3; do
 		wait_for 30 "the copy to be under way" copying
+		# It goes no further while somebody looks, however slow he is.
+		hang_dev "$origin"
+		defer unhang_dev "$origin"
 		is_protected
+		copying || fail "the copy is over"
+		unhang_dev "$origin"
 		dd if=/dev/urandom of=/dev/mapper/data bs=64k seek=$((n * 3)) count=2 oflag=direct \
 			conv=notrunc status=none
 		ktap_pause 1
@@ -154,7 +160,7 @@ killed_at()
 	begin "$1"
 	left_behind
 	run message data set resync_rate 1
-	for ((n = 1; ; n += 7)); do
+	for ((n = 1; ; n += 11)); do
 		status_is data waits_protected 1 || message data resync >/dev/null
 		killed_alone "$2" "$n" resync data || break
 		if status_is data waits_protected 1; then
@@ -178,7 +184,7 @@ killed_at()
 # No room for the snapshot: the resync waits on, and everybody is told how to go on.
 no_room()
 {
-	begin thick 22M
+	begin thick 64M
 	run lvcreate -qy -l 100%FREE -n rest vgt
 	left_behind
 	cli resync data
