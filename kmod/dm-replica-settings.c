@@ -148,6 +148,20 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->protect, from->protect);
 }
 
+/*
+ * Whoever makes the snapshot may have to write to the very device whose writers are held until
+ * there is one.
+ */
+static bool holds_protector(const struct replica_settings *now,
+			    const struct replica_settings *settings, u32 mask)
+{
+	u8 on_error = mask & REPLICA_SET_ON_REPLICA_ERROR ? settings->on_replica_error :
+							    now->on_replica_error;
+	u8 protect = mask & REPLICA_SET_PROTECT ? settings->protect : now->protect;
+
+	return protect == DM_REPLICA_PROTECT_SNAPSHOT && on_error == DM_REPLICA_ON_ERROR_STOP;
+}
+
 /* What is a good value, but not for this one.  Return: its attribute, 0 when there is none. */
 static unsigned int unfit(struct replica *replica, const struct replica_settings *settings,
 			  u32 mask, const char **error)
@@ -155,6 +169,7 @@ static unsigned int unfit(struct replica *replica, const struct replica_settings
 	bool protects = mask & REPLICA_SET_PROTECT &&
 			settings->protect == DM_REPLICA_PROTECT_SNAPSHOT;
 
+	lockdep_assert_held(&replica->op_mutex);
 	if (replica->clone && mask & REPLICA_SET_RPO && settings->rpo) {
 		*error = "a clone has no recovery point objective: rpo must be 0";
 		return DM_REPLICA_S_RPO;
@@ -166,6 +181,11 @@ static unsigned int unfit(struct replica *replica, const struct replica_settings
 	if (protects && !replica->meta_dev) {
 		*error = "protect snapshot is for a replica with a meta device";
 		return DM_REPLICA_S_PROTECT;
+	}
+	if (holds_protector(&replica->settings, settings, mask)) {
+		*error = "protect snapshot and on_replica_error stop exclude each other";
+		return mask & REPLICA_SET_PROTECT ? DM_REPLICA_S_PROTECT :
+						    DM_REPLICA_S_ON_REPLICA_ERROR;
 	}
 	return 0;
 }
@@ -187,11 +207,13 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 	r = replica_settings_check(settings, mask, attr, error);
 	if (r)
 		return r;
-	*attr = unfit(replica, settings, mask, error);
-	if (*attr)
-		return -EINVAL;
 
 	mutex_lock(&replica->op_mutex);
+	*attr = unfit(replica, settings, mask, error);
+	if (*attr) {
+		mutex_unlock(&replica->op_mutex);
+		return -EINVAL;
+	}
 	protect = replica->settings.protect;
 	merge(&replica->settings, settings, mask);
 	replica_queue_refresh(replica);

@@ -534,6 +534,12 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "protect snapshot is for a replica with a meta device";
 		return -EINVAL;
 	}
+	/* What makes the snapshot may have to write to the device whose writers are held. */
+	if (params->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT &&
+	    params->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP) {
+		*error = "protect snapshot and on_replica_error stop exclude each other";
+		return -EINVAL;
+	}
 	if (params->clone)
 		*error = clone_trouble(params);
 	return params->clone && *error ? -EINVAL : 0;

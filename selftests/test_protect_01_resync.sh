@@ -372,6 +372,17 @@ refusals()
 	dmesg_has "protect must be none or snapshot" || fail "no sentence"
 	refuse dmsetup create r --table "$(mirror_table "$origin" "$leg" role clone protect snapshot)"
 	dmesg_has "role clone is no copy before it is complete" || fail "no sentence"
+	refuse dmsetup create r --table \
+		"$(mirror_table "$origin" "$leg" protect snapshot on_replica_error stop)"
+	dmesg_has "protect snapshot and on_replica_error stop exclude each other" || fail "no sentence"
+	new_mirror r "$origin" "$leg" protect snapshot
+	refuse message r set on_replica_error stop
+	run message r set protect none
+	run message r set on_replica_error stop
+	refuse message r set protect snapshot
+	same "the table" "$(dmsetup table r | grep -o 'on_replica_error [a-z]*\|protect [a-z]*' | xargs)" \
+		"on_replica_error stop protect none"
+	run dmsetup remove r
 	unset mirror_meta
 	new_mirror r "$origin" "$leg" sync skip protect none
 	refuse message r set protect snapshot

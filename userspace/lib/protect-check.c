@@ -29,11 +29,26 @@ static int judge(struct replica_ctx *ctx, const struct replica_blockdev *leg)
 	return ret;
 }
 
+/* Whoever makes the snapshot may have to write to the device whose writers are held. */
+static int check_stop(struct replica_ctx *ctx, const struct replica_settings *s)
+{
+	if (!(s->present & REPLICA_SETTING_ON_REPLICA_ERROR) ||
+	    s->on_replica_error != DM_REPLICA_ON_ERROR_STOP)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "protect",
+			    "protect=snapshot and on_replica_error=stop exclude each other: what makes the snapshot may have to write to the replica that holds its writers");
+}
+
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args)
 {
-	return is_wanted(args->replication_settings) ? judge(check->ctx, &check->target) :
-						       REPLICA_SUCCESS;
+	const struct replica_settings *s = args->replication_settings;
+	int ret;
+
+	if (!is_wanted(s))
+		return REPLICA_SUCCESS;
+	ret = check_stop(check->ctx, s);
+	return ret ? ret : judge(check->ctx, &check->target);
 }
 
 int replica_protect_check_set(struct replica_ctx *ctx, const char *name,
