@@ -48,7 +48,7 @@ static void beside(void)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		ktap_case = cases[i].leg;
 		if (CHECK_INT(replica_protect_beside(cases[i].leg, "data-protect", name),
-			      cases[i].name) && cases[i].name)
+			      cases[i].name != NULL) && cases[i].name)
 			CHECK_STR(name, cases[i].name);
 	}
 	ktap_case = NULL;

@@ -137,7 +137,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 38", "number" },
+		{ "a b - sync 40", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
