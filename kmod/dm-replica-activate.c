@@ -40,6 +40,7 @@ static void fill_settings(struct replica *replica, struct dm_replica_sb_settings
 	to->copy_priority = from->copy_priority;
 	to->delta_ms = cpu_to_le32(from->delta_ms);
 	to->read_only = replica->read_only ? DM_REPLICA_SB_READ_ONLY_SOURCE : 0;
+	to->protect = from->protect;
 }
 
 /* replica->lock held.  Return: the flag when there is a job. */
@@ -69,7 +70,50 @@ static u16 state_to_keep(const struct replica *replica)
 	return replica->stopped ? DM_REPLICA_STATE_SUSPENDED : replica->state;
 }
 
-static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
+/* When the legs change places the guard is that of a leg which is the origin then. */
+static bool says_whole(const struct replica_intents *intents, u16 flags)
+{
+	const struct replica *replica = intents->replica;
+	const struct replica_guard_facts facts = {
+		.whole = intents->planned ? intents->planned_whole : replica->whole,
+		.protects = replica->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT,
+	};
+
+	return !replica->clone &&
+	       replica_guard_logs(intents->planned ? REPLICA_GUARD_OPEN : replica->guard, &facts,
+				  flags & DM_REPLICA_SB_CLEAN);
+}
+
+/* Then the moment that the replica is a copy of is yet to come; or it is not known. */
+static bool in_step(const struct replica_intents *intents)
+{
+	const struct replica *replica = intents->replica;
+
+	if (intents->planned)
+		return intents->planned == DM_REPLICA_STATE_SYNCHRONIZED;
+	return replica->consistent || !replica->last_consistent;
+}
+
+/* replica->lock held.  Return: the flag when the replica is whole. */
+static u16 fill_whole(struct replica_intents *intents, u16 flags)
+{
+	struct dm_replica_superblock *sb = intents->meta->sb;
+	const struct replica *replica = intents->replica;
+	bool whole = says_whole(intents, flags);
+	ktime_t age = 0;
+
+	if (intents->whole != (whole ? REPLICA_LOG_WHOLE : REPLICA_LOG_NOT_WHOLE))
+		WRITE_ONCE(intents->whole, REPLICA_LOG_UNCERTAIN);
+	sb->whole_ms = 0;
+	if (!whole || in_step(intents))
+		return whole ? DM_REPLICA_SB_WHOLE : 0;
+	if (!intents->planned)
+		age = ktime_sub(ktime_get(), replica->last_consistent);
+	sb->whole_ms = cpu_to_le64(ktime_to_ms(ktime_sub(ktime_get_real(), age)));
+	return DM_REPLICA_SB_WHOLE;
+}
+
+static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb, u16 with)
 {
 	const struct replica_intents *intents = replica->intents;
 	u16 flags;
@@ -81,7 +125,7 @@ static u16 fill_state(struct replica *replica, struct dm_replica_superblock *sb)
 	sb->synced_ms = cpu_to_le64(replica->when_synced_ms);
 	sb->suspended_ms = cpu_to_le64(replica->when_suspended_ms);
 	sb->next_job_id = cpu_to_le32(replica->next_job_id);
-	flags = fill_job(replica, &sb->job);
+	flags = fill_job(replica, &sb->job) | fill_whole(replica->intents, with);
 	if (replica->skewed_bytes)
 		flags |= DM_REPLICA_SB_SKEWED;
 	if (intents->planned ? intents->planned_back : replica->swap_back)
@@ -110,15 +154,20 @@ int replica_intents_write_sb(struct replica_intents *intents, u16 flags)
 {
 	struct replica *replica = intents->replica;
 	struct dm_replica_superblock *sb = intents->meta->sb;
+	int r;
 
 	if (replica_meta_busy(intents->meta))
 		return -EBUSY;
-	flags |= fill_state(replica, sb) | fill_labels(intents);
+	flags |= fill_state(replica, sb, flags) | fill_labels(intents);
 	fill_settings(replica, &sb->settings);
 	if (replica->name[0])
 		strscpy_pad((char *)sb->name, replica->name, sizeof(sb->name));
 	sb->flags = cpu_to_le16(flags);
-	return replica_meta_write_sb(intents->meta);
+	r = replica_meta_write_sb(intents->meta);
+	if (!r)
+		WRITE_ONCE(intents->whole, flags & DM_REPLICA_SB_WHOLE ? REPLICA_LOG_WHOLE :
+									 REPLICA_LOG_NOT_WHOLE);
+	return r;
 }
 
 /*
@@ -325,8 +374,23 @@ static int allocate(struct replica_intents *intents)
 	return 0;
 }
 
+/* A copy of which moment, if the log knows; the log had not failed before it ended. */
+static void restore_whole(struct replica *replica, const struct dm_replica_superblock *sb)
+{
+	u16 flags = le16_to_cpu(sb->flags);
+	s64 age_ms = ktime_to_ms(ktime_get_real()) - le64_to_cpu(sb->whole_ms);
+
+	replica->intents->whole = flags & DM_REPLICA_SB_WHOLE ? REPLICA_LOG_WHOLE :
+								REPLICA_LOG_NOT_WHOLE;
+	replica->whole = flags & DM_REPLICA_SB_WHOLE && !(flags & DM_REPLICA_SB_LOST) &&
+			 !replica->clone;
+	if (replica->whole && sb->whole_ms && age_ms >= 0)
+		replica->last_consistent = ktime_sub_ms(ktime_get(), age_ms);
+}
+
 static void restore(struct replica *replica, const struct dm_replica_superblock *sb, bool first)
 {
+	restore_whole(replica, sb);
 	/* Whatever the table line says about equal legs: there is a log now. */
 	replica->restored = le16_to_cpu(sb->state);
 	if (replica->restored > DM_REPLICA_STATE_SKEWED ||
@@ -433,7 +497,8 @@ static int take_into_use(struct replica_intents *intents, bool made,
 		intents->meta->sb->generation = 0;
 		/* Nor was this replica ever in step, or to become the origin. */
 		intents->meta->sb->synced_ms = 0;
-		intents->meta->sb->flags &= cpu_to_le16((u16)~DM_REPLICA_SB_SWAP_BACK);
+		intents->meta->sb->flags &= cpu_to_le16((u16)~(DM_REPLICA_SB_SWAP_BACK |
+							       DM_REPLICA_SB_WHOLE));
 	}
 	restore(replica, intents->meta->sb, first);
 	if (replica->clone && intents->everything)

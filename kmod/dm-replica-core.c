@@ -14,6 +14,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-swap.h"
 
@@ -24,6 +25,7 @@ static void unmake(struct replica *replica)
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
 	cancel_work_sync(&replica->state_work);
+	cancel_work_sync(&replica->protect_work);
 	cancel_delayed_work_sync(&replica->back_work);
 	replica_confirm_cancel(replica);
 	cancel_work_sync(&replica->event_work);
@@ -120,6 +122,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	INIT_DELAYED_WORK(&replica->confirm_work, replica_confirm_work);
 	INIT_DELAYED_WORK(&replica->back_work, replica_swap_back_work);
 	INIT_WORK(&replica->state_work, replica_state_work);
+	INIT_WORK(&replica->protect_work, replica_protect_work);
 	INIT_WORK(&replica->event_work, replica_event_work);
 	INIT_WORK(&replica->release_work, release_work);
 

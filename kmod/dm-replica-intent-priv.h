@@ -9,6 +9,13 @@
 #include "dm-replica-log.h"
 #include "dm-replica-meta.h"
 
+/* Does the superblock on the device say that the replica is whole? */
+enum replica_log_whole {
+	REPLICA_LOG_NOT_WHOLE,
+	REPLICA_LOG_UNCERTAIN,	/* a write is under way, or has failed */
+	REPLICA_LOG_WHOLE,
+};
+
 /**
  * struct replica_intents - the intents of one association
  * @wq: replica->log_wq: the worker waits for the meta device
@@ -26,6 +33,8 @@
  * @everything: at activation: all is to be copied, for it is not known what
  * @planned: the copy state that the superblock is to tell, 0: the present one
  * @planned_back: with @planned: the legs swap once more when they are in step
+ * @planned_whole: likewise: what is to be the replica is a copy of one moment
+ * @whole: enum replica_log_whole; written under replica->lock, or when a write is over
  * @last_tick: jiffies of the last look at what is idle
  * @settled: writes up to this generation are durable on both legs
  * @activity: slots; @nr_used of them in use
@@ -54,6 +63,8 @@ struct replica_intents {
 	bool everything;
 	u16 planned;
 	bool planned_back;
+	bool planned_whole;
+	u8 whole;
 	unsigned long label_retry;
 	unsigned long last_tick;
 	atomic64_t settled;

@@ -744,6 +744,7 @@ void replica_intents_status(struct replica *replica, struct replica_meta_status 
 	if (intents) {
 		status->present = true;
 		status->failed = READ_ONCE(intents->failed);
+		status->whole = READ_ONCE(intents->whole) == REPLICA_LOG_WHOLE;
 		status->active_regions = READ_ONCE(intents->nr_used) +
 					 READ_ONCE(intents->nr_on_disk);
 		if (!status->failed)

@@ -32,6 +32,7 @@ struct replica_intents;
  * @present: there is one
  * @failed: it cannot be written; all regions may differ after a crash
  * @active_regions: with an intent or a bit on the device
+ * @whole: it says that the replica is whole
  * @exposed_bytes: that a crash now costs to copy, at most
  * @waits: writes that waited for an intent
  * @writes: requests to the meta device, and @bytes of them
@@ -39,6 +40,7 @@ struct replica_intents;
 struct replica_meta_status {
 	bool present;
 	bool failed;
+	bool whole;
 	u64 active_regions;
 	u64 exposed_bytes;
 	u64 waits;

@@ -398,6 +398,11 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 			 const char *reason);
 /* Let the worker walk: shipping is on, a job is under way.  replica->lock held. */
 void replica_resync_run(struct replica *replica, enum replica_walk how);
+/*
+ * Unsynchronized was entered: the job, and the walk if the guard is open.  replica->lock
+ * held.  Return: the number of the job.
+ */
+u32 __replica_resync_begin(struct replica *replica, u16 job_type, enum replica_walk how);
 /* There is something for the worker of the walk to look at.  Any context. */
 void replica_resync_wake(struct replica *replica);
 /* The device has another size: the walk begins anew.  replica->lock held. */

@@ -23,7 +23,7 @@ struct replica_job *__replica_job_current(struct replica *replica)
 	return is_over(job) ? NULL : job;
 }
 
-static void raise(struct replica *replica, const struct replica_job *job)
+void replica_job_raise(struct replica *replica, const struct replica_job *job)
 {
 	struct replica_event event = {
 		.type = DM_REPLICA_EVENT_JOB,
@@ -71,8 +71,11 @@ u32 __replica_job_start(struct replica *replica, u16 type, u64 bytes_total)
 		job->started = ktime_get();
 		job->started_ms = ktime_to_ms(ktime_get_real());
 	}
-	job->state = DM_REPLICA_JOB_RUNNING;
-	raise(replica, job);
+	/* It does not copy before the guard is open. */
+	job->state = replica->guard && type != DM_REPLICA_JOB_VERIFY ? DM_REPLICA_JOB_STARTING :
+								       DM_REPLICA_JOB_RUNNING;
+	job->error_text[0] = '\0';
+	replica_job_raise(replica, job);
 	return job->id;
 }
 
@@ -102,7 +105,7 @@ void __replica_job_suspend(struct replica *replica)
 	if (!job)
 		return;
 	job->state = DM_REPLICA_JOB_SUSPENDED;
-	raise(replica, job);
+	replica_job_raise(replica, job);
 }
 
 void __replica_job_end(struct replica *replica, u16 state, u32 error_code, const char *text)
@@ -117,7 +120,7 @@ void __replica_job_end(struct replica *replica, u16 state, u32 error_code, const
 	strscpy(job->error_text, text, sizeof(job->error_text));
 	if (state == DM_REPLICA_JOB_COMPLETED)
 		job->bytes_total = job->bytes_done;
-	raise(replica, job);
+	replica_job_raise(replica, job);
 }
 
 void replica_job_progress(struct replica *replica, u64 bytes)

@@ -7,6 +7,7 @@
  *	set <setting> <value>
  *	confirm [<ms>]
  *	cancel <job id>
+ *	protected <job id> [<why it is not>]
  *	jobs
  *	help
  *
@@ -17,7 +18,7 @@
 #include <linux/kernel.h>
 
 #include "dm-replica-compare.h"
-#include "dm-replica.h"
+#include "dm-replica-protect.h"
 
 /* How long "confirm" without a number waits, ms. */
 #define REPLICA_MESSAGE_CONFIRM_MS	30000
@@ -93,15 +94,28 @@ static int message_confirm(struct message_call *call)
 	return err;
 }
 
+static int parse_job(struct message_call *call, u32 *id)
+{
+	if (!kstrtou32(call->argv[0], 10, id) && *id)
+		return 0;
+	call->error = "a job is named by its number, from 1";
+	return -EINVAL;
+}
+
 static int message_cancel(struct message_call *call)
 {
 	u32 id;
 
-	if (kstrtou32(call->argv[0], 10, &id) || !id) {
-		call->error = "a job is named by its number, from 1";
-		return -EINVAL;
-	}
-	return replica_job_cancel(call->replica, id, &call->error);
+	return parse_job(call, &id) ?: replica_job_cancel(call->replica, id, &call->error);
+}
+
+static int message_protected(struct message_call *call)
+{
+	const char *trouble = call->argc > 1 ? call->argv[1] : NULL;
+	u32 id;
+
+	return parse_job(call, &id) ?:
+	       replica_protected(call->replica, id, trouble, &call->error);
 }
 
 static int message_jobs(struct message_call *call)
@@ -152,6 +166,7 @@ static const struct message_type messages[] = {
 	{ "set", " <setting> <value>", 2, 2, message_set },
 	{ "confirm", " [<ms>]", 0, 1, message_confirm },
 	{ "cancel", " <job id>", 1, 1, message_cancel },
+	{ "protected", " <job id> [<why it is not>]", 1, 2, message_protected },
 	{ "jobs", "", 0, 0, message_jobs },
 	{ "verify", "", 0, 0, message_verify },
 	{ "differences", "", 0, 0, message_differences },

@@ -82,7 +82,8 @@ static int put_settings(struct sk_buff *skb, const struct replica_settings *sett
 	      nla_put_u8(skb, DM_REPLICA_S_OVERFLOW, settings->overflow) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_MAX_SKEW, settings->max_skew) ?:
 	      nla_put_u8(skb, DM_REPLICA_S_COPY_PRIORITY, settings->copy_priority) ?:
-	      nla_put_u32(skb, DM_REPLICA_S_DELTA, settings->delta_ms);
+	      nla_put_u32(skb, DM_REPLICA_S_DELTA, settings->delta_ms) ?:
+	      nla_put_u8(skb, DM_REPLICA_S_PROTECT, settings->protect);
 	if (!err)
 		nla_nest_end(skb, nest);
 	return err;
@@ -190,6 +191,8 @@ u32 replica_nl_parse_settings(struct nlattr **attrs, struct replica_settings *se
 		settings->copy_priority = nla_get_u8(attrs[DM_REPLICA_S_COPY_PRIORITY]);
 	if (mask & REPLICA_SET_DELTA)
 		settings->delta_ms = nla_get_u32(attrs[DM_REPLICA_S_DELTA]);
+	if (mask & REPLICA_SET_PROTECT)
+		settings->protect = nla_get_u8(attrs[DM_REPLICA_S_PROTECT]);
 	return mask;
 }
 
@@ -288,6 +291,9 @@ static int put_state(struct sk_buff *skb, const struct replica_status *status)
 	       nla_put_u16(skb, DM_REPLICA_A_PROGRESS_STATUS, status->progress) ?:
 	       nla_put_u16(skb, DM_REPLICA_A_PERCENT_SYNCED, status->percent) ?:
 	       nla_put_string(skb, DM_REPLICA_A_REASON, status->reason) ?:
+	       nla_put_u8(skb, DM_REPLICA_A_WHOLE, status->whole) ?:
+	       nla_put_u8(skb, DM_REPLICA_A_WAITS_PROTECTED,
+			  status->guard == REPLICA_GUARD_WAITS) ?:
 	       nla_put_u8(skb, DM_REPLICA_A_DM_SUSPENDED, status->dm_suspended);
 }
 
@@ -496,6 +502,9 @@ static int put_event_details(struct sk_buff *skb, const struct replica_event *ev
 		       nla_put_string(skb, DM_REPLICA_A_REASON, event->reason);
 	case DM_REPLICA_EVENT_JOB:
 		return put_job(skb, &event->job);
+	case DM_REPLICA_EVENT_PROTECT:
+		return nla_put_string(skb, DM_REPLICA_A_REASON, event->reason) ?:
+		       put_job(skb, &event->job);
 	case DM_REPLICA_EVENT_MODE:
 		return put_mode(skb, event);
 	case DM_REPLICA_EVENT_RPO:

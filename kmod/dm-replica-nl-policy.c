@@ -63,6 +63,8 @@ const struct nla_policy replica_settings_nl_policy[DM_REPLICA_S_MAX + 1] = {
 	[DM_REPLICA_S_MAX_SKEW] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_max_skew_range),
 	[DM_REPLICA_S_COPY_PRIORITY] = NLA_POLICY_MAX(NLA_U8, DM_REPLICA_PRIORITY_URGENT),
 	[DM_REPLICA_S_DELTA] = NLA_POLICY_FULL_RANGE(NLA_U32, &replica_s_delta_range),
+	[DM_REPLICA_S_PROTECT] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_PROTECT_NONE,
+						  DM_REPLICA_PROTECT_SNAPSHOT),
 };
 
 /* The group of attributes that names a replica */
@@ -121,6 +123,13 @@ static const struct nla_policy replica_verify_nl_policy[DM_REPLICA_A_MINOR + 1] 
 /* DM_REPLICA_CMD_DIFF_GET */
 static const struct nla_policy replica_diff_get_nl_policy[DM_REPLICA_A_MINOR + 1] = {
 	REPLICA_NL_POLICY_SELECT,
+};
+
+/* DM_REPLICA_CMD_PROTECTED */
+static const struct nla_policy replica_protected_nl_policy[DM_REPLICA_A_JOB_ID + 1] = {
+	REPLICA_NL_POLICY_SELECT,
+	[DM_REPLICA_A_REASON] = { .type = NLA_NUL_STRING, .len = DM_REPLICA_REASON_LEN - 1, },
+	[DM_REPLICA_A_JOB_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /*
@@ -193,6 +202,13 @@ static const struct genl_ops replica_nl_ops[] = {
 		.policy		= replica_diff_get_nl_policy,
 		.maxattr	= DM_REPLICA_A_MINOR,
 		.internal_flags	= REPLICA_NL_SELECT,
+	},
+	{
+		.cmd		= DM_REPLICA_CMD_PROTECTED,
+		.doit		= replica_nl_protected_doit,
+		.policy		= replica_protected_nl_policy,
+		.maxattr	= DM_REPLICA_A_JOB_ID,
+		.internal_flags	= REPLICA_NL_ADMIN | REPLICA_NL_SELECT,
 	},
 };
 

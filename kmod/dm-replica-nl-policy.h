@@ -35,6 +35,7 @@ int replica_nl_operate_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_job_get_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int replica_nl_job_cancel_doit(struct sk_buff *skb, struct genl_info *info);
+int replica_nl_protected_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_confirm_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_caps_get_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_verify_doit(struct sk_buff *skb, struct genl_info *info);

@@ -67,6 +67,7 @@ struct operation {
 	bool settled;		/* not while the legs are about to change back by themselves */
 	bool relies;		/* on a replica that an initial copy has filled */
 	bool replaces;		/* data that users of the device may have cached: with force */
+	bool forgoes;		/* with force: the snapshot that protects the replica */
 	operation_fn run;
 	operation_fn compare;	/* the same, reading both legs first; NULL: cannot */
 	u16 to;			/* for those that are but a change of state, or of mode */
@@ -368,6 +369,7 @@ static const struct operation operations[] = {
 			S(SKEWED) | S(FAILEDOVER),
 		.from_forced = S(SYNCHRONIZED),
 		.forced = FORCE_ANEW,
+		.forgoes = true,
 		.run = run_start,
 		.compare = run_compare,
 		.reason = "resync ordered by the administrator",
@@ -569,6 +571,25 @@ static int check_state(struct replica *replica, const struct operation *op, bool
 	return *error ? -EBUSY : 0;
 }
 
+static void set_forgo(struct replica *replica, bool forgo)
+{
+	spin_lock_irq(&replica->lock);
+	replica->forgo = forgo;
+	spin_unlock_irq(&replica->lock);
+}
+
+static int run_operation(struct replica *replica, const struct operation *op,
+			 unsigned int flags, u32 *job_id, const char **error)
+{
+	operation_fn run = flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run;
+	int r;
+
+	set_forgo(replica, op->forgoes && flags & REPLICA_OPERATE_FORCE);
+	r = run(replica, op, job_id, error);
+	set_forgo(replica, false);
+	return r;
+}
+
 int replica_operate(struct replica *replica, u16 operation, unsigned int flags, u32 *job_id,
 		    const char **error)
 {
@@ -593,8 +614,7 @@ int replica_operate(struct replica *replica, u16 operation, unsigned int flags, 
 	mutex_lock(&replica->op_mutex);
 	r = replica_operable(replica, error) ?: check_state(replica, op, force, error);
 	if (!r)
-		r = (flags & REPLICA_OPERATE_COMPARE ? op->compare : op->run)(replica, &order,
-									      job_id, error);
+		r = run_operation(replica, &order, flags, job_id, error);
 	/* An operation may end the way back of the legs. */
 	if (!r)
 		replica_delta_apply(replica);

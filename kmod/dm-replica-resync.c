@@ -24,6 +24,7 @@
 #include "dm-replica-clone.h"
 #include "dm-replica-delta.h"
 #include "dm-replica-log.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
 
@@ -505,6 +506,19 @@ static bool order_resume(struct replica *replica)
 	return broken;
 }
 
+u32 __replica_resync_begin(struct replica *replica, u16 job_type, enum replica_walk how)
+{
+	u32 id;
+
+	lockdep_assert_held(&replica->lock);
+	id = __replica_job_start(replica, job_type, replica_log_dirty_bytes(replica->log));
+	if (replica->guard == REPLICA_GUARD_OPEN)
+		replica_resync_run(replica, how);
+	else
+		__replica_guard_keep(replica, job_type, how);
+	return id;
+}
+
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
 			 const char *reason)
 {
@@ -548,9 +562,7 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		/* What was marked since the freeze is of another instant than what is frozen. */
 		if (job_type != DM_REPLICA_JOB_DELTA)
 			__replica_delta_restart(replica);
-		id = __replica_job_start(replica, job_type,
-					 replica_log_dirty_bytes(replica->log));
-		replica_resync_run(replica, how);
+		id = __replica_resync_begin(replica, job_type, how);
 	}
 	spin_unlock_irq(&replica->lock);
 	return id;

@@ -6,6 +6,7 @@
 #include "dm-replica-event.h"
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 
 static bool payload_good(const struct replica_settings *settings)
@@ -78,6 +79,12 @@ static bool delta_good(const struct replica_settings *settings)
 				       settings->delta_ms <= DM_REPLICA_DELTA_MAX_MS);
 }
 
+static bool protect_good(const struct replica_settings *settings)
+{
+	return settings->protect == DM_REPLICA_PROTECT_NONE ||
+	       settings->protect == DM_REPLICA_PROTECT_SNAPSHOT;
+}
+
 static const struct {
 	unsigned int attr;
 	bool (*good)(const struct replica_settings *settings);
@@ -104,6 +111,7 @@ static const struct {
 	{ DM_REPLICA_S_COPY_PRIORITY, copy_priority_good,
 	  "copy_priority must be 0 (unmanaged), 1 (low), 2 (same), 3 (high) or 4 (urgent)" },
 	{ DM_REPLICA_S_DELTA, delta_good, "delta_ms must be 0 (none) or 1000 to 86400000 ms" },
+	{ DM_REPLICA_S_PROTECT, protect_good, "protect must be 1 (none) or 2 (snapshot)" },
 };
 
 int replica_settings_check(const struct replica_settings *settings, u32 mask,
@@ -146,21 +154,60 @@ static void merge(struct replica_settings *to, const struct replica_settings *fr
 		WRITE_ONCE(to->copy_priority, from->copy_priority);
 	if (mask & REPLICA_SET_DELTA)
 		WRITE_ONCE(to->delta_ms, from->delta_ms);
+	if (mask & REPLICA_SET_PROTECT)
+		WRITE_ONCE(to->protect, from->protect);
 }
 
-/* Do they go with each other, and with what is not a setting?  op_mutex held. */
+/*
+ * Whoever makes the snapshot may have to write to the very device whose writers are held until
+ * there is one; and of a replica that gets an update every so often each would wait for one.
+ */
+static const char *protect_contradiction(struct replica *replica,
+					 const struct replica_settings *all, unsigned int *attr)
+{
+	*attr = DM_REPLICA_S_PROTECT;
+	if (all->protect != DM_REPLICA_PROTECT_SNAPSHOT)
+		return NULL;
+	if (replica->clone)
+		return "a clone is no copy before it is complete: protect must be none";
+	if (!replica->meta_dev)
+		return "protect snapshot is for a replica with a meta device";
+	if (all->delta_ms)
+		return "protect snapshot and delta_ms exclude each other";
+	return all->on_replica_error == DM_REPLICA_ON_ERROR_STOP ?
+	       "protect snapshot and on_replica_error stop exclude each other" : NULL;
+}
+
+/* The one at fault is one of those that were given. */
+static unsigned int given(u32 mask, unsigned int attr)
+{
+	static const u8 others[] = {
+		DM_REPLICA_S_PROTECT, DM_REPLICA_S_DELTA, DM_REPLICA_S_ON_REPLICA_ERROR,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(others) && !(mask & BIT(attr)); i++)
+		attr = others[i];
+	return attr;
+}
+
+/* Do they go with each other, and with what is not a setting? */
 static int check_together(struct replica *replica, const struct replica_settings *settings,
 			  u32 mask, unsigned int *attr, const char **error)
 {
 	struct replica_settings all = replica->settings;
 
+	lockdep_assert_held(&replica->op_mutex);
 	merge(&all, settings, mask);
-	*error = replica_delta_contradiction(&all, replica->mode, replica->clone, attr);
+	*attr = DM_REPLICA_S_RPO;
+	*error = replica->clone && all.rpo ?
+		 "a clone has no recovery point objective: rpo must be 0" :
+		 replica_delta_contradiction(&all, replica->mode, replica->clone, attr);
+	if (!*error)
+		*error = protect_contradiction(replica, &all, attr);
 	if (!*error)
 		return 0;
-	/* The one at fault is one of those that were given. */
-	if (!(mask & BIT(*attr)))
-		*attr = DM_REPLICA_S_DELTA;
+	*attr = given(mask, *attr);
 	return -EINVAL;
 }
 
@@ -173,20 +220,23 @@ static void apply(struct replica *replica, const struct replica_settings *settin
 		replica_delta_apply(replica);
 }
 
+/* Who watches over the replica is started, or has no more to do. */
+static void tell_protect(struct replica *replica, u8 before)
+{
+	if (replica->settings.protect != before && replica->md)
+		replica_news_send(replica_news_of_mapped(replica));
+}
+
 int replica_settings_apply(struct replica *replica, const struct replica_settings *settings,
 			   u32 mask, unsigned int *attr, const char **error)
 {
 	struct replica_event event = { .type = DM_REPLICA_EVENT_SETTINGS };
+	u8 protect;
 	int r;
 
 	r = replica_settings_check(settings, mask, attr, error);
 	if (r)
 		return r;
-	if (replica->clone && mask & REPLICA_SET_RPO && settings->rpo) {
-		*attr = DM_REPLICA_S_RPO;
-		*error = "a clone has no recovery point objective: rpo must be 0";
-		return -EINVAL;
-	}
 
 	mutex_lock(&replica->op_mutex);
 	r = check_together(replica, settings, mask, attr, error);
@@ -194,6 +244,7 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 		mutex_unlock(&replica->op_mutex);
 		return r;
 	}
+	protect = replica->settings.protect;
 	apply(replica, settings, mask);
 	if (replica->ticking)
 		mod_delayed_work(replica->wq, &replica->timeout_work, 0);
@@ -201,6 +252,8 @@ int replica_settings_apply(struct replica *replica, const struct replica_setting
 	replica_event_raise(replica, &event);
 	replica_intents_note(replica);
 	replica_intents_sync(replica);
+	replica_protect_refresh(replica);
+	tell_protect(replica, protect);
 	mutex_unlock(&replica->op_mutex);
 	return 0;
 }

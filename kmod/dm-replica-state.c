@@ -8,6 +8,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-swap.h"
 #include "dm-replica-trace.h"
@@ -129,7 +130,7 @@ static bool must_hold(struct replica *replica)
 static void decide_routes(struct replica *replica)
 {
 	bool ship = ships(replica->state) && !replica->behind && !replica->clone &&
-		    !replica->delta_on;
+		    !replica->delta_on && replica->guard == REPLICA_GUARD_OPEN;
 
 	WRITE_ONCE(replica->ship, ship);
 	replica_queue_set_open(replica, ship);
@@ -145,7 +146,16 @@ static bool verify_goes_on(struct replica *replica, u16 state)
 	       BIT(replica->state) & REPLICA_VERIFY_STATES && BIT(state) & REPLICA_VERIFY_STATES;
 }
 
-static void enter(struct replica *replica, u16 state, const char *reason)
+/* In step it is a copy of one moment, until it gets new regions beside old ones. */
+static void note_whole(struct replica *replica)
+{
+	if (BIT(replica->state) & REPLICA_VERIFY_STATES)
+		replica->whole = true;
+	else if (replica->ship)
+		replica->whole = false;
+}
+
+static void enter_as(struct replica *replica, u16 state, bool behind, const char *reason)
 {
 	struct replica_event event = {
 		.type = DM_REPLICA_EVENT_STATE,
@@ -157,14 +167,16 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 
 	lockdep_assert_held(&replica->lock);
 
+	reason = __replica_guard_enter(replica, state, behind, reason);
 	trace_dm_replica_state(replica, replica->state, state, reason);
 	__replica_delta_enter(replica, state);
 	stamp_times(replica, replica->state, state);
 	WRITE_ONCE(replica->state, state);
-	WRITE_ONCE(replica->behind, false);
+	WRITE_ONCE(replica->behind, behind);
 	WRITE_ONCE(replica->stopped, false);
 	strscpy(replica->reason, reason, sizeof(replica->reason));
 	decide_routes(replica);
+	note_whole(replica);
 	if (state != DM_REPLICA_STATE_BROKEN)
 		replica->resume_ordered = false;
 	if (BIT(state) & ENDS_WAY_BACK)
@@ -183,6 +195,11 @@ static void enter(struct replica *replica, u16 state, const char *reason)
 		mod_delayed_work(replica->wq, &replica->probe_work, 0);
 }
 
+static void enter(struct replica *replica, u16 state, const char *reason)
+{
+	enter_as(replica, state, false, reason);
+}
+
 static bool may_enter(struct replica *replica, u16 state)
 {
 	return transitions[replica->state] & BIT(state);
@@ -196,7 +213,8 @@ bool replica_state_move(struct replica *replica, u32 from, u16 state, const char
 	spin_lock_irqsave(&replica->lock, flags);
 	if (BIT(replica->state) & from) {
 		moved = replica->state == state || may_enter(replica, state);
-		if (moved && (replica->state != state || replica->behind))
+		if (moved && (replica->state != state || replica->behind ||
+			      __replica_guard_moves(replica)))
 			enter(replica, state, reason);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
@@ -275,7 +293,8 @@ bool replica_state_synced(struct replica *replica)
 	bool done = true;
 
 	spin_lock_irqsave(&replica->lock, flags);
-	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind) {
+	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind &&
+	    replica->guard == REPLICA_GUARD_OPEN) {
 		done = nothing_left(replica);
 		if (done && replica->skewed_bytes)
 			enter(replica, DM_REPLICA_STATE_SKEWED,
@@ -295,9 +314,7 @@ void replica_state_unsynced(struct replica *replica, const char *reason)
 	/* What is marked is carried by the next delta update, and the replica is as it was. */
 	if (BIT(replica->state) & REPLICA_VERIFY_STATES && !replica->delta_on) {
 		enter(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, reason);
-		__replica_job_start(replica, DM_REPLICA_JOB_RESYNC,
-				    replica_log_dirty_bytes(replica->log));
-		replica_resync_run(replica, REPLICA_WALK_COPY);
+		__replica_resync_begin(replica, DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
@@ -310,12 +327,10 @@ bool replica_state_behind(struct replica *replica, const char *reason)
 	spin_lock_irqsave(&replica->lock, flags);
 	shipped = replica->ship;
 	if (shipped) {
-		enter(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, reason);
+		enter_as(replica, DM_REPLICA_STATE_UNSYNCHRONIZED, true, reason);
 		/* A copy that was under way goes on later. */
 		replica_resync_stop(replica);
 		__replica_job_suspend(replica);
-		WRITE_ONCE(replica->behind, true);
-		decide_routes(replica);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
 	return shipped;

@@ -132,6 +132,9 @@ static void fill_meta(struct replica *replica, struct replica_status *status)
 	status->has_meta = meta.present;
 	status->meta_failed = meta.failed;
 	status->active_regions = meta.active_regions;
+	/* Who drops what protects it relies on that after a crash too. */
+	if (status->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT)
+		status->whole &= meta.whole || meta.failed;
 	status->exposed_bytes = meta.exposed_bytes;
 	status->counters[DM_REPLICA_C_LOG_WAITS] = meta.waits;
 	status->counters[DM_REPLICA_C_META_WRITES] = meta.writes;
@@ -159,7 +162,7 @@ static u16 progress_of(const struct replica_status *status)
 	case DM_REPLICA_STATE_INITIALIZED:
 		return DM_REPLICA_PROGRESS_INITIALIZING;
 	case DM_REPLICA_STATE_UNSYNCHRONIZED:
-		if (status->behind)
+		if (status->behind || status->guard != REPLICA_GUARD_OPEN)
 			return DM_REPLICA_PROGRESS_PENDING;
 		/* An update was given up, and is begun anew. */
 		if (!status->has_job && status->delta.on)
@@ -244,6 +247,8 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 			status->lag_ms = max(status->lag_ms, status->consistent_age_ms);
 	}
 	status->behind = replica->behind;
+	status->guard = replica->guard;
+	status->whole = replica->whole;
 	status->swap_back = replica->swap_back;
 	status->mode = replica->mode;
 	job = __replica_job_current(replica);
@@ -364,5 +369,7 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	DMEMIT(" event_seq=%llu", status->event_seq);
 	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
 		DMEMIT(" %s=%llu", replica_counter_name(i), status->counters[i]);
+	DMEMIT(" whole=%u waits_protected=%u", status->whole,
+	       status->guard == REPLICA_GUARD_WAITS);
 	return sz;
 }

@@ -477,8 +477,11 @@ static int quiesce(struct replica *replica, struct attempt *attempt, struct repl
  * The exchange.
  */
 
-/* Nothing is under way, and both legs have been flushed. */
-static void exchange(struct replica *replica, bool back)
+/*
+ * Nothing is under way, and both legs have been flushed: the one that was the origin is a copy
+ * of this moment, if that flush ended well.
+ */
+static void exchange(struct replica *replica, bool back, bool whole)
 {
 	s64 generation;
 
@@ -489,6 +492,9 @@ static void exchange(struct replica *replica, bool back)
 	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
 	replica->swap_back = back;
 	__replica_delta_swapped(replica);
+	replica->whole = whole;
+	if (whole)
+		replica->last_consistent = ktime_get();
 	spin_unlock_irq(&replica->lock);
 	replica_target_swap(replica->owner);
 	WRITE_ONCE(replica->swaps, replica->swaps + 1);
@@ -534,6 +540,7 @@ static int commit(struct replica_intents *intents, const struct attempt *attempt
 	memcpy(sb->replica_path, before->origin_path, sizeof(sb->replica_path));
 	intents->planned = attempt->swap->to;
 	intents->planned_back = attempt->swap->back;
+	intents->planned_whole = !attempt->origin_lost;
 	r = replica_intents_write_sb(intents, 0);
 	intents->planned = 0;
 	if (!r)
@@ -590,7 +597,7 @@ static int commit_and_exchange(struct replica *replica, const struct attempt *at
 		/* All is marked, and the leg that lost something is not the origin any more. */
 		if (intents && attempt->origin_lost)
 			atomic_set(&intents->origin_lost, 0);
-		exchange(replica, swap->back);
+		exchange(replica, swap->back, !attempt->origin_lost);
 		enter_state(replica, swap, job_id);
 	}
 	if (intents)

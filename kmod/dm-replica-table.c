@@ -23,6 +23,7 @@
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
  *	delta_ms <ms>		0 for none, or 1000 to 86400000 between delta updates
+ *	protect none|snapshot	snapshot needs a meta device
  *	role mirror|clone
  *	read_only none|source	source: the table has to be a read-only one
  *	swaps <number>		how often the legs have changed places; 0
@@ -87,6 +88,12 @@ static const struct word priority_words[] = {
 	{ "same", DM_REPLICA_PRIORITY_SAME },
 	{ "high", DM_REPLICA_PRIORITY_HIGH },
 	{ "urgent", DM_REPLICA_PRIORITY_URGENT },
+	{ }
+};
+
+static const struct word protect_words[] = {
+	{ "none", DM_REPLICA_PROTECT_NONE },
+	{ "snapshot", DM_REPLICA_PROTECT_SNAPSHOT },
 	{ }
 };
 
@@ -220,6 +227,16 @@ static bool set_copy_priority(struct replica_settings *settings, const char *val
 	return true;
 }
 
+static bool set_protect(struct replica_settings *settings, const char *value)
+{
+	unsigned int number;
+
+	if (!find_word(protect_words, value, &number))
+		return false;
+	settings->protect = number;
+	return true;
+}
+
 static bool set_number(struct replica_settings *settings, const char *value, u32 *member,
 		       u32 mask)
 {
@@ -286,6 +303,8 @@ static const struct {
 	  "copy_priority must be unmanaged, low, same, high or urgent" },
 	{ "delta_ms", REPLICA_SET_DELTA, set_delta,
 	  "delta_ms must be 0 (none) or 1000 to 86400000 (ms)" },
+	{ "protect", REPLICA_SET_PROTECT, set_protect,
+	  "protect must be none or snapshot" },
 };
 
 const char *replica_setting_name(unsigned int index)
@@ -505,13 +524,39 @@ static char *clone_trouble(const struct replica_params *params)
 		return "role clone has no recovery point objective: rpo is not for it";
 	if (params->settings.delta_ms)
 		return "role clone is of one instant: delta_ms is not for it";
+	if (params->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT)
+		return "role clone is no copy before it is complete: protect is not for it";
 	return NULL;
+}
+
+static char *protect_trouble(const struct replica_settings *settings, bool meta)
+{
+	if (settings->protect != DM_REPLICA_PROTECT_SNAPSHOT)
+		return NULL;
+	if (!meta)
+		return "protect snapshot is for a replica with a meta device";
+	/* What makes the snapshot may have to write to the device whose writers are held. */
+	if (settings->on_replica_error == DM_REPLICA_ON_ERROR_STOP)
+		return "protect snapshot and on_replica_error stop exclude each other";
+	return settings->delta_ms ? "protect snapshot and delta_ms exclude each other" : NULL;
+}
+
+/* Features that are good each, and do not go together. */
+static char *together_trouble(const struct replica_params *params, bool meta)
+{
+	unsigned int attr;
+	char *trouble;
+
+	if (params->clone)
+		return clone_trouble(params);
+	trouble = protect_trouble(&params->settings, meta);
+	return trouble ? trouble : replica_delta_contradiction(&params->settings, params->mode,
+								false, &attr);
 }
 
 int replica_table_parse(struct replica_params *params, const char **meta,
 			struct dm_arg_set *as, sector_t len, char **error)
 {
-	unsigned int attr;
 	char *trouble;
 	int r;
 
@@ -526,6 +571,7 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 			.replica_timeout = TIMEOUT_DEFAULT_MS,
 			.queue_bytes = QUEUE_DEFAULT_BYTES,
 			.overflow = DM_REPLICA_OVERFLOW_BLOCK,
+			.protect = DM_REPLICA_PROTECT_NONE,
 		},
 	};
 	if (as->argc < 2) {
@@ -549,8 +595,7 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "activity, swaps and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
-	trouble = params->clone ? clone_trouble(params) :
-		  replica_delta_contradiction(&params->settings, params->mode, false, &attr);
+	trouble = together_trouble(params, *meta);
 	if (!trouble)
 		return 0;
 	*error = trouble;
@@ -572,7 +617,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
-	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
+	       (rt->meta ? 32 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
 	       (settings->delta_ms ? 2 : 0) + (rt->params.read_only ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip ? SYNC_SKIP :
@@ -590,9 +635,9 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	       settings->rpo, word_of(overflow_words, settings->overflow), settings->max_skew);
 	DMEMIT(" copy_priority %s", word_of(priority_words, settings->copy_priority));
 	if (rt->meta)
-		DMEMIT(" on_meta_error %s activity %u",
+		DMEMIT(" on_meta_error %s activity %u protect %s",
 		       word_of(on_meta_error_words, settings->on_meta_error),
-		       rt->params.activity);
+		       rt->params.activity, word_of(protect_words, settings->protect));
 	if (settings->delta_ms)
 		DMEMIT(" delta_ms %u", settings->delta_ms);
 	if (swaps)

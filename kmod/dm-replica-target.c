@@ -16,6 +16,7 @@
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-meta.h"
+#include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-target.h"
 
@@ -622,6 +623,7 @@ static void replica_resume(struct dm_target *ti)
 	} else if (replica_log_dirty_regions(replica->log)) {
 		replica_state_unsynced(replica, "device was grown");
 	}
+	replica_protect_refresh(replica);
 	mutex_unlock(&replica->op_mutex);
 }
 
@@ -684,6 +686,7 @@ static void replica_postsuspend(struct dm_target *ti)
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
 	cancel_delayed_work_sync(&replica->deferred_work);
+	cancel_work_sync(&replica->protect_work);
 	flush_work(&replica->state_work);
 }
 

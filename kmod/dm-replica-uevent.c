@@ -85,6 +85,18 @@ struct replica_news *replica_news_create(struct replica_target *rt, gfp_t gfp)
 	return news;
 }
 
+struct replica_news *replica_news_of_mapped(struct replica *replica)
+{
+	struct replica_news *news = kzalloc(sizeof(*news), GFP_NOIO);
+
+	if (!news)
+		return NULL;
+	INIT_WORK(&news->work, send_news);
+	news->bdevs[0] = dm_disk(replica->md)->part0;
+	kobject_get(bdev_kobj(news->bdevs[0]));
+	return news;
+}
+
 void replica_news_send(struct replica_news *news)
 {
 	if (news)

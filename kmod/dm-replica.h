@@ -49,6 +49,7 @@
 
 #include <linux/dm-replica.h>
 
+#include "dm-replica-guard.h"
 #include "dm-replica-range.h"
 
 #define DM_MSG_PREFIX "replica"
@@ -84,6 +85,7 @@ struct replica_delta;
  * @replica_timeout: milliseconds, 0 for no limit
  * @queue_bytes: bound of the queue's memory
  * @copy_priority: enum dm_replica_copy_priority
+ * @protect: enum dm_replica_protect
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
  * @delta_ms: milliseconds between delta updates, 0: writes are shipped
@@ -95,6 +97,7 @@ struct replica_settings {
 	u8 on_meta_error;
 	u8 overflow;
 	u8 copy_priority;
+	u8 protect;
 	u32 resync_rate;
 	u32 replica_timeout;
 	u32 queue_bytes;
@@ -119,6 +122,7 @@ struct replica_settings {
 #define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
 #define REPLICA_SET_COPY_PRIORITY	BIT(DM_REPLICA_S_COPY_PRIORITY)
 #define REPLICA_SET_DELTA		BIT(DM_REPLICA_S_DELTA)
+#define REPLICA_SET_PROTECT		BIT(DM_REPLICA_S_PROTECT)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */
 enum replica_discard {
@@ -277,6 +281,12 @@ struct replica {
 	bool behind;			/* Unsynchronized, and nothing is shipped for a while */
 	bool delta_on;			/* delta updates carry what is written */
 	bool stopped;			/* Broken by overflow fail: not probed */
+	bool whole;			/* the replica is a copy of one moment */
+	bool forgo;			/* an order to resync without protection is under way */
+	u8 guard;			/* enum replica_guard */
+	u8 guarded_how;			/* enum replica_walk of what it keeps */
+	u16 guarded_type;		/* enum dm_replica_job_type of that */
+	char guarded_reason[DM_REPLICA_REASON_LEN];
 	char reason[DM_REPLICA_REASON_LEN];
 	u64 when_established_ms;
 	u64 when_synced_ms;
@@ -328,6 +338,7 @@ struct replica {
 	struct delayed_work timeout_work;
 	struct delayed_work probe_work;
 	struct work_struct state_work;
+	struct work_struct protect_work;	/* on log_wq */
 	struct delayed_work confirm_work;
 	struct delayed_work back_work;
 	unsigned int back_delay_ms;	/* under op_mutex: of the next attempt to swap back */
@@ -365,10 +376,12 @@ u64 replica_counter_sum(struct replica *replica, unsigned int what);
 
 /*
  * create: a change for each device of @rt, to be sent later; NULL without memory.  May
- * sleep.  send: soon, and @news is gone; any context.  drop: not at all; may sleep.  Both
+ * sleep.  of_mapped: likewise, one for the mapped device of @replica, which has one.
+ * send: soon, and @news is gone; any context.  drop: not at all; may sleep.  Both
  * take NULL too.
  */
 struct replica_news *replica_news_create(struct replica_target *rt, gfp_t gfp);
+struct replica_news *replica_news_of_mapped(struct replica *replica);
 void replica_news_send(struct replica_news *news);
 void replica_news_drop(struct replica_news *news);
 
@@ -539,6 +552,8 @@ struct replica_status {
 	struct replica_job job;		/* the one under way, when has_job */
 	bool behind;
 	bool swap_back;
+	bool whole;
+	u8 guard;
 	struct replica_queue_status queue;
 	struct replica_delta_status delta;
 };
@@ -654,6 +669,8 @@ static inline bool replica_job_is_copy(u16 type)
 	       type == DM_REPLICA_JOB_FAILBACK || type == DM_REPLICA_JOB_DELTA;
 }
 
+/* An event tells what the job is like now.  replica->lock held. */
+void replica_job_raise(struct replica *replica, const struct replica_job *job);
 /* Copy out one job; false if there is none of that number. */
 bool replica_job_read(struct replica *replica, u32 id, struct replica_job *job);
 /* Copy out the first job with a number above @after; false at the end. */

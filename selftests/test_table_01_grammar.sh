@@ -39,6 +39,8 @@ lines()
 	wrong "overflow must be block, track or fail" "$o $r - async 2 overflow stop"
 	wrong "max_skew must be 0 (half of queue_bytes) or up to 2147483648 (bytes)" \
 		"$o $r - adaptive 2 max_skew 2147483649"
+	wrong "protect must be none or snapshot" "$o $r - sync 2 protect 1"
+	wrong "protect snapshot is for a replica with a meta device" "$o $r - sync 2 protect snapshot"
 	wrong "copy_priority must be unmanaged, low, same, high or urgent" \
 		"$o $r - sync 2 copy_priority 1"
 	wrong "delta_ms must be 0 (none) or 1000 to 86400000 (ms)" "$o $r - async 2 delta_ms 999"

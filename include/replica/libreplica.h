@@ -59,6 +59,7 @@ struct replica_ctx;
 struct replica_error;
 struct replica_finding;
 struct replica_job;
+struct replica_protection;
 
 /* A new context, or NULL with errno set.  Opens nothing. */
 struct replica_ctx *replica_ctx_new(void);
@@ -97,6 +98,7 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_READ_ONLY = 1u << 17,	/* reported as read_only of struct replica_info */
 	REPLICA_SETTING_WAIT_STATE = 1u << 18,
 	REPLICA_SETTING_DELTA = 1u << 19,	/* reported, and may be changed */
+	REPLICA_SETTING_PROTECT = 1u << 20,	/* likewise; snapshot: with a meta device only */
 };
 
 /* Only members whose bit is in "present" have a meaning. */
@@ -122,14 +124,15 @@ struct replica_settings {
 	uint32_t read_only;		/* ReadOnly, 2 to 4 */
 	uint32_t wait_state;		/* WaitForCopyState, enum dm_replica_copy_state */
 	uint32_t delta_ms;		/* between delta updates; 0: none */
+	uint32_t protect;		/* enum dm_replica_protect */
 };
 
 /*
  * Reads "key=value,key=value" into settings, over what is there.  Keys: payload,
  * on_replica_error, recovery, resync_rate, replica_timeout, region_size, discard,
  * on_meta_error, activity, queue_bytes, rpo, overflow, max_skew, copy_priority, delta_ms,
- * and the CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4), DesiredRPO
- * and DeltaUpdateInterval (intervals, ddddddddhhmmss.mmmmmm:000), MaximumSkew (bytes),
+ * protect, and the CIM names FailedCopyStopsHostIO (true, false), CopyRecoveryMode (2, 3, 4),
+ * DesiredRPO and DeltaUpdateInterval (intervals, ddddddddhhmmss.mmmmmm:000), MaximumSkew (bytes),
  * WaitForCopyState (a number or a name), and as numbers CopyPriority,
  * DesiredCopyMethodology, TargetElementSupplier, ThinProvisioningPolicy and ReadOnly.
  * A key given twice, under either name, must say the same.
@@ -265,6 +268,9 @@ struct replica_info {
 	struct replica_token *token;	/* of the snapshot of a token, else NULL: token.h */
 	struct replica_thin *thin;	/* of legs from a dm-thin pool, else NULL: pool.h */
 	bool ends_itself;		/* a clone that somebody waits for, to end it: clone.h */
+	bool whole;			/* the replica is a copy of one moment, now or earlier */
+	bool waits_protected;		/* a resync waits for a snapshot of it: protect.h */
+	struct replica_protection *protection;	/* by replica_get() and _list(), or NULL */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -450,6 +456,7 @@ int replica_remove(struct replica_ctx *ctx, const char *name);
 #include <replica/jobs.h>
 #include <replica/meta.h>
 #include <replica/pool.h>
+#include <replica/protect.h>
 #include <replica/registry.h>
 #include <replica/resize.h>
 #include <replica/snapshot.h>

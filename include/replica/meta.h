@@ -44,6 +44,8 @@ struct replica_meta_fields {
 	bool lost;			/* the log has a gap: everything may differ */
 	bool has_label;			/* the replica carries one */
 	bool label_pending;		/* and it was about to be written */
+	bool whole;			/* the replica is a copy of one moment */
+	uint64_t whole_at;		/* of this one, time of day; 0: that of the end, or unknown */
 	uint64_t size;			/* bytes of a leg */
 	uint64_t region_size;		/* bytes */
 	uint64_t regions;
@@ -202,6 +204,7 @@ struct replica_belonging {
 	char replica[32];
 	char meta[32];			/* "-" for none */
 	bool ends_itself;		/* MAPPED, and a clone that replicactl made, to end so */
+	bool is_protected;		/* MAPPED, and its resyncs wait for a snapshot */
 };
 
 /*

@@ -228,6 +228,7 @@ enum replica_enum {
 	REPLICA_ENUM_METHODOLOGY,	/* CIM's CopyMethodology, 1 to 11 */
 	REPLICA_ENUM_COPY_TYPE,		/* enum replica_copy_type */
 	REPLICA_ENUM_FEATURE,		/* enum replica_feature */
+	REPLICA_ENUM_PROTECT,		/* enum dm_replica_protect */
 
 	REPLICA_ENUM_COUNT
 };

@@ -19,7 +19,8 @@ DETAILS = {'added': set(), 'removed': set(), 'settings': set(),
            'read-failover': {'sector', 'errno', 'reason'},
            'meta-error': {'sector', 'errno', 'reason'},
            'meta-back': {'sector', 'errno', 'reason'},
-           'mode': {'mode', 'reason', 'queue'}, 'rpo': {'reason'}, 'roles': {'reason'}}
+           'mode': {'mode', 'reason', 'queue'}, 'rpo': {'reason'}, 'roles': {'reason'},
+           'protect': {'reason', 'job'}}
 
 
 def run(*words):

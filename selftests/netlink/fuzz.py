@@ -78,7 +78,8 @@ class Fuzzer:
     def sensible(self):
         """A request that is right but for the values: command and attributes."""
         op = self.random.choice(('get', 'set', 'set', 'set', 'job-get', 'job-cancel',
-                                 'confirm', 'caps-get', 'operate', 'verify', 'diff-get'))
+                                 'confirm', 'caps-get', 'operate', 'verify', 'diff-get',
+                                 'protected'))
         values = dict(self.random.choice(self.selects))
         if op == 'set':
             values['settings'] = self.settings()
@@ -86,7 +87,7 @@ class Fuzzer:
             values['operation'] = self.number(2)
         elif op == 'confirm':
             values['timeout'] = self.random.choice((0, 1, 50, 3600001))
-        elif op in ('job-get', 'job-cancel'):
+        elif op in ('job-get', 'job-cancel', 'protected'):
             values['job-id'] = self.number(4)
         payload = b''
         for name in self.random.sample(list(values), len(values)):

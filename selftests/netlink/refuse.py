@@ -86,7 +86,8 @@ def check_select(name):
     client = Client()
     before = watched(client, name)
     count = 0
-    for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get', 'verify'):
+    for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get', 'verify',
+               'protected'):
         for label, payload, code, at, missing in select_cases(client, name):
             if label == 'nothing named' and op == 'caps-get':
                 continue
@@ -121,6 +122,8 @@ def settings_cases():
         'settings/replica-timeout'
     yield 'replica-timeout 3600001', {**good, 'replica-timeout': 3600001}, errno.ERANGE, \
         'settings/replica-timeout'
+    yield 'protect 0', {**good, 'protect': 0}, errno.ERANGE, 'settings/protect'
+    yield 'protect 3', {**good, 'protect': 3}, errno.ERANGE, 'settings/protect'
     yield 'payload of four bytes', {**good, 'payload': b'\1\0\0\0'}, errno.EINVAL, \
         'settings/payload'
     yield 'resync-rate of one byte', {**good, 'resync-rate': b'\1'}, errno.EINVAL, \
@@ -189,6 +192,14 @@ def check_job(name):
                errno.ENOENT, 'job-id')
     expect(client, 'job-cancel, a job that is over', 'job-cancel',
            code({'name': name, 'job-id': over}), errno.EBUSY, 'job-id')
+    expect(client, 'protected, no number', 'protected', code({'name': name}), errno.EINVAL,
+           missing='job-id')
+    expect(client, 'protected, job 0', 'protected', code({'name': name, 'job-id': 0}),
+           errno.ERANGE, 'job-id')
+    expect(client, 'protected, nothing waits', 'protected',
+           code({'name': name, 'job-id': over}), errno.EBUSY, 'job-id')
+    expect(client, 'protected, reason too long', 'protected',
+           code({'name': name, 'reason': 'x' * 128, 'job-id': over}), errno.EINVAL, 'reason')
     unchanged(client, name, before)
 
 
@@ -235,7 +246,7 @@ def check_headers(name):
     for number in (0, client.protocol.cmds['event'], beyond, 255):
         client.send(client.family.id, number, payload, genl.NLM_F_ACK)
         refused(client, f'command {number}', errno.EOPNOTSUPP, False)
-    for op in ('set', 'operate', 'job-cancel', 'confirm', 'caps-get'):
+    for op in ('set', 'operate', 'job-cancel', 'confirm', 'caps-get', 'protected'):
         client.start(op, name, genl.NLM_F_ACK | genl.NLM_F_DUMP)
         refused(client, f'dump of {op}', errno.EOPNOTSUPP, False)
     unchanged(client, name, before)
@@ -252,7 +263,8 @@ def refused(client, label, code, sentence):
 
 
 CHANGING = (('set', {'settings': {'resync_rate': 11}}), ('operate', {'operation': 12}),
-            ('job-cancel', {'job_id': 1}), ('confirm', {'timeout': 1000}))
+            ('job-cancel', {'job_id': 1}), ('confirm', {'timeout': 1000}),
+            ('protected', {'job_id': 1}))
 
 
 def forbidden(client, name):

@@ -17,6 +17,7 @@
 #include "info.h"
 #include "lock.h"
 #include "ondisk.h"
+#include "protect.h"
 #include "scan.h"
 #include "table.h"
 
@@ -378,6 +379,8 @@ static int make_device(struct activate *a, char *params, size_t size)
 	ret = replica_genl_get(a->ctx, &g);
 	if (!ret)
 		ret = replica_info_read(a->ctx, g, f->name, &a->result->info);
+	if (!ret)
+		replica_protect_fill(a->ctx, a->result->info);
 	if (ret)
 		take_back(a);
 	else
@@ -439,7 +442,11 @@ static int take_active(struct activate *a, const struct replica_info *active)
 	if (!r->element_name || !r->device || (active->meta_path && !r->meta))
 		return replica_fail_memory(a->ctx);
 	ret = replica_genl_get(a->ctx, &g);
-	return ret ? ret : replica_info_read(a->ctx, g, active->name, &r->info);
+	if (!ret)
+		ret = replica_info_read(a->ctx, g, active->name, &r->info);
+	if (!ret)
+		replica_protect_fill(a->ctx, r->info);
+	return ret;
 }
 
 static int activate(struct activate *a, const char *what)

@@ -121,6 +121,17 @@ static const char *bare_uuid(const char *uuid)
 	return strncmp(uuid, REPLICA_DM_UUID_PREFIX, len) ? "" : uuid + len;
 }
 
+/* Whatever its uuid is: somebody has asked for it. */
+static bool is_protected(const char *params)
+{
+	struct replica_table table;
+	const char *why;
+
+	return !replica_table_parse(params, &table, &why) &&
+	       table.settings.present & REPLICA_SETTING_PROTECT &&
+	       table.settings.protect == DM_REPLICA_PROTECT_SNAPSHOT;
+}
+
 /*
  * A clone that has a uuid of ours, or whose origin has.  Redeems of tokens, whose uuid goes on
  * in capitals, are ended by others.
@@ -157,6 +168,7 @@ static bool read_replica(struct replica_ctx *ctx, dev_t devno, struct replica_be
 	snprintf(b->uuid, sizeof(b->uuid), "%s", bare_uuid(uuid));
 	b->active = true;
 	b->ends_itself = ends_itself(ctx, uuid, table.params);
+	b->is_protected = is_protected(table.params);
 	return sscanf(table.params, "%31s %31s %31s", b->origin, b->replica, b->meta) == 3;
 }
 
@@ -186,6 +198,7 @@ static bool held(struct replica_ctx *ctx, dev_t devno, struct replica_belonging 
 			continue;
 		b->role = role_in(b, devno);
 		b->ends_itself = false;
+		b->is_protected = false;
 		if (b->role != REPLICA_ROLE_NONE)
 			return true;
 	}

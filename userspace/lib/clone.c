@@ -38,6 +38,10 @@ int replica_clone_check(struct replica_ctx *ctx, const struct replica_create_arg
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "rpo",
 				    "a clone has no recovery point objective, and rpo is %u ms",
 				    s->rpo_ms);
+	if (s && s->present & REPLICA_SETTING_PROTECT &&
+	    s->protect == DM_REPLICA_PROTECT_SNAPSHOT)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "protect",
+				    "a clone is no copy before it is complete, and protect is snapshot");
 	if (a->skip_initial_copy)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "SkipInitialCopy",
 				    "a clone is made by copying: the initial copy cannot be skipped");

@@ -20,7 +20,7 @@
 #include "lock.h"
 #include "ondisk.h"
 #include "peer.h"
-#include "pool.h"
+#include "protect.h"
 #include "snapshot-create.h"
 #include "table.h"
 #include "token.h"
@@ -96,17 +96,16 @@ static int check_place(struct replica_ctx *ctx,
 static int check_log_settings(struct replica_ctx *ctx,
 			      const struct replica_create_args *a)
 {
-	uint32_t present = a->replication_settings && !a->meta ?
-			   a->replication_settings->present : 0;
+	const struct replica_settings *s = a->replication_settings;
+	uint32_t present = s && !a->meta ? s->present : 0;
+	const char *key = present & REPLICA_SETTING_ACTIVITY ? "activity" :
+			  present & REPLICA_SETTING_ON_META_ERROR ? "on_meta_error" :
+			  present & REPLICA_SETTING_PROTECT &&
+			  s->protect == DM_REPLICA_PROTECT_SNAPSHOT ? "protect" : NULL;
 
-	if (!(present & (REPLICA_SETTING_ACTIVITY | REPLICA_SETTING_ON_META_ERROR)))
-		return REPLICA_SUCCESS;
-	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL,
-			    present & REPLICA_SETTING_ACTIVITY ? "activity" :
-			    "on_meta_error",
-			    "%s is for a replica with a meta device, and none is given",
-			    present & REPLICA_SETTING_ACTIVITY ? "activity" :
-			    "on_meta_error");
+	return !key ? REPLICA_SUCCESS :
+	       replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, key,
+			    "%s is for a replica with a meta device, and none is given", key);
 }
 
 int replica_create_check(struct replica_ctx *ctx, const struct replica_create_args *a)
@@ -251,6 +250,8 @@ static int prepare(struct create *c)
 	if (!ret && c->check.attach && replica_goals_read_only(a))
 		ret = replica_fail(c->ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "ReadOnly",
 				   "ReadOnly 2 (source) is not supported for a source in use: who has it open may write");
+	if (!ret)
+		ret = replica_protect_check_create(&c->check, a);
 	if (!ret)
 		ret = choose_name(c);
 	replica_uuid_make(c->uuid_bytes, c->uuid);

@@ -15,6 +15,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "protect.h"
 #include "registry.h"
 #include "snapshot.h"
 
@@ -106,6 +107,7 @@ static int enqueue_snapshot(struct replica_monitor *m, struct replica_info *info
 {
 	struct replica_event *event = replica_event_new(REPLICA_EVENT_SNAPSHOT, info->name);
 
+	replica_protect_fill(m->ctx, info);
 	if (!event || replica_sequence_snapshot(&m->tracked, info)) {
 		replica_event_free(event);
 		replica_info_free(info);

@@ -29,6 +29,7 @@ static const struct replica_settings defaults = {
 	.discard = REPLICA_DISCARD_ZERO,
 	.queue_bytes = DEFAULT_QUEUE_BYTES,
 	.overflow = DM_REPLICA_OVERFLOW_BLOCK,
+	.protect = DM_REPLICA_PROTECT_NONE,
 };
 
 static void put_settings(struct dm_replica_sb_settings *to, const struct replica_settings *s)
@@ -47,6 +48,7 @@ static void put_settings(struct dm_replica_sb_settings *to, const struct replica
 	to->copy_priority = s->copy_priority;
 	to->delta_ms = cpu_to_le32(s->delta_ms);
 	to->read_only = s->read_only;
+	to->protect = s->protect;
 }
 
 static void make_geometry(const struct replica_format *format,

@@ -13,6 +13,7 @@
 #include "genl.h"
 #include "info.h"
 #include "msg.h"
+#include "protect.h"
 #include "snapshot.h"
 #include "sysfs.h"
 #include "thin.h"
@@ -44,6 +45,7 @@ EXPORT void replica_info_free(struct replica_info *list)
 		if (list->thin)
 			free(list->thin->pool);
 		free(list->thin);
+		replica_protection_free(list->protection);
 		free(list);
 	}
 }
@@ -140,7 +142,11 @@ EXPORT int replica_get(struct replica_ctx *ctx, const char *name,
 		return replica_snap_info(ctx, dm_name, info);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
-	return ret ? ret : replica_info_read(ctx, g, dm_name, info);
+	if (!ret)
+		ret = replica_info_read(ctx, g, dm_name, info);
+	if (!ret)
+		replica_protect_fill(ctx, *info);
+	return ret;
 }
 
 /* Both are ordered by name. */
@@ -189,6 +195,8 @@ EXPORT int replica_list(struct replica_ctx *ctx, struct replica_info **list)
 	ret = replica_genl_get(ctx, &g);
 	if (!ret)
 		ret = replica_info_list(ctx, g, list);
+	for (struct replica_info *info = *list; !ret && info; info = info->next)
+		replica_protect_fill(ctx, info);
 	return add_snapshots(ctx, ret, list);
 }
 
@@ -244,6 +252,8 @@ EXPORT int replica_set(struct replica_ctx *ctx, const char *name,
 		ret = replica_snap_none(ctx, dm_name);
 	if (!ret)
 		ret = replica_attached_check_settings(ctx, dm_name, settings);
+	if (!ret)
+		ret = replica_protect_check_set(ctx, dm_name, settings);
 	if (!ret)
 		ret = replica_genl_get(ctx, &g);
 	if (ret)

@@ -51,6 +51,8 @@ static const struct replica_field info_fields[] = {
 	INFO_OPT(READ_ONLY, KIND_U8, read_only),
 	HAS(struct replica_info, DM_REPLICA_A_POINT_AGE, KIND_U64, point_age_ms, has_point),
 	HAS(struct replica_info, DM_REPLICA_A_DELTA_DUE, KIND_U64, delta_due_ms, has_delta_due),
+	INFO_OPT(WHOLE, KIND_BOOL, whole),
+	INFO_OPT(WAITS_PROTECTED, KIND_BOOL, waits_protected),
 	{ .attr = 0 },
 };
 
@@ -71,6 +73,7 @@ static const struct replica_field settings_fields[] = {
 	SETTING(MAX_SKEW, KIND_U32_WIDE, max_skew),
 	SETTING(COPY_PRIORITY, KIND_U8, copy_priority),
 	SETTING(DELTA, KIND_U32, delta_ms),
+	SETTING(PROTECT, KIND_U8, protect),
 	{ .attr = 0 },
 };
 

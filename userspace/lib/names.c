@@ -144,12 +144,13 @@ static const struct name event_types[] = {
 	{ DM_REPLICA_EVENT_MODE, "Mode", NULL },
 	{ DM_REPLICA_EVENT_RPO, "RPO", NULL },
 	{ DM_REPLICA_EVENT_ROLES, "Roles", NULL },
+	{ DM_REPLICA_EVENT_PROTECT, "Protect", NULL },
 	{ REPLICA_EVENT_SNAPSHOT, "Snapshot", NULL },
 	{ REPLICA_EVENT_LOST, "Lost", NULL },
 	{ REPLICA_EVENT_STORE, "Store", NULL },
 };
 
-static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_ROLES + 3,
+static_assert(ARRAY_SIZE(event_types) == DM_REPLICA_EVENT_PROTECT + 3,
 	      "enum dm_replica_event_type and enum replica_event_type");
 
 static const struct name payloads[] = {
@@ -319,6 +320,13 @@ static const struct name copy_priorities[] = {
 static_assert(ARRAY_SIZE(copy_priorities) == DM_REPLICA_PRIORITY_URGENT + 1,
 	      "enum dm_replica_copy_priority");
 
+static const struct name protections[] = {
+	{ DM_REPLICA_PROTECT_NONE, "none", NULL },
+	{ DM_REPLICA_PROTECT_SNAPSHOT, "snapshot", NULL },
+};
+
+static_assert(ARRAY_SIZE(protections) == DM_REPLICA_PROTECT_SNAPSHOT, "enum dm_replica_protect");
+
 static const struct name methodologies[] = {
 	{ REPLICA_METHODOLOGY_OTHER, "Other", NULL },
 	{ REPLICA_METHODOLOGY_ANY, "Implementation decides", NULL },
@@ -382,6 +390,7 @@ static const struct {
 	[REPLICA_ENUM_COPY_PRIORITY] = { copy_priorities, ARRAY_SIZE(copy_priorities) },
 	[REPLICA_ENUM_METHODOLOGY] = { methodologies, ARRAY_SIZE(methodologies) },
 	[REPLICA_ENUM_FEATURE] = { features, ARRAY_SIZE(features) },
+	[REPLICA_ENUM_PROTECT] = { protections, ARRAY_SIZE(protections) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

@@ -101,6 +101,7 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 		.copy_priority = from->copy_priority,
 		.delta_ms = le32_to_cpu(from->delta_ms),
 		.read_only = from->read_only,
+		.protect = from->protect,
 	};
 	const char *key, *why;
 
@@ -108,8 +109,8 @@ static void decode_settings(struct replica_settings *s, const struct dm_replica_
 	for (uint32_t bit = 1; bit <= REPLICA_SETTING_LAST; bit <<= 1) {
 		struct replica_settings one = all;
 
-		one.present = bit;
-		if (!replica_settings_validate(&one, &key, &why))
+		one.present = bit & REPLICA_SETTINGS_OF_LOG;
+		if (one.present && !replica_settings_validate(&one, &key, &why))
 			s->present |= bit;
 	}
 }
@@ -136,6 +137,8 @@ int replica_meta_decode(struct replica_meta *meta)
 	f->lost = flags & DM_REPLICA_SB_LOST;
 	f->has_label = flags & DM_REPLICA_SB_LABEL;
 	f->label_pending = flags & DM_REPLICA_SB_PENDING;
+	f->whole = flags & DM_REPLICA_SB_WHOLE && !f->lost;
+	f->whole_at = f->whole ? le64_to_cpu(sb->whole_ms) : 0;
 	f->clone = le64_to_cpu(sb->incompat) & DM_REPLICA_FEATURE_INCOMPAT_CLONE;
 	f->swaps = le32_to_cpu(sb->swaps);
 	f->swap_back = flags & DM_REPLICA_SB_SWAP_BACK;

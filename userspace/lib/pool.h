@@ -24,6 +24,8 @@
 #define REPLICA_POOL_TAG_SNAPSHOT	"dm-replica-snapshot"
 /* Besides, when it is the copy of a replica by which a failover is tested. */
 #define REPLICA_POOL_TAG_TEST		"dm-replica-test"
+/* Likewise, when it protects a replica that is resynced; a volume of dm-thin has it alone. */
+#define REPLICA_POOL_TAG_PROTECT	"dm-replica-protect"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 

@@ -20,6 +20,7 @@
 #include "info.h"
 #include "old-label.h"
 #include "pool.h"
+#include "protect.h"
 #include "registry.h"
 #include "remove.h"
 #include "sysfs.h"
@@ -329,6 +330,8 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 
 	if (!ret)
 		ret = find_volumes(&e, &legs, force && volumes == KEEP_TARGET);
+	if (!ret)
+		ret = replica_protect_end(ctx, name, force, volumes == GIVE_BACK);
 	if (!ret && volumes == GIVE_BACK)
 		ret = replica_pool_returnable(ctx, name, &legs);
 	if (!ret)
@@ -386,6 +389,7 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 			replica_record_drop(ctx, name);
 	} else if (!ret) {
 		spare_origin(&e);
+		replica_protect_end(ctx, name, true, false);
 		ret = end(&e);
 		if (!ret)
 			ret = drop_hidden(&e);

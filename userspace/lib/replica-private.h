@@ -104,8 +104,11 @@ int replica_enum_exact(enum replica_enum which, const char *name,
 		       unsigned int *value);
 bool replica_enum_has(enum replica_enum which, unsigned int value);
 
-/* The last bit of enum replica_setting that a log may have. */
-#define REPLICA_SETTING_LAST	REPLICA_SETTING_DELTA
+/* The bits of enum replica_setting that a log may have, and the last of them. */
+#define REPLICA_SETTINGS_OF_LOG	(((REPLICA_SETTING_COPY_PRIORITY << 1) - 1) | \
+				 REPLICA_SETTING_READ_ONLY | REPLICA_SETTING_DELTA | \
+				 REPLICA_SETTING_PROTECT)
+#define REPLICA_SETTING_LAST	REPLICA_SETTING_PROTECT
 
 /* settings.c: 0, or -EINVAL with the reason and the member at fault. */
 int replica_settings_validate(const struct replica_settings *settings,

@@ -56,6 +56,8 @@ static int put_settings(struct nl_msg *msg, const struct replica_settings *s)
 		r |= nla_put_u8(msg, DM_REPLICA_S_COPY_PRIORITY, s->copy_priority);
 	if (s->present & REPLICA_SETTING_DELTA)
 		r |= nla_put_u32(msg, DM_REPLICA_S_DELTA, s->delta_ms);
+	if (s->present & REPLICA_SETTING_PROTECT)
+		r |= nla_put_u8(msg, DM_REPLICA_S_PROTECT, s->protect);
 	return r;
 }
 
@@ -150,6 +152,7 @@ static const struct {
 	{ DM_REPLICA_A_COMPARE, "Compare" },
 	{ DM_REPLICA_A_JOB_ID, "JobID" },
 	{ DM_REPLICA_A_TIMEOUT, "WaitTime" },
+	{ DM_REPLICA_A_REASON, "Reason" },
 }, setting_names[] = {
 	{ DM_REPLICA_S_PAYLOAD, "payload" },
 	{ DM_REPLICA_S_ON_REPLICA_ERROR, "on_replica_error" },
@@ -163,6 +166,7 @@ static const struct {
 	{ DM_REPLICA_S_MAX_SKEW, "max_skew" },
 	{ DM_REPLICA_S_COPY_PRIORITY, "copy_priority" },
 	{ DM_REPLICA_S_DELTA, "delta_ms" },
+	{ DM_REPLICA_S_PROTECT, "protect" },
 };
 
 static const char *setting_at(const struct nlattr *nest, const char *at)

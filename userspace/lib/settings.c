@@ -14,6 +14,7 @@
 
 #define ACTIVITY_RULE	"must be a number of regions from 512 to 65536"
 
+#define PROTECT_RULE	"must be none or snapshot"
 #define PRIORITY_RULE	"must be unmanaged, low, same, high or urgent"
 
 #define RPO_RULE	"must be 0 (none), or 100ms to 1d"
@@ -189,6 +190,13 @@ static int parse_delta(const char *value, struct replica_settings *s, const char
 	return replica_parse_duration(value, 1, &ms) ? -EINVAL : replica_settings_delta(ms, s);
 }
 
+static int parse_protect(const char *value, struct replica_settings *s, const char **why)
+{
+	*why = PROTECT_RULE;
+	s->present |= REPLICA_SETTING_PROTECT;
+	return replica_enum_exact(REPLICA_ENUM_PROTECT, value, &s->protect);
+}
+
 static const struct replica_key keys[] = {
 	{ "payload", parse_payload },
 	{ "on_replica_error", parse_on_error },
@@ -205,6 +213,7 @@ static const struct replica_key keys[] = {
 	{ "max_skew", parse_max_skew },
 	{ "copy_priority", parse_copy_priority },
 	{ "delta_ms", parse_delta },
+	{ "protect", parse_protect },
 };
 
 EXPORT const char *replica_settings_key(size_t index)
@@ -253,6 +262,7 @@ static bool contradict(const struct replica_settings *a,
 	       ((both & REPLICA_SETTING_COPY_PRIORITY) &&
 		a->copy_priority != b->copy_priority) ||
 	       ((both & REPLICA_SETTING_DELTA) && a->delta_ms != b->delta_ms) ||
+	       ((both & REPLICA_SETTING_PROTECT) && a->protect != b->protect) ||
 	       replica_goals_contradict(a, b);
 }
 
@@ -289,6 +299,8 @@ void replica_settings_merge(struct replica_settings *to,
 		to->copy_priority = from->copy_priority;
 	if (from->present & REPLICA_SETTING_DELTA)
 		to->delta_ms = from->delta_ms;
+	if (from->present & REPLICA_SETTING_PROTECT)
+		to->protect = from->protect;
 	replica_goals_merge(to, from);
 	to->present |= from->present;
 }
@@ -369,6 +381,8 @@ int replica_settings_validate(const struct replica_settings *s,
 		  replica_enum_has(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority),
 		  "copy_priority", PRIORITY_RULE },
 		{ REPLICA_SETTING_DELTA, delta_ok(s->delta_ms), "delta_ms", DELTA_RULE },
+		{ REPLICA_SETTING_PROTECT, replica_enum_has(REPLICA_ENUM_PROTECT, s->protect),
+		  "protect", PROTECT_RULE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {

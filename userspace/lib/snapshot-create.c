@@ -300,6 +300,7 @@ int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_arg
 static int create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
 			  bool test, struct replica_create_result **result)
 {
+	const char *const tags[2] = { test ? REPLICA_POOL_TAG_TEST : NULL };
 	int ret = replica_snap_check_params(ctx, args);
 
 	if (ret)
@@ -310,7 +311,7 @@ static int create_replica(struct replica_ctx *ctx, const struct replica_create_a
 	/* One without a place was a volume of LVM when that was asked, and may not be one now. */
 	if ((!args->target_storage_volume && !args->target_storage_pool) ||
 	    replica_lvsnap_source(ctx, args))
-		return replica_lvsnap_create(ctx, args, test, *result);
+		return replica_lvsnap_create(ctx, args, tags, *result);
 	return args->target_storage_volume ? replica_snap_create_as(ctx, args, test, *result) :
 	       replica_snap_pool_create(ctx, args, test, *result);
 }

@@ -25,7 +25,7 @@ struct making {
 	struct replica_check check;
 	struct replica_lv *origin;
 	struct replica_pool pool;
-	bool test;				/* it gets the tag of one */
+	const char *const *tags;		/* two that it gets besides */
 	bool thin;
 	uint64_t bytes;				/* of the store; 0 for a thin one */
 	uint64_t chunk;				/* likewise */
@@ -317,8 +317,7 @@ static int make(struct making *m)
 		.name = m->lv,
 		.size = m->bytes,
 		.chunk = m->chunk,
-		.tags = { REPLICA_POOL_TAG_SNAPSHOT, m->once,
-			  m->test ? REPLICA_POOL_TAG_TEST : NULL },
+		.tags = { REPLICA_POOL_TAG_SNAPSHOT, m->once, m->tags[0], m->tags[1] },
 	};
 	int ret;
 
@@ -402,13 +401,13 @@ int replica_lvsnap_check(struct replica_ctx *ctx, const struct replica_create_ar
 }
 
 int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			  bool test, struct replica_create_result *result)
+			  const char *const tags[2], struct replica_create_result *result)
 {
 	struct making *m = making_new(ctx, args);
 
 	if (!m)
 		return replica_fail_memory(ctx);
 	m->result = result;
-	m->test = test;
+	m->tags = tags;
 	return run(m, create, &result->findings);
 }

@@ -63,7 +63,8 @@ int replica_lvsnap_thin_state(const struct replica_snap *snap, struct replica_in
 
 /*
  * snapshot-lvm-create.c.  source: is that of args a volume of LVM?  create: a snapshot of it;
- * test: with REPLICA_POOL_TAG_TEST.  check: whether create would make one; changes nothing.
+ * tags: that it gets besides, NULL for fewer.  check: whether create would make one; changes
+ * nothing.
  * The findings are the caller's.
  * judge, judge_target: pure but for the error; can lv (NULL: LVM has none such) have one, and
  * there?
@@ -75,7 +76,7 @@ bool replica_lvsnap_source(struct replica_ctx *ctx, const struct replica_create_
 int replica_lvsnap_check(struct replica_ctx *ctx, const struct replica_create_args *args,
 			 struct replica_finding **findings);
 int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			  bool test, struct replica_create_result *result);
+			  const char *const tags[2], struct replica_create_result *result);
 
 /*
  * snapshot-lvm-end.c: as replica_snap_end(), and replica_restore() of a name that is

@@ -99,6 +99,8 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 		add_number(f, "delta_ms", s->delta_ms);
 	if (s->present & REPLICA_SETTING_READ_ONLY && s->read_only == REPLICA_READ_ONLY_SOURCE)
 		add_feature(f, "read_only", "source");
+	if (s->present & REPLICA_SETTING_PROTECT)
+		add_feature(f, "protect", replica_enum_name(REPLICA_ENUM_PROTECT, s->protect));
 }
 
 bool replica_table_read_only(const char *params)
@@ -293,6 +295,12 @@ static int read_read_only(const char *value, struct replica_table *t)
 	return strcmp(value, "source") == 0 ? 0 : -EINVAL;
 }
 
+static int read_protect(const char *value, struct replica_table *t)
+{
+	t->settings.present |= REPLICA_SETTING_PROTECT;
+	return replica_enum_exact(REPLICA_ENUM_PROTECT, value, &t->settings.protect);
+}
+
 static int read_stale(const char *value, struct replica_table *t)
 {
 	t->stale_accept = strcmp(value, "accept") == 0;
@@ -336,6 +344,7 @@ static const struct {
 	{ "copy_priority", read_copy_priority },
 	{ "delta_ms", read_delta },
 	{ "read_only", read_read_only },
+	{ "protect", read_protect },
 	{ "stale", read_stale },
 	{ "role", read_role },
 	{ "swaps", read_swaps },

@@ -12,6 +12,7 @@
 #include "dm.h"
 #include "ondisk.h"
 #include "pool.h"
+#include "protect.h"
 #include "snapshot.h"
 
 static struct replica_thin_volume *find_uuid(struct replica_thin_work *work, const char *uuid)
@@ -70,12 +71,20 @@ static int forget(struct replica_thin_work *work, struct replica_thin_volume *v)
 	return replica_thin_save(work);
 }
 
+/* Whose number was free when the entry was written, and has data from the beginning. */
+static bool is_snapshot(const struct replica_thin_volume *v)
+{
+	static const char prefix[] = REPLICA_THIN_UUID_PREFIX REPLICA_THIN_PROTECT_MARK;
+
+	return !strncmp(v->uuid, prefix, strlen(prefix));
+}
+
 /* The number may have been somebody else's first; what cannot be known is left as it is. */
 static int take_made(struct replica_thin_work *work, struct replica_thin_volume **v)
 {
 	struct replica_thin_volume *volume = *v;
-	uint64_t mapped;
-	int r = replica_thin_mapped(volume->name, &mapped), ret;
+	uint64_t mapped = 0;
+	int r = is_snapshot(volume) ? 0 : replica_thin_mapped(volume->name, &mapped), ret;
 
 	if (r)
 		return replica_fail_errno(work->ctx, r, REPLICA_PARAM_POOL,
@@ -260,8 +269,8 @@ int replica_thin_note_size(struct replica_ctx *ctx, const char *number)
 /* ------------------------------------------------------------------------ */
 /* Making */
 
-static bool has_id(const struct replica_thin_dir *dir, const struct replica_thin_volume *self,
-		   uint32_t id)
+bool replica_thin_has_id(const struct replica_thin_dir *dir,
+			 const struct replica_thin_volume *self, uint32_t id)
 {
 	for (size_t i = 0; i < dir->count; i++)
 		if (&dir->volume[i] != self && dir->volume[i].id == id)
@@ -285,7 +294,7 @@ static int make_thin(struct replica_thin_work *work, struct replica_thin_volume 
 	do {
 		do
 			v->id++;
-		while (has_id(work->dir, v, v->id));
+		while (replica_thin_has_id(work->dir, v, v->id));
 		ret = replica_thin_save(work);
 		if (ret)
 			return ret;
@@ -308,12 +317,10 @@ static int fail_name(struct replica_thin_work *work, const char *name)
 			    "pool %s has a volume \"%s\" already", work->pool.path, name);
 }
 
-static int add_volume(struct replica_thin_work *work, const struct replica_lvm_new *lv,
-		      struct replica_thin_volume **out)
+int replica_thin_add(struct replica_thin_work *work, const struct replica_lvm_new *lv,
+		     const char *uuid, struct replica_thin_volume **out)
 {
-	char id[REPLICA_UUID_TEXT];
 	struct replica_thin_volume *v;
-	uint8_t bytes[16];
 
 	if (work->dir->count == REPLICA_THIN_MAX)
 		return replica_fail(work->ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
@@ -326,9 +333,7 @@ static int add_volume(struct replica_thin_work *work, const struct replica_lvm_n
 	memset(v, 0, sizeof(*v));
 	v->sectors = lv->size >> SECTOR_SHIFT;
 	snprintf(v->name, sizeof(v->name), "%s", lv->name);
-	replica_uuid_random(bytes);
-	replica_uuid_text(bytes, id);
-	snprintf(v->uuid, sizeof(v->uuid), "%s%s", REPLICA_THIN_UUID_PREFIX, id);
+	snprintf(v->uuid, sizeof(v->uuid), "%s%s", REPLICA_THIN_UUID_PREFIX, uuid);
 	replica_thin_tag_text(v->tags, sizeof(v->tags), "--addtag", lv->tags,
 			      ARRAY_SIZE(lv->tags));
 	*out = v;
@@ -349,11 +354,15 @@ int replica_thin_create(struct replica_ctx *ctx, const struct replica_lvm_new *l
 {
 	struct replica_thin_volume *v = NULL;
 	struct replica_thin_work work;
+	char uuid[REPLICA_UUID_TEXT];
+	uint8_t bytes[16];
 	int ret = replica_thin_begin(ctx, lv->vg, true, &work);
 
 	if (ret)
 		return ret;
-	ret = add_volume(&work, lv, &v);
+	replica_uuid_random(bytes);
+	replica_uuid_text(bytes, uuid);
+	ret = replica_thin_add(&work, lv, uuid, &v);
 	if (!ret)
 		ret = make_thin(&work, v);
 	if (!ret)

@@ -160,6 +160,17 @@ int replica_thin_tag(struct replica_ctx *ctx, const struct replica_lv *lv, const
 int replica_thin_activate(struct replica_ctx *ctx, const struct replica_lv *lv);
 int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			    struct replica_lv **lv);
+/*
+ * thin-snapshot.c: of leg, which is a volume of its own pool; lv: pool, name and tags.  at: the
+ * moment that its uuid has.  add, has_id: thin.c; an entry with that uuid.
+ */
+struct replica_blockdev;
+int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_blockdev *leg,
+			  const struct replica_lvm_new *lv, uint64_t at);
+int replica_thin_add(struct replica_thin_work *work, const struct replica_lvm_new *lv,
+		     const char *uuid, struct replica_thin_volume **out);
+bool replica_thin_has_id(const struct replica_thin_dir *dir,
+			 const struct replica_thin_volume *self, uint32_t id);
 /* If that device, "253:4" or NULL, is a volume of ours, its size now is remembered. */
 int replica_thin_note_size(struct replica_ctx *ctx, const char *number);
 

@@ -6,6 +6,7 @@
 
 #include "event.h"
 #include "info.h"
+#include "protect.h"
 #include "registry.h"
 #include "snapshot.h"
 
@@ -280,6 +281,8 @@ EXPORT int replica_wait_state(struct replica_ctx *ctx, const char *name,
 	ret = replica_name_resolve(ctx, name, dm_name);
 	if (!ret)
 		ret = replica_wait_run(ctx, &wait);
+	if (*wait.info)
+		replica_protect_fill(ctx, *wait.info);
 	replica_info_free(last);
 	return ret;
 }

@@ -10,6 +10,7 @@
 
 #include "memory.h"
 #include "operate.h"
+#include "protect.h"
 #include "report.h"
 #include "show.h"
 
@@ -149,6 +150,8 @@ static int activate_one(struct cli *cli, const char *what, bool force)
 	show_operation(out, DM_REPLICA_OP_ACTIVATE);
 	show_state(out, a->info);
 	show_replica_member(out, a->info);
+	if (a->info->waits_protected)
+		protect_serve(cli, out, a->element_name);
 	say_activated(out, a);
 	status = report_finish(cli, out, ret);
 	replica_activation_free(a);
@@ -203,6 +206,8 @@ static int activate_all(struct cli *cli, bool force, const struct pool_error *po
 			continue;
 		one = replica_activate(cli->ctx, entry->path, force, &a);
 		add_row(cli, out, one, entry->name, entry->path);
+		if (!failed(one) && a->info->waits_protected)
+			protect_quietly(cli, a->element_name);
 		replica_activation_free(a);
 		count++;
 		if (failed(one))

@@ -108,6 +108,7 @@ static void offer_settings(void)
 		{ "on_meta_error", REPLICA_ENUM_ON_META_ERROR },
 		{ "overflow", REPLICA_ENUM_OVERFLOW },
 		{ "copy_priority", REPLICA_ENUM_COPY_PRIORITY },
+		{ "protect", REPLICA_ENUM_PROTECT },
 	};
 	const char *key;
 	char *text;
@@ -160,6 +161,9 @@ static void offer(struct cli *cli, int kind)
 		break;
 	case COMPLETE_SYNC_TYPE:
 		offer_enum(REPLICA_ENUM_SYNC_TYPE);
+		break;
+	case COMPLETE_PROTECT:
+		offer_enum(REPLICA_ENUM_PROTECT);
 		break;
 	case COMPLETE_MODE:
 		offer_modes();

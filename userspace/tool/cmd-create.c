@@ -43,6 +43,8 @@ static const struct option create_table[] = {
 	       COMPLETE_NOTHING, "Carry changes so often, as one point in time"),
 	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
 	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
+	OPTION(struct create_options, protect, "protect", "HOW", read_protect, COMPLETE_PROTECT,
+	       "Of a resync: keep a snapshot of TARGET meanwhile, or none"),
 	OPTION(struct create_options, system, "target-system", "SYSTEM", read_text,
 	       COMPLETE_NOTHING, "Where TARGET is: a name of this machine"),
 	OPTION(struct create_options, credentials, "credentials", "FILE", read_text,
@@ -199,6 +201,19 @@ static int check_usage(struct cli *cli, const struct create_options *opts)
 	return 0;
 }
 
+static int add_protect(struct cli *cli, uint32_t protect, struct replica_settings *settings)
+{
+	if (!protect)
+		return 0;
+	if (settings->present & REPLICA_SETTING_PROTECT && settings->protect != protect)
+		return report_usage(cli, "protect",
+				    "'--protect' says %s, and '--settings' another thing",
+				    replica_enum_name(REPLICA_ENUM_PROTECT, protect));
+	settings->present |= REPLICA_SETTING_PROTECT;
+	settings->protect = protect;
+	return 0;
+}
+
 static int create_run(struct cli *cli)
 {
 	const struct create_options *opts = cli->options;
@@ -238,6 +253,9 @@ static int create_run(struct cli *cli)
 		return status;
 	if (!create_settings(cli, opts->settings, &settings, &status) ||
 	    !add_interval(cli, opts->delta_ms, &settings, &status))
+		return status;
+	status = add_protect(cli, opts->protect, &settings);
+	if (status)
 		return status;
 	waits = opts->wait_for || settings.present & REPLICA_SETTING_WAIT_STATE;
 	if (opts->timeout_ms && !waits)

@@ -50,6 +50,9 @@ static void show_identity(struct out *out, const struct replica_meta_fields *f)
 	out_bool(out, KEY_JSON("LabelPending"), f->label_pending);
 	out_number(out, KEY("Swaps", "Changes of places", NULL), f->swaps);
 	out_bool(out, KEY("SwapBack", "Changes back in step", NULL), f->swap_back);
+	out_bool(out, KEY("ReplicaWhole", "Replica whole", NULL), f->whole);
+	out_time(out, KEY("WholePointInTime", f->whole_at ? "As it was at" : NULL, NULL),
+		 f->whole_at);
 	out_number(out, KEY("Activation", "Activations", NULL), f->activation);
 }
 

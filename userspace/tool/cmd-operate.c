@@ -4,6 +4,7 @@
 
 #include "hint.h"
 #include "operate.h"
+#include "protect.h"
 #include "report.h"
 #include "show.h"
 
@@ -14,7 +15,7 @@ struct resync_options {
 
 static const struct option resync_table[] = {
 	OPTION_FLAG(struct resync_options, force, "force",
-		    "Copy everything anew, though the replica is synchronized"),
+		    "Though synchronized, or without the snapshot it waits for"),
 	OPTION_FLAG(struct resync_options, compare, "compare",
 		    "Read both devices, and write only what differs"),
 };
@@ -49,6 +50,9 @@ int operate_report(struct cli *cli, const struct operated *done)
 		out_number(out, KEY_JSON("JobID"), done->job);
 	else
 		out_none(out, KEY_JSON("JobID"));
+	/* Where nothing watches over it, whoever starts a resync protects the replica. */
+	if (done->job)
+		protect_serve(cli, out, name);
 	if (done->job)
 		out_message(out, "'%s' is %s; job %u %s.\n'replicactl wait %s' waits for it.", name,
 			    state, done->job, does, name);
@@ -160,7 +164,9 @@ const struct command cmd_resync = {
 		"itself since the cut is overwritten only in regions that changed at the origin\n"
 		"too: after using the replica, make it Synchronized and use --force, which\n"
 		"copies everything; with --compare too, it reads everything and writes only what\n"
-		"differs.",
+		"differs.\n"
+		"With protect=snapshot a resync waits until the replica has a snapshot. If that\n"
+		"cannot be made, this tries again, and --force goes on without.",
 	.options = resync_table,
 	.nr_options = ARRAY_SIZE(resync_table),
 	.options_size = sizeof(struct resync_options),

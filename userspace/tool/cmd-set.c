@@ -84,5 +84,6 @@ const struct command cmd_set = {
 		"                             how much is copied while the application does I/O\n"
 		"delta_ms=TIME                carry what changed so often, as one point in time\n"
 		"                             (mode async); 0: send what is written\n"
+		"protect=none|snapshot        keep a snapshot of the replica while it is resynced\n"
 		"A TIME may be 500ms, 15s or 5m; a number alone counts milliseconds.",
 };

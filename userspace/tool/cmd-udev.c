@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
 #include "memory.h"
+#include "protect.h"
 #include "report.h"
 
 static void property(const char *key, const char *value)
@@ -31,10 +31,10 @@ static bool unit_char(char c)
 }
 
 /*
- * The unit that ends a clone.  systemd takes no name with other characters, and udev and
- * systemd each have their own way to read a backslash.
+ * The unit that ends a clone, or protects a replica.  systemd takes no name with other
+ * characters, and udev and systemd each have their own way to read a backslash.
  */
-static void unit_property(const char *name)
+static void unit_property(const char *key, const char *service, const char *name)
 {
 	char unit[3 * 128 + 1], *at = unit;
 	char *text;
@@ -45,10 +45,10 @@ static void unit_property(const char *name)
 		else
 			at += sprintf(at, ":%02x", (unsigned char)*name);
 	*at = '\0';
-	text = mem_format("dm-replica-finish@%s.service", unit);
+	text = mem_format("dm-replica-%s@%s.service", service, unit);
 	/* Nor a longer one: the library promises no end of that clone. */
 	if (strlen(text) <= 255)
-		property("FINISH", text);
+		property(key, text);
 	free(text);
 }
 
@@ -77,7 +77,9 @@ static int udev_run(struct cli *cli)
 	property("REPLICA", b.replica);
 	property("META", b.meta);
 	if (b.ends_itself)
-		unit_property(b.name);
+		unit_property("FINISH", "finish", b.name);
+	if (b.is_protected)
+		unit_property("PROTECT", "protect", b.name);
 	return 0;
 }
 
@@ -133,7 +135,7 @@ const struct command cmd_udev_links = {
 /* ---- The end of a clone ---- */
 
 /* What unit_property() has made of the name; NULL: it was not that. */
-static char *name_of_unit(const char *text)
+char *unit_read(const char *text)
 {
 	char *name = mem_zero(strlen(text) + 1, 1), *at = name;
 
@@ -208,7 +210,7 @@ static int finish_unit(struct cli *cli, const char *name)
 
 static int finish_unit_run(struct cli *cli)
 {
-	char *name = name_of_unit(cli->args[0]);
+	char *name = unit_read(cli->args[0]);
 	int status;
 
 	if (!name)

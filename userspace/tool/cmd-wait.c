@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl wait, confirm */
 #include "progress.h"
+#include "protect.h"
 #include "report.h"
 #include "show.h"
 
@@ -59,11 +60,15 @@ static int wait_run(struct cli *cli)
 	struct progress progress;
 	int ret, status;
 
+	/* A resync may wait itself, for somebody who makes the snapshot of the replica. */
+	protect_quietly(cli, cli->args[0]);
 	progress_begin(&progress, cli);
 	ret = replica_wait_state(cli->ctx, cli->args[0], opts->state, opts->timeout_ms,
 				 progress_step, &progress, &info);
 	progress_end(&progress);
 	status = wait_finish(cli, ret, info);
+	if (!ret)
+		protect_quietly(cli, cli->args[0]);
 	replica_info_free(info);
 	return status;
 }

@@ -22,6 +22,7 @@ struct create_options {
 	uint32_t rpo_ms;
 	uint32_t delta_ms;
 	const char *settings;
+	uint32_t protect;	/* enum dm_replica_protect; 0: not given */
 	const char *system;
 	const char *credentials;
 	bool ask_credentials;

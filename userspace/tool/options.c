@@ -138,6 +138,11 @@ const char *read_sync_type(const char *value, void *field)
 	return "mirror, snapshot, clone, tokenized-clone or a CIM number";
 }
 
+const char *read_protect(const char *value, void *field)
+{
+	return read_enum(REPLICA_ENUM_PROTECT, value, field) ? NULL : "none or snapshot";
+}
+
 const char *read_mode(const char *value, void *field)
 {
 	/* For the library 0 is a mode that was not given. */

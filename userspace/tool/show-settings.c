@@ -36,6 +36,9 @@ static void show_queue_settings(struct out *out, const struct replica_settings *
 			out_string(out, KEY_TEXT("delta_ms"), "0 (none)");
 		out_number(out, KEY_JSON("DeltaUpdateInterval"), set->delta_ms);
 	}
+	if (set->present & REPLICA_SETTING_PROTECT)
+		show_enum(out, KEY("Protect", "protect", NULL), REPLICA_ENUM_PROTECT,
+			  set->protect);
 }
 
 void show_settings(struct out *out, const struct replica_settings *set, const char *label)

@@ -258,6 +258,7 @@ static void show_consistency(struct out *out, const struct replica_info *info)
 	out_string(out, KEY_TEXT("Replica usable"), text);
 	out_tone(out, info->consistent_now ? OUT_GOOD : OUT_BUSY);
 	free(text);
+	show_protection(out, info);
 }
 
 /* Of delta updates: how old is the last, and when does the next one begin? */

@@ -27,6 +27,8 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 void show_replica_member(struct out *out, const struct replica_info *info);
 /* "the origin alone acknowledges writes" */
 const char *show_ack(unsigned int ack_mode);
+/* show-protection.c: the snapshot that a replica has while it is resynced. */
+void show_protection(struct out *out, const struct replica_info *info);
 /* What is in the queue: in text for those who use it, in JSON always. */
 void show_queue(struct out *out, const struct replica_info *info);
 /* show-snapshot.c: how full the store of a snapshot is. */

@@ -201,7 +201,8 @@ static void formatted(void)
 		CHECK_INT(f->size, 64 * MIB);
 		CHECK_INT(f->copy_state, DM_REPLICA_STATE_INITIALIZED);
 		CHECK_INT(f->mode, DM_REPLICA_MODE_SYNC);
-		CHECK_INT(f->settings.present, 0x3fff | REPLICA_SETTING_DELTA);
+		CHECK_INT(f->settings.present,
+			  0x3fff | REPLICA_SETTING_DELTA | REPLICA_SETTING_PROTECT);
 		CHECK_INT(f->settings.queue_bytes, 64 * MIB);
 		CHECK_INT(f->settings.overflow, DM_REPLICA_OVERFLOW_BLOCK);
 		CHECK_INT(f->settings.rpo_ms, 0);
@@ -233,7 +234,8 @@ static void formatted_with_a_mode(void)
 	f = meta ? replica_meta_fields(meta) : NULL;
 	if (CHECK(f)) {
 		CHECK_INT(f->mode, DM_REPLICA_MODE_ADAPTIVE);
-		CHECK_INT(f->settings.present, 0x3fff | REPLICA_SETTING_DELTA);
+		CHECK_INT(f->settings.present,
+			  0x3fff | REPLICA_SETTING_DELTA | REPLICA_SETTING_PROTECT);
 		CHECK_INT(f->settings.queue_bytes, s.queue_bytes);
 		CHECK_INT(f->settings.rpo_ms, s.rpo_ms);
 		CHECK_INT(f->settings.overflow, s.overflow);

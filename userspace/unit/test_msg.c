@@ -431,10 +431,12 @@ static void attribute_at_fault(void)
 static void settings_survive(void)
 {
 	const struct replica_settings s = {
-		.present = 0x3e9f | REPLICA_SETTING_DELTA, .payload = 2, .on_replica_error = 2,
+		.present = 0x3e9f | REPLICA_SETTING_DELTA | REPLICA_SETTING_PROTECT,
+		.payload = 2, .on_replica_error = 2,
 		.recovery = 3, .resync_rate = 9, .replica_timeout_ms = 1000,
 		.on_meta_error = 2, .queue_bytes = 4 << 20, .rpo_ms = 100, .overflow = 3,
 		.max_skew = 1, .copy_priority = DM_REPLICA_PRIORITY_URGENT, .delta_ms = 5000,
+		.protect = DM_REPLICA_PROTECT_SNAPSHOT,
 	};
 	struct nl_msg *msg = without(info_msg(), DM_REPLICA_A_SETTINGS);
 	struct replica_info *info = NULL;
@@ -454,6 +456,7 @@ static void settings_survive(void)
 		CHECK_INT(info->settings.max_skew, 1);
 		CHECK_INT(info->settings.copy_priority, DM_REPLICA_PRIORITY_URGENT);
 		CHECK_INT(info->settings.delta_ms, 5000);
+		CHECK_INT(info->settings.protect, DM_REPLICA_PROTECT_SNAPSHOT);
 	}
 	replica_info_free(info);
 	nlmsg_free(msg);

@@ -21,8 +21,10 @@ static void all_keys(void)
 	CHECK_INT(replica_settings_parse(ctx, "on_meta_error=stop,activity=512", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "queue_bytes=8M,rpo=500ms,overflow=track", &s), 0);
 	CHECK_INT(replica_settings_parse(ctx, "max_skew=1M,copy_priority=urgent", &s), 0);
+	CHECK_INT(replica_settings_parse(ctx, "protect=snapshot", &s), 0);
 	CHECK(!replica_last_error(ctx));
-	CHECK_INT(s.present, 0x3fff);
+	CHECK_INT(s.present, 0x3fff | REPLICA_SETTING_PROTECT);
+	CHECK_INT(s.protect, DM_REPLICA_PROTECT_SNAPSHOT);
 	CHECK_INT(s.copy_priority, DM_REPLICA_PRIORITY_URGENT);
 	CHECK_INT(s.queue_bytes, 8 << 20);
 	CHECK_INT(s.rpo_ms, 500);
@@ -118,6 +120,8 @@ static const struct {
 	{ "on_meta_error=track", "on_meta_error" },
 	{ "activity=511", "activity" }, { "activity=65537", "activity" },
 	{ "activity=4294967808", "activity" }, { "activity=1K", "activity" },
+	{ "protect=", "protect" }, { "protect=2", "protect" }, { "protect=Snapshot", "protect" },
+	{ "protect=none,protect=snapshot", "protect" },
 	{ "CopyPriority=5", "CopyPriority" }, { "CopyPriority=low", "CopyPriority" },
 	{ "CopyPriority=", "CopyPriority" }, { "copy_priority=1", "copy_priority" },
 	{ "copy_priority=high,CopyPriority=1", "CopyPriority" },

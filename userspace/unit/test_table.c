@@ -202,7 +202,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 42", "number" },
+		{ "a b - sync 44", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -254,7 +254,7 @@ static struct replica_table random_table(void)
 
 	t.mode = DM_REPLICA_MODE_SYNC + random_below(3);
 	t.skip_copy = random_below(2);
-	s->present = random_below(16384);
+	s->present = random_below(16384) | random_below(2) * REPLICA_SETTING_PROTECT;
 	if (s->present & REPLICA_SETTING_DISCARD)
 		s->discard = 1 + random_below(3);
 	if (s->present & REPLICA_SETTING_PAYLOAD)
@@ -284,6 +284,8 @@ static struct replica_table random_table(void)
 		s->max_skew = random_below(1 << 30);
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		s->copy_priority = random_below(5);
+	if (s->present & REPLICA_SETTING_PROTECT)
+		s->protect = 1 + random_below(2);
 	t.stale_accept = random_below(2);
 	t.swaps = random_below(2) * random_below(1000);
 	return t;

@@ -290,5 +290,12 @@ static __typeof__(replica_thin_note_size) test_note_size __attribute__((unused))
 #define replica_thin_activate		test_activate
 #define replica_thin_by_dm_uuid		test_by_dm_uuid
 #define replica_thin_note_size		test_note_size
+#define replica_thin_has_id		test_has_id
+#define replica_thin_add		test_add
+
+bool test_has_id(const struct replica_thin_dir *dir, const struct replica_thin_volume *self,
+		 uint32_t id);
+int test_add(struct replica_thin_work *work, const struct replica_lvm_new *lv, const char *uuid,
+	     struct replica_thin_volume **out);
 
 #endif /* _UNIT_THIN_KERNEL_H */

@@ -77,6 +77,14 @@
  *	and how many swaps there had been: after an odd number more it has the other
  *	role.  So a label that could not be written anew tells the truth too, and at
  *	activation legs in the wrong order are known as such.
+ *
+ * Whole
+ *	While DM_REPLICA_SB_WHOLE is set the replica is a copy of one moment, whichever
+ *	regions may differ from what the origin is now.  It is durably clear before the
+ *	first byte of a resync is written to the replica.  So it says nothing when it is
+ *	clear: a version that does not know it clears it, and it is set only with the
+ *	setting protect, and in a log that ended in order.  With DM_REPLICA_SB_LOST it
+ *	does not count.
  */
 #ifndef _LINUX_DM_REPLICA_ONDISK_H
 #define _LINUX_DM_REPLICA_ONDISK_H
@@ -115,6 +123,7 @@
 #define DM_REPLICA_SB_PENDING		(1 << 4)	/* the label is about to be written */
 #define DM_REPLICA_SB_SKEWED		(1 << 5)	/* a verify found differences */
 #define DM_REPLICA_SB_SWAP_BACK		(1 << 8)	/* the legs swap when they are in step */
+#define DM_REPLICA_SB_WHOLE		(1 << 9)	/* the replica is a copy of one moment */
 
 /*
  * Features.  An unknown bit in compat is of no concern.  With one in ro_compat
@@ -151,6 +160,7 @@
  * @rpo: milliseconds, 0 for none
  * @max_skew: bytes, 0 for half of @queue_bytes
  * @delta_ms: milliseconds between delta updates, 0 for none, as in logs of earlier versions
+ * @protect: enum dm_replica_protect, 0 in logs of earlier versions: the default
  */
 struct dm_replica_sb_settings {
 	__u8 payload;
@@ -167,7 +177,8 @@ struct dm_replica_sb_settings {
 	__le32 rpo;
 	__le32 max_skew;
 	__le32 delta_ms;
-	__u8 reserved2[32];
+	__u8 protect;
+	__u8 reserved2[31];
 };
 
 /**
@@ -227,6 +238,8 @@ struct dm_replica_sb_job {
  * @origin_path: how the tool opens the origin; empty when it was not the tool
  *	that made the log
  * @replica_path: likewise
+ * @whole_ms: with DM_REPLICA_SB_WHOLE: the moment that the replica is a copy of; 0 when it
+ *	is that of the end, or is not known
  * @origin_label_sector: of the origin, where it has a label; 0 when it has none
  * @swaps: how often the legs have changed places
  */
@@ -264,7 +277,8 @@ struct dm_replica_superblock {
 	__le64 label_sector;
 	__u8 origin_path[256];
 	__u8 replica_path[256];
-	__u8 reserved[3064];
+	__u8 reserved[3056];
+	__le64 whole_ms;
 	__le64 origin_label_sector;
 	__le32 swaps;
 	__u8 reserved2[20];

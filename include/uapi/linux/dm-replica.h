@@ -75,6 +75,13 @@
  *		  DM_REPLICA_J_DIFFERS only.
  *	errno:    ENOENT when there was no verify.
  *
+ * DM_REPLICA_CMD_PROTECTED
+ *	request:  SELECT, DM_REPLICA_A_JOB_ID (u32), [DM_REPLICA_A_REASON]
+ *	reply:    none but the acknowledgment.  The answer to an event PROTECT: the
+ *		  snapshot of the replica is there, and the resync that waits for it
+ *		  goes on.  With REASON it could not be made, and the resync waits on.
+ *	errno:    EBUSY when no resync waits, ESTALE when another one does.
+ *
  * DM_REPLICA_CMD_EVENT (only ever sent by the kernel, multicast group "events")
  *	message:  DM_REPLICA_A_EVENT_SEQ, DM_REPLICA_A_EVENT_TYPE,
  *		  DM_REPLICA_A_EVENT_TIME, DM_REPLICA_A_NAME, _MAJOR, _MINOR,
@@ -85,6 +92,7 @@
  *			DM_REPLICA_A_SECTOR, DM_REPLICA_A_ERRNO, DM_REPLICA_A_REASON
  *		  MODE: DM_REPLICA_A_MODE, DM_REPLICA_A_QUEUE { DM_REPLICA_Q_ACK },
  *			DM_REPLICA_A_REASON
+ *		  PROTECT: DM_REPLICA_A_JOB { }, DM_REPLICA_A_REASON
  *	DM_REPLICA_A_EVENT_SEQ counts from 1 for each mapped device without a
  *	gap; a listener that sees a gap has lost events and reads the state anew.
  */
@@ -120,6 +128,7 @@ enum dm_replica_cmd {
 	DM_REPLICA_CMD_EVENT,
 	DM_REPLICA_CMD_VERIFY,
 	DM_REPLICA_CMD_DIFF_GET,
+	DM_REPLICA_CMD_PROTECTED,
 
 	__DM_REPLICA_CMD_LAST
 };
@@ -183,6 +192,8 @@ enum dm_replica_attr {
 	DM_REPLICA_A_POINT_AGE,		/* (R) u64, ms since the last point in time, see S_DELTA */
 	DM_REPLICA_A_DELTA_DUE,		/* (R) u64, ms until the next delta update; 0: under way */
 	DM_REPLICA_A_READ_ONLY,		/* (R) u8, CIM's ReadOnly: 2 source, 0: neither */
+	DM_REPLICA_A_WHOLE,		/* (R) u8, 1: the replica is a copy of one moment */
+	DM_REPLICA_A_WAITS_PROTECTED,	/* (R) u8, 1: a resync waits for CMD_PROTECTED */
 
 	__DM_REPLICA_A_LAST
 };
@@ -207,6 +218,7 @@ enum dm_replica_setting_attr {
 	DM_REPLICA_S_MAX_SKEW,		/* u32, bytes, mode adaptive; 0: half of QUEUE_BYTES */
 	DM_REPLICA_S_COPY_PRIORITY,	/* u8, enum dm_replica_copy_priority */
 	DM_REPLICA_S_DELTA,		/* u32, ms between delta updates, 0: writes are shipped */
+	DM_REPLICA_S_PROTECT,		/* u8, enum dm_replica_protect; needs a meta device */
 
 	__DM_REPLICA_S_LAST
 };
@@ -243,6 +255,12 @@ enum dm_replica_overflow {
 	DM_REPLICA_OVERFLOW_BLOCK = 1,	/* writes slow down, and wait at the bound */
 	DM_REPLICA_OVERFLOW_TRACK,	/* the queue is given up for a resync later */
 	DM_REPLICA_OVERFLOW_FAIL,	/* the replica becomes Broken until it is resumed */
+};
+
+/* What has to be there before a resync writes to a replica that is a consistent copy. */
+enum dm_replica_protect {
+	DM_REPLICA_PROTECT_NONE = 1,	/* nothing */
+	DM_REPLICA_PROTECT_SNAPSHOT,	/* a snapshot of it: CMD_PROTECTED says so */
 };
 
 /* What happens when the meta device cannot be written. */
@@ -469,6 +487,7 @@ enum dm_replica_event_type {
 	DM_REPLICA_EVENT_MODE,		/* the mode, or in mode adaptive Q_ACK, changed */
 	DM_REPLICA_EVENT_RPO,		/* under overflow block or S_DELTA: missed, or kept again */
 	DM_REPLICA_EVENT_ROLES,		/* origin and replica changed places */
+	DM_REPLICA_EVENT_PROTECT,	/* a resync waits for CMD_PROTECTED */
 };
 
 #endif /* _UAPI_LINUX_DM_REPLICA_H */

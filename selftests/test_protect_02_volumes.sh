@@ -1,0 +1,298 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=900
+#
+# With protect=snapshot a replica that was cut from a pool has a snapshot from before the first
+# byte of a resync to the end of it: at every moment there is a consistent copy, byte by byte
+# what the replica was. A volume group, a thin pool of LVM and a pool of dm-thin; killed at
+# every step; without room; with a store that overflows; at the end of the replica.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/lvm.sh"
+. "$(dirname "$0")/lib/thin.sh"
+. "$(dirname "$0")/lib/snapshot.sh"
+
+schema=/usr/share/dm-replica/replicactl.schema.json
+[[ -e $schema ]] || schema=$(dirname "$0")/../Documentation/replicactl.schema.json
+
+# begin KIND: replica data in step; $leg is what is copied to, $copy what its snapshot is called.
+begin()
+{
+	local pool_of disk
+	new_loop disk 24M
+	fill "$disk" 3
+	new_linear origin "$disk"
+	defer dm_gone data
+	case $1 in
+	thick)
+		new_vg vgt "${2:-96M}"
+		pool_of=vgt
+		leg=/dev/mapper/vgt-data--replica copy=/dev/mapper/vgt-data--protect
+		;;
+	thin)
+		new_vg vgt 160M
+		new_thin_pool vgt tp 96M
+		pool_of=vgt/tp
+		leg=/dev/mapper/vgt-data--replica copy=/dev/mapper/vgt-data--protect
+		;;
+	dm)
+		new_pool 128M
+		pool_of=$pool
+		leg=/dev/mapper/data-replica copy=/dev/mapper/data-protect
+		;;
+	esac
+	run replicactl create "$origin" --name data --pool "$pool_of" --meta pool \
+		--protect snapshot --wait-for synchronized --timeout 60s
+	wait_for 20 "the log to have it as whole" status_is data whole 1
+}
+
+# left_behind: the replica lacks 20 MiB; $before is what it holds.
+left_behind()
+{
+	run message data fracture
+	dd if=/dev/urandom of=/dev/mapper/data bs=1M seek=1 count=20 oflag=direct conv=notrunc,fsync \
+		status=none
+	before=$(mirrored "$leg")
+}
+
+# mirrored DEVICE: what is on the first 24 MiB.
+mirrored()
+{
+	dd if="$1" bs=1M count=24 iflag=direct status=none | md5sum
+}
+
+copying()
+{
+	status_is data state Unsynchronized && [[ $(job_field data 3) == Running ]] &&
+		(($(status data resync_bytes) > start_bytes))
+}
+
+# is_protected: status names the snapshot, and that is the replica as it was.
+is_protected()
+{
+	cli status data
+	same "what protects it" "$(get .Replica.ProtectedBy)" "$copy"
+	same "lost" "$(get .Replica.ProtectionLost)" false
+	run "$(dirname "$0")/lib/json-check.py" "$schema" <<<"$json"
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+}
+
+# followed KIND: a resync that is slow enough to be looked at.
+followed()
+{
+	local n at
+	begin "$1"
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	cli resync data
+	same "return_value" "$(get .return_value)" 4096
+	for n in 1 2 3; do
+		wait_for 30 "the copy to be under way" copying
+		# It goes no further while somebody looks, however slow he is.
+		hang_dev "$origin"
+		defer unhang_dev "$origin"
+		is_protected
+		copying || fail "the copy is over"
+		unhang_dev "$origin"
+		dd if=/dev/urandom of=/dev/mapper/data bs=64k seek=$((n * 3)) count=2 oflag=direct \
+			conv=notrunc status=none
+		ktap_pause 1
+	done
+	at=$(get .Replica.ProtectedPointInTime)
+	[[ $at == 20*Z ]] || fail "no point in time: $at"
+	[[ $(mirrored "$leg") != "$before" ]] || fail "nothing was copied meanwhile"
+	same "what udev is told of the snapshot" "$(replicactl __udev "$copy")" ""
+	run message data set resync_rate auto
+	run replicactl wait data --timeout 60s
+	cli status data
+	same "what protects it" "$(get .Replica.ProtectedBy)" null
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+	# And once more, as whatever is left would be in the way.
+	left_behind
+	run replicactl resync data
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the second snapshot is still there"
+	run replicactl return-to-pool data
+	[[ $1 != dm ]] || all_free "$pool"
+}
+
+# interrupted KIND: the copy stops in the middle, and the replica goes with its mapping and
+# comes again; the snapshot stays the last consistent copy, and is not replaced.
+interrupted()
+{
+	local meta
+	begin "$1"
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	run replicactl resync data
+	wait_for 30 "the copy to be under way" copying
+	meta=$(replicactl --json status data | jq -r .Replica.MetaDevice)
+	run replicactl deactivate data
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+	run replicactl activate "$meta"
+	start_bytes=0
+	wait_for 60 "the copy to go on" copying_or_over
+	if status_is data whole 0; then
+		is_protected
+		cli_returns 4 4 detach data
+		complains "last consistent copy"
+	fi
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+copying_or_over()
+{
+	copying || status_is data state Synchronized
+}
+
+# killed_at KIND CALL: replicactl dies at each of some of its calls; the next one goes on, and at
+# no time has the replica changed without the snapshot that is what it was.
+killed_at()
+{
+	local n calls=many
+	begin "$1"
+	left_behind
+	run message data set resync_rate 1
+	for ((n = 1; ; n += 11)); do
+		status_is data waits_protected 1 || message data resync >/dev/null
+		killed_alone "$2" "$n" resync data || break
+		if status_is data waits_protected 1; then
+			same "the replica" "$(mirrored "$leg")" "$before"
+		else
+			same "the snapshot" "$(mirrored "$copy")" "$before"
+			run message data set resync_rate auto
+			run replicactl wait data --timeout 60s
+			[[ ! -e $copy ]] || fail "the snapshot is still there"
+			run message data set resync_rate 1
+			left_behind
+		fi
+	done
+	((n > 20)) || fail "it was not killed often enough"
+	run message data set resync_rate auto
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+# No room for the snapshot: the resync waits on, and everybody is told how to go on.
+no_room()
+{
+	begin thick 64M
+	run lvcreate -qy -l 100%FREE -n rest vgt
+	left_behind
+	cli resync data
+	same "return_value" "$(get .return_value)" 4096
+	[[ $(get '.warnings | join(" ")') == *"are needed"* ]] || fail "no warning: $json"
+	cli status data
+	same "waits" "$(get .Replica.WaitsForProtection)" true
+	same "progress" "$(get .Replica.ProgressStatus)" 20
+	[[ $(get .Replica.Reason) == *"no snapshot of the replica"*"resync with force goes on without" ]] ||
+		fail "the reason: $(get .Replica.Reason)"
+	cli jobs data
+	[[ $json == *"are needed"* ]] || fail "the job does not tell: $json"
+	same "the replica" "$(mirrored "$leg")" "$before"
+	# The origin goes on.
+	timed 5 dd if=/dev/urandom of=/dev/mapper/data bs=64k count=2 oflag=direct conv=notrunc,fsync \
+		status=none
+	run lvremove -qy vgt/rest
+	run replicactl resync data
+	run replicactl wait data --timeout 60s
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+	run lvcreate -qy -l 100%FREE -n rest vgt
+	left_behind
+	run replicactl resync data
+	run replicactl resync --force data
+	run replicactl wait data --timeout 60s
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+# A store that is too small for what comes meanwhile is said to be lost, and nothing else fails.
+overflows()
+{
+	local watcher
+	begin thick
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	message data resync >/dev/null
+	wait_for 20 "the resync to wait" status_is data waits_protected 1
+	replicactl __protect --store-size 1M data >/dev/null 2>&1 &
+	watcher=$!
+	defer end_load "$watcher"
+	wait_for 60 "the copy to be under way" copying
+	wait_for 60 "the store to be full" is_lost
+	same "what protects it" "$(get .Replica.ProtectedBy)" null
+	status_is data state Unsynchronized || fail "the copy is over"
+	cli_text status data
+	[[ $text == *"the store of $copy was full"* ]] || fail "status does not tell"
+	run message data set resync_rate auto
+	wait_for 60 "the legs to be in step" status_is data state Synchronized
+	wait_for 60 "the snapshot to be removed" test ! -e "$copy"
+	end_load "$watcher"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+is_lost()
+{
+	cli status data
+	[[ $(get .Replica.ProtectionLost) == true ]]
+}
+
+# At the end of a replica its snapshot goes, but not that of one that is torn.
+ends()
+{
+	begin "$1"
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	run replicactl resync data
+	wait_for 30 "the copy to be under way" copying
+	cli_returns 4 4 return-to-pool data
+	complains "last consistent copy"
+	is_protected
+	run replicactl return-to-pool --force data
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	[[ ! -e $leg ]] || fail "the target is still there"
+	[[ $1 != dm ]] || all_free "$pool"
+}
+
+# What cannot have a snapshot is refused before anything is made.
+refusals()
+{
+	local disk meta
+	new_loop origin 8M
+	new_loop disk 9M
+	new_loop meta 1M
+	cli_returns 1 1 create "$origin" "$disk" --name data --meta "$meta" --protect snapshot
+	complains "no logical volume"
+	cli_returns 5 5 create "$origin" "$disk" --name data --protect snapshot
+	complains "meta device"
+	cli_returns 5 64 create "$origin" "$disk" --name data --meta "$meta" --protect copy
+	complains "none or snapshot"
+	[[ ! -e /dev/mapper/data ]] || fail "something was made"
+	new_replica data "$origin" "$disk" --meta "$meta"
+	cli_returns 1 1 set data protect=snapshot
+	complains "no logical volume"
+	same "protect" "$(replicactl --json status data | jq -r .Replica.ReplicationSettings.ProtectDescription)" none
+}
+
+ktap_header
+for kind in thick thin dm; do
+	ktap_case "a $kind volume is protected while it is resynced" followed "$kind"
+	ktap_case "and when that is interrupted ($kind)" interrupted "$kind"
+	ktap_case "at the end of the replica ($kind)" ends "$kind"
+done
+ktap_case "killed at calls of device-mapper (thick)" killed_at thick ioctl
+ktap_case "killed at calls of device-mapper (dm)" killed_at dm ioctl
+ktap_case "killed at messages (thin)" killed_at thin sendmsg,sendto
+ktap_case "no room for the snapshot" no_room
+ktap_case "a store that overflows" overflows
+ktap_case "refusals" refusals
+ktap_finish

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The snapshot of a replica that is about to be resynced; Documentation/design/protect.rst.
+ *
+ * LVM makes it of a volume of its own, with REPLICA_POOL_TAG_PROTECT.  Of a volume that was cut
+ * from a pool of dm-thin it is another volume of that pool, which the directory has with the
+ * same tag; and a uuid by which udev knows it: it has the file system of its source.
+ */
+#ifndef _REPLICA_LIB_PROTECT_H
+#define _REPLICA_LIB_PROTECT_H
+
+#include <replica/protect.h>
+
+#include "check.h"
+#include "pool.h"
+#include "sysfs.h"
+
+/* Behind the prefix of the uuids of volumes of a pool of dm-thin. */
+#define REPLICA_THIN_PROTECT_MARK	"protect-"	/* and the moment, in hexadecimal */
+/* The moment, milliseconds of the time of day, follows. */
+#define REPLICA_POOL_TAG_AT		"dm-replica-at."
+
+/* One that was found.  lv is of a pool of dm-thin, else NULL. */
+struct replica_protect_copy {
+	bool there;
+	bool lost;
+	char name[DM_REPLICA_NAME_LEN];
+	char uuid[DM_REPLICA_UUID_LEN];
+	uint64_t at;
+	struct replica_lv *lv;
+};
+
+/*
+ * protect-find.c.  Pure: names, what device-mapper and LVM call it; at, the moment that is
+ * among the tags, 0 for none; beside, the name that device-mapper has for a volume in the group
+ * of another one, false: that is none.
+ * leg: the replica's device.  find: a return value, also if there is none; look: the same by
+ * the kernel's devices, false for none, or what cannot be told.  Both to be cleared in any case.
+ * fill: info->protection; what goes wrong is no failure.
+ */
+void replica_protect_names(const char *name, char dm[DM_REPLICA_NAME_LEN],
+			   char lv[DM_REPLICA_NAME_LEN]);
+uint64_t replica_protect_at(const char *tags);
+bool replica_protect_beside(const char *leg, const char *lv, char name[DM_REPLICA_NAME_LEN]);
+int replica_protect_leg(struct replica_ctx *ctx, const struct replica_info *info,
+			struct replica_blockdev *leg);
+int replica_protect_find(struct replica_ctx *ctx, const char *name,
+			 const struct replica_blockdev *leg, struct replica_protect_copy *copy);
+bool replica_protect_look(struct replica_ctx *ctx, const struct replica_info *info,
+			  struct replica_protect_copy *copy);
+void replica_protect_clear(struct replica_protect_copy *copy);
+void replica_protection_free(struct replica_protection *protection);
+void replica_protect_fill(struct replica_ctx *ctx, struct replica_info *info);
+
+/*
+ * protect-make.c.  Pure: store, how large the store of a thick one is to be, of a replica of
+ * size bytes of which so many are to be copied, where so many are free.  judge: can there be a
+ * snapshot of that leg at all?  Pure but for the error.  make, drop: return values.
+ */
+uint64_t replica_protect_store(uint64_t size, uint64_t dirty, uint64_t free);
+int replica_protect_judge(struct replica_ctx *ctx, const char *path, const char *dm_uuid);
+int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *info,
+			 const struct replica_blockdev *leg,
+			 const struct replica_protect_args *args,
+			 struct replica_protect_copy *copy);
+int replica_protect_drop(struct replica_ctx *ctx, const struct replica_protect_copy *copy);
+
+/*
+ * protect-check.c.  create: of a target that was examined; set: of a replica that there is.
+ * end: before a replica ends: a snapshot of one that is whole goes.  One of a torn replica is
+ * its last consistent copy: without force that is a failure, with it the snapshot stays, or
+ * goes with its replica if that goes.
+ */
+int replica_protect_check_create(struct replica_check *check,
+				 const struct replica_create_args *args);
+int replica_protect_check_set(struct replica_ctx *ctx, const char *name,
+			      const struct replica_settings *settings);
+int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes);
+
+#endif /* _REPLICA_LIB_PROTECT_H */

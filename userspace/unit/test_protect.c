@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The snapshot that protects a replica: names, moment, size, and which leg can have one. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+#include "ktap.h"
+#include "messages.h"
+#include "msg.h"
+#include "ondisk.h"
+#include "protect.h"
+
+#include <netlink/attr.h>
+
+static void names(void)
+{
+	char dm[DM_REPLICA_NAME_LEN], lv[DM_REPLICA_NAME_LEN], longest[DM_REPLICA_NAME_LEN];
+
+	replica_protect_names("data", dm, lv);
+	CHECK_STR(dm, "data-protect");
+	CHECK_STR(lv, "data-protect");
+	replica_protect_names("a@b:c", dm, lv);
+	CHECK_STR(dm, "a@b:c-protect");
+	CHECK_STR(lv, "a_b_c-protect");
+	memset(longest, 'a', sizeof(longest));
+	longest[DM_REPLICA_NAME_LEN - 1] = '\0';
+	replica_protect_names(longest, dm, lv);
+	CHECK_INT(strlen(dm), DM_REPLICA_NAME_LEN - 1);
+	CHECK_STR(dm + strlen(dm) - 8, "-protect");
+}
+
+/* The volume group is what LVM has before the one dash that is not doubled. */
+static void beside(void)
+{
+	static const struct {
+		const char *leg;
+		const char *name;	/* NULL: it is no name of LVM's */
+	} cases[] = {
+		{ "vg-lv", "vg-data--protect" },
+		{ "my--vg-some--lv", "my--vg-data--protect" },
+		{ "a----b-lv", "a----b-data--protect" },
+		{ "vg-lv-x", "vg-data--protect" },
+		{ "plain", NULL }, { "", NULL }, { "-lv", NULL }, { "vg--lv", NULL },
+	};
+	char name[DM_REPLICA_NAME_LEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ktap_case = cases[i].leg;
+		if (CHECK_INT(replica_protect_beside(cases[i].leg, "data-protect", name),
+			      cases[i].name != NULL) && cases[i].name)
+			CHECK_STR(name, cases[i].name);
+	}
+	ktap_case = NULL;
+}
+
+static void moments(void)
+{
+	CHECK_INT(replica_protect_at("dm-replica-protect,dm-replica-at.1700000000123"),
+		  1700000000123);
+	CHECK_INT(replica_protect_at("dm-replica-at.5,other"), 5);
+	CHECK_INT(replica_protect_at("dm-replica-protect"), 0);
+	CHECK_INT(replica_protect_at(""), 0);
+	CHECK_INT(replica_protect_at("my.dm-replica-at.7"), 0);
+}
+
+#define MIB	(1ULL << 20)
+
+/* Never full if there is room for that; else twice what is dirty, and no more than all. */
+static void stores(void)
+{
+	const uint64_t size = 1000 * MIB, full = 1010 * MIB;
+
+	CHECK_INT(replica_protect_store(size, 0, full), full);
+	CHECK_INT(replica_protect_store(size, 100 * MIB, 5000 * MIB), full);
+	CHECK_INT(replica_protect_store(size, 100 * MIB, full - 1), 226 * MIB);
+	CHECK_INT(replica_protect_store(size, 0, 0), 26 * MIB);
+	CHECK_INT(replica_protect_store(size, size, 0), full);
+	CHECK_INT(replica_protect_store(size, ~0ULL, 0), full);
+}
+
+static void judges(void)
+{
+	static const struct {
+		const char *uuid;
+		int ret;
+	} legs[] = {
+		{ "LVM-0123456789abcdef", REPLICA_SUCCESS },
+		{ "REPLICATHIN-0123", REPLICA_SUCCESS },
+		{ "", REPLICA_NOT_SUPPORTED },
+		{ "CRYPT-LUKS2-x", REPLICA_NOT_SUPPORTED },
+		{ "mpath-x", REPLICA_NOT_SUPPORTED },
+	};
+	struct replica_ctx *ctx = fake_ctx();
+
+	for (size_t i = 0; i < ARRAY_SIZE(legs); i++) {
+		ktap_case = legs[i].uuid;
+		CHECK_INT(replica_protect_judge(ctx, "/dev/sdc", legs[i].uuid), legs[i].ret);
+		if (!legs[i].ret)
+			continue;
+		CHECK_HAS(replica_error_description(replica_last_error(ctx)), "/dev/sdc");
+		CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "protect");
+	}
+	ktap_case = NULL;
+	fake_free(ctx);
+}
+
+/* Without a log nobody knows after a crash whether the replica is whole. */
+static void needs_a_log(void)
+{
+	const struct replica_settings settings = {
+		.present = REPLICA_SETTING_PROTECT, .protect = DM_REPLICA_PROTECT_SNAPSHOT,
+	};
+	struct replica_create_args args = {
+		.size = sizeof(args), .source = "/dev/sda", .sync_type = REPLICA_SYNC_TYPE_MIRROR,
+		.target_storage_volume = "/dev/sdb", .replication_settings = &settings,
+	};
+	struct replica_create_result *result = NULL;
+	struct replica_ctx *ctx = fake_ctx();
+
+	CHECK_INT(replica_create_replica(ctx, &args, &result), REPLICA_INVALID_PARAMETER);
+	CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "protect");
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "meta device");
+	replica_create_result_free(result);
+	args.meta = "/dev/sdc";
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	result = NULL;
+	CHECK_INT(replica_create_replica(ctx, &args, &result), REPLICA_INVALID_PARAMETER);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), "clone");
+	replica_create_result_free(result);
+	fake_free(ctx);
+}
+
+static void replies(void)
+{
+	struct nl_msg *msg = info_msg();
+	struct replica_info *info = NULL;
+
+	nla_put_u8(msg, DM_REPLICA_A_WHOLE, 1);
+	nla_put_u8(msg, DM_REPLICA_A_WAITS_PROTECTED, 1);
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), 0);
+	CHECK(info && info->whole && info->waits_protected);
+	replica_info_free(info);
+	nlmsg_free(msg);
+
+	/* A module that does not know them protects nothing. */
+	msg = info_msg();
+	CHECK_INT(replica_msg_parse_info(nlmsg_hdr(msg), &info), 0);
+	CHECK(info && !info->whole && !info->waits_protected && !info->protection);
+	replica_info_free(info);
+	nlmsg_free(msg);
+}
+
+/* The directory of a pool takes the mark, in one text with the moment. */
+static void directory(void)
+{
+	char *copies = calloc(2, REPLICA_THIN_COPY_BYTES);
+	struct replica_thin_dir *dir = calloc(2, sizeof(*dir));
+	struct replica_thin_volume *v = &dir[0].volume[0];
+
+	dir[0].seq = 1;
+	dir[0].count = 1;
+	v->id = REPLICA_THIN_FIRST + 1;
+	v->made = true;
+	v->sectors = 2048;
+	strcpy(v->name, "data-protect");
+	strcpy(v->uuid, REPLICA_THIN_UUID_PREFIX REPLICA_THIN_PROTECT_MARK
+	       "ffffffffffffffff-01234567-89ab-cdef");
+	CHECK(replica_thin_tag_text(v->tags, sizeof(v->tags), "--addtag",
+				    (const char *const[]){ REPLICA_POOL_TAG_PROTECT,
+				    REPLICA_POOL_TAG_AT "1700000000123" }, 2));
+	replica_thin_encode(&dir[0], copies);
+	CHECK_INT(replica_thin_decode(copies, &dir[1]), 0);
+	CHECK_INT(dir[1].count, 1);
+	CHECK_STR(dir[1].volume[0].uuid, v->uuid);
+	CHECK_INT(replica_protect_at(dir[1].volume[0].tags), 1700000000123);
+	free(dir);
+	free(copies);
+}
+
+int main(void)
+{
+	static const struct ktap_test tests[] = {
+		T(names), T(beside), T(moments), T(stores), T(judges), T(needs_a_log), T(replies),
+		T(directory),
+	};
+
+	return ktap_run(tests, KTAP_COUNT(tests));
+}
