@@ -13,6 +13,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-swap.h"
 
@@ -28,6 +29,7 @@ static void unmake(struct replica *replica)
 	cancel_work_sync(&replica->event_work);
 	replica_event_ring_destroy(replica->events);
 	replica_resync_destroy(replica->resync);
+	replica_offload_destroy(replica->offload);
 	replica_clone_destroy(replica->clone);
 	replica_queue_destroy(replica->queue);
 	replica_intents_destroy(replica);
@@ -133,7 +135,20 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	atomic64_set(&replica->lost_gen, S64_MAX);
 }
 
-static bool make(struct replica *replica, bool clone)
+/* What only the clone role has. */
+static bool make_clone(struct replica *replica, const struct replica_params *params)
+{
+	if (!params->clone)
+		return true;
+	replica->clone = replica_clone_create(replica);
+	if (!replica->clone)
+		return false;
+	if (params->offload)
+		replica->offload = replica_offload_create(replica, params->offload);
+	return replica->offload || !params->offload;
+}
+
+static bool make(struct replica *replica, const struct replica_params *params)
 {
 	replica->counters = alloc_percpu(struct replica_counters);
 	if (!replica->counters || replica_gate_init(replica))
@@ -158,9 +173,7 @@ static bool make(struct replica *replica, bool clone)
 	replica->resync = replica_resync_create(replica);
 	if (!replica->resync)
 		return false;
-	if (clone)
-		replica->clone = replica_clone_create(replica);
-	if (clone && !replica->clone)
+	if (!make_clone(replica, params))
 		return false;
 	replica->events = replica_event_ring_create();
 	return replica->events;
@@ -178,7 +191,7 @@ struct replica *replica_create(const struct replica_params *params, sector_t sec
 	init_fields(replica, params, sectors);
 	replica->origin_dev = origin;
 	replica->replica_dev = copy;
-	if (!make(replica, params->clone)) {
+	if (!make(replica, params)) {
 		*error = "not enough memory for the log and the pools";
 		unmake(replica);
 		return ERR_PTR(-ENOMEM);

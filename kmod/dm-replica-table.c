@@ -23,6 +23,8 @@
  *	max_skew <bytes>	0 for half of queue_bytes; up to 2147483648
  *	copy_priority unmanaged|low|same|high|urgent
  *	role mirror|clone
+ *	offload <seconds>	0 for none, or 1 to 3600: the job of a clone waits so long for
+ *				somebody who has the devices copy by themselves
  *	swaps <number>		how often the legs have changed places; 0
  */
 #include <linux/log2.h>
@@ -298,6 +300,7 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_OFFLOAD		BIT(24)
 #define SEEN_SWAPS		BIT(25)
 #define SEEN_ROLE		BIT(26)
 #define SEEN_STALE		BIT(27)
@@ -348,6 +351,15 @@ static int parse_swaps(struct replica_params *params, const char *value, char **
 	return -EINVAL;
 }
 
+static int parse_offload(struct replica_params *params, const char *value, char **error)
+{
+	if (!kstrtou32(value, 10, &params->offload) &&
+	    params->offload <= DM_REPLICA_OFFLOAD_MAX_S)
+		return 0;
+	*error = "offload must be 0 (none) or 1 to 3600 (seconds)";
+	return -EINVAL;
+}
+
 static int parse_words(const struct word *words, const char *value, unsigned int *number,
 		       char *sentence, char **error)
 {
@@ -384,6 +396,8 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 	}
 	if (!strcasecmp(key, "activity"))
 		return seen(mask, SEEN_ACTIVITY, error) ?: parse_activity(params, value, error);
+	if (!strcasecmp(key, "offload"))
+		return seen(mask, SEEN_OFFLOAD, error) ?: parse_offload(params, value, error);
 	if (!strcasecmp(key, "swaps"))
 		return seen(mask, SEEN_SWAPS, error) ?: parse_swaps(params, value, error);
 	if (!strcasecmp(key, "stale")) {
@@ -508,6 +522,10 @@ int replica_table_parse(struct replica_params *params, const char **meta,
 		*error = "activity, swaps and stale accept are for a replica with a meta device";
 		return -EINVAL;
 	}
+	if (!params->clone && params->offload) {
+		*error = "offload is for role clone";
+		return -EINVAL;
+	}
 	if (params->clone)
 		*error = clone_trouble(params);
 	return params->clone && *error ? -EINVAL : 0;
@@ -528,7 +546,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
-	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0));
+	       (rt->meta ? 30 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
+	       (rt->params.offload ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip));
 	DMEMIT(" discard %s", word_of(discard_words, rt->params.discard));
@@ -551,5 +570,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" swaps %u", swaps);
 	if (rt->params.clone)
 		DMEMIT(" role %s", word_of(role_words, true));
+	if (rt->params.offload)
+		DMEMIT(" offload %u", rt->params.offload);
 	return sz;
 }

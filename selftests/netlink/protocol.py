@@ -186,7 +186,8 @@ def check_replies(name):
     client = Client()
     listed = client.protocol.ops['get']['do']['reply']['attributes']
     # Absent by the header's word when there is nothing to tell.
-    optional = {'uuid', 'meta', 'meta-failed', 'active-regions', 'consistent-age', 'job'}
+    optional = {'uuid', 'meta', 'meta-failed', 'active-regions', 'consistent-age', 'job',
+                'offload-state', 'offload-reason'}
     replies = [client.get(name)] + [got for got in client.dump('get') if got['name'] == name]
     same('the number of answers to get', len(replies), 2)
     for reply in replies:
