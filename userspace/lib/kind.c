@@ -46,7 +46,7 @@ static const struct kind kinds[] = {
 	{
 		.sync_type = REPLICA_SYNC_TYPE_SNAPSHOT,
 		.types = { [DM_REPLICA_MODE_SYNC] = 6 },
-		.operations = OP_LIB(DETACH) | OP_LIB(DISSOLVE) | OP_LIB(RESTORE) |
+		.operations = OP_LIB(DETACH) | OP_LIB(DISSOLVE) | OP(RESTORE) |
 			      OP_LIB(RETURN_TO_POOL),
 		.copy_states = STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED) | STATE(BROKEN),
 		.wait_states = STATE(SYNCHRONIZED),
