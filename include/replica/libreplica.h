@@ -187,6 +187,7 @@ struct replica_counters {
 	uint64_t meta_writes;
 	uint64_t meta_bytes;
 	uint64_t compared_bytes;
+	uint64_t offloaded_bytes;
 };
 
 /* Name of a counter ("read_bytes") and its value: 0, or -ENOENT after the last. */
@@ -260,6 +261,8 @@ struct replica_info {
 	struct replica_token *token;	/* of the snapshot of a token, else NULL: token.h */
 	struct replica_thin *thin;	/* of legs from a dm-thin pool, else NULL: pool.h */
 	bool ends_itself;		/* a clone that somebody waits for, to end it: clone.h */
+	uint32_t offload_state;		/* enum dm_replica_offload_state; 0: none, token.h */
+	char *offload_reason;		/* why it is over; NULL: not known, or all was copied */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -317,6 +320,7 @@ struct replica_create_args {
 	const char *token;		/* its file; sync type tokenized clone only: token.h */
 	const char *store;		/* path; of a token that is captured */
 	uint32_t token_timeout_ms;	/* of inactivity; 0: REPLICA_TOKEN_TIMEOUT_MS */
+	uint32_t offload;		/* enum replica_offload, of a redeem: token.h */
 };
 
 /* The MSFT_SMStorageVolume that a peer embeds as its Element. */

@@ -48,6 +48,8 @@ static const struct replica_field info_fields[] = {
 	INFO_OPT(META_FAILED, KIND_BOOL, meta_failed),
 	INFO_OPT(ACTIVE_REGIONS, KIND_U64, active_regions),
 	INFO_OPT(EXPOSED_BYTES, KIND_U64, exposed_bytes),
+	INFO_OPT(OFFLOAD_STATE, KIND_U8, offload_state),
+	INFO_OPT(OFFLOAD_REASON, KIND_STRING, offload_reason),
 	{ .attr = 0 },
 };
 
@@ -108,6 +110,7 @@ static const struct replica_field job_fields[] = {
 	JOB_OPT(ERROR_CODE, KIND_U32, error_code),
 	JOB_OPT(ERROR_TEXT, KIND_STRING, error_text),
 	JOB_OPT(DIFFERS, KIND_U64, differs),
+	JOB_OPT(OFFLOADED, KIND_U64, offloaded),
 	{ .attr = 0 },
 };
 

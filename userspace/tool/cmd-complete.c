@@ -161,6 +161,9 @@ static void offer(struct cli *cli, int kind)
 	case COMPLETE_SYNC_TYPE:
 		offer_enum(REPLICA_ENUM_SYNC_TYPE);
 		break;
+	case COMPLETE_OFFLOAD:
+		offer_enum(REPLICA_ENUM_OFFLOAD);
+		break;
 	case COMPLETE_MODE:
 		offer_modes();
 		break;

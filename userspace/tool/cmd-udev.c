@@ -133,7 +133,7 @@ const struct command cmd_udev_links = {
 /* ---- The end of a clone ---- */
 
 /* What unit_property() has made of the name; NULL: it was not that. */
-static char *name_of_unit(const char *text)
+char *name_of_unit(const char *text)
 {
 	char *name = mem_zero(strlen(text) + 1, 1), *at = name;
 

@@ -50,6 +50,7 @@ const struct command * const commands[] = {
 	&cmd_udev,
 	&cmd_udev_links,
 	&cmd_finish_unit,
+	&cmd_offload,
 	NULL
 };
 

@@ -127,6 +127,13 @@ const char *read_sync_type(const char *value, void *field)
 	return "mirror, snapshot, clone, tokenized-clone or a CIM number";
 }
 
+const char *read_offload(const char *value, void *field)
+{
+	if (read_enum(REPLICA_ENUM_OFFLOAD, value, field))
+		return NULL;
+	return "auto, never or must";
+}
+
 const char *read_mode(const char *value, void *field)
 {
 	/* For the library 0 is a mode that was not given. */
