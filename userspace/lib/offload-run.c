@@ -354,10 +354,21 @@ static bool open_store(struct run *run)
 	return true;
 }
 
+/* From here on the kernel hears at once when this process ends. */
+static int begin(struct run *run)
+{
+	uint64_t sector = 0, sectors = run->region;
+	int ret = replica_offload_claim(run->ctx, run->g, run->name, &sector, &sectors);
+
+	return ret ? ret : replica_offload_release(run->ctx, run->g, run->name);
+}
+
 static int run_all(struct run *run)
 {
 	int ret = read_region(run);
 
+	if (!ret)
+		ret = begin(run);
 	if (!ret && read_stack(run, &run->stack) && open_store(run))
 		ret = copy_all(run);
 	if (ret)

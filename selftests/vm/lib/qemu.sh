@@ -55,11 +55,13 @@ image_drive()
 # user_disks WORK: the disks asked for, first of all, so that they are vda, vdb, ...
 user_disks()
 {
-	local size i=0
+	local size i=0 kind
 	for size in "${opt_disks[@]}"; do
-		truncate -s "$size" "$1/disk$i.img" || vm_die "bad disk size '$size'"
+		kind=virtio-blk-pci
+		[[ $size != nvme:* ]] || kind=nvme
+		truncate -s "${size#nvme:}" "$1/disk$i.img" || vm_die "bad disk size '$size'"
 		qemu_args+=(-drive "if=none,id=disk$i,file=$1/disk$i.img,format=raw,discard=unmap"
-			-device "virtio-blk-pci,drive=disk$i,serial=disk$i")
+			-device "$kind,drive=disk$i,serial=disk$i")
 		i=$((i + 1))
 	done
 }
