@@ -7,6 +7,7 @@
  * posts them and waits.
  */
 #include <linux/completion.h>
+#include <linux/ctype.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/slab.h>
@@ -79,11 +80,17 @@ static LIST_HEAD(sessions);
 
 static void over(struct replica_offload *offload, const char *reason)
 {
+	char *c;
+
 	lockdep_assert_held(&offload->replica->lock);
 	if (offload->state == DM_REPLICA_OFFLOAD_OVER)
 		return;
 	offload->state = DM_REPLICA_OFFLOAD_OVER;
 	strscpy(offload->reason, reason, sizeof(offload->reason));
+	/* It may be anybody's, and stands in a line of the status. */
+	for (c = offload->reason; *c; c++)
+		if (!isascii(*c) || !isprint(*c))
+			*c = '?';
 	replica_resync_kick(offload->replica->resync);
 }
 

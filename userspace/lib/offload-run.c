@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include "genl.h"
 #include "info.h"
@@ -27,6 +28,9 @@
 #define STEP_BEGIN	(4ULL << (20 - SECTOR_SHIFT))
 
 #define COPIERS_MAX	32
+
+/* A word to the kernel so often while a rate limit makes us wait. */
+#define WORD_MS		3000
 
 /* What it all lies on. */
 struct stack {
@@ -53,8 +57,10 @@ struct run {
 	const char *name;
 	struct stack stack;
 	struct replica_exceptions exceptions;
-	uint64_t region;		/* sectors */
+	uint64_t size;			/* sectors */
+	uint64_t region;		/* likewise */
 	uint64_t step;			/* likewise, of the next claim */
+	uint32_t rate;			/* MiB/s, 0: no limit */
 	struct pair pairs[COPIERS_MAX];
 	size_t nr_pairs;
 	char why[REPLICA_OFFLOAD_WHY];	/* the kernel is to copy the rest; "": there is none */
@@ -274,6 +280,40 @@ static int report(struct run *run, uint64_t first, uint64_t end)
 	return ret;
 }
 
+/* It may change at any time. */
+static int read_settings(struct run *run)
+{
+	struct replica_info *info;
+	int ret = replica_info_read(run->ctx, run->g, run->name, &info);
+
+	if (ret)
+		return ret;
+	run->region = info->region_size >> SECTOR_SHIFT;
+	run->size = info->size >> SECTOR_SHIFT;
+	run->rate = info->settings.resync_rate;
+	replica_info_free(info);
+	return REPLICA_SUCCESS;
+}
+
+/* The limit of the kernel's copying is one of this too.  Nothing is claimed meanwhile. */
+static int pace(struct run *run, uint64_t sectors, uint64_t start)
+{
+	uint64_t end, now;
+	int ret = read_settings(run);
+
+	if (ret || !run->rate)
+		return ret;
+	end = start + sectors * 1000 / ((uint64_t)run->rate << (20 - SECTOR_SHIFT));
+	while (!ret && (now = replica_now_ms()) < end) {
+		uint64_t ms = end - now < WORD_MS ? end - now : WORD_MS;
+		const struct timespec nap = { ms / 1000, ms % 1000 * 1000000 };
+
+		nanosleep(&nap, NULL);
+		ret = replica_offload_release(run->ctx, run->g, run->name);
+	}
+	return ret;
+}
+
 static void adapt(struct run *run, uint64_t ms)
 {
 	if (ms < QUICK_MS && run->step < DM_REPLICA_CLAIM_MAX)
@@ -300,7 +340,9 @@ static int deal_with(struct run *run, uint64_t sector, uint64_t sectors, bool *m
 		*more = false;
 	}
 	adapt(run, replica_now_ms() - start);
-	return ret ? ret : replica_offload_release(run->ctx, run->g, run->name);
+	if (!ret)
+		ret = replica_offload_release(run->ctx, run->g, run->name);
+	return ret || !*more ? ret : pace(run, sectors, start);
 }
 
 static int copy_all(struct run *run)
@@ -325,19 +367,6 @@ static int copy_all(struct run *run)
 
 /* ------------------------------------------------------------------------ */
 
-static int read_region(struct run *run)
-{
-	struct replica_info *info;
-	int ret = replica_info_read(run->ctx, run->g, run->name, &info);
-
-	if (ret)
-		return ret;
-	run->region = info->region_size >> SECTOR_SHIFT;
-	run->step = run->region > STEP_BEGIN ? run->region : STEP_BEGIN;
-	replica_info_free(info);
-	return REPLICA_SUCCESS;
-}
-
 static bool open_store(struct run *run)
 {
 	const struct stack *s = &run->stack;
@@ -357,7 +386,7 @@ static bool open_store(struct run *run)
 /* From here on the kernel hears at once when this process ends. */
 static int begin(struct run *run)
 {
-	uint64_t sector = 0, sectors = run->region;
+	uint64_t sector = 0, sectors = run->region < run->size ? run->region : run->size;
 	int ret = replica_offload_claim(run->ctx, run->g, run->name, &sector, &sectors);
 
 	return ret ? ret : replica_offload_release(run->ctx, run->g, run->name);
@@ -365,8 +394,9 @@ static int begin(struct run *run)
 
 static int run_all(struct run *run)
 {
-	int ret = read_region(run);
+	int ret = read_settings(run);
 
+	run->step = run->region > STEP_BEGIN ? run->region : STEP_BEGIN;
 	if (!ret)
 		ret = begin(run);
 	if (!ret && read_stack(run, &run->stack) && open_store(run))
