@@ -20,6 +20,8 @@ all_by_the_device()
 	cli create --token "$file" "$target" --dry-run
 	[[ $(get '[.Findings[] | select(.Check == "offload")][0].Description') == *"SCSI EXTENDED COPY"* ]] ||
 		fail "the dry run does not tell: $json"
+	cli capabilities --source "$source" --target "$target"
+	same "what capabilities tells" "$(get .DevicesCopyDescription)" "SCSI EXTENDED COPY"
 	redeem r "$file" "$target" --offload must
 	complete r
 	same "by the device" "$by_device" $((32 << 20))
@@ -101,6 +103,8 @@ cannot()
 	local disk target source table store file before by_device by_kernel reason
 	scsi_token 16M
 	copies target no
+	cli capabilities --source "$source" --target "$target"
+	same "what capabilities tells" "$(get .DevicesCopy)" false
 	refuse_token 1 1 "does no third-party copies" "$file" "$target" --offload must
 	redeem r "$file" "$target"
 	complete r

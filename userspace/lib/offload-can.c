@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Can the devices copy by themselves?  Asked before a redeem is made; nothing is copied. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,4 +109,37 @@ bool replica_offload_check(struct replica_check *check, dev_t base, uint64_t sec
 		replica_finding_add(check, cannot, REPLICA_PARAM_TARGET,
 				    "the devices cannot copy by themselves: %s", how);
 	return can;
+}
+
+static int open_device(struct replica_ctx *ctx, const char *path, const char *param,
+		       struct replica_blockdev *dev)
+{
+	int r = replica_sysfs_open(ctx, path, dev);
+
+	if (!r)
+		return REPLICA_SUCCESS;
+	return replica_fail_errno(ctx, r, param, "%s cannot be examined", path);
+}
+
+EXPORT int replica_offload_possible(struct replica_ctx *ctx, const char *source, const char *target,
+				    bool *can, char **how)
+{
+	struct replica_blockdev from, to;
+	char text[REPLICA_OFFLOAD_WHY];
+	uint64_t sectors;
+	int ret;
+
+	*can = false;
+	*how = NULL;
+	replica_error_begin(ctx, "GetOffload");
+	ret = open_device(ctx, source, REPLICA_PARAM_SOURCE, &from);
+	if (!ret)
+		ret = open_device(ctx, target, REPLICA_PARAM_TARGET, &to);
+	if (ret)
+		return ret;
+	sectors = (from.size < to.size ? from.size : to.size) >> SECTOR_SHIFT;
+	*can = replica_offload_can(ctx, from.devno, to.devno, sectors, region_bytes(sectors, NULL),
+				   text);
+	*how = strdup(text);
+	return *how ? REPLICA_SUCCESS : replica_fail_memory(ctx);
 }
