@@ -18,7 +18,7 @@ all_by_the_device()
 	local disk target source table store file before by_device by_kernel reason
 	scsi_token 32M
 	cli create --token "$file" "$target" --dry-run
-	[[ $(get '[.Findings[] | select(.Check == "offload")][0].Description') == *"SCSI EXTENDED COPY"* ]] ||
+	[[ $(get '[.Findings[] | select(.CheckDescription == "offload")][0].Description') == *"SCSI EXTENDED COPY"* ]] ||
 		fail "the dry run does not tell: $json"
 	cli capabilities --source "$source" --target "$target"
 	same "what capabilities tells" "$(get .DevicesCopyDescription)" "SCSI EXTENDED COPY"

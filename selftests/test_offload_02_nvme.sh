@@ -32,7 +32,7 @@ all_by_the_device()
 	local disk target source table store file before by_device by_kernel reason
 	nvme_token
 	cli create --token "$file" "$target" --dry-run
-	[[ $(get '[.Findings[] | select(.Check == "offload")][0].Description') == *"NVMe Copy"* ]] ||
+	[[ $(get '[.Findings[] | select(.CheckDescription == "offload")][0].Description') == *"NVMe Copy"* ]] ||
 		fail "the dry run does not tell: $json"
 	redeem r "$file" "$target" --offload must
 	complete r

@@ -7,8 +7,9 @@
 #include "offload.h"
 #include "ondisk.h"
 
-/* More pairs of disks than that are not looked at beforehand. */
+/* More pairs of disks than that, and more pieces, are not looked at beforehand. */
 #define PAIRS_MAX	16
+#define PIECES_MAX	65536
 
 struct pair {
 	dev_t from;
@@ -41,7 +42,7 @@ static bool layers_can(struct replica_ctx *ctx, const struct replica_layer *base
 	uint64_t sector = 0, a, b, run, at;
 	size_t count = 0;
 
-	while (sector < sectors && count < PAIRS_MAX) {
+	for (int i = 0; sector < sectors && count < PAIRS_MAX && i < PIECES_MAX; i++) {
 		a = replica_layer_at(base, sector, &pair.from, &at);
 		b = replica_layer_at(target, sector, &pair.to, &at);
 		run = a < b ? a : b;
