@@ -86,7 +86,8 @@ def check_select(name):
     client = Client()
     before = watched(client, name)
     count = 0
-    for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get', 'verify'):
+    for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get', 'verify',
+               'offload'):
         for label, payload, code, at, missing in select_cases(client, name):
             if label == 'nothing named' and op == 'caps-get':
                 continue
@@ -252,7 +253,8 @@ def refused(client, label, code, sentence):
 
 
 CHANGING = (('set', {'settings': {'resync_rate': 11}}), ('operate', {'operation': 12}),
-            ('job-cancel', {'job_id': 1}), ('confirm', {'timeout': 1000}))
+            ('job-cancel', {'job_id': 1}), ('confirm', {'timeout': 1000}),
+            ('offload', {'offload': 1, 'sector': 0, 'sectors': 2048}))
 
 
 def forbidden(client, name):
