@@ -2,8 +2,11 @@
 /*
  * Which chunks a snapshot has taken out of its origin, as dm-snapshot writes it to a
  * persistent store: a chunk with a header, then areas, each a chunk of entries and the chunks
- * that they are about.  Entries are added and never taken away while there is no merge, so
- * that only what is new is read.
+ * that they are about.  Entries are added and never taken away while there is no merge.
+ *
+ * What is read while it is being written may be torn: an entry that says anything, of a write
+ * that does no harm yet.  So an area is read again and again, until it has been read after an
+ * entry was seen in a later one, which is written only when this one has been.
  *
  * dm-snapshot goes past the page cache, and so does this.
  */
@@ -48,17 +51,19 @@ uint32_t replica_store_header(const uint8_t *bytes)
 }
 
 /* Old chunk, new chunk; the new one of an entry that is not used is the header's. */
-uint32_t replica_store_area(const uint8_t *bytes, uint32_t from, uint32_t count,
+uint32_t replica_store_area(const uint8_t *bytes, uint32_t count,
 			    void (*mark)(uint64_t chunk, void *data), void *data)
 {
-	for (; from < count; from++) {
-		const uint8_t *entry = bytes + (size_t)from * REPLICA_STORE_ENTRY;
+	uint32_t n;
+
+	for (n = 0; n < count; n++) {
+		const uint8_t *entry = bytes + (size_t)n * REPLICA_STORE_ENTRY;
 
 		if (!get64(entry + 8))
 			break;
 		mark(get64(entry), data);
 	}
-	return from;
+	return n;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -73,9 +78,9 @@ static uint32_t area_entries(const struct replica_exceptions *e)
 	return area_bytes(e) / REPLICA_STORE_ENTRY;
 }
 
-static off_t area_offset(const struct replica_exceptions *e)
+static off_t area_offset(const struct replica_exceptions *e, uint64_t area)
 {
-	return (1 + e->area * (area_entries(e) + 1ULL)) * area_bytes(e);
+	return (1 + area * (area_entries(e) + 1ULL)) * area_bytes(e);
 }
 
 static size_t buffer_bytes(const struct replica_exceptions *e)
@@ -110,20 +115,24 @@ void replica_exceptions_mark(uint64_t chunk, void *data)
 
 int replica_exceptions_read(struct replica_exceptions *e)
 {
-	uint32_t count = area_entries(e);
+	uint32_t n, count = area_entries(e);
+	uint64_t area, begun = e->begun;
 	int r;
 
-	for (;;) {
-		r = read_at(e, area_offset(e), area_bytes(e));
+	for (area = e->area; ; area++) {
+		r = read_at(e, area_offset(e, area), area_bytes(e));
 		if (r)
 			return r;
-		e->entry = replica_store_area(e->buffer, e->entry, count, replica_exceptions_mark,
-					      e);
-		if (e->entry < count)
-			return 0;
-		e->area++;
-		e->entry = 0;
+		n = replica_store_area(e->buffer, count, replica_exceptions_mark, e);
+		if (n)
+			begun = area;
+		if (n < count)
+			break;
 	}
+	/* Those before it have just been read once more. */
+	e->area = e->begun;
+	e->begun = begun;
+	return 0;
 }
 
 uint64_t replica_exceptions_run(const struct replica_exceptions *e, uint64_t first, uint64_t end,

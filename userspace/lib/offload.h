@@ -74,25 +74,25 @@ int replica_segment_parse(const struct replica_line *line, struct replica_segmen
 
 /*
  * Pure.  header: chunk in sectors, or 0: none that is valid.  area: the old chunks of an area
- * from entry from on are given to mark; the number of the first entry that is empty, or count.
+ * are given to mark; the number of the first entry that is empty, or count.
  */
 uint32_t replica_store_header(const uint8_t *bytes);
-uint32_t replica_store_area(const uint8_t *bytes, uint32_t from, uint32_t count,
+uint32_t replica_store_area(const uint8_t *bytes, uint32_t count,
 			    void (*mark)(uint64_t chunk, void *data), void *data);
 
 /* Regions that have an exception. */
 struct replica_exceptions {
 	int fd;
 	uint32_t chunk;			/* sectors */
-	uint64_t area;			/* the last one that was read */
-	uint32_t entry;			/* entries of it that were */
+	uint64_t area;			/* the first one that may have changed since it was read */
+	uint64_t begun;			/* the last one that had an entry */
 	uint8_t *buffer;
 	uint64_t region;		/* sectors */
 	uint64_t regions;
 	uint8_t *bits;
 };
 
-/* Return values: 0 or -errno.  open: regions of so many sectors.  read: those that are new. */
+/* Return values: 0 or -errno.  open: regions of so many sectors.  read: whatever is new. */
 int replica_exceptions_open(struct replica_ctx *ctx, const char *path, uint32_t chunk,
 			    uint64_t sectors, uint64_t region, struct replica_exceptions *e);
 int replica_exceptions_read(struct replica_exceptions *e);
