@@ -593,10 +593,13 @@ void replica_resync_quiesce(struct replica *replica)
 	spin_lock_irq(&replica->lock);
 	resync->quiesced = true;
 	spin_unlock_irq(&replica->lock);
-	replica_resync_kick(resync);
-	wait_event(resync->idle,
-		   !replica_resync_windows_out(resync) && !READ_ONCE(resync->flushing));
-	cancel_delayed_work_sync(&resync->work);
+	do {
+		replica_resync_kick(resync);
+		wait_event(resync->idle, !replica_resync_windows_out(resync) &&
+			   !READ_ONCE(resync->flushing));
+		/* Whatever the worker was about to begin, it has by now. */
+		cancel_delayed_work_sync(&resync->work);
+	} while (replica_resync_windows_out(resync) || READ_ONCE(resync->flushing));
 }
 
 bool replica_resync_pause(struct replica *replica, unsigned int ms)
