@@ -25,6 +25,8 @@
 
 #define COPY_MS		60000
 #define ASK_MS		10000
+/* Commands are of a multiple of that, in bytes, where a disk takes so much. */
+#define PIECE		65536
 /* Times that a unit may say that it was reset, and the like, before it does what it is told. */
 #define ATTENTIONS	4
 
@@ -318,6 +320,15 @@ static int open_both(struct replica_copier *c, char *why)
 	return r ? r : c->method->open(c, why);
 }
 
+/* So that the pieces of what is aligned are aligned too. */
+static void round_most(struct replica_copier *c)
+{
+	uint32_t unit = PIECE / c->block_bytes;
+
+	if (unit && c->most > unit)
+		c->most -= c->most % unit;
+}
+
 struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, dev_t to,
 					   char *why)
 {
@@ -330,8 +341,10 @@ struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, 
 	*c = (struct replica_copier){
 		.ctx = ctx, .from = from, .to = to, .from_fd = -1, .to_fd = -1,
 	};
-	if (!open_both(c, why))
+	if (!open_both(c, why)) {
+		round_most(c);
 		return c;
+	}
 	replica_copier_close(c);
 	return NULL;
 }
