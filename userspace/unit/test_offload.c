@@ -177,11 +177,11 @@ static void header(void)
 	CHECK_INT(replica_store_header(bytes), 0);
 }
 
-static void put_entry(uint8_t *area, unsigned int n, uint64_t old, uint64_t new)
+static void put_entry(uint8_t *bytes, unsigned int n, uint64_t old, uint64_t new)
 {
 	for (unsigned int i = 0; i < 8; i++) {
-		area[n * 16 + i] = old >> 8 * i;
-		area[n * 16 + 8 + i] = new >> 8 * i;
+		bytes[n * 16 + i] = old >> 8 * i;
+		bytes[n * 16 + 8 + i] = new >> 8 * i;
 	}
 }
 
@@ -245,7 +245,7 @@ static unsigned int marked(const struct replica_exceptions *e)
 static void store_grows(void)
 {
 	static const struct replica_host_ops ops = { .open = plain_open };
-	static const uint32_t header[4] = { 0x70416e53, 1, 1, 16 };
+	static const uint32_t first[4] = { 0x70416e53, 1, 1, 16 };
 	struct replica_ctx ctx = { .host = &ops, .root = "" };
 	char path[] = "/tmp/test_offload-XXXXXX";
 	struct replica_exceptions e;
@@ -254,7 +254,7 @@ static void store_grows(void)
 
 	CHECK(fd >= 0);
 	CHECK_INT(replica_exceptions_open(&ctx, path, 16, 16 * 4096, 16, &e), -EBADMSG);
-	CHECK_INT(pwrite(fd, header, sizeof(header), 0), sizeof(header));
+	CHECK_INT(pwrite(fd, first, sizeof(first), 0), sizeof(first));
 	CHECK_INT(replica_exceptions_open(&ctx, path, 8, 16 * 4096, 16, &e), -EBADMSG);
 	CHECK_INT(replica_exceptions_open(&ctx, path, 4, 16 * 4096, 16, &e), -EINVAL);
 	CHECK_INT(replica_exceptions_open(&ctx, "/nonexistent", 16, 16, 16, &e), -ENOENT);
