@@ -21,7 +21,7 @@ modules:
 
 tools:
 	@$(packages) build
-	$(MAKE) -C userspace all
+	$(MAKE) -C userspace all PREFIX='$(PREFIX)'
 
 install: install-module install-tools
 

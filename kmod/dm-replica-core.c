@@ -14,6 +14,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-swap.h"
@@ -32,6 +33,7 @@ static void unmake(struct replica *replica)
 	replica_event_ring_destroy(replica->events);
 	replica_delta_destroy(replica->delta);
 	replica_resync_destroy(replica->resync);
+	replica_offload_destroy(replica->offload);
 	replica_clone_destroy(replica->clone);
 	replica_queue_destroy(replica->queue);
 	replica_intents_destroy(replica);
@@ -141,7 +143,20 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	atomic64_set(&replica->lost_gen, S64_MAX);
 }
 
-static bool make(struct replica *replica, bool clone)
+/* What only the clone role has. */
+static bool make_clone(struct replica *replica, const struct replica_params *params)
+{
+	if (!params->clone)
+		return true;
+	replica->clone = replica_clone_create(replica);
+	if (!replica->clone)
+		return false;
+	if (params->offload)
+		replica->offload = replica_offload_create(replica, params->offload);
+	return replica->offload || !params->offload;
+}
+
+static bool make(struct replica *replica, const struct replica_params *params)
 {
 	replica->counters = alloc_percpu(struct replica_counters);
 	if (!replica->counters || replica_gate_init(replica))
@@ -169,9 +184,7 @@ static bool make(struct replica *replica, bool clone)
 	replica->delta = replica_delta_create(replica);
 	if (!replica->delta)
 		return false;
-	if (clone)
-		replica->clone = replica_clone_create(replica);
-	if (clone && !replica->clone)
+	if (!make_clone(replica, params))
 		return false;
 	replica->events = replica_event_ring_create();
 	return replica->events;
@@ -189,7 +202,7 @@ struct replica *replica_create(const struct replica_params *params, sector_t sec
 	init_fields(replica, params, sectors);
 	replica->origin_dev = origin;
 	replica->replica_dev = copy;
-	if (!make(replica, params->clone)) {
+	if (!make(replica, params)) {
 		*error = "not enough memory for the log and the pools";
 		unmake(replica);
 		return ERR_PTR(-ENOMEM);

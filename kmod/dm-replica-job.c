@@ -123,7 +123,7 @@ void __replica_job_end(struct replica *replica, u16 state, u32 error_code, const
 	replica_job_raise(replica, job);
 }
 
-void replica_job_progress(struct replica *replica, u64 bytes)
+static void progress(struct replica *replica, u64 bytes, u64 offloaded)
 {
 	struct replica_job *job;
 	unsigned long flags;
@@ -132,9 +132,20 @@ void replica_job_progress(struct replica *replica, u64 bytes)
 	job = __replica_job_current(replica);
 	if (job) {
 		job->bytes_done += bytes;
+		job->offloaded += offloaded;
 		job->bytes_total = max(job->bytes_total, job->bytes_done);
 	}
 	spin_unlock_irqrestore(&replica->lock, flags);
+}
+
+void replica_job_progress(struct replica *replica, u64 bytes)
+{
+	progress(replica, bytes, 0);
+}
+
+void replica_job_offloaded(struct replica *replica, u64 bytes)
+{
+	progress(replica, bytes, bytes);
 }
 
 u16 replica_job_percent(const struct replica_job *job)

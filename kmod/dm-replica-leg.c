@@ -12,6 +12,7 @@
 #include "dm-replica-delta.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-trace.h"
 
@@ -350,6 +351,7 @@ static void detach_older(struct replica *replica, struct overdue *overdue)
 	}
 	n += detach_unranged(replica, overdue->age_ms);
 	n += replica_queue_detach_older(replica, overdue->age_ms);
+	overdue->windows += replica_offload_detach(replica, overdue->age_ms);
 	replica_count(replica, DM_REPLICA_C_REPLICA_TIMEOUTS, n + overdue->windows);
 	if (overdue->doubt)
 		replica_resync_ask_origin(replica->resync);

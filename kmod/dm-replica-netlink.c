@@ -784,7 +784,14 @@ void replica_netlink_event(struct replica *replica, const struct replica_event *
  */
 int replica_netlink_init(void)
 {
-	return genl_register_family(&replica_nl_family);
+	int r = replica_nl_offload_init();
+
+	if (r)
+		return r;
+	r = genl_register_family(&replica_nl_family);
+	if (r)
+		replica_nl_offload_exit();
+	return r;
 }
 
 /**
@@ -795,5 +802,6 @@ int replica_netlink_init(void)
 void replica_netlink_exit(void)
 {
 	genl_unregister_family(&replica_nl_family);
+	replica_nl_offload_exit();
 	WARN_ON_ONCE(atomic_read(&confirms_under_way));
 }

@@ -7,6 +7,7 @@
 #include "dm-replica-event.h"
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-ondisk.h"
 
 /* SyncType Mirror, local, in CIM's SupportedReplicationTypes. */
@@ -227,6 +228,8 @@ static int put_job_outcome(struct sk_buff *skb, const struct replica_job *job)
 		err = nla_put_string(skb, DM_REPLICA_J_ERROR_TEXT, job->error_text);
 	if (!err && job->type == DM_REPLICA_JOB_VERIFY)
 		err = put_job_u64(skb, DM_REPLICA_J_DIFFERS, job->differs);
+	if (!err && job->offloaded)
+		err = put_job_u64(skb, DM_REPLICA_J_OFFLOADED, job->offloaded);
 	return err;
 }
 
@@ -333,6 +336,18 @@ static int put_meta(struct sk_buff *skb, struct replica *replica,
 	       put_u64(skb, DM_REPLICA_A_ACTIVE_REGIONS, status->active_regions);
 }
 
+static int put_offload(struct sk_buff *skb, const struct replica_status *status)
+{
+	int err;
+
+	if (!status->offload)
+		return 0;
+	err = nla_put_u8(skb, DM_REPLICA_A_OFFLOAD_STATE, status->offload);
+	if (!err && *status->offload_reason)
+		err = nla_put_string(skb, DM_REPLICA_A_OFFLOAD_REASON, status->offload_reason);
+	return err;
+}
+
 static int put_times(struct sk_buff *skb, const struct replica_status *status)
 {
 	return put_u64(skb, DM_REPLICA_A_WHEN_ESTABLISHED, status->when_established_ms) ?:
@@ -398,6 +413,7 @@ int replica_nl_fill_status(struct sk_buff *skb, struct replica *replica, const v
 	      put_difference(skb, &status) ?:
 	      put_delta(skb, &status.delta) ?:
 	      put_meta(skb, replica, &status) ?:
+	      put_offload(skb, &status) ?:
 	      put_times(skb, &status) ?:
 	      put_settings(skb, &status.settings) ?:
 	      put_queue(skb, &status.queue) ?:
@@ -440,6 +456,22 @@ int replica_nl_fill_diff(struct sk_buff *skb, struct replica *replica, const voi
 	       nla_put_u32(skb, DM_REPLICA_A_JOB_ID, found->job_id) ?:
 	       put_u64(skb, DM_REPLICA_A_SECTOR, found->range.sector) ?:
 	       put_u64(skb, DM_REPLICA_A_SECTORS, found->range.sectors);
+}
+
+/**
+ * replica_nl_fill_claim - what was claimed for the devices to copy
+ * @skb: the message
+ * @replica: not used
+ * @data: struct replica_offload_call
+ *
+ * Return: 0 or a negative errno.
+ */
+int replica_nl_fill_claim(struct sk_buff *skb, struct replica *replica, const void *data)
+{
+	const struct replica_offload_call *call = data;
+
+	return put_u64(skb, DM_REPLICA_A_SECTOR, call->first) ?:
+	       put_u64(skb, DM_REPLICA_A_SECTORS, call->sectors);
 }
 
 /**

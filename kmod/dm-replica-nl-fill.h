@@ -53,6 +53,8 @@ struct replica_nl_diff {
 };
 
 int replica_nl_fill_diff(struct sk_buff *skb, struct replica *replica, const void *data);
+/* OFFLOAD, a claim.  @data: struct replica_offload_call. */
+int replica_nl_fill_claim(struct sk_buff *skb, struct replica *replica, const void *data);
 int replica_nl_fill_operated(struct sk_buff *skb, struct replica *replica, const void *data);
 /* CAPS_GET.  @replica: NULL when the request named none; @data is not used. */
 int replica_nl_fill_caps(struct sk_buff *skb, struct replica *replica, const void *data);

@@ -132,6 +132,16 @@ static const struct nla_policy replica_protected_nl_policy[DM_REPLICA_A_JOB_ID +
 	[DM_REPLICA_A_JOB_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
+/* DM_REPLICA_CMD_OFFLOAD */
+static const struct nla_policy replica_offload_nl_policy[DM_REPLICA_A_OFFLOAD + 1] = {
+	REPLICA_NL_POLICY_SELECT,
+	[DM_REPLICA_A_REASON] = { .type = NLA_NUL_STRING, .len = DM_REPLICA_REASON_LEN - 1, },
+	[DM_REPLICA_A_SECTOR] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SECTORS] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OFFLOAD] = NLA_POLICY_RANGE(NLA_U8, DM_REPLICA_OFFLOAD_CLAIM,
+						  DM_REPLICA_OFFLOAD_FINISH),
+};
+
 /*
  * GENL_ADMIN_PERM is not for these commands: it asks for CAP_NET_ADMIN, which
  * has no say over block devices, and refuses without a sentence.  pre_doit asks

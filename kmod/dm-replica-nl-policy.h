@@ -40,5 +40,10 @@ int replica_nl_confirm_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_caps_get_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_verify_doit(struct sk_buff *skb, struct genl_info *info);
 int replica_nl_diff_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int replica_nl_offload_doit(struct sk_buff *skb, struct genl_info *info);
+
+/* nl-offload.c: hear of sockets that are closed.  May sleep. */
+int replica_nl_offload_init(void);
+void replica_nl_offload_exit(void);
 
 #endif /* DM_REPLICA_NL_POLICY_H */

@@ -124,6 +124,16 @@ struct replica_resync {
 	struct batch batches[WINDOWS + 1];
 };
 
+/* resync.c APIs: */
+
+/* The copy under way, 0 if there is none, or it rests and @now counts. */
+u32 replica_resync_copies(struct replica *replica, bool now);
+/*
+ * The first run of dirty regions that no batch has, of those given and at most @most; none:
+ * *regions is 0.  What is copied of it is not covered by any flush up to now.
+ */
+void replica_resync_free_run(struct replica_resync *resync, u64 *first, u64 *regions, u64 most);
+
 /* window.c APIs: */
 
 /* The worker has something to do.  Any context. */
@@ -142,7 +152,7 @@ void replica_window_set_busy(struct window *window, enum window_stage stage);
 void replica_window_run(struct window *window);
 /* Deal with the windows that are over, have their range now, or were given up. */
 void replica_resync_reap(struct replica_resync *resync);
-/* Windows that belong to a batch. */
+/* Windows that belong to a batch, and a claim, of offload.c. */
 unsigned int replica_resync_windows_out(struct replica_resync *resync);
 /* A batch may have seen the last of its windows. */
 void replica_resync_put_batch(struct replica *replica, struct batch *batch);

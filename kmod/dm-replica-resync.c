@@ -24,6 +24,7 @@
 #include "dm-replica-clone.h"
 #include "dm-replica-delta.h"
 #include "dm-replica-log.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
@@ -65,6 +66,8 @@ static bool in_batch(void *context, u64 region)
 	const struct replica_resync *resync = context;
 	unsigned int i;
 
+	if (replica_offload_has(resync->replica, region))
+		return true;
 	for (i = 0; i < ARRAY_SIZE(resync->batches); i++)
 		if (region - resync->batches[i].first < resync->batches[i].regions)
 			return true;
@@ -142,6 +145,37 @@ static u64 next_region(struct replica_resync *resync)
 	       in_batch(resync, region))
 		region = next_to_copy(replica, region + 1);
 	return region;
+}
+
+void replica_resync_free_run(struct replica_resync *resync, u64 *first, u64 *regions, u64 most)
+{
+	struct replica_log *log = resync->replica->log;
+	u64 region = replica_log_next_dirty(log, *first), end = *first + *regions, n = 0;
+
+	while (region < end && in_batch(resync, region))
+		region = replica_log_next_dirty(log, region + 1);
+	while (n < most && region + n < end && !in_batch(resync, region + n) &&
+	       replica_log_next_dirty(log, region + n) == region + n)
+		n++;
+	*first = region;
+	*regions = n;
+	if (n)
+		resync->flush_status = BLK_STS_AGAIN;
+}
+
+u32 replica_resync_copies(struct replica *replica, bool now)
+{
+	const struct replica_resync *resync = replica->resync;
+	const struct replica_job *job;
+	u32 id = 0;
+
+	spin_lock_irq(&replica->lock);
+	job = __replica_job_current(replica);
+	if (job && resync->running && !resync->restart && resync->how == REPLICA_WALK_COPY &&
+	    !(now && (resync->quiesced || resync->paused)))
+		id = job->id;
+	spin_unlock_irq(&replica->lock);
+	return id;
 }
 
 /* The regions of one window, or one of several windows, dirty or not. */
@@ -322,7 +356,8 @@ static bool issue(struct replica_resync *resync)
 	while ((window = free_window(resync))) {
 		/* Neither a rate nor a pause is for what a write waits for. */
 		if (!open_is_wanted(resync) && !wanted_region(resync, &region) &&
-		    (paused(resync) || (limited && replica_resync_windows_out(resync))))
+		    ((!resync->open && replica_offload_holds(resync->replica)) ||
+		     paused(resync) || (limited && replica_resync_windows_out(resync))))
 			return true;
 		if (!resync->open)
 			resync->open = open_batch(resync);
@@ -404,6 +439,7 @@ static void abandon(struct replica_resync *resync)
 	struct batch *open = resync->open;
 	unsigned int i;
 
+	replica_offload_abandon(resync->replica);
 	/* The next job may open a region again that a batch of this one still has. */
 	for (i = 0; i < ARRAY_SIZE(resync->batches); i++)
 		resync->batches[i].failed = true;
@@ -475,6 +511,7 @@ static void resync_work(struct work_struct *work)
 	running = look(resync, &restart, &quiesced);
 	if (!running || restart)
 		abandon(resync);
+	replica_offload_work(resync->replica);
 	if (!running)
 		return;
 	/* Suspended: the job goes on later where it is now. */
@@ -581,6 +618,7 @@ void replica_resync_run(struct replica *replica, enum replica_walk how)
 	resync->no_room = 0;
 	resync->read_errors = 0;
 	resync->not_before = 0;
+	replica_offload_begin(replica);
 	replica_resync_kick(resync);
 }
 
@@ -609,10 +647,13 @@ void replica_resync_quiesce(struct replica *replica)
 	spin_lock_irq(&replica->lock);
 	resync->quiesced = true;
 	spin_unlock_irq(&replica->lock);
-	replica_resync_kick(resync);
-	wait_event(resync->idle,
-		   !replica_resync_windows_out(resync) && !READ_ONCE(resync->flushing));
-	cancel_delayed_work_sync(&resync->work);
+	do {
+		replica_resync_kick(resync);
+		wait_event(resync->idle, !replica_resync_windows_out(resync) &&
+			   !READ_ONCE(resync->flushing));
+		/* Whatever the worker was about to begin, it has by now. */
+		cancel_delayed_work_sync(&resync->work);
+	} while (replica_resync_windows_out(resync) || READ_ONCE(resync->flushing));
 }
 
 bool replica_resync_pause(struct replica *replica, unsigned int ms)

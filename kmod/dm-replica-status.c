@@ -9,6 +9,7 @@
 #include "dm-replica-intent.h"
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-queue.h"
 
 static const char * const state_names[] = {
@@ -54,6 +55,7 @@ static const char * const counter_names[] = {
 	[DM_REPLICA_C_META_WRITES] = "meta_writes",
 	[DM_REPLICA_C_META_BYTES] = "meta_bytes",
 	[DM_REPLICA_C_COMPARED_BYTES] = "compared_bytes",
+	[DM_REPLICA_C_OFFLOADED_BYTES] = "offloaded_bytes",
 };
 
 static_assert(ARRAY_SIZE(counter_names) == DM_REPLICA_C_MAX + 1);
@@ -78,6 +80,13 @@ static const char * const job_state_names[] = {
 	[DM_REPLICA_JOB_TERMINATED] = "Terminated",
 	[DM_REPLICA_JOB_KILLED] = "Killed",
 	[DM_REPLICA_JOB_EXCEPTION] = "Exception",
+};
+
+static const char * const offload_names[] = {
+	[0] = "-",
+	[DM_REPLICA_OFFLOAD_AWAITED] = "awaited",
+	[DM_REPLICA_OFFLOAD_RUNNING] = "running",
+	[DM_REPLICA_OFFLOAD_OVER] = "over",
 };
 
 static const char *name_in(const char * const *names, unsigned int count, unsigned int number)
@@ -251,6 +260,7 @@ static void fill_state(struct replica *replica, struct replica_status *status)
 	status->whole = replica->whole;
 	status->swap_back = replica->swap_back;
 	status->mode = replica->mode;
+	status->offload = __replica_offload_state(replica, status->offload_reason);
 	job = __replica_job_current(replica);
 	status->has_job = job;
 	if (job)
@@ -366,7 +376,10 @@ unsigned int replica_status_emit(const struct replica_status *status, char *resu
 	       status->active_regions, status->exposed_bytes);
 	sz += emit_queue(&status->queue, result + sz, maxlen - sz);
 	sz += emit_job(status, result + sz, maxlen - sz);
-	DMEMIT(" event_seq=%llu", status->event_seq);
+	DMEMIT(" event_seq=%llu offload=%s", status->event_seq,
+	       name_in(offload_names, ARRAY_SIZE(offload_names), status->offload));
+	sz += emit_reason("offload_reason", *status->offload_reason ? status->offload_reason : "-",
+			  result + sz, maxlen - sz);
 	for (i = DM_REPLICA_C_READS; i <= DM_REPLICA_C_MAX; i++)
 		DMEMIT(" %s=%llu", replica_counter_name(i), status->counters[i]);
 	DMEMIT(" whole=%u waits_protected=%u", status->whole,

@@ -26,6 +26,8 @@
  *	protect none|snapshot	snapshot needs a meta device
  *	role mirror|clone
  *	read_only none|source	source: the table has to be a read-only one
+ *	offload <seconds>	0 for none, or 1 to 3600: the job of a clone waits so long for
+ *				somebody who has the devices copy by themselves
  *	swaps <number>		how often the legs have changed places; 0
  */
 #include <linux/log2.h>
@@ -340,6 +342,7 @@ int replica_setting_parse(struct replica_settings *settings, u32 *mask, const ch
  */
 
 /* Bits for features that are no settings, above those of the settings. */
+#define SEEN_OFFLOAD		BIT(23)
 #define SEEN_READ_ONLY		BIT(24)
 #define SEEN_SWAPS		BIT(25)
 #define SEEN_ROLE		BIT(26)
@@ -391,6 +394,15 @@ static int parse_swaps(struct replica_params *params, const char *value, char **
 	return -EINVAL;
 }
 
+static int parse_offload(struct replica_params *params, const char *value, char **error)
+{
+	if (!kstrtou32(value, 10, &params->offload) &&
+	    params->offload <= DM_REPLICA_OFFLOAD_MAX_S)
+		return 0;
+	*error = "offload must be 0 (none) or 1 to 3600 (seconds)";
+	return -EINVAL;
+}
+
 static int parse_words(const struct word *words, const char *value, unsigned int *number,
 		       char *sentence, char **error)
 {
@@ -430,6 +442,8 @@ static int parse_feature(struct replica_params *params, u32 *mask, const char *k
 	}
 	if (!strcasecmp(key, "activity"))
 		return seen(mask, SEEN_ACTIVITY, error) ?: parse_activity(params, value, error);
+	if (!strcasecmp(key, "offload"))
+		return seen(mask, SEEN_OFFLOAD, error) ?: parse_offload(params, value, error);
 	if (!strcasecmp(key, "swaps"))
 		return seen(mask, SEEN_SWAPS, error) ?: parse_swaps(params, value, error);
 	if (!strcasecmp(key, "stale")) {
@@ -549,6 +563,8 @@ static char *together_trouble(const struct replica_params *params, bool meta)
 
 	if (params->clone)
 		return clone_trouble(params);
+	if (params->offload)
+		return "offload is for role clone";
 	trouble = protect_trouble(&params->settings, meta);
 	return trouble ? trouble : replica_delta_contradiction(&params->settings, params->mode,
 								false, &attr);
@@ -618,7 +634,8 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
 	       (rt->meta ? 32 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +
-	       (settings->delta_ms ? 2 : 0) + (rt->params.read_only ? 2 : 0));
+	       (settings->delta_ms ? 2 : 0) + (rt->params.read_only ? 2 : 0) +
+	       (rt->params.offload ? 2 : 0));
 	DMEMIT(" region_size %u", rt->params.region_sectors);
 	DMEMIT(" sync %s", word_of(sync_words, skip ? SYNC_SKIP :
 				   rt->params.sync_compare ? SYNC_COMPARE : SYNC_FULL));
@@ -646,5 +663,7 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 		DMEMIT(" read_only %s", word_of(read_only_words, true));
 	if (rt->params.clone)
 		DMEMIT(" role %s", word_of(role_words, true));
+	if (rt->params.offload)
+		DMEMIT(" offload %u", rt->params.offload);
 	return sz;
 }

@@ -11,6 +11,7 @@
 #include "dm-replica-clone.h"
 #include "dm-replica-delta.h"
 #include "dm-replica-log.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-resync-priv.h"
 #include "dm-replica-trace.h"
@@ -513,7 +514,7 @@ void replica_resync_reap(struct replica_resync *resync)
 
 unsigned int replica_resync_windows_out(struct replica_resync *resync)
 {
-	unsigned int i, n = 0;
+	unsigned int i, n = replica_offload_out(resync->replica);
 
 	for (i = 0; i < WINDOWS; i++)
 		n += !!resync->windows[i].batch;

@@ -20,6 +20,7 @@
  * Locks, outermost first:
  *	replica->op_mutex	operations, settings, suspend and resume, adoption
  *	intents->mutex		the meta device, and what it is to hold
+ *	offload->mutex		one step of an offload at a time
  *	registry_lock		the list of replicas (mutex of registry.c)
  *	replica->table_mutex	the table that events go to
  *	range bucket->lock	spinlock, irq: the ranges under way in a zone, and
@@ -73,6 +74,7 @@ struct replica_diffs;
 struct replica_news;
 struct replica_clone;
 struct replica_delta;
+struct replica_offload;
 
 /**
  * struct replica_settings - what an administrator may change at run time
@@ -144,6 +146,7 @@ enum replica_discard {
  * @swaps: how often the legs have changed places, when @swaps_given
  * @clone: the replica becomes a copy of one instant, and writes do not reach it
  * @read_only: nobody writes to the mapped device, and the table is a read-only one
+ * @offload: seconds that its job waits for the devices to copy by themselves, 0: not at all
  * @settings: initial values of the settings
  */
 struct replica_params {
@@ -155,6 +158,7 @@ struct replica_params {
 	bool stale_accept;
 	bool clone;
 	bool read_only;
+	u32 offload;
 	bool sync_skip;
 	bool sync_compare;
 	enum replica_discard discard;
@@ -178,6 +182,7 @@ struct replica_counters {
  * @started: ktime of the start, for elapsed time
  * @ended: ktime of the end, 0 while it runs
  * @differs: bytes that a verify found different
+ * @offloaded: part of @bytes_done that the devices copied by themselves
  * @error_code: a CreateReplica return value
  * @error_text: sentence, or empty
  */
@@ -191,6 +196,7 @@ struct replica_job {
 	ktime_t started;
 	ktime_t ended;
 	u64 differs;
+	u64 offloaded;
 	u32 error_code;
 	char error_text[DM_REPLICA_REASON_LEN];
 };
@@ -240,6 +246,7 @@ struct replica {
 	struct replica_intents *intents;	/* NULL without a meta device */
 	struct replica_clone *clone;	/* NULL but in the clone role */
 	struct replica_delta *delta;
+	struct replica_offload *offload;	/* NULL without that feature */
 	struct replica_queue *queue;
 	unsigned int stash_max;		/* requests that a CPU keeps */
 	unsigned int stash_pieces_max;
@@ -554,6 +561,8 @@ struct replica_status {
 	bool swap_back;
 	bool whole;
 	u8 guard;
+	u8 offload;			/* enum dm_replica_offload_state, 0: none */
+	char offload_reason[DM_REPLICA_REASON_LEN];
 	struct replica_queue_status queue;
 	struct replica_delta_status delta;
 };
@@ -661,6 +670,8 @@ struct replica_job *__replica_job_current(struct replica *replica);
 void replica_job_restore(struct replica *replica, u32 id, u16 type, u64 started_ms,
 			 u64 bytes_done, u64 elapsed_ms);
 void replica_job_progress(struct replica *replica, u64 bytes);
+/* The same, of what the devices copied by themselves. */
+void replica_job_offloaded(struct replica *replica, u64 bytes);
 /* Does a job of this type copy, so that it goes on after a restart? */
 static inline bool replica_job_is_copy(u16 type)
 {

@@ -92,6 +92,13 @@ void replica_source_kind_free(struct replica_source_kind *list);
 int replica_source_kinds(struct replica_ctx *ctx, const char *source,
 			 struct replica_source_kind **list);
 
+/*
+ * Could the devices copy by themselves when a token of source is redeemed to target, see
+ * token.h?  *can, and *how: by which command, or why not; to be freed.  Changes nothing.
+ */
+int replica_offload_possible(struct replica_ctx *ctx, const char *source, const char *target,
+			     bool *can, char **how);
+
 #ifdef __cplusplus
 }
 #endif

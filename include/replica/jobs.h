@@ -43,6 +43,7 @@ struct replica_job {
 	uint64_t differs;		/* bytes that a verify found different */
 	uint64_t replica_ended;		/* time of day; 0: its replica has not */
 	uint64_t kept_ms;		/* from then on; 0: as long as the replica is there */
+	uint64_t offloaded;		/* part of bytes_done that the devices copied */
 };
 
 void replica_job_free(struct replica_job *list);

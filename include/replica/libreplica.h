@@ -190,6 +190,7 @@ struct replica_counters {
 	uint64_t meta_writes;
 	uint64_t meta_bytes;
 	uint64_t compared_bytes;
+	uint64_t offloaded_bytes;
 };
 
 /* Name of a counter ("read_bytes") and its value: 0, or -ENOENT after the last. */
@@ -271,6 +272,8 @@ struct replica_info {
 	bool whole;			/* the replica is a copy of one moment, now or earlier */
 	bool waits_protected;		/* a resync waits for a snapshot of it: protect.h */
 	struct replica_protection *protection;	/* by replica_get() and _list(), or NULL */
+	uint32_t offload_state;		/* enum dm_replica_offload_state; 0: none, token.h */
+	char *offload_reason;		/* why it is over; NULL: not known, or all was copied */
 };
 
 void replica_info_free(struct replica_info *list);
@@ -328,6 +331,7 @@ struct replica_create_args {
 	const char *token;		/* its file; sync type tokenized clone only: token.h */
 	const char *store;		/* path; of a token that is captured */
 	uint32_t token_timeout_ms;	/* of inactivity; 0: REPLICA_TOKEN_TIMEOUT_MS */
+	uint32_t offload;		/* enum replica_offload, of a redeem: token.h */
 };
 
 /* The MSFT_SMStorageVolume that a peer embeds as its Element. */

@@ -64,6 +64,15 @@ struct replica_token {
 };
 
 /*
+ * The devices of a redeem copy by themselves where they can: from where the captured source
+ * has its data to the target, by SCSI EXTENDED COPY or NVMe Copy, as far as the source has not
+ * been written to since the capture.  The kernel copies the rest.  A process of its own sends
+ * the commands, which replica_create_replica() starts; it is this, for the redeem of that name,
+ * and ends when it has done what it could.  What a device refuses is no failure.
+ */
+int replica_offload_run(struct replica_ctx *ctx, const char *name);
+
+/*
  * Releases a token, by its file or by its name: the source gets its table back, the store is
  * free, the file stays and is worth nothing.  REPLICA_FAILED with SMErrorCode 6 while it is
  * redeemed, REPLICA_NOT_FOUND when it has ended already, REPLICA_INVALID_PARAMETER for a file

@@ -174,6 +174,13 @@ enum replica_meta_fit {
 	REPLICA_FIT_SWAPPED,		/* the origin has it: they changed places */
 };
 
+/* Whether the devices of a redeem are to copy by themselves. */
+enum replica_offload {
+	REPLICA_OFFLOAD_AUTO,		/* if they can */
+	REPLICA_OFFLOAD_NEVER,
+	REPLICA_OFFLOAD_MUST,		/* refuse a redeem whose devices cannot */
+};
+
 /* What a preflight finds. */
 enum replica_check_code {
 	REPLICA_CHECK_NOT_FOUND = 1,	/* there is no such device */
@@ -201,6 +208,8 @@ enum replica_check_code {
 	REPLICA_CHECK_ALIGNMENT,	/* no multiple of a logical block */
 	REPLICA_CHECK_SUSPENDED,	/* a mapped device holds all I/O */
 	REPLICA_CHECK_ATTACH,		/* the replica gets the name of the source, in use */
+	REPLICA_CHECK_OFFLOAD,		/* the devices can copy by themselves, or why not */
+	REPLICA_CHECK_NO_OFFLOAD,	/* they cannot, and they must */
 };
 
 enum replica_enum {
@@ -229,6 +238,8 @@ enum replica_enum {
 	REPLICA_ENUM_COPY_TYPE,		/* enum replica_copy_type */
 	REPLICA_ENUM_FEATURE,		/* enum replica_feature */
 	REPLICA_ENUM_PROTECT,		/* enum dm_replica_protect */
+	REPLICA_ENUM_OFFLOAD,		/* enum replica_offload */
+	REPLICA_ENUM_OFFLOAD_STATE,	/* enum dm_replica_offload_state */
 
 	REPLICA_ENUM_COUNT
 };

@@ -7,6 +7,7 @@
 #
 #	new_loop leg 64M 4096; new_null_blk leg 64M 512 completion_nsec=50000
 #	new_disk leg 0                    the machine's virtio disk 0
+#	new_nvme leg 0                    likewise, of NVMe
 #	new_delay slow "$leg" 0 20; new_flakey weak "$leg" 5 5
 #	break_dev "$weak"; heal_dev "$weak"; hang_dev "$weak"; unhang_dev "$weak"
 
@@ -107,6 +108,24 @@ new_disk()
 	blkdiscard -f -z "$disk_path" 2>/dev/null ||
 		dd if=/dev/zero of="$disk_path" bs=1M oflag=direct status=none 2>/dev/null || true
 	printf -v "$1" %s "$(readlink -f "$disk_path")"
+}
+
+# new_nvme VAR N: the virtual machine's disk N, which is one of NVMe, zeroed.
+new_nvme()
+{
+	local nvme_serial
+	modprobe -q nvme || true
+	wait_for 10 "the disks of NVMe" nvme_is_there "$2"
+	for nvme_serial in /sys/block/nvme*n*/device/serial; do
+		[[ $(tr -d ' ' <"$nvme_serial") == "disk$2" ]] || continue
+		printf -v "$1" '/dev/%s' "$(basename "${nvme_serial%/device/serial}")"
+	done
+	run dd if=/dev/zero of="${!1}" bs=1M oflag=direct status=none 2>/dev/null || true
+}
+
+nvme_is_there()
+{
+	grep -qs "^disk$1 *\$" /sys/block/nvme*n*/device/serial
 }
 
 # new_dm VAR KIND TABLE: a mapping of one line or more.

@@ -79,7 +79,7 @@ class Fuzzer:
         """A request that is right but for the values: command and attributes."""
         op = self.random.choice(('get', 'set', 'set', 'set', 'job-get', 'job-cancel',
                                  'confirm', 'caps-get', 'operate', 'verify', 'diff-get',
-                                 'protected'))
+                                 'protected', 'offload'))
         values = dict(self.random.choice(self.selects))
         if op == 'set':
             values['settings'] = self.settings()
@@ -89,6 +89,9 @@ class Fuzzer:
             values['timeout'] = self.random.choice((0, 1, 50, 3600001))
         elif op in ('job-get', 'job-cancel', 'protected'):
             values['job-id'] = self.number(4)
+        elif op == 'offload':
+            values.update({'offload': self.random.randrange(6), 'sector': self.number(8),
+                           'sectors': self.number(8)})
         payload = b''
         for name in self.random.sample(list(values), len(values)):
             payload += self.protocol.encode({name: values[name]})

@@ -9,7 +9,7 @@ from spec import Header, Protocol
 
 # NL_ATTR_TYPE_*: what a policy dump calls the types of the spec.
 POLICY_TYPES = {'flag': 1, 'u8': 2, 'u16': 3, 'u32': 4, 'u64': 5, 'string': 12, 'nest': 13}
-LIMITS = {'u8': 0xff, 'u16': 0xffff, 'u32': 0xffffffff}
+LIMITS = {'u8': 0xff, 'u16': 0xffff, 'u32': 0xffffffff, 'u64': 2**64 - 1}
 
 GENL_CMD_CAP_DO, GENL_CMD_CAP_DUMP, GENL_CMD_CAP_HASPOL = 2, 4, 8
 
@@ -187,7 +187,7 @@ def check_replies(name):
     listed = client.protocol.ops['get']['do']['reply']['attributes']
     # Absent by the header's word when there is nothing to tell.
     optional = {'uuid', 'meta', 'meta-failed', 'active-regions', 'consistent-age', 'job',
-                'point-age', 'delta-due'}
+                'point-age', 'delta-due', 'offload-state', 'offload-reason'}
     replies = [client.get(name)] + [got for got in client.dump('get') if got['name'] == name]
     same('the number of answers to get', len(replies), 2)
     for reply in replies:

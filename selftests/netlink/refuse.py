@@ -87,7 +87,7 @@ def check_select(name):
     before = watched(client, name)
     count = 0
     for op in ('get', 'set', 'operate', 'job-get', 'job-cancel', 'confirm', 'caps-get', 'verify',
-               'protected'):
+               'protected', 'offload'):
         for label, payload, code, at, missing in select_cases(client, name):
             if label == 'nothing named' and op == 'caps-get':
                 continue
@@ -264,7 +264,8 @@ def refused(client, label, code, sentence):
 
 CHANGING = (('set', {'settings': {'resync_rate': 11}}), ('operate', {'operation': 12}),
             ('job-cancel', {'job_id': 1}), ('confirm', {'timeout': 1000}),
-            ('protected', {'job_id': 1}))
+            ('protected', {'job_id': 1}),
+            ('offload', {'offload': 1, 'sector': 0, 'sectors': 2048}))
 
 
 def forbidden(client, name):

@@ -7,6 +7,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -202,17 +203,17 @@ EXPORT int replica_finish_wait(struct replica_ctx *ctx, const char *name, uint32
 }
 
 /* By the first of these files; one that is masked is /dev/null, or empty. */
-static bool has_unit(struct replica_ctx *ctx)
+bool replica_has_unit(struct replica_ctx *ctx, const char *unit)
 {
 	static const char *const places[] = {
 		"/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib",
 	};
-	char path[128];
+	char path[PATH_MAX];
 	struct stat st;
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(path, sizeof(path), "%s%s/systemd/system/dm-replica-finish@.service",
-			 ctx->root, places[i]);
+		snprintf(path, sizeof(path), "%s%s/systemd/system/%s", ctx->root, places[i],
+			 unit);
 		if (!stat(path, &st))
 			return S_ISREG(st.st_mode) && st.st_size;
 	}
@@ -229,5 +230,5 @@ EXPORT bool replica_clones_end(struct replica_ctx *ctx)
 		if (access(path, F_OK))
 			return false;
 	}
-	return has_unit(ctx);
+	return replica_has_unit(ctx, "dm-replica-finish@.service");
 }

@@ -32,7 +32,9 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
  * claimed: one of them does it, or has created it: 1, 0, or -errno where it cannot be seen, as by
  * who is not root.
+ * has_unit: is a unit of that name installed, and not masked?
  */
+bool replica_has_unit(struct replica_ctx *ctx, const char *unit);
 int replica_clone_claim(struct replica_ctx *ctx, const char *name, int *fd);
 void replica_clone_tidy_rest(struct replica_ctx *ctx, const char *name);
 int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,

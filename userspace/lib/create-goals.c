@@ -266,11 +266,20 @@ static int check_wait(struct replica_ctx *ctx, uint32_t state)
 	}
 }
 
+/* Who redeems a token has seen to that. */
+static int fail_offload(struct replica_ctx *ctx)
+{
+	return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Offload",
+			    "the devices copy by themselves when a token is redeemed, and not for this");
+}
+
 int replica_goals_check(struct replica_ctx *ctx, const struct replica_create_args *a)
 {
 	const struct replica_settings *s = a->replication_settings;
 	int ret;
 
+	if (a->offload == REPLICA_OFFLOAD_MUST)
+		return fail_offload(ctx);
 	ret = check_rpo(ctx, a);
 	if (ret)
 		return ret;

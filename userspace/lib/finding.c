@@ -44,9 +44,11 @@ static const struct meaning {
 	[REPLICA_CHECK_ALIGNMENT] = ERROR(REPLICA_INVALID_PARAMETER, EINVAL),
 	[REPLICA_CHECK_SUSPENDED] = ERROR(REPLICA_FAILED, REPLICA_SM_IN_USE),
 	[REPLICA_CHECK_ATTACH] = INFO,
+	[REPLICA_CHECK_OFFLOAD] = INFO,
+	[REPLICA_CHECK_NO_OFFLOAD] = ERROR(REPLICA_NOT_SUPPORTED, EOPNOTSUPP),
 };
 
-static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_ATTACH + 1,
+static_assert(ARRAY_SIZE(meanings) == REPLICA_CHECK_NO_OFFLOAD + 1,
 	      "enum replica_check_code");
 
 EXPORT void replica_finding_free(struct replica_finding *list)

@@ -37,6 +37,7 @@ EXPORT void replica_info_free(struct replica_info *list)
 		free(list->replica_path);
 		free(list->meta_path);
 		free(list->reason);
+		free(list->offload_reason);
 		free(list->queue.switch_reason);
 		free(list->store);
 		if (list->token)
@@ -279,7 +280,7 @@ EXPORT int replica_counter_entry(const struct replica_counters *counters,
 		"replica_timeouts", "origin_errors", "read_failovers",
 		"resync_bytes", "probes", "events_dropped", "inflight",
 		"detached", "log_waits", "meta_writes", "meta_bytes",
-		"compared_bytes",
+		"compared_bytes", "offloaded_bytes",
 	};
 
 	static_assert(ARRAY_SIZE(names) == sizeof(*counters) / sizeof(uint64_t),

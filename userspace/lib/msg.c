@@ -53,6 +53,8 @@ static const struct replica_field info_fields[] = {
 	HAS(struct replica_info, DM_REPLICA_A_DELTA_DUE, KIND_U64, delta_due_ms, has_delta_due),
 	INFO_OPT(WHOLE, KIND_BOOL, whole),
 	INFO_OPT(WAITS_PROTECTED, KIND_BOOL, waits_protected),
+	INFO_OPT(OFFLOAD_STATE, KIND_U8, offload_state),
+	INFO_OPT(OFFLOAD_REASON, KIND_STRING, offload_reason),
 	{ .attr = 0 },
 };
 
@@ -115,6 +117,7 @@ static const struct replica_field job_fields[] = {
 	JOB_OPT(ERROR_CODE, KIND_U32, error_code),
 	JOB_OPT(ERROR_TEXT, KIND_STRING, error_text),
 	JOB_OPT(DIFFERS, KIND_U64, differs),
+	JOB_OPT(OFFLOADED, KIND_U64, offloaded),
 	{ .attr = 0 },
 };
 

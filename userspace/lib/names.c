@@ -239,9 +239,11 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_ALIGNMENT, "alignment", NULL },
 	{ REPLICA_CHECK_SUSPENDED, "suspended", NULL },
 	{ REPLICA_CHECK_ATTACH, "attach", NULL },
+	{ REPLICA_CHECK_OFFLOAD, "offload", NULL },
+	{ REPLICA_CHECK_NO_OFFLOAD, "no-offload", NULL },
 };
 
-static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_ATTACH,
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_NO_OFFLOAD,
 	      "enum replica_check_code");
 
 static const struct name discards[] = {
@@ -362,6 +364,18 @@ static const struct name features[] = {
 
 static_assert(ARRAY_SIZE(features) == 9, "enum replica_feature");
 
+static const struct name offloads[] = {
+	{ REPLICA_OFFLOAD_AUTO, "auto", NULL },
+	{ REPLICA_OFFLOAD_NEVER, "never", NULL },
+	{ REPLICA_OFFLOAD_MUST, "must", NULL },
+};
+
+static const struct name offload_states[] = {
+	{ DM_REPLICA_OFFLOAD_AWAITED, "Awaited", NULL },
+	{ DM_REPLICA_OFFLOAD_RUNNING, "Running", NULL },
+	{ DM_REPLICA_OFFLOAD_OVER, "Over", NULL },
+};
+
 static const struct {
 	const struct name *names;
 	size_t count;
@@ -391,6 +405,8 @@ static const struct {
 	[REPLICA_ENUM_METHODOLOGY] = { methodologies, ARRAY_SIZE(methodologies) },
 	[REPLICA_ENUM_FEATURE] = { features, ARRAY_SIZE(features) },
 	[REPLICA_ENUM_PROTECT] = { protections, ARRAY_SIZE(protections) },
+	[REPLICA_ENUM_OFFLOAD] = { offloads, ARRAY_SIZE(offloads) },
+	[REPLICA_ENUM_OFFLOAD_STATE] = { offload_states, ARRAY_SIZE(offload_states) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");

@@ -53,6 +53,7 @@ static struct replica_job *job_of(struct json_object *object)
 	job->elapsed_ms = replica_registry_number(object, "elapsed_ms");
 	job->error_code = replica_registry_number(object, "error_code");
 	job->differs = replica_registry_number(object, "differs");
+	job->offloaded = replica_registry_number(object, "offloaded");
 	job->replica_ended = replica_registry_number(object, "ended");
 	job->kept_ms = replica_registry_number(object, "kept_ms");
 	if (replica_registry_text(object, "error_text", text, sizeof(text)))
@@ -222,6 +223,7 @@ static struct json_object *object_of(const struct replica_job *job, bool finishe
 	if (text)
 		replica_registry_put_text(object, "error_text", text);
 	replica_registry_put_number(object, "differs", job->differs);
+	replica_registry_put_number(object, "offloaded", job->offloaded);
 	replica_registry_put_number(object, "ended", replica_time_ms());
 	replica_registry_put_number(object, "ended_boot_ms", replica_boot_ms());
 	replica_registry_put_number(object, "kept_ms", kept_ms(job->type));

@@ -98,6 +98,14 @@ dev_t replica_sysfs_disk(struct replica_ctx *ctx, dev_t devno)
 	return devno;
 }
 
+int replica_sysfs_extent(struct replica_ctx *ctx, dev_t devno, uint64_t *start,
+			 uint64_t *length)
+{
+	*start = read_number(ctx, devno, "start");
+	*length = read_number(ctx, devno, "size");
+	return has_attr(ctx, devno, "start") && *length ? 0 : -ENOENT;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Sets of devices */
 

@@ -67,6 +67,9 @@ void replica_sysfs_parts(struct replica_ctx *ctx, dev_t devno,
  * closed a device, but not while it is looking at that one.
  */
 void replica_sysfs_changed(struct replica_ctx *ctx, dev_t devno);
+/* Where a partition is on its disk, in sectors: 0 or -ENOENT. */
+int replica_sysfs_extent(struct replica_ctx *ctx, dev_t devno, uint64_t *start,
+			 uint64_t *length);
 /* The whole disk of a partition; devno itself otherwise. */
 dev_t replica_sysfs_disk(struct replica_ctx *ctx, dev_t devno);
 

@@ -133,6 +133,8 @@ int replica_table_build(const struct replica_table *table, char *line,
 		add_feature(&f, "role", "clone");
 	if (table->swaps)
 		add_number(&f, "swaps", table->swaps);
+	if (table->offload)
+		add_number(&f, "offload", table->offload);
 	add_settings(&f, &table->settings);
 	len = snprintf(line, size, "%s %s %s %s %u%s", table->origin,
 		       table->replica, table->meta,
@@ -323,6 +325,16 @@ static int read_swaps(const char *value, struct replica_table *t)
 	return 0;
 }
 
+static int read_offload(const char *value, struct replica_table *t)
+{
+	uint64_t seconds;
+
+	if (read_number(value, DM_REPLICA_OFFLOAD_MAX_S, &seconds))
+		return -EINVAL;
+	t->offload = seconds;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const char *value, struct replica_table *t);
@@ -348,6 +360,7 @@ static const struct {
 	{ "stale", read_stale },
 	{ "role", read_role },
 	{ "swaps", read_swaps },
+	{ "offload", read_offload },
 };
 
 static int read_feature(const char *name, const char *value,

@@ -20,6 +20,7 @@ struct replica_table {
 	bool stale_accept;		/* feature "stale accept" */
 	bool clone;			/* feature "role clone" */
 	uint32_t swaps;			/* feature "swaps"; 0: never */
+	uint32_t offload;		/* feature "offload", seconds; 0: none */
 	struct replica_settings settings;
 };
 

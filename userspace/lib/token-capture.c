@@ -29,6 +29,9 @@ static int check(struct replica_ctx *ctx, const struct replica_create_args *a)
 	if (a->target_storage_volume)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, REPLICA_PARAM_TARGET,
 				    "a capture has no target volume; it is named when the token is redeemed");
+	if (a->offload == REPLICA_OFFLOAD_MUST)
+		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Offload",
+				    "a capture copies nothing: whether the devices must is for its redeems");
 	/* Where a store that is cut from a pool comes in. */
 	if (!a->store && a->target_storage_pool)
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "TargetStoragePool",

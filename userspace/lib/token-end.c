@@ -68,8 +68,8 @@ static bool is_over(const struct replica_info *info)
 	       ms > info->when_synced + OVER_MS;
 }
 
-static const struct replica_lines *token_below(const struct replica_maps *maps,
-					       const struct replica_lines *leg)
+const struct replica_lines *replica_token_below(const struct replica_maps *maps,
+						const struct replica_lines *leg)
 {
 	for (size_t i = 0; leg && i < maps->count; i++)
 		if (replica_token_id(maps->map[i].uuid) &&
@@ -86,7 +86,7 @@ static bool is_lost(const struct replica_maps *maps, const struct replica_lines 
 {
 	const char *id = replica_id_of(redeem->uuid, REPLICA_REDEEM_UUID_PREFIX);
 	const struct replica_lines *leg = replica_map_by_uuid(maps, REPLICA_LEG_UUID_PREFIX, id);
-	const struct replica_lines *token = token_below(maps, leg);
+	const struct replica_lines *token = replica_token_below(maps, leg);
 	struct replica_usage usage;
 
 	return token && !replica_snap_usage(token->name, &usage) && !usage.valid;
@@ -160,7 +160,7 @@ static bool is_rest(const struct replica_lines *redeem)
 static void touch_token(struct replica_ctx *ctx, const struct replica_maps *maps,
 			const struct replica_lines *leg)
 {
-	const struct replica_lines *token = token_below(maps, leg);
+	const struct replica_lines *token = replica_token_below(maps, leg);
 
 	if (token)
 		replica_token_touch(ctx, replica_token_id(token->uuid));

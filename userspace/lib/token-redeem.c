@@ -24,6 +24,7 @@
 #include "genl.h"
 #include "info.h"
 #include "lock.h"
+#include "offload.h"
 #include "peer.h"
 #include "table.h"
 #include "token.h"
@@ -37,6 +38,8 @@ struct redeem {
 	struct replica_info *replicas;
 	char source[PATH_MAX];		/* the token's device */
 	dev_t base;			/* what it and the captured source lie on */
+	uint32_t wish;			/* enum replica_offload */
+	bool offload;			/* the devices copy by themselves */
 	char stem[DM_REPLICA_NAME_LEN];
 	char name[DM_REPLICA_NAME_LEN];
 	char leg[DM_REPLICA_NAME_LEN];
@@ -150,6 +153,8 @@ static int check_devices(struct redeem *r)
 		return ret;
 	replica_check_run(&r->check, r->source, r->args.target_storage_volume);
 	check_captured(r);
+	r->offload = replica_offload_check(&r->check, r->base, r->sectors, r->wish,
+					   r->args.replication_settings);
 	if (r->args.target_storage_pool)
 		replica_finding_add(&r->check, REPLICA_CHECK_POOL_IGNORED, "TargetStoragePool",
 				    "the pool is ignored because a target volume is given");
@@ -162,6 +167,7 @@ static int build_table(struct redeem *r, const char *origin)
 	const struct replica_blockdev *t = &r->check.target;
 	struct replica_table table = {
 		.meta = "-", .mode = DM_REPLICA_MODE_SYNC, .clone = true,
+		.offload = r->offload ? REPLICA_OFFLOAD_SECONDS : 0,
 	};
 	int err;
 
@@ -420,6 +426,8 @@ static int make(struct redeem *r)
 	if (!ret && !r->renamed)
 		ret = look_at_made(r);
 	replica_unlock(&lock);
+	if (!ret && !r->renamed && r->offload)
+		replica_offload_start(r->ctx, r->name);
 	return ret;
 }
 
@@ -430,6 +438,7 @@ static int redeem(struct redeem *r)
 	r->args.source = r->source;
 	r->args.sync_type = REPLICA_SYNC_TYPE_CLONE;
 	r->args.token = NULL;
+	r->args.offload = REPLICA_OFFLOAD_AUTO;
 	if (!ret)
 		ret = replica_create_check(r->ctx, &r->args);
 	if (!ret)
@@ -460,6 +469,7 @@ int replica_token_redeem(struct replica_ctx *ctx, const struct replica_create_ar
 		return replica_fail_memory(ctx);
 	r->ctx = ctx;
 	r->args = *args;
+	r->wish = args->offload;
 	r->result = result;
 	r->claim = -1;
 	ret = replica_token_verify(ctx, args->token, bytes, &r->token);

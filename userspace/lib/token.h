@@ -109,9 +109,12 @@ bool replica_token_marked(struct replica_ctx *ctx, const char *path);
  * token-end.c.  tend: replica_token_expire() for who does something else; the error stays.
  * tidy: legs of redeems that are gone go; for who ends a redeem, the error stays.  tidy_of: the
  * same for who ends what may be a token.
+ * below: the token that a leg, which may be NULL, lies on.
  * is_redeem: does the name belong to one?  check_end: the end of a token, which may be that of
  * a timer, does not wake a source that somebody has suspended; of any other snapshot success.
  */
+const struct replica_lines *replica_token_below(const struct replica_maps *maps,
+						const struct replica_lines *leg);
 int replica_token_check_end(const struct replica_snap *snap);
 void replica_token_tend(struct replica_ctx *ctx);
 void replica_token_tidy(struct replica_ctx *ctx);

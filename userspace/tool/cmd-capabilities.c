@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl capabilities: of the module, of a replica, of a kind of copy, of a source */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "report.h"
 #include "show.h"
@@ -11,6 +12,7 @@ struct capabilities_options {
 	uint32_t sync_type;
 	uint32_t mode;
 	const char *source;
+	const char *target;
 };
 
 static void show_numbers(struct out *out, struct out_key key, enum replica_enum which,
@@ -132,6 +134,25 @@ static void show_source_kinds(struct out *out, struct out_key key,
 	out_end(out);
 }
 
+static int show_offload_of(struct cli *cli, const struct capabilities_options *opts)
+{
+	char *how;
+	bool can;
+	int ret = replica_offload_possible(cli->ctx, opts->source, opts->target, &can, &how);
+	struct out *out = report_new(cli);
+	int status;
+
+	out_string(out, KEY("Source", "Source", NULL), opts->source);
+	out_string(out, KEY("Target", "Target", NULL), opts->target);
+	if (ret)
+		return report_failure(cli, out, ret, NULL, NULL);
+	out_bool(out, KEY("DevicesCopy", "The devices can copy by themselves", NULL), can);
+	out_string(out, KEY("DevicesCopyDescription", can ? "By" : "Why not", NULL), how);
+	status = report_finish(cli, out, ret);
+	free(how);
+	return status;
+}
+
 static int show_source(struct cli *cli, const char *source)
 {
 	struct replica_source_kind *kinds = NULL;
@@ -163,6 +184,10 @@ static int capabilities_run(struct cli *cli)
 				    "a name, --sync-type and --source are three questions; ask one at a time");
 	if (opts->mode && !kind)
 		return report_usage(cli, "mode", "--mode goes with --sync-type");
+	if (opts->target && !opts->source)
+		return report_usage(cli, "target", "--target goes with --source");
+	if (opts->target)
+		return show_offload_of(cli, opts);
 	if (opts->source)
 		return show_source(cli, opts->source);
 	return kind ? show_kind(cli, opts) :
@@ -176,6 +201,8 @@ static const struct option capabilities_options[] = {
 	       "The same, of a mirror in mode async or adaptive"),
 	OPTION(struct capabilities_options, source, "source", "DEVICE", read_text,
 	       COMPLETE_DEVICE, "What can be made of DEVICE, and why not all"),
+	OPTION(struct capabilities_options, target, "target", "DEVICE", read_text,
+	       COMPLETE_DEVICE, "Can the two copy by themselves when a token is redeemed?"),
 };
 
 static const struct capabilities_options defaults = {

@@ -165,6 +165,9 @@ static void offer(struct cli *cli, int kind)
 	case COMPLETE_PROTECT:
 		offer_enum(REPLICA_ENUM_PROTECT);
 		break;
+	case COMPLETE_OFFLOAD:
+		offer_enum(REPLICA_ENUM_OFFLOAD);
+		break;
 	case COMPLETE_MODE:
 		offer_modes();
 		break;

@@ -35,6 +35,8 @@ static const struct option create_table[] = {
 	       "Of a token: keep there what SOURCE overwrites"),
 	OPTION(struct create_options, token_timeout_ms, "token-timeout", "TIME", read_seconds,
 	       COMPLETE_NOTHING, "Inactivity that ends the token (default: 15m)"),
+	OPTION(struct create_options, offload, "offload", "HOW", read_offload, COMPLETE_OFFLOAD,
+	       "Redeem by the devices themselves: auto, never, must"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
 	       "Who ends a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
@@ -193,6 +195,9 @@ static int check_usage(struct cli *cli, const struct create_options *opts)
 		return report_usage(cli, opts->store ? "store" : "token-timeout",
 				    "'--%s' is for '--sync-type tokenized-clone'",
 				    opts->store ? "store" : "token-timeout");
+	if (opts->offload && (!opts->token || tokenized))
+		return report_usage(cli, "offload",
+				    "'--offload' is for 'create --token FILE TARGET', a redeem");
 	/* A logical volume has its snapshots where it is; of anything else the library tells. */
 	if (!cli->args[1] && !opts->pool && !opts->token &&
 	    opts->sync_type != REPLICA_SYNC_TYPE_SNAPSHOT)
@@ -241,6 +246,7 @@ static int create_run(struct cli *cli)
 		.force = opts->force,
 		.dry_run = opts->dry_run,
 		.no_attach = opts->no_attach,
+		.offload = opts->offload,
 		.wait_for_copy_state = opts->wait_for,
 		.timeout_ms = opts->timeout_ms,
 		.progress = progress_step,
@@ -296,7 +302,9 @@ const struct command cmd_create = {
 		"is written meanwhile; --wait-for synchronized also ends it, as 'finish' does.\n"
 		"With --sync-type tokenized-clone and no TARGET, SOURCE as it is now is captured\n"
 		"in FILE, the --store takes what SOURCE overwrites, and 'create --token FILE\n"
-		"TARGET' makes any TARGET what SOURCE was then; the token 'zero', zeroes.\n"
+		"TARGET' makes any TARGET what SOURCE was then; the token 'zero', zeroes. Disks\n"
+		"that can copy by themselves, by SCSI EXTENDED COPY or NVMe Copy, do so as far as\n"
+		"SOURCE has not been written to, unless --offload says never.\n"
 		"With --pool and no TARGET, a volume of the right size is cut from an LVM volume\n"
 		"group or thin pool, or from a thin-pool of device-mapper, and with --meta pool\n"
 		"one for the log too; 'return-to-pool' gives them back. Of a snapshot it is the\n"

@@ -24,6 +24,7 @@ enum complete {
 	COMPLETE_SETTING,
 	COMPLETE_STATE,
 	COMPLETE_SYNC_TYPE,
+	COMPLETE_OFFLOAD,
 	COMPLETE_MODE,
 	COMPLETE_PROTECT,
 	COMPLETE_COMMAND,
@@ -93,7 +94,7 @@ extern const struct command cmd_dissolve;
 extern const struct command cmd_abort, cmd_verify, cmd_resize, cmd_mode, cmd_restore;
 extern const struct command cmd_test;
 extern const struct command cmd_help, cmd_version, cmd_complete, cmd_udev, cmd_udev_links;
-extern const struct command cmd_finish_unit, cmd_discover, cmd_protect_unit;
+extern const struct command cmd_finish_unit, cmd_discover, cmd_protect_unit, cmd_offload;
 
 /* help.c: help of one command, or of the program for NULL; the exit status. */
 int help_show(struct cli *cli, const struct command *about);

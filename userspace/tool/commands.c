@@ -51,6 +51,7 @@ const struct command * const commands[] = {
 	&cmd_udev_links,
 	&cmd_finish_unit,
 	&cmd_protect_unit,
+	&cmd_offload,
 	NULL
 };
 

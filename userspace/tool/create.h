@@ -32,6 +32,7 @@ struct create_options {
 	bool dry_run;
 	bool force;
 	bool no_attach;
+	uint32_t offload;
 };
 
 /* show-created.c: the members of the document, and the sentence; ret is the return value. */

@@ -143,6 +143,13 @@ const char *read_protect(const char *value, void *field)
 	return read_enum(REPLICA_ENUM_PROTECT, value, field) ? NULL : "none or snapshot";
 }
 
+const char *read_offload(const char *value, void *field)
+{
+	if (read_enum(REPLICA_ENUM_OFFLOAD, value, field))
+		return NULL;
+	return "auto, never or must";
+}
+
 const char *read_mode(const char *value, void *field)
 {
 	/* For the library 0 is a mode that was not given. */

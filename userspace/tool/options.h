@@ -47,6 +47,7 @@ const char *read_objective(const char *value, void *field);	/* uint32_t, ms, 0: 
 const char *read_size(const char *value, void *field);		/* uint64_t, bytes */
 const char *read_store_size(const char *value, void *field);	/* struct store_size */
 const char *read_sync_type(const char *value, void *field);	/* uint32_t */
+const char *read_offload(const char *value, void *field);	/* uint32_t */
 const char *read_mode(const char *value, void *field);		/* uint32_t */
 const char *read_protect(const char *value, void *field);	/* uint32_t */
 const char *read_state(const char *value, void *field);		/* uint32_t */

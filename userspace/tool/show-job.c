@@ -121,6 +121,9 @@ void show_job(struct out *out, const struct replica_job *job, uint64_t rate)
 		  job->bytes_total);
 	if (verify)
 		out_bytes(out, KEY("Differs", "Different", NULL), job->differs);
+	if (job->type == DM_REPLICA_JOB_CLONE)
+		out_bytes(out, KEY("BytesOffloaded", job->offloaded ? "By the devices" : NULL,
+				   NULL), job->offloaded);
 	out_rate(out, KEY("BytesPerSecond", "Rate", "RATE"), rate);
 	out_time(out, KEY("StartTime", "Started", NULL), job->start_time);
 	out_duration(out, KEY("ElapsedTime", "Running for", "ELAPSED"), job->elapsed_ms);

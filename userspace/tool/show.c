@@ -384,6 +384,7 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 	show_point(out, info);
 	show_times(out, info);
 	show_running_job(out, info, style);
+	show_offload(out, info);
 	show_settings(out, &info->settings, style->brief ? NULL : "Settings");
 	show_counters(out, &info->counters, style->counters);
 }

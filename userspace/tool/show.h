@@ -58,4 +58,7 @@ bool show_contains(const uint16_t *values, size_t count, unsigned int value);
 
 enum out_tone show_state_tone(unsigned int copy_state);
 
+/* show-offload.c: of a clone whose devices were to copy by themselves. */
+void show_offload(struct out *out, const struct replica_info *info);
+
 #endif /* REPLICACTL_SHOW_H */

@@ -33,6 +33,7 @@ static void put_job(struct nl_msg *msg)
 	nla_put_u32(msg, DM_REPLICA_J_ERROR_CODE, 4);
 	nla_put_string(msg, DM_REPLICA_J_ERROR_TEXT, "read error");
 	nla_put_u64(msg, DM_REPLICA_J_DIFFERS, 8192);
+	nla_put_u64(msg, DM_REPLICA_J_OFFLOADED, 4096);
 	nla_nest_end(msg, nest);
 }
 

@@ -359,7 +359,7 @@ static void settings(void)
 
 static void counters(void)
 {
-	struct replica_counters c = { .reads = 1, .write_bytes = 4, .compared_bytes = 27 };
+	struct replica_counters c = { .reads = 1, .write_bytes = 4, .offloaded_bytes = 28 };
 	const char *name, *last = "";
 	uint64_t value;
 	size_t n;
@@ -369,13 +369,13 @@ static void counters(void)
 			CHECK_INT(value, 1);
 		else if (strcmp(name, "write_bytes") == 0)
 			CHECK_INT(value, 4);
-		else if (strcmp(name, "compared_bytes") != 0)
+		else if (strcmp(name, "offloaded_bytes") != 0)
 			CHECK_INT(value, 0);
 		last = name;
 	}
-	CHECK_INT(n, 27);
-	CHECK_STR(last, "compared_bytes");
-	CHECK_INT(value, 27);
+	CHECK_INT(n, 28);
+	CHECK_STR(last, "offloaded_bytes");
+	CHECK_INT(value, 28);
 }
 
 /* "Names" that udev, libdevmapper or a shell would choke on. */

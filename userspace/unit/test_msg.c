@@ -117,6 +117,7 @@ static void whole_job(void)
 	CHECK_INT(job->error_code, 4);
 	CHECK_STR(job->error_text, "read error");
 	CHECK_INT(job->differs, 8192);
+	CHECK_INT(job->offloaded, 4096);
 	replica_job_free(job);
 }
 

@@ -317,6 +317,7 @@ static void keep(struct replica_ctx *ctx, const char *name, uint32_t id, uint32_
 		.bytes_done = 1ULL << 40, .bytes_total = 1ULL << 41,
 		.start_time = 1700000000000 + id, .elapsed_ms = 1234,
 		.error_code = 4, .error_text = (char *)"a reason", .differs = 512,
+		.offloaded = 1024,
 	};
 
 	replica_ended_job_write(ctx, &job, true);
@@ -343,6 +344,7 @@ static void job_round_trip(void)
 		CHECK_INT(jobs->error_code, 4);
 		CHECK_STR(jobs->error_text, "a reason");
 		CHECK_INT(jobs->differs, 512);
+		CHECK_INT(jobs->offloaded, 1024);
 		CHECK(jobs->replica_ended > 1700000000000);
 		CHECK_INT(jobs->kept_ms, REPLICA_JOB_KEPT_MS);
 	}

@@ -202,7 +202,7 @@ static void parse_refuses(void)
 		{ "a b - 2 0", "mode" },
 		{ "a b - sync", "number" }, { "a b - sync 1 x", "number" },
 		{ "a b - sync -2", "number" }, { "a b - sync 2x", "number" },
-		{ "a b - sync 44", "number" },
+		{ "a b - sync 46", "number" },
 		{ "a b - sync 18446744073709551618", "number" },
 		{ "a b - sync 0 x", "more" }, { "a b - sync 2", "fewer" },
 		{ "a b - sync 2 sync", "fewer" },
@@ -288,6 +288,7 @@ static struct replica_table random_table(void)
 		s->protect = 1 + random_below(2);
 	t.stale_accept = random_below(2);
 	t.swaps = random_below(2) * random_below(1000);
+	t.offload = random_below(2) * random_below(3601);
 	return t;
 }
 
@@ -308,6 +309,7 @@ static void round_trip(void)
 		CHECK_INT(back.skip_copy, t.skip_copy);
 		CHECK_INT(back.stale_accept, t.stale_accept);
 		CHECK_INT(back.swaps, t.swaps);
+		CHECK_INT(back.offload, t.offload);
 		CHECK(memcmp(&back.settings, &t.settings, sizeof(t.settings)) == 0);
 	}
 }

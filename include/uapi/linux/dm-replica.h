@@ -82,6 +82,17 @@
  *		  goes on.  With REASON it could not be made, and the resync waits on.
  *	errno:    EBUSY when no resync waits, ESTALE when another one does.
  *
+ * DM_REPLICA_CMD_OFFLOAD (clone role, table feature "offload")
+ *	request:  SELECT, DM_REPLICA_A_OFFLOAD (u8, enum dm_replica_offload_step); with
+ *		  CLAIM and COPIED also DM_REPLICA_A_SECTOR and DM_REPLICA_A_SECTORS,
+ *		  whole regions; with FINISH [DM_REPLICA_A_REASON]
+ *	reply:    to CLAIM: DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS: the first run
+ *		  there that is to be copied, 0 sectors: there is none.
+ *	errno:    EBUSY when the job does not wait for this, another socket does it, or
+ *		  the claim was given up; EOPNOTSUPP without the feature.
+ *	What is claimed the kernel does not copy until the claim ends, which closing
+ *	the socket does too: no command may be under way then.
+ *
  * DM_REPLICA_CMD_EVENT (only ever sent by the kernel, multicast group "events")
  *	message:  DM_REPLICA_A_EVENT_SEQ, DM_REPLICA_A_EVENT_TYPE,
  *		  DM_REPLICA_A_EVENT_TIME, DM_REPLICA_A_NAME, _MAJOR, _MINOR,
@@ -129,6 +140,7 @@ enum dm_replica_cmd {
 	DM_REPLICA_CMD_VERIFY,
 	DM_REPLICA_CMD_DIFF_GET,
 	DM_REPLICA_CMD_PROTECTED,
+	DM_REPLICA_CMD_OFFLOAD,
 
 	__DM_REPLICA_CMD_LAST
 };
@@ -194,6 +206,9 @@ enum dm_replica_attr {
 	DM_REPLICA_A_READ_ONLY,		/* (R) u8, CIM's ReadOnly: 2 source, 0: neither */
 	DM_REPLICA_A_WHOLE,		/* (R) u8, 1: the replica is a copy of one moment */
 	DM_REPLICA_A_WAITS_PROTECTED,	/* (R) u8, 1: a resync waits for CMD_PROTECTED */
+	DM_REPLICA_A_OFFLOAD,		/* u8, enum dm_replica_offload_step */
+	DM_REPLICA_A_OFFLOAD_STATE,	/* (R) u8, enum dm_replica_offload_state; absent if none */
+	DM_REPLICA_A_OFFLOAD_REASON,	/* (R) string, why it is over; absent if not, or unknown */
 
 	__DM_REPLICA_A_LAST
 };
@@ -202,6 +217,24 @@ enum dm_replica_attr {
 
 /* Longest time that CONFIRM may be asked to wait: one hour. */
 #define DM_REPLICA_CONFIRM_MAX_MS	3600000
+
+/* Most sectors of a claim of OFFLOAD: 64 MiB. */
+#define DM_REPLICA_CLAIM_MAX		131072
+/* Longest time that the feature offload has the kernel wait, seconds. */
+#define DM_REPLICA_OFFLOAD_MAX_S	3600
+
+enum dm_replica_offload_step {
+	DM_REPLICA_OFFLOAD_CLAIM = 1,	/* what it has them copy next */
+	DM_REPLICA_OFFLOAD_COPIED,	/* a part of that is on the replica */
+	DM_REPLICA_OFFLOAD_RELEASE,	/* the rest of it is the kernel's */
+	DM_REPLICA_OFFLOAD_FINISH,	/* likewise, and nothing follows */
+};
+
+enum dm_replica_offload_state {
+	DM_REPLICA_OFFLOAD_AWAITED = 1,	/* the job waits for somebody to come */
+	DM_REPLICA_OFFLOAD_RUNNING,	/* it waits while the devices copy */
+	DM_REPLICA_OFFLOAD_OVER,	/* the kernel copies what is left */
+};
 
 /* Attributes inside DM_REPLICA_A_SETTINGS: what may change at run time. */
 enum dm_replica_setting_attr {
@@ -318,6 +351,7 @@ enum dm_replica_counter_attr {
 	DM_REPLICA_C_META_WRITES,	/* requests to the meta device */
 	DM_REPLICA_C_META_BYTES,	/* bytes of them */
 	DM_REPLICA_C_COMPARED_BYTES,	/* bytes of a leg that jobs compared with the other */
+	DM_REPLICA_C_OFFLOADED_BYTES,	/* bytes that the devices copied by themselves */
 
 	__DM_REPLICA_C_LAST
 };
@@ -377,6 +411,7 @@ enum dm_replica_job_attr {
 	DM_REPLICA_J_ERROR_CODE,	/* u32, a CreateReplica return value, 0: none */
 	DM_REPLICA_J_ERROR_TEXT,	/* string; absent if none */
 	DM_REPLICA_J_DIFFERS,		/* u64, bytes that a verify found different */
+	DM_REPLICA_J_OFFLOADED,		/* u64, part of BYTES_DONE that the devices copied */
 
 	__DM_REPLICA_J_LAST
 };

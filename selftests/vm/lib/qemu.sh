@@ -57,9 +57,15 @@ user_disks()
 {
 	local size i=0
 	for size in "${opt_disks[@]}"; do
-		truncate -s "$size" "$1/disk$i.img" || vm_die "bad disk size '$size'"
-		qemu_args+=(-drive "if=none,id=disk$i,file=$1/disk$i.img,format=raw,discard=unmap"
-			-device "virtio-blk-pci,drive=disk$i,serial=disk$i")
+		truncate -s "${size#nvme:}" "$1/disk$i.img" || vm_die "bad disk size '$size'"
+		qemu_args+=(-drive "if=none,id=disk$i,file=$1/disk$i.img,format=raw,discard=unmap")
+		# A namespace of its own: that of the controller alone copies no block.
+		if [[ $size == nvme:* ]]; then
+			qemu_args+=(-device "nvme,id=nvme$i,serial=disk$i"
+				-device "nvme-ns,drive=disk$i,bus=nvme$i")
+		else
+			qemu_args+=(-device "virtio-blk-pci,drive=disk$i,serial=disk$i")
+		fi
 		i=$((i + 1))
 	done
 }

@@ -46,9 +46,11 @@ uml_user_disks()
 {
 	local size i=0
 	for size in "${opt_disks[@]}"; do
-		truncate -s "$size" "$1/disk$i.img" || vm_die "bad disk size '$size'"
-		uml_disk "vmdisk$i" '' "$1/disk$i.img"
 		i=$((i + 1))
+		# It has no bus for one.
+		[[ $size != nvme:* ]] || continue
+		truncate -s "$size" "$1/disk$((i - 1)).img" || vm_die "bad disk size '$size'"
+		uml_disk "vmdisk$((i - 1))" '' "$1/disk$((i - 1)).img"
 	done
 }
 
