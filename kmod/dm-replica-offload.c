@@ -317,7 +317,8 @@ static void end_regions(struct replica *replica, u64 first, u64 regions)
 		if (replica->replica_volatile)
 			replica_log_note_cached(replica->log, region << replica->region_shift,
 						1, generation);
-		if (replica_log_copy_end(replica->log, region))
+		/* A clone is never frozen. */
+		if (replica_log_copy_end(replica->log, region, 0))
 			bytes += region_bytes(replica, region);
 		cond_resched();
 	}
