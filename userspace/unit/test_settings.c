@@ -278,7 +278,7 @@ static void keys_are_listed(void)
 		CHECK(!strstr(replica_error_description(replica_last_error(ctx)),
 			      "unknown"));
 	}
-	CHECK_INT(n, 26);
+	CHECK_INT(n, 27);
 }
 
 static void too_long(void)
