@@ -232,7 +232,7 @@ static int end_restored(const struct replica_snap *snap)
 {
 	int ret = replica_snap_end(snap->ctx, snap->self->name, false, NULL);
 
-	if (ret && is_gone(snap)) {
+	if (ret == REPLICA_NOT_FOUND && is_gone(snap)) {
 		replica_error_clear(snap->ctx);
 		ret = REPLICA_SUCCESS;
 	}
