@@ -83,7 +83,8 @@ whole_machine()
 	defer unswapped /dev/mapper/r
 	before=$(swapped_out)
 	# A quarter of the swap is needed, whatever the machine has: two workers share it. KASAN
-	# takes as much again while they run.
+	# takes as much again while they run. Swap must not run out: then it is programs that
+	# are dropped and read again, and nothing goes on, with a replica or without.
 	kib=$(($(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo) + 32768))
 	# For longer than all that is waited for below.
 	timeout $((300 * ktap_factor * ${KTAP_PATIENCE:-1})) stress-ng --vm 2 --vm-bytes "${kib}K" \
@@ -96,7 +97,7 @@ whole_machine()
 	heal_dev "$weak"
 	synced r
 	kill -0 "$load_pid" || fail "the load has ended by itself"
-	say "pages swapped out: $(swapped_since "$before")"
+	say "pages swapped out: $(swapped_since "$before"); $(grep SwapFree /proc/meminfo | xargs)"
 	end_load "$load_pid"
 	run swapoff /dev/mapper/r
 	idle r

@@ -185,11 +185,24 @@ static bool is_gone(const struct replica_snap *snap)
 	return !replica_lines_are_of(snap->ctx, snap->self->name, snap->self->uuid);
 }
 
+/* Whoever ends it may be in the middle of that, and has the lock. */
+static bool ends_now(const struct replica_snap *snap)
+{
+	int lock = -1;
+	bool gone;
+
+	if (replica_lock_tables(snap->ctx, &lock))
+		replica_error_clear(snap->ctx);
+	gone = is_gone(snap);
+	replica_unlock(&lock);
+	return gone;
+}
+
 static int fail_merge(const struct replica_snap *snap)
 {
 	const char *name = snap->self->name, *upper = snap->upper->name;
 
-	if (is_gone(snap))
+	if (ends_now(snap))
 		return replica_fail(snap->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
 				    "snapshot \"%s\" was ended by another command while this one waited for the restore; that command says whether \"%s\" is restored whole",
 				    name, upper);
@@ -232,7 +245,7 @@ static int end_restored(const struct replica_snap *snap)
 {
 	int ret = replica_snap_end(snap->ctx, snap->self->name, false, NULL);
 
-	if (ret && is_gone(snap)) {
+	if (ret == REPLICA_NOT_FOUND && is_gone(snap)) {
 		replica_error_clear(snap->ctx);
 		ret = REPLICA_SUCCESS;
 	}
