@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dm.h"
 #include "lock.h"
 #include "snapshot-lvm.h"
 
@@ -267,7 +268,7 @@ static int look(struct waiting *w, const struct replica_snap *snap)
 
 	if (!snap->merging)
 		return remind(w, snap);		/* LVM is about to remove it */
-	if (replica_snap_status(snap->upper->name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text)))
+	if (replica_dm_status(snap->upper->name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text)))
 		return REPLICA_SUCCESS;
 	replica_snap_parse_usage(text, &usage);
 	if (!usage.valid)
