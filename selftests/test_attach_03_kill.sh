@@ -10,6 +10,11 @@
 . "$(dirname "$0")/lib/cli.sh"
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/attach.sh"
+. "$(dirname "$0")/lib/kill.sh"
+
+# The log is written by pwrite64; the last write is the answer, when all is done. A terminal
+# is asked what it is, by one ioctl more, and a file is not.
+calls=ioctl,pwrite64,write
 
 legs()
 {
@@ -33,39 +38,10 @@ works()
 		fail "the source cannot be read"
 }
 
-# traced COMMAND...: what it calls, in $dev_dir/calls. A terminal is asked what it is, by one
-# ioctl more, and a file is not.
-traced()
-{
-	strace -qq -o "$dev_dir/calls" -e trace=ioctl,pwrite64,write \
-		replicactl "$@" >"$dev_dir/said"
-}
-
 # The numbers of all ioctls of device-mapper.
 mapper_calls()
 {
 	awk '/^ioctl/ { n++; if (/, DM_/) print n }' "$dev_dir/calls"
-}
-
-# others CALL: the numbers of all calls of this kind. The log is written by pwrite64; the last
-# write is the answer, when all is done.
-others()
-{
-	awk -v call="$1(" 'index($0, call) == 1 { print ++n }' "$dev_dir/calls"
-}
-
-# killed CALL N COMMAND...: before the kernel sees its Nth CALL; the last one may not come
-killed()
-{
-	local call=$1 n=$2 status=0
-	shift 2
-	strace -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
-		replicactl "$@" >"$dev_dir/said" 2>&1 || status=$?
-	case $status in
-	0)	say "there was no $call $n this time" ;;
-	9 | 137) killed=$((killed + 1)) ;;
-	*)	fail "$call $n of '$*': status $status, and not killed" ;;
-	esac
 }
 
 nothing_left()
@@ -87,33 +63,33 @@ tidy()
 # Not the first time, when the target is still blank.
 usual_calls()
 {
-	traced "$@"
+	traced "$calls" "$@"
 	tidy
-	traced "$@"
+	traced "$calls" "$@"
 	is_attached src
 	tidy
 }
 
 creating()
 {
-	local n call killed=0 create
+	local n call kills=0 create
 	legs
 	create=(create /dev/mapper/src "$target" --meta "$meta" --force)
 	usual_calls "${create[@]}"
 	for n in $(changes); do
-		killed ioctl "$n" "${create[@]}"
+		kill_at ioctl "$n" "${create[@]}"
 		works
 		tidy
 	done
 	for call in pwrite64 write; do
-		for n in $(others "$call"); do
-			killed "$call" "$n" "${create[@]}"
+		for n in $(numbers_of "$call"); do
+			kill_at "$call" "$n" "${create[@]}"
 			works
 			tidy
 		done
 	done
-	say "killed $killed times"
-	((killed > 9)) || fail "it was killed $killed times only"
+	say "killed $kills times"
+	((kills > 9)) || fail "it was killed $kills times only"
 	run replicactl "${create[@]}"
 	works
 	is_attached src
@@ -130,7 +106,7 @@ again()
 # anything else.
 killed_end()
 {
-	killed "$1" "$2" detach src --force
+	kill_at "$1" "$2" detach src --force
 	works
 	if [[ $(dmsetup table src) != *replica* ]]; then
 		tidy
@@ -141,22 +117,22 @@ killed_end()
 
 ending()
 {
-	local n call killed=0
+	local n call kills=0
 	legs
 	again
-	traced detach src --force
+	traced "$calls" detach src --force
 	nothing_left
 	again
 	for n in $(changes); do
 		killed_end ioctl "$n"
 	done
 	for call in pwrite64 write; do
-		for n in $(others "$call"); do
+		for n in $(numbers_of "$call"); do
 			killed_end "$call" "$n"
 		done
 	done
-	say "killed $killed times"
-	((killed > 5)) || fail "it was killed $killed times only"
+	say "killed $kills times"
+	((kills > 5)) || fail "it was killed $kills times only"
 	run replicactl detach src --force
 	works
 	nothing_left
@@ -195,7 +171,7 @@ errors()
 }
 
 ktap_header
-strace -V >/dev/null 2>&1 || ktap_skip_all "needs strace"
+need_kill
 ktap_case "create is killed at each step" creating
 ktap_case "create fails at each call to device-mapper" errors
 ktap_case "detach is killed at each step" ending

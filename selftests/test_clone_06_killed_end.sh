@@ -11,6 +11,7 @@
 . "$(dirname "$0")/lib/cli.sh"
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/attach.sh"
+. "$(dirname "$0")/lib/kill.sh"
 
 # legs [MIB]
 legs()
@@ -47,31 +48,13 @@ nothing_left()
 	[[ ! -e /run/replica/replicas/r ]] || fail "the registry has it still"
 }
 
-# traced COMMAND...: the calls that may be the one before which it is killed, in $dev_dir/calls
-traced()
-{
-	strace -qq -o "$dev_dir/calls" -e trace=ioctl,pwrite64,rename,unlink \
-		replicactl "$@" >"$dev_dir/said"
-}
+# By which of these it may change something.
+ending=ioctl,pwrite64,rename,unlink
 
-others()
+# Without udev the tool makes the nodes, and it was killed.
+after_kill()
 {
-	awk -v call="$1(" 'index($0, call) == 1 { print ++n }' "$dev_dir/calls"
-}
-
-# killed CALL N COMMAND...: before the kernel sees its Nth CALL; the last one may not come
-killed()
-{
-	local call=$1 n=$2 status=0
-	shift 2
-	strace -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
-		replicactl "$@" >"$dev_dir/said" 2>&1 || status=$?
-	case $status in
-	0)	say "there was no $call $n this time" ;;
-	9 | 137) killed=$((killed + 1)) ;;
-	*)	fail "$call $n of '$*': status $status, and not killed" ;;
-	esac
-	dmsetup mknodes		# without udev the tool has to, and was killed
+	dmsetup mknodes
 }
 
 # at_each CHECK COMMAND...: kills it at each change, looks, and lets it do it once more.
@@ -79,17 +62,17 @@ at_each()
 {
 	local check=$1 call n calls
 	shift
-	killed=0
+	kills=0
 	for call in ioctl pwrite64 rename unlink; do
-		calls=$(if [[ $call == ioctl ]]; then changes; else others "$call"; fi)
+		calls=$(if [[ $call == ioctl ]]; then changes; else numbers_of "$call"; fi)
 		for n in $calls; do
-			killed "$call" "$n" "$@"
+			kill_at "$call" "$n" "$@"
 			"$check"
 			replicactl __finish "${!#}" >"$dev_dir/said" || fail "the next one: $(cat "$dev_dir/said")"
 			"$check" over
 		done
 	done
-	say "killed $killed times"
+	say "killed $kills times"
 }
 
 free_again()
@@ -138,11 +121,11 @@ free_device()
 {
 	legs
 	complete
-	traced finish r
+	traced "$ending" finish r
 	nothing_left
 	complete
 	at_each free_again finish r
-	((killed > 7)) || fail "it was killed $killed times only"
+	((kills > 7)) || fail "it was killed $kills times only"
 	run replicactl finish r
 	nothing_left
 }
@@ -152,10 +135,10 @@ used_device()
 	legs
 	complete
 	exec 7<>/dev/mapper/r
-	traced finish r
+	traced "$ending" finish r
 	in_use_again over
 	at_each in_use_again finish r
-	((killed > 8)) || fail "it was killed $killed times only"
+	((kills > 8)) || fail "it was killed $kills times only"
 	exec 7>&-
 	run replicactl finish r
 }
@@ -171,10 +154,10 @@ attached_source()
 	mount /dev/mapper/src "$dev_dir/mnt"
 	defer unmounted "$dev_dir/mnt"
 	attached_complete
-	traced finish src
+	traced "$ending" finish src
 	attached_again over
 	at_each attached_again finish src
-	((killed > 8)) || fail "it was killed $killed times only"
+	((kills > 8)) || fail "it was killed $kills times only"
 	run replicactl finish src
 	is_plain src
 }
@@ -185,13 +168,13 @@ other_device()
 	local n=0
 	legs
 	complete
-	traced finish r
+	traced "$ending" finish r
 	nothing_left
 	complete
 	# Killed before it erases the log, which is the first that it writes.
-	killed=0
-	killed pwrite64 1 finish r
-	same "times that it was killed" "$killed" 1
+	kills=0
+	kill_at pwrite64 1 finish r
+	same "times that it was killed" "$kills" 1
 	[[ ! -e /dev/mapper/r ]] || fail "the mapped device is still there"
 	! cmp -s -n 4096 /dev/zero "$meta" || fail "the log has gone"
 	# Another log, and another file, in their places.
@@ -216,9 +199,9 @@ suspended_log()
 	new_source m "0 2048 linear $meta 0"
 	meta=/dev/mapper/m
 	complete
-	killed=0
-	killed pwrite64 1 finish r
-	same "times that it was killed" "$killed" 1
+	kills=0
+	kill_at pwrite64 1 finish r
+	same "times that it was killed" "$kills" 1
 	run dmsetup suspend m
 	cli_returns 4 4 finish r
 	complains "is suspended"
@@ -239,7 +222,7 @@ later_log()
 	local first n
 	legs
 	complete
-	traced finish r
+	traced "$ending" finish r
 	nothing_left
 	n=$(awk '/^ioctl/ { n++ } /DM_DEV_REMOVE/ { print n; exit }' "$dev_dir/calls")
 	complete
@@ -331,7 +314,7 @@ aborted()
 }
 
 ktap_header
-strace -V >/dev/null 2>&1 || ktap_skip_all "needs strace"
+need_kill
 ktap_case "finish waits until the clone is complete" waits
 ktap_case "one that was given up is not waited for" aborted
 ktap_case "two ends at once" two_at_once

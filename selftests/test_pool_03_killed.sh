@@ -15,6 +15,7 @@
 . "$(dirname "$0")/lib/attach.sh"
 . "$(dirname "$0")/lib/lvm.sh"
 . "$(dirname "$0")/lib/thin.sh"
+. "$(dirname "$0")/lib/kill.sh"
 
 # In use for as long as the case runs.
 mounted_source()
@@ -84,13 +85,6 @@ give_all_back()
 	all_back
 }
 
-# traced COMMAND...: what it calls, in $dev_dir/calls.
-traced()
-{
-	strace -qq -o "$dev_dir/calls" -e trace=ioctl,poll,pwrite64 \
-		replicactl "$@" >"$dev_dir/said"
-}
-
 # steps CALL MOST: numbers of calls, no more than so many, spread over all that there are and
 # other ones in each run. Of ioctl those that change something, and those that follow them.
 steps()
@@ -110,24 +104,8 @@ steps()
 		}' "$dev_dir/calls"
 }
 
-lvm_ended()
+after_kill()
 {
-	! pgrep -x 'lvs|vgs|lvcreate|lvremove|lvchange' >/dev/null
-}
-
-# killed CALL N COMMAND...: before the kernel sees its Nth CALL; the programs that it has
-# started live on. The last one may not come.
-killed()
-{
-	local call=$1 n=$2 status=0
-	shift 2
-	strace -qq -o /dev/null -e trace="$call" -e "inject=$call:signal=KILL:when=$n" \
-		replicactl "$@" >"$dev_dir/said" 2>&1 || status=$?
-	case $status in
-	0)	say "there was no $call $n this time" ;;
-	9 | 137) kills=$((kills + 1)) ;;
-	*)	fail "$call $n of '$*': status $status, and not killed: $(<"$dev_dir/said")" ;;
-	esac
 	[[ $pool != vgt ]] || wait_for 60 "LVM to end" lvm_ended
 }
 
@@ -137,11 +115,11 @@ creating()
 	local n pool kills=0 create
 	"from_$1"
 	create=(create /dev/mapper/src --pool "$pool" --meta pool)
-	traced "${create[@]}"
+	traced ioctl,poll,pwrite64 "${create[@]}"
 	give_all_back
 	for n in $(steps "$2" "$3"); do
 		say "killed at $2 $n"
-		killed "$2" "$n" "${create[@]}"
+		kill_at "$2" "$n" "${create[@]}"
 		give_all_back
 	done
 	say "killed $kills times"
@@ -163,12 +141,12 @@ returning()
 	local n pool kills=0
 	"from_$1"
 	made
-	traced return-to-pool src
+	traced ioctl,poll,pwrite64 return-to-pool src
 	all_back
 	for n in $(steps "$2" "$3"); do
 		say "killed at $2 $n"
 		made
-		killed "$2" "$n" return-to-pool src
+		kill_at "$2" "$n" return-to-pool src
 		give_all_back
 	done
 	say "killed $kills times"
@@ -179,7 +157,7 @@ returning()
 }
 
 ktap_header
-strace -V >/dev/null 2>&1 || ktap_skip_all "needs strace"
+need_kill
 pgrep -V >/dev/null 2>&1 || ktap_skip_all "needs pgrep"
 modprobe -q dm-replica || true
 ktap_case "killed as it makes a mirror from a dm-thin pool" creating thin ioctl 80

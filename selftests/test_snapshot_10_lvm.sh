@@ -220,6 +220,41 @@ thick_restore()
 	volume_alone lv
 }
 
+# LVM that does not answer for a while is no reason not to wait for it.
+busy_lvm()
+{
+	local source table before said=$dev_dir/said-$BASHPID pid look
+	need pgrep -V
+	new_vg vgt 64M
+	new_volume 4M
+	before=$(sum "$source")
+	take snap "$source" --store-size 101%
+	write_scattered "$source" 64
+	replicactl restore snap >"$said" 2>&1 9>&- &
+	pid=$!
+	wait_for 30 "the merge to begin" merges "$source"
+	exec 9>"$lvm_dir/V_vgt"
+	run flock 9
+	wait_for 30 "a look of the tool" pgrep -x lvs
+	look=$(pgrep -x lvs)
+	wait_for 40 "that look to be given up" gone "$look"
+	kill -0 "$pid" || fail "the restore is not waited for any more: $(<"$said")"
+	exec 9>&-
+	wait "$pid" || fail "the restore has failed: $(<"$said")"
+	same "the source" "$(sum "$source")" "$before"
+	volume_alone lv
+}
+
+merges()
+{
+	[[ $(dmsetup table "$1") == *" snapshot-merge "* ]]
+}
+
+gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
 # What LVM puts off is told and refused, and goes on when the volume is activated next.
 put_off()
 {
@@ -438,6 +473,7 @@ ktap_case "a thick volume under load: one point in time, and it stays it" thick_
 ktap_case "a thin volume under load: one point in time, and it stays it" thin_under_load
 ktap_case "a mounted file system is whole in the snapshot" mounted
 ktap_case "a restore of a thick volume" thick_restore
+ktap_case "a restore while LVM is busy" busy_lvm
 ktap_case "a restore of a thick volume that LVM puts off" put_off
 ktap_case "a restore of a thin volume" thin_restore
 ktap_case "a store that fills up is told, and then Broken" fills_up

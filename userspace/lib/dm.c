@@ -100,6 +100,29 @@ struct dm_task *replica_dm_task(int type, const char *name)
 	return NULL;
 }
 
+/* Without a flush, which would wait for a pool that hangs. */
+int replica_dm_status(const char *name, const char *type, char *text, size_t size)
+{
+	QUIET;
+	struct dm_task *task = replica_dm_task(DM_DEVICE_STATUS, name);
+	char *found = NULL, *params = NULL;
+	uint64_t start, length;
+	int r;
+
+	if (!task)
+		return -errno;
+	dm_task_no_flush(task);
+	r = replica_dm_run(task);
+	if (!r)
+		dm_get_next_target(task, NULL, &start, &length, &found, &params);
+	if (!r && (!found || !params || strcmp(found, type)))
+		r = -ENOMSG;
+	if (!r)
+		snprintf(text, size, "%s", params);
+	dm_task_destroy(task);
+	return r;
+}
+
 int replica_dm_unusable(struct replica_ctx *ctx, int err)
 {
 	return replica_fail_errno(ctx, err, NULL, "device-mapper cannot be used");

@@ -24,6 +24,9 @@ void replica_uuid_make(uint8_t uuid[16], char dm_uuid[DM_REPLICA_UUID_LEN]);
 /* 1 if a mapped device has the name, 0, or -errno. */
 int replica_dm_exists(struct replica_ctx *ctx, const char *name);
 
+/* What the one target of a mapped device says if it has that type: 0, -ENOMSG, or -errno. */
+int replica_dm_status(const char *name, const char *type, char *text, size_t size);
+
 /*
  * Those below return values of enum replica_return and fill in the error.
  *

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm.h"
 #include "dm-task.h"
 #include "snapshot.h"
 
@@ -73,37 +74,15 @@ void replica_snap_parse_usage(const char *text, struct replica_usage *usage)
 			      &usage->total, &usage->metadata) == 3;
 }
 
-int replica_snap_status(const char *name, const char *type, char *text, size_t size)
-{
-	QUIET;
-	struct dm_task *task = replica_dm_task(DM_DEVICE_STATUS, name);
-	char *found = NULL, *params = NULL;
-	uint64_t start, length;
-	int r;
-
-	if (!task)
-		return -errno;
-	dm_task_no_flush(task);
-	r = replica_dm_run(task);
-	if (!r)
-		dm_get_next_target(task, NULL, &start, &length, &found, &params);
-	if (!r && (!found || !params || strcmp(found, type)))
-		r = -ENOMSG;
-	if (!r)
-		snprintf(text, size, "%s", params);
-	dm_task_destroy(task);
-	return r;
-}
-
 int replica_snap_usage(const char *name, struct replica_usage *usage)
 {
 	char text[128];
 	int r;
 
 	memset(usage, 0, sizeof(*usage));
-	r = replica_snap_status(name, REPLICA_SNAP_TARGET, text, sizeof(text));
+	r = replica_dm_status(name, REPLICA_SNAP_TARGET, text, sizeof(text));
 	if (r == -ENOMSG)
-		r = replica_snap_status(name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text));
+		r = replica_dm_status(name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text));
 	if (!r)
 		replica_snap_parse_usage(text, usage);
 	return r == -ENOMSG ? 0 : r;

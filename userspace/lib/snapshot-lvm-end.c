@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dm.h"
 #include "lock.h"
 #include "snapshot-lvm.h"
 
@@ -222,6 +223,7 @@ struct waiting {
 	void *data;
 	uint64_t start;
 	uint64_t over;			/* since when all is copied; 0: it is not */
+	uint64_t blind;			/* since when LVM does not answer in time; 0: it does */
 	uint64_t polled;
 };
 
@@ -267,7 +269,7 @@ static int look(struct waiting *w, const struct replica_snap *snap)
 
 	if (!snap->merging)
 		return remind(w, snap);		/* LVM is about to remove it */
-	if (replica_snap_status(snap->upper->name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text)))
+	if (replica_dm_status(snap->upper->name, REPLICA_SNAP_MERGE_TARGET, text, sizeof(text)))
 		return REPLICA_SUCCESS;
 	replica_snap_parse_usage(text, &usage);
 	if (!usage.valid)
@@ -277,18 +279,42 @@ static int look(struct waiting *w, const struct replica_snap *snap)
 	return replica_snap_merge_over(&usage) ? remind(w, snap) : REPLICA_SUCCESS;
 }
 
+/* LVM that is busy, as with another volume, may answer the next time. */
+static bool is_blind(struct waiting *w, int ret)
+{
+	uint64_t now = replica_now_ms();
+
+	if (ret != REPLICA_TIMEOUT) {
+		w->blind = 0;
+		return false;
+	}
+	if (!w->blind)
+		w->blind = now;
+	return now - w->blind < GIVE_UP_MS;
+}
+
 /* REPLICA_NOT_FOUND: it is over, and what has the name now may be another one. */
+static int look_at(struct waiting *w, const struct replica_snap *snap)
+{
+	int ret;
+
+	if (!snap->lv || strcmp(snap->lv->uuid, w->uuid))
+		return REPLICA_NOT_FOUND;
+	ret = look(w, snap);
+	return ret ? ret : show(w, snap);
+}
+
 static int step(struct waiting *w)
 {
 	struct replica_snap snap;
 	int ret = replica_snap_find(w->ctx, w->name, &snap);
 
-	if (!ret && (!snap.lv || strcmp(snap.lv->uuid, w->uuid)))
-		ret = REPLICA_NOT_FOUND;
-	if (!ret)
-		ret = look(w, &snap);
-	if (!ret)
-		ret = show(w, &snap);
+	if (is_blind(w, ret)) {
+		replica_error_clear(w->ctx);
+		ret = REPLICA_SUCCESS;
+	} else if (!ret) {
+		ret = look_at(w, &snap);
+	}
 	replica_snap_clear(&snap);
 	if (!ret && w->timeout_ms && replica_now_ms() - w->start >= w->timeout_ms)
 		ret = replica_fail(w->ctx, REPLICA_TIMEOUT, ETIMEDOUT, "Timeout",

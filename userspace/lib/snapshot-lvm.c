@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm.h"
 #include "snapshot-lvm.h"
+#include "thin.h"
 
 #define UUID_LEN		32	/* of LVM, without dashes */
 #define COW_SUFFIX		"-cow"
 
-#define THIN_TARGET		"thin"
-#define THIN_POOL_TARGET	"thin-pool"
 #define ERROR_TARGET		"error"
 
 /* ------------------------------------------------------------------------ */
@@ -27,7 +27,7 @@ bool replica_lvsnap_may_be(const struct replica_lines *map)
 {
 	return replica_lvsnap_volume(map->uuid) &&
 	       (replica_lines_only(map, REPLICA_SNAP_TARGET) ||
-		replica_lines_only(map, THIN_TARGET) || replica_lines_only(map, ERROR_TARGET));
+		replica_lines_only(map, REPLICA_THIN_TARGET) || replica_lines_only(map, ERROR_TARGET));
 }
 
 bool replica_lvsnap_is(struct replica_ctx *ctx, const char *name)
@@ -46,7 +46,7 @@ static bool worth_asking(const struct replica_lines *map)
 	return replica_lvsnap_volume(map->uuid) &&
 	       (replica_lines_only(map, REPLICA_SNAP_TARGET) ||
 		replica_lines_only(map, REPLICA_SNAP_MERGE_TARGET) ||
-		replica_lines_only(map, THIN_TARGET));
+		replica_lines_only(map, REPLICA_THIN_TARGET));
 }
 
 /*
@@ -211,7 +211,7 @@ static void link_thin(struct replica_snap *snap)
 	    replica_parse_devno(word, &snap->store))
 		return;
 	pool = by_dev(&snap->maps, snap->store);
-	if (pool && replica_lines_only(pool, THIN_POOL_TARGET) &&
+	if (pool && replica_lines_only(pool, REPLICA_THIN_POOL_TARGET) &&
 	    sscanf(pool->line[0].params, "%*s %*s %u", &snap->chunk) != 1)
 		snap->chunk = 0;
 }
@@ -246,7 +246,7 @@ void replica_lvsnap_link(struct replica_snap *snap, const struct replica_lines *
 	snap->chunk = 0;
 	snap->source = source_of(&snap->maps, lv);
 	snap->upper = snap->source;
-	snap->thin = replica_lines_only(self, THIN_TARGET);
+	snap->thin = replica_lines_only(self, REPLICA_THIN_TARGET);
 	snap->merging = !snap->thin && is_merged(snap);
 	if (snap->thin)
 		link_thin(snap);
@@ -328,7 +328,8 @@ static bool read_pool(const struct replica_snap *snap, struct replica_thin_usage
 	const struct replica_lines *pool = by_dev(&snap->maps, snap->store);
 	char text[256];
 
-	return pool && !replica_snap_status(pool->name, THIN_POOL_TARGET, text, sizeof(text)) &&
+	return pool &&
+	       !replica_dm_status(pool->name, REPLICA_THIN_POOL_TARGET, text, sizeof(text)) &&
 	       !replica_lvsnap_parse_thin(text, usage);
 }
 
@@ -336,7 +337,7 @@ static bool has_failed(const struct replica_snap *snap)
 {
 	char text[64];
 
-	return replica_snap_status(snap->self->name, THIN_TARGET, text, sizeof(text)) ||
+	return replica_dm_status(snap->self->name, REPLICA_THIN_TARGET, text, sizeof(text)) ||
 	       !strcmp(text, "Fail") || !strcmp(text, "Error");
 }
 

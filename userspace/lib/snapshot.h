@@ -73,8 +73,7 @@ struct replica_usage {
 };
 
 /*
- * snapshot-dm.c.  Return values, but for maps_read, status and usage: 0 or -errno.
- * status: what the one target of a device says, if it has that type, else -ENOMSG.
+ * snapshot-dm.c.  Return values, but for maps_read and usage: 0 or -errno.
  * parse_usage: pure, of what a snapshot or its merge says.
  *
  * resume: exchanges the tables if a second one is loaded, within one call; with
@@ -87,7 +86,6 @@ struct replica_usage {
 
 int replica_maps_read(struct replica_ctx *ctx, struct replica_maps *maps);
 void replica_maps_clear(struct replica_maps *maps);
-int replica_snap_status(const char *name, const char *type, char *text, size_t size);
 void replica_snap_parse_usage(const char *text, struct replica_usage *usage);
 int replica_snap_usage(const char *name, struct replica_usage *usage);
 int replica_snap_make(struct replica_ctx *ctx, const char *name, const char *uuid);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm.h"
 #include "dm-lines.h"
 #include "dm-task.h"
 #include "pool.h"
@@ -123,31 +124,11 @@ int replica_thin_find(struct replica_ctx *ctx, const char *path, struct replica_
 	return ret;
 }
 
-/* Without a flush, which would wait for a pool that hangs. */
-static int read_status(const char *name, char *text, size_t size)
-{
-	QUIET;
-	struct dm_task *task = replica_dm_task(DM_DEVICE_STATUS, name);
-	char *type = NULL, *params = NULL;
-	uint64_t start, length;
-	int r;
-
-	if (!task)
-		return -errno;
-	dm_task_no_flush(task);
-	r = replica_dm_run(task);
-	if (!r)
-		dm_get_next_target(task, NULL, &start, &length, &type, &params);
-	snprintf(text, size, "%s", params ? params : "");
-	dm_task_destroy(task);
-	return r;
-}
-
 /* "0 -", or "128 127": the sectors that the pool has given it. */
 int replica_thin_mapped(const char *name, uint64_t *sectors)
 {
 	char text[64];
-	int r = read_status(name, text, sizeof(text));
+	int r = replica_dm_status(name, REPLICA_THIN_TARGET, text, sizeof(text));
 
 	if (r)
 		return r;
@@ -169,7 +150,7 @@ int replica_thin_open(struct replica_ctx *ctx, const char *path, struct replica_
 
 	if (ret)
 		return ret;
-	r = read_status(pool->name, text, sizeof(text));
+	r = replica_dm_status(pool->name, REPLICA_THIN_POOL_TARGET, text, sizeof(text));
 	if (r)
 		return replica_fail_errno(ctx, r, REPLICA_PARAM_POOL,
 					  "device-mapper does not tell about \"%s\"", pool->name);

@@ -159,7 +159,7 @@ static int open_dir(struct replica_thin_work *work)
 int replica_thin_begin(struct replica_ctx *ctx, const char *path, bool create,
 		       struct replica_thin_work *work)
 {
-	bool there;
+	bool there = false;
 	int ret;
 
 	*work = (struct replica_thin_work){ .ctx = ctx, .fd = -1, .lock = -1 };
@@ -169,7 +169,8 @@ int replica_thin_begin(struct replica_ctx *ctx, const char *path, bool create,
 			       replica_thin_find(ctx, path, &work->pool);
 	if (!ret)
 		ret = map_dir(work, create, &there);
-	if (!ret && there)
+	work->mapped = !ret && there;
+	if (work->mapped)
 		ret = open_dir(work);
 	return ret ? replica_thin_end(work, ret) : ret;
 }
@@ -196,7 +197,7 @@ int replica_thin_end(struct replica_thin_work *work, int ret)
 	struct replica_error err = work->ctx->err;
 	int closed = REPLICA_SUCCESS;
 
-	if (work->dir)
+	if (work->mapped)
 		closed = close_dir(work);
 	free(work->dir);
 	work->dir = NULL;

@@ -111,6 +111,7 @@ struct replica_thin_work {
 	struct replica_ctx *ctx;
 	struct replica_thin_pool pool;
 	struct replica_thin_dir *dir;
+	bool mapped;			/* its mapped device is there */
 	bool known;			/* dir is what is in the pool */
 	int fd;
 	int lock;
