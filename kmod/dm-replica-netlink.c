@@ -16,7 +16,6 @@
 #include "dm-replica-event.h"
 #include "dm-replica-nl-fill.h"
 #include "dm-replica-nl-policy.h"
-#include "dm-replica-protect.h"
 
 MODULE_ALIAS_GENL_FAMILY(DM_REPLICA_GENL_NAME);
 
@@ -611,28 +610,6 @@ int replica_nl_job_cancel_doit(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	err = replica_job_cancel(info->user_ptr[0],
 				 nla_get_u32(info->attrs[DM_REPLICA_A_JOB_ID]), &sentence);
-	if (err)
-		explain(info->extack, info->attrs[DM_REPLICA_A_JOB_ID], sentence);
-	return err;
-}
-
-/**
- * replica_nl_protected_doit - DM_REPLICA_CMD_PROTECTED
- * @skb: the request
- * @info: the request
- *
- * Return: 0 or a negative errno.
- */
-int replica_nl_protected_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *reason = info->attrs[DM_REPLICA_A_REASON];
-	const char *sentence = NULL;
-	int err = need_job_id(info);
-
-	if (err)
-		return err;
-	err = replica_protected(info->user_ptr[0], nla_get_u32(info->attrs[DM_REPLICA_A_JOB_ID]),
-				reason ? nla_data(reason) : NULL, &sentence);
 	if (err)
 		explain(info->extack, info->attrs[DM_REPLICA_A_JOB_ID], sentence);
 	return err;
