@@ -113,8 +113,7 @@ static const struct name job_types[] = {
 	{ DM_REPLICA_JOB_DELTA, "Delta-Update", NULL },
 };
 
-static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_DELTA,
-	      "enum dm_replica_job_type");
+static_assert(ARRAY_SIZE(job_types) == DM_REPLICA_JOB_DELTA, "enum dm_replica_job_type");
 
 static const struct name job_states[] = {
 	{ DM_REPLICA_JOB_NEW, "New", NULL },
@@ -158,16 +157,14 @@ static const struct name payloads[] = {
 	{ DM_REPLICA_PAYLOAD_SHARED, "shared", NULL },
 };
 
-static_assert(ARRAY_SIZE(payloads) == DM_REPLICA_PAYLOAD_SHARED,
-	      "enum dm_replica_payload");
+static_assert(ARRAY_SIZE(payloads) == DM_REPLICA_PAYLOAD_SHARED, "enum dm_replica_payload");
 
 static const struct name on_errors[] = {
 	{ DM_REPLICA_ON_ERROR_TRACK, "track", NULL },
 	{ DM_REPLICA_ON_ERROR_STOP, "stop", NULL },
 };
 
-static_assert(ARRAY_SIZE(on_errors) == DM_REPLICA_ON_ERROR_STOP,
-	      "enum dm_replica_on_error");
+static_assert(ARRAY_SIZE(on_errors) == DM_REPLICA_ON_ERROR_STOP, "enum dm_replica_on_error");
 
 static const struct name recoveries[] = {
 	{ DM_REPLICA_RECOVERY_AUTOMATIC, "automatic", NULL },
@@ -243,8 +240,7 @@ static const struct name checks[] = {
 	{ REPLICA_CHECK_NO_OFFLOAD, "no-offload", NULL },
 };
 
-static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_NO_OFFLOAD,
-	      "enum replica_check_code");
+static_assert(ARRAY_SIZE(checks) == REPLICA_CHECK_NO_OFFLOAD, "enum replica_check_code");
 
 static const struct name discards[] = {
 	{ REPLICA_DISCARD_ZERO, "zero", NULL },
@@ -252,8 +248,7 @@ static const struct name discards[] = {
 	{ REPLICA_DISCARD_OFF, "off", NULL },
 };
 
-static_assert(ARRAY_SIZE(discards) == REPLICA_DISCARD_OFF,
-	      "enum replica_discard");
+static_assert(ARRAY_SIZE(discards) == REPLICA_DISCARD_OFF, "enum replica_discard");
 
 static const struct name on_meta_errors[] = {
 	{ DM_REPLICA_ON_META_CONTINUE, "continue", NULL },
@@ -269,8 +264,7 @@ static const struct name overflows[] = {
 	{ DM_REPLICA_OVERFLOW_FAIL, "fail", NULL },
 };
 
-static_assert(ARRAY_SIZE(overflows) == DM_REPLICA_OVERFLOW_FAIL,
-	      "enum dm_replica_overflow");
+static_assert(ARRAY_SIZE(overflows) == DM_REPLICA_OVERFLOW_FAIL, "enum dm_replica_overflow");
 
 static const struct name meta_verdicts[] = {
 	{ REPLICA_META_GOOD, "good", NULL },
@@ -308,8 +302,7 @@ static const struct name meta_fits[] = {
 	{ REPLICA_FIT_SWAPPED, "swapped", NULL },
 };
 
-static_assert(ARRAY_SIZE(meta_fits) == REPLICA_FIT_SWAPPED + 1,
-	      "enum replica_meta_fit");
+static_assert(ARRAY_SIZE(meta_fits) == REPLICA_FIT_SWAPPED + 1, "enum replica_meta_fit");
 
 static const struct name copy_priorities[] = {
 	{ DM_REPLICA_PRIORITY_UNMANAGED, "unmanaged", "Not Managed" },
@@ -365,8 +358,7 @@ static const struct name features[] = {
 static_assert(ARRAY_SIZE(features) == 9, "enum replica_feature");
 
 static const struct name offloads[] = {
-	{ REPLICA_OFFLOAD_AUTO, "auto", NULL },
-	{ REPLICA_OFFLOAD_NEVER, "never", NULL },
+	{ REPLICA_OFFLOAD_AUTO, "auto", NULL }, { REPLICA_OFFLOAD_NEVER, "never", NULL },
 	{ REPLICA_OFFLOAD_MUST, "must", NULL },
 };
 
