@@ -220,6 +220,13 @@ static const struct genl_ops replica_nl_ops[] = {
 		.maxattr	= DM_REPLICA_A_JOB_ID,
 		.internal_flags	= REPLICA_NL_ADMIN | REPLICA_NL_SELECT,
 	},
+	{
+		.cmd		= DM_REPLICA_CMD_OFFLOAD,
+		.doit		= replica_nl_offload_doit,
+		.policy		= replica_offload_nl_policy,
+		.maxattr	= DM_REPLICA_A_OFFLOAD,
+		.internal_flags	= REPLICA_NL_ADMIN | REPLICA_NL_SELECT,
+	},
 };
 
 static const struct genl_multicast_group replica_nl_mcgrps[] = {
