@@ -24,7 +24,6 @@ begin()
 	new_loop disk 24M
 	fill "$disk" 3
 	new_linear origin "$disk"
-	defer dm_gone data
 	case $1 in
 	thick)
 		new_vg vgt "${2:-96M}"
@@ -43,6 +42,7 @@ begin()
 		leg=/dev/mapper/data-replica copy=/dev/mapper/data-protect
 		;;
 	esac
+	defer dm_gone data	# before its volumes
 	run replicactl create "$origin" --name data --pool "$pool_of" --meta pool \
 		--protect snapshot --wait-for synchronized --timeout 60s
 	wait_for 20 "the log to have it as whole" status_is data whole 1
