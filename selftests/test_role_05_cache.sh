@@ -78,26 +78,29 @@ attempted()
 	equal
 }
 
-# in_step: with writes that are in the caches alone.
+# in_step [PARAMETER...]: with writes that are in the caches alone.
 in_step()
 {
 	start_disks "$log"
 	mirror_sectors=$sectors
-	new_mirror r /dev/nbd0 /dev/nbd1 sync skip region_size "$region"
+	new_mirror r /dev/nbd0 /dev/nbd1 sync skip region_size "$region" "$@"
 	run sync /dev/mapper/r
 	put /dev/mapper/r 2 1
 	places=$(dmsetup table r | cut -d ' ' -f 4)
 }
 
-# The replica tells the order, and nobody else, that it has lost what it had to write.
+# The replica tells the order, and nobody else, that it has lost what it had to write. It is back
+# at once, and is copied to only when it was looked at.
 flush_fails()
 {
-	in_step
+	in_step recovery manual
 	disks fail_flush 1
 	dmesg_mark
 	refuse message r reverse_roles
 	dmesg_has "the replica does not answer" || fail "ended otherwise"
+	wait_for 30 "r to be suspended" status_is r state Suspended
 	[[ $(data /dev/nbd0) != "$(data /dev/nbd1)" ]] || fail "nothing was lost"
+	run message r resume
 	equal
 }
 
