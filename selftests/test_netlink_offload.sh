@@ -55,6 +55,14 @@ silent()
 	is_of_before
 }
 
+answered()
+{
+	local r r_origin r_copy
+	clone_for 60
+	nl offload answered "$r"
+	is_of_before
+}
+
 nobody_comes()
 {
 	local r r_origin r_copy
@@ -146,6 +154,7 @@ ktap_case "the socket is closed" closed
 ktap_case "nothing is heard for a while" silent
 ktap_case "nobody comes" nobody_comes
 ktap_case "a suspend waits for a claim" plays suspended
+ktap_case "steps that meet a suspend are answered" answered
 ktap_case "a remove does, and then gives it up" removed
 ktap_case "a claim that takes too long is given up" given_up
 ktap_case "a write waits, and wins" written
