@@ -38,8 +38,9 @@ struct posted {
  * @mutex: one step at a time
  * @link: in @sessions while there is an owner; under sessions_lock
  * @portid: of the owner, who has a reference of @replica; changed under @mutex and sessions_lock
- * @limit: jiffies that the walk waits for somebody to do something
- * @state: enum dm_replica_offload_state; this and what follows under replica->lock
+ * @limit: jiffies that the walk waits for somebody to do something; this and what follows under
+ *	replica->lock
+ * @state: enum dm_replica_offload_state
  * @begun: the first job has begun, and @heard counts
  * @heard: jiffies of the last step
  * @reason: why it is over
@@ -103,6 +104,20 @@ void replica_offload_begin(struct replica *replica)
 		return;
 	offload->begun = true;
 	offload->heard = jiffies;
+}
+
+unsigned int replica_offload_adopt(struct replica *replica, unsigned int seconds)
+{
+	struct replica_offload *offload = replica->offload;
+
+	if (!offload)
+		return 0;
+	spin_lock_irq(&replica->lock);
+	offload->limit = seconds * HZ;
+	if (!seconds)
+		over(offload, "a new table does not wait for it");
+	spin_unlock_irq(&replica->lock);
+	return seconds;
 }
 
 bool replica_offload_holds(struct replica *replica)
