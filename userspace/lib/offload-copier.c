@@ -46,6 +46,7 @@ struct replica_copier {
 	int to_fd;
 	uint32_t block_bytes;
 	uint32_t most;			/* blocks of a command */
+	uint32_t unit;			/* a command is a multiple of that */
 	struct scsi_designator from_name;
 	struct scsi_designator to_name;
 	bool no_list_id;
@@ -156,8 +157,9 @@ static int scsi_read_limits(struct replica_copier *c, char *why)
 	if (scsi_limits_fault(&limits))
 		return fail(why, -EOPNOTSUPP, c->to, scsi_limits_fault(&limits));
 	c->most = scsi_most_blocks(&limits, c->block_bytes);
+	c->unit = scsi_unit_blocks(&limits, c->block_bytes);
 	c->no_list_id = limits.no_list_id;
-	return c->most ? 0 : fail(why, -EOPNOTSUPP, c->to, "copies less than a block");
+	return c->most ? 0 : fail(why, -EOPNOTSUPP, c->to, "has no size of what it copies at once");
 }
 
 static int scsi_open(struct replica_copier *c, char *why)
@@ -323,10 +325,11 @@ static int open_both(struct replica_copier *c, char *why)
 /* So that the pieces of what is aligned are aligned too. */
 static void round_most(struct replica_copier *c)
 {
-	uint32_t unit = PIECE / c->block_bytes;
+	uint32_t piece = PIECE / c->block_bytes;
 
-	if (unit && c->most > unit)
-		c->most -= c->most % unit;
+	/* Both are powers of two. */
+	if (piece > c->unit && c->most > piece)
+		c->most -= c->most % piece;
 }
 
 struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, dev_t to,
@@ -339,7 +342,7 @@ struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, 
 		return NULL;
 	}
 	*c = (struct replica_copier){
-		.ctx = ctx, .from = from, .to = to, .from_fd = -1, .to_fd = -1,
+		.ctx = ctx, .from = from, .to = to, .from_fd = -1, .to_fd = -1, .unit = 1,
 	};
 	if (!open_both(c, why)) {
 		round_most(c);
@@ -377,6 +380,9 @@ int replica_copier_copy(struct replica_copier *c, uint64_t from, uint64_t to, ui
 	from /= per_block;
 	to /= per_block;
 	sectors /= per_block;
+	if (sectors % c->unit)
+		return fail(why, -EINVAL, c->to,
+			    "copies larger units than the parts that are to be copied");
 	while (!r && sectors) {
 		uint32_t blocks = sectors < c->most ? sectors : c->most;
 

@@ -105,6 +105,9 @@ static void limits(void)
 	CHECK(!scsi_limits_fault(&l));
 	CHECK_INT(scsi_most_blocks(&l, 512), 65535);
 	CHECK_INT(scsi_most_blocks(&l, 8192), 32768);
+	CHECK_INT(l.list_bytes, 1024);
+	CHECK_INT(scsi_unit_blocks(&l, 512), 1);
+	CHECK_INT(scsi_unit_blocks(&l, 4096), 1);
 	l.segment_bytes = 0;
 	CHECK_INT(scsi_most_blocks(&l, 512), 65535);
 	CHECK_INT(scsi_parse_limits(bytes, 43, &l), -EPROTO);
@@ -117,6 +120,38 @@ static void limits(void)
 	bytes[9] = 1;
 	scsi_parse_limits(bytes, sizeof(bytes), &l);
 	CHECK_HAS(scsi_limits_fault(&l), "less than two");
+	bytes[9] = 2;
+	bytes[14] = 0;
+	bytes[15] = SCSI_DESCRIPTOR_BYTES;
+	scsi_parse_limits(bytes, sizeof(bytes), &l);
+	CHECK(!scsi_limits_fault(&l));
+	bytes[15]--;
+	scsi_parse_limits(bytes, sizeof(bytes), &l);
+	CHECK_HAS(scsi_limits_fault(&l), "no list");
+}
+
+/* Segments of a multiple of some bytes, and of what no disk could mean. */
+static void granularity(void)
+{
+	struct scsi_copy_limits l = { .granularity = 12 };
+
+	CHECK_INT(scsi_unit_blocks(&l, 512), 8);
+	CHECK_INT(scsi_most_blocks(&l, 512), 65528);
+	CHECK_INT(scsi_unit_blocks(&l, 4096), 1);
+	CHECK_INT(scsi_most_blocks(&l, 4096), 65535);
+	l.segment_bytes = 10000;
+	CHECK_INT(scsi_most_blocks(&l, 512), 16);
+	l.segment_bytes = 4095;
+	CHECK_INT(scsi_most_blocks(&l, 512), 0);
+	l.segment_bytes = 0;
+	for (unsigned int i = 25; i < 256; i++) {
+		l.granularity = i;
+		CHECK_INT(scsi_most_blocks(&l, 512), 0);
+	}
+	l.granularity = 31;
+	CHECK_INT(scsi_unit_blocks(&l, 512), 1U << 22);
+	l.granularity = 32;
+	CHECK_INT(scsi_unit_blocks(&l, 512), 0);
 }
 
 static void sense(void)
@@ -212,6 +247,7 @@ int main(void)
 		{ "the parameter list of EXTENDED COPY", copy_list },
 		{ "names of a logical unit", designators },
 		{ "what a copy manager can", limits },
+		{ "of which size it copies", granularity },
 		{ "sense", sense },
 		{ "what a namespace can copy", nvme_limits },
 		{ "source ranges of NVMe Copy", nvme_source_ranges },
