@@ -172,6 +172,9 @@ static int scsi_open(struct replica_copier *c, char *why)
 	r = scsi_look(c->from_fd, c->from, &c->from_name, why);
 	if (!r)
 		r = scsi_look(c->to_fd, c->to, &c->to_name, why);
+	/* Two paths to one disk, or a disk that is named after another: which one is read? */
+	if (!r && c->from != c->to && scsi_same_designator(&c->from_name, &c->to_name))
+		r = fail(why, -EOPNOTSUPP, c->to, "has the name that the source's disk has, too");
 	return r ? r : scsi_read_limits(c, why);
 }
 

@@ -194,6 +194,11 @@ uint32_t scsi_most_blocks(const struct scsi_copy_limits *limits, uint32_t block_
 	return unit ? most - most % unit : 0;
 }
 
+bool scsi_same_designator(const struct scsi_designator *a, const struct scsi_designator *b)
+{
+	return a->length == b->length && !memcmp(a->bytes, b->bytes, a->length);
+}
+
 /* ------------------------------------------------------------------------ */
 /* Sense */
 

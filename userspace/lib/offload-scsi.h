@@ -63,6 +63,8 @@ const char *scsi_limits_fault(const struct scsi_copy_limits *limits);
 /* Blocks that a command is a multiple of, and the most of one command; 0: it can do none. */
 uint32_t scsi_unit_blocks(const struct scsi_copy_limits *limits, uint32_t block_bytes);
 uint32_t scsi_most_blocks(const struct scsi_copy_limits *limits, uint32_t block_bytes);
+/* Is it the same name? */
+bool scsi_same_designator(const struct scsi_designator *a, const struct scsi_designator *b);
 
 /* Sense data: is it not about this command?  As a sentence. */
 bool scsi_unit_attention(const uint8_t *sense, size_t length);

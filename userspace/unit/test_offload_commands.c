@@ -154,6 +154,19 @@ static void granularity(void)
 	CHECK_INT(scsi_unit_blocks(&l, 512), 0);
 }
 
+static void same_names(void)
+{
+	const struct scsi_designator a = { 16, { 0x60, 1, 2, 3 } };
+	struct scsi_designator b = a;
+
+	CHECK(scsi_same_designator(&a, &b));
+	b.bytes[15] = 1;
+	CHECK(!scsi_same_designator(&a, &b));
+	b = a;
+	b.length = 8;
+	CHECK(!scsi_same_designator(&a, &b));
+}
+
 static void sense(void)
 {
 	static const uint8_t fixed[18] = { 0x70, 0, 5, [12] = 0x26, [13] = 0x07 };
@@ -248,6 +261,7 @@ int main(void)
 		{ "names of a logical unit", designators },
 		{ "what a copy manager can", limits },
 		{ "of which size it copies", granularity },
+		{ "disks of one name", same_names },
 		{ "sense", sense },
 		{ "what a namespace can copy", nvme_limits },
 		{ "source ranges of NVMe Copy", nvme_source_ranges },
