@@ -197,7 +197,11 @@ static void nvme_limits(void)
 
 	CHECK(!nvme_has_copy(bytes));
 	bytes[521] = 1;
+	CHECK(!nvme_has_copy(bytes));
+	bytes[534] = 1;			/* OCFS */
 	CHECK(nvme_has_copy(bytes));
+	bytes[521] = 0;
+	CHECK(!nvme_has_copy(bytes));
 	bytes[26] = 1;			/* the second format */
 	bytes[128 + 2] = 9;
 	bytes[132 + 2] = 12;
