@@ -217,6 +217,18 @@ static int nvme_identify(int fd, uint32_t nsid, uint32_t what, uint8_t *answer)
 	return r < 0 ? -errno : r ? -EREMOTEIO : 0;
 }
 
+/*
+ * When a path breaks, its commands end for the kernel, and the controller behind it may go on
+ * with them.  Paths may come at any time.
+ */
+static int nvme_paths(struct replica_copier *c, char *why)
+{
+	if (replica_sysfs_nvme_paths(c->ctx, c->to) <= 1)
+		return 0;
+	return fail(why, -EOPNOTSUPP, c->to,
+		    "has several paths, and a command may outlive one that breaks");
+}
+
 static int nvme_look(struct replica_copier *c, uint8_t *answer, char *why)
 {
 	int nsid = ioctl(c->to_fd, NVME_IOCTL_ID);
@@ -249,7 +261,7 @@ static int nvme_open(struct replica_copier *c, char *why)
 	memset(answer, 0, NVME_IDENTIFY_BYTES);
 	r = nvme_look(c, answer, why);
 	free(answer);
-	return r;
+	return r ? r : nvme_paths(c, why);
 }
 
 static int nvme_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint32_t blocks,
@@ -268,8 +280,11 @@ static int nvme_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint3
 		.timeout_ms = COPY_MS,
 	};
 	char text[80];
-	int r = ioctl(c->to_fd, NVME_IOCTL_IO_CMD, &cmd);
+	int r = nvme_paths(c, why);
 
+	if (r)
+		return r;
+	r = ioctl(c->to_fd, NVME_IOCTL_IO_CMD, &cmd);
 	if (!r)
 		return 0;
 	if (r < 0)

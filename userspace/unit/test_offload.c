@@ -6,9 +6,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fake.h"
 #include "ktap.h"
 #include "offload.h"
 #include "random.h"
+#include "sysfs.h"
 
 /* ------------------------------------------------------------------------ */
 /* Layers */
@@ -156,6 +158,27 @@ static void same(void)
 	replica_layer_free(two);
 }
 
+/* A controller's folder has its namespaces, a subsystem's the controllers. */
+static void paths(void)
+{
+	const dev_t dev = makedev(259, 0);
+	struct replica_ctx *ctx = fake_ctx();
+
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 0);
+	fake_disk("nvme0n1", "259:0", 1 << 20);
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 0);
+	fake_attr("nvme0n1", "device/nvme0n1/dev", "259:0\n");
+	fake_attr("nvme0n1", "device/nvme0c1n1/dev", "259:1\n");
+	fake_attr("nvme0n1", "device/ng0n1/dev", "259:2\n");
+	fake_attr("nvme0n1", "device/nvme/x", "");
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 0);
+	fake_attr("nvme0n1", "device/nvme0/cntlid", "1\n");
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 1);
+	fake_attr("nvme0n1", "device/nvme12/cntlid", "2\n");
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 2);
+	fake_free(ctx);
+}
+
 /* ------------------------------------------------------------------------ */
 /* The store of a snapshot */
 
@@ -298,6 +321,7 @@ int main(void)
 		{ "lines of tables", lines },
 		{ "where a sector is", places },
 		{ "is everything where it was", same },
+		{ "paths to a namespace of NVMe", paths },
 		{ "the header of a store", header },
 		{ "an area of a store", area },
 		{ "a store as it grows, seen in the middle of writes", store_grows },
