@@ -231,7 +231,7 @@ static int nvme_paths(struct replica_copier *c, char *why)
 
 static int nvme_look(struct replica_copier *c, uint8_t *answer, char *why)
 {
-	int nsid = ioctl(c->to_fd, NVME_IOCTL_ID);
+	int nsid = ioctl(c->to_fd, NVME_IOCTL_ID), size;
 
 	if (nsid <= 0 || nvme_identify(c->to_fd, 0, 1, answer))
 		return fail(why, -EOPNOTSUPP, c->to, "does not tell what it is");
@@ -243,6 +243,10 @@ static int nvme_look(struct replica_copier *c, uint8_t *answer, char *why)
 	nvme_parse_limits(answer, &c->limits);
 	if (nvme_limits_fault(&c->limits))
 		return fail(why, -EOPNOTSUPP, c->to, nvme_limits_fault(&c->limits));
+	/* A namespace that was formatted anew behind the kernel's back. */
+	if (ioctl(c->to_fd, BLKSSZGET, &size) || (uint32_t)size != c->limits.block_bytes)
+		return fail(why, -EOPNOTSUPP, c->to,
+			    "has other logical blocks than the kernel takes it to have");
 	c->block_bytes = c->limits.block_bytes;
 	c->most = nvme_most_blocks(&c->limits);
 	return 0;
