@@ -136,6 +136,19 @@ refuses_later()
 	end_redeem r
 }
 
+# A claim of the usual size would take longer than the kernel gives a request.
+short_timeout()
+{
+	local disk target source table store file before by_device by_kernel reason
+	scsi_token 32M 40
+	redeem r "$file" "$target" --settings replica_timeout=250ms,region_size=64K
+	complete r
+	same "given up" "$(counter_of r ReplicaTimeouts)" 0
+	same "by the device" "$by_device" $((32 << 20))
+	same "the target" "$(sum "$target")" "$before"
+	end_redeem r
+}
+
 other_disks()
 {
 	local disk source table store file before target by_device by_kernel reason
@@ -256,6 +269,7 @@ ktap_case "written to in the middle of commands" in_the_middle
 ktap_case "snapshots upon snapshots" stacked
 ktap_case "a device that cannot" cannot
 ktap_case "a device that refuses after a while" refuses_later
+ktap_case "a replica_timeout of less than a claim takes" short_timeout
 ktap_case "disks of different kinds" other_disks
 ktap_case "linear and striped pieces" in_pieces
 ktap_case "a store that runs full" overflows

@@ -22,9 +22,13 @@
 #include "table.h"
 #include "token.h"
 
-/* A claim that took less is followed by one of twice the size, or half when it took more. */
-#define QUICK_MS	300
+/*
+ * A claim that took less than a third of that is followed by one of twice the size, or half when
+ * it took more.  All of it counts as one request to the kernel, which has a quarter of
+ * replica_timeout at most.
+ */
 #define SLOW_MS		1000
+#define TIMEOUT_PART	4
 #define STEP_BEGIN	(4ULL << (20 - SECTOR_SHIFT))
 
 #define COPIERS_MAX	32
@@ -61,6 +65,7 @@ struct run {
 	uint64_t region;		/* likewise */
 	uint64_t step;			/* likewise, of the next claim */
 	uint32_t rate;			/* MiB/s, 0: no limit */
+	uint32_t slow_ms;		/* what a claim should not take */
 	struct pair pairs[COPIERS_MAX];
 	size_t nr_pairs;
 	char why[REPLICA_OFFLOAD_WHY];	/* the kernel is to copy the rest; "": there is none */
@@ -280,6 +285,13 @@ static int report(struct run *run, uint64_t first, uint64_t end)
 	return ret;
 }
 
+static uint32_t slow_of(const struct replica_settings *settings)
+{
+	uint32_t part = settings->replica_timeout_ms / TIMEOUT_PART;
+
+	return part && part < SLOW_MS ? part : SLOW_MS;
+}
+
 /* It may change at any time. */
 static int read_settings(struct run *run)
 {
@@ -291,6 +303,7 @@ static int read_settings(struct run *run)
 	run->region = info->region_size >> SECTOR_SHIFT;
 	run->size = info->size >> SECTOR_SHIFT;
 	run->rate = info->settings.resync_rate;
+	run->slow_ms = slow_of(&info->settings);
 	replica_info_free(info);
 	return REPLICA_SUCCESS;
 }
@@ -316,9 +329,9 @@ static int pace(struct run *run, uint64_t sectors, uint64_t start)
 
 static void adapt(struct run *run, uint64_t ms)
 {
-	if (ms < QUICK_MS && run->step < DM_REPLICA_CLAIM_MAX)
+	if (ms < run->slow_ms / 3 && run->step < DM_REPLICA_CLAIM_MAX)
 		run->step *= 2;
-	else if (ms > SLOW_MS && run->step / 2 >= run->region)
+	else if (ms > run->slow_ms && run->step / 2 >= run->region)
 		run->step /= 2;
 }
 
@@ -396,7 +409,7 @@ static int run_all(struct run *run)
 {
 	int ret = read_settings(run);
 
-	run->step = run->region > STEP_BEGIN ? run->region : STEP_BEGIN;
+	run->step = run->region > STEP_BEGIN || run->slow_ms < SLOW_MS ? run->region : STEP_BEGIN;
 	if (!ret)
 		ret = begin(run);
 	if (!ret && read_stack(run, &run->stack) && open_store(run))
