@@ -52,6 +52,7 @@ struct replica_copier {
 	bool no_list_id;
 	struct nvme_copy_limits limits;
 	uint32_t nsid;
+	struct replica_proof proof;
 };
 
 static int fail(char *why, int err, dev_t dev, const char *sentence)
@@ -328,7 +329,7 @@ static int open_disk(struct replica_copier *c, dev_t dev, const struct method **
 		return fail(why, -EOPNOTSUPP, dev, "is neither SCSI nor NVMe");
 	if (c->ctx->host->devno(c->ctx, path, &found) || found != dev)
 		return fail(why, -ENODEV, dev, "has no node in /dev");
-	*fd = c->ctx->host->open(c->ctx, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*fd = c->ctx->host->open(c->ctx, path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NONBLOCK);
 	return *fd < 0 ? fail(why, *fd, dev, "cannot be opened") : 0;
 }
 
@@ -382,6 +383,7 @@ void replica_copier_close(struct replica_copier *c)
 		close(c->from_fd);
 	if (c->to_fd >= 0)
 		close(c->to_fd);
+	replica_proof_free(&c->proof);
 	free(c);
 }
 
@@ -390,28 +392,46 @@ const char *replica_copier_name(const struct replica_copier *copier)
 	return copier->method->name;
 }
 
-int replica_copier_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint64_t sectors,
-			char *why)
+bool replica_copier_lies(const struct replica_copier *copier)
 {
-	uint32_t per_block = c->block_bytes >> SECTOR_SHIFT;
+	return copier->proof.lies;
+}
+
+/* In blocks. */
+static int copy_blocks(struct replica_copier *c, uint64_t from, uint64_t to, uint64_t count,
+		       char *why)
+{
 	int r = 0;
 
-	if (!per_block || (from | to | sectors) % per_block)
-		return fail(why, -EINVAL, c->to,
-			    "has larger blocks than the parts that are to be copied");
-	from /= per_block;
-	to /= per_block;
-	sectors /= per_block;
-	if (sectors % c->unit)
-		return fail(why, -EINVAL, c->to,
-			    "copies larger units than the parts that are to be copied");
-	while (!r && sectors) {
-		uint32_t blocks = sectors < c->most ? sectors : c->most;
+	while (!r && count) {
+		uint32_t blocks = count < c->most ? count : c->most;
 
 		r = c->method->copy(c, from, to, blocks, why);
 		from += blocks;
 		to += blocks;
-		sectors -= blocks;
+		count -= blocks;
 	}
+	return r;
+}
+
+int replica_copier_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint64_t sectors,
+			char *why)
+{
+	uint32_t per_block = c->block_bytes >> SECTOR_SHIFT;
+	uint64_t bytes = sectors << SECTOR_SHIFT;
+	int r;
+
+	if (!per_block || (from | to | sectors) % per_block)
+		return fail(why, -EINVAL, c->to,
+			    "has larger blocks than the parts that are to be copied");
+	if (sectors / per_block % c->unit)
+		return fail(why, -EINVAL, c->to,
+			    "copies larger units than the parts that are to be copied");
+	if (replica_proof_take(&c->proof, c->to_fd, to << SECTOR_SHIFT, bytes, c->block_bytes))
+		return fail(why, -EIO, c->to, "cannot be read to see whether it copies");
+	r = copy_blocks(c, from / per_block, to / per_block, sectors / per_block, why);
+	if (!r && replica_proof_see(&c->proof, c->from_fd, from << SECTOR_SHIFT, c->to_fd,
+				    to << SECTOR_SHIFT, bytes))
+		r = fail(why, -EIO, c->to, "cannot be read to see whether it copied");
 	return r;
 }

@@ -32,6 +32,7 @@
 #define STEP_BEGIN	(4ULL << (20 - SECTOR_SHIFT))
 
 #define COPIERS_MAX	32
+#define NOWHERE		UINT64_MAX
 
 /* A word to the kernel so often while a rate limit makes us wait. */
 #define WORD_MS		3000
@@ -68,6 +69,7 @@ struct run {
 	uint32_t slow_ms;		/* what a claim should not take */
 	struct pair pairs[COPIERS_MAX];
 	size_t nr_pairs;
+	uint64_t suspect;		/* a sector that is not as at its source, or NOWHERE */
 	char why[REPLICA_OFFLOAD_WHY];	/* the kernel is to copy the rest; "": there is none */
 };
 
@@ -211,6 +213,11 @@ static bool copy_run(struct run *run, uint64_t sector, uint64_t end)
 		copier = find_copier(run, from_disk, to_disk);
 		if (!copier || replica_copier_copy(copier, from, to, n, run->why))
 			return false;
+		/* Or its source has been overwritten meanwhile: believe() finds out. */
+		if (replica_copier_lies(copier)) {
+			run->suspect = sector + n - 1;
+			return false;
+		}
 	}
 	return true;
 }
@@ -266,6 +273,22 @@ static bool look_again(struct run *run)
 	if (replica_snap_usage(run->stack.token, &usage) || !usage.valid)
 		return give_up(run, "the token is lost: its store is full, or failed");
 	return true;
+}
+
+/*
+ * What the source has not overwritten is as it was when the command copied it.  What was looked
+ * at may begin in the region before, if the last one is short.
+ */
+static bool believe(struct run *run)
+{
+	uint64_t region = run->suspect / run->region, first = region ? region - 1 : 0;
+	bool any = true;
+
+	if (run->suspect != NOWHERE)
+		any = replica_exceptions_run(&run->exceptions, first, region + 1, &any) <= region ||
+		      any;
+	run->suspect = NOWHERE;
+	return any || give_up(run, "a disk says that it has copied what is not there");
 }
 
 static int report(struct run *run, uint64_t first, uint64_t end)
@@ -345,10 +368,10 @@ static int deal_with(struct run *run, uint64_t sector, uint64_t sectors, bool *m
 	int ret = REPLICA_SUCCESS;
 
 	strcpy(why, run->why);
-	*more = look_again(run);
+	*more = look_again(run) && believe(run);
 	if (*more)
 		ret = report(run, first, end);
-	if (!copied) {
+	if (!copied && why[0]) {
 		strcpy(run->why, why);
 		*more = false;
 	}
@@ -447,6 +470,7 @@ EXPORT int replica_offload_run(struct replica_ctx *ctx, const char *name)
 	run->ctx = ctx;
 	run->name = name;
 	run->exceptions.fd = -1;
+	run->suspect = NOWHERE;
 	ret = replica_genl_open(ctx, &run->g);
 	if (!ret)
 		ret = run_all(run);
