@@ -31,7 +31,6 @@
 #define TIMEOUT_PART	4
 #define STEP_BEGIN	(4ULL << (20 - SECTOR_SHIFT))
 
-#define COPIERS_MAX	32
 #define NOWHERE		UINT64_MAX
 
 /* A word to the kernel so often while a rate limit makes us wait. */
@@ -67,7 +66,7 @@ struct run {
 	uint64_t step;			/* likewise, of the next claim */
 	uint32_t rate;			/* MiB/s, 0: no limit */
 	uint32_t slow_ms;		/* what a claim should not take */
-	struct pair pairs[COPIERS_MAX];
+	struct pair pairs[REPLICA_COPIERS_MAX];
 	size_t nr_pairs;
 	uint64_t suspect;		/* a sector that is not as at its source, or NOWHERE */
 	char why[REPLICA_OFFLOAD_WHY];	/* the kernel is to copy the rest; "": there is none */
@@ -186,8 +185,8 @@ static struct replica_copier *find_copier(struct run *run, dev_t from, dev_t to)
 	for (size_t i = 0; i < run->nr_pairs; i++)
 		if (run->pairs[i].from == from && run->pairs[i].to == to)
 			return run->pairs[i].copier;
-	if (run->nr_pairs == COPIERS_MAX) {
-		give_up(run, "the data lies on too many pairs of disks");
+	if (run->nr_pairs == REPLICA_COPIERS_MAX) {
+		give_up(run, REPLICA_COPIERS_TOO_MANY);
 		return NULL;
 	}
 	pair = &run->pairs[run->nr_pairs];

@@ -108,6 +108,10 @@ void replica_exceptions_mark(uint64_t chunk, void *data);
 
 struct replica_copier;
 
+/* Pairs of disks that a redeem may have. */
+#define REPLICA_COPIERS_MAX	32
+#define REPLICA_COPIERS_TOO_MANY	"the data lies on too many pairs of disks"
+
 /*
  * open: NULL with the reason when the disks cannot.  name: of the command.  copy: sectors from
  * one place to the other, when the device has said that it is done: 0, or -errno with why.
