@@ -149,7 +149,8 @@ short_timeout()
 	end_redeem r
 }
 
-# Others have the name of the source's disk: the device reads one of them, and says that all is well.
+# Others have the name of the source's disk: the device reads one of them, and says that all
+# is well.
 reads_another()
 {
 	local disk twin another target source table store file before by_device by_kernel reason
