@@ -38,8 +38,9 @@ struct posted {
  * @mutex: one step at a time
  * @link: in @sessions while there is an owner; under sessions_lock
  * @portid: of the owner, who has a reference of @replica; changed under @mutex and sessions_lock
- * @limit: jiffies that the walk waits for somebody to do something
- * @state: enum dm_replica_offload_state; this and what follows under replica->lock
+ * @limit: jiffies that the walk waits for somebody to do something; this and what follows under
+ *	replica->lock
+ * @state: enum dm_replica_offload_state
  * @begun: the first job has begun, and @heard counts
  * @heard: jiffies of the last step
  * @reason: why it is over
@@ -103,6 +104,20 @@ void replica_offload_begin(struct replica *replica)
 		return;
 	offload->begun = true;
 	offload->heard = jiffies;
+}
+
+unsigned int replica_offload_adopt(struct replica *replica, unsigned int seconds)
+{
+	struct replica_offload *offload = replica->offload;
+
+	if (!offload)
+		return 0;
+	spin_lock_irq(&replica->lock);
+	offload->limit = seconds * HZ;
+	if (!seconds)
+		over(offload, "a new table does not wait for it");
+	spin_unlock_irq(&replica->lock);
+	return seconds;
 }
 
 bool replica_offload_holds(struct replica *replica)
@@ -264,6 +279,7 @@ static bool regions_of(const struct replica *replica, const struct replica_offlo
 	return true;
 }
 
+#define GIVEN_UP	"the claim was given up: it took too long"
 #define BAD_RANGE	\
 	"the range must be one of whole regions of the device; region_size tells how large they are"
 
@@ -351,6 +367,8 @@ static int step_release(struct replica *replica, struct replica_offload_call *ca
 {
 	if (move_claim(replica->offload, CLAIM_BUSY, CLAIM_NONE))
 		claim_is_over(replica->offload);
+	else if (return_detached(replica->offload))
+		return refuse(call, -EBUSY, GIVEN_UP);
 	return 0;
 }
 
@@ -479,7 +497,7 @@ int replica_offload_call(struct replica *replica, struct replica_offload_call *c
 	else if (!enter_session(offload, call))
 		r = refuse(call, -EBUSY, "another process has the devices copy, or none has begun");
 	else if (return_detached(offload))
-		r = refuse(call, -EBUSY, "the claim was given up: it took too long");
+		r = refuse(call, -EBUSY, GIVEN_UP);
 	else
 		r = post(offload, call);
 	if (!r && call->step == DM_REPLICA_OFFLOAD_FINISH && offload->portid)
@@ -511,8 +529,9 @@ static void end_session(struct replica_offload *offload)
 	struct replica *replica = offload->replica;
 
 	lockdep_assert_held(&offload->mutex);
-	if (!return_detached(offload))
-		move_claim(offload, CLAIM_BUSY, CLAIM_OVER);
+	/* In this order: the clock makes the one of the other, and nobody returns it later. */
+	if (!move_claim(offload, CLAIM_BUSY, CLAIM_OVER))
+		return_detached(offload);
 	spin_lock_irq(&replica->lock);
 	over(offload, "the process that had the devices copy has ended");
 	spin_unlock_irq(&replica->lock);

@@ -54,6 +54,12 @@ void replica_offload_closed(u32 portid);
 /* enum dm_replica_offload_state, 0 without the feature, and why.  replica->lock held. */
 u8 __replica_offload_state(const struct replica *replica, char *reason);
 
+/*
+ * A new table has another time to wait, 0: it does not any more.  Return: what holds then, for
+ * the table to tell; 0 without the feature, which it cannot bring in.
+ */
+unsigned int replica_offload_adopt(struct replica *replica, unsigned int seconds);
+
 /* A job begins.  replica->lock held.  Also without the feature, as all below. */
 void replica_offload_begin(struct replica *replica);
 /* The worker of the walk, after it knows what it is to do: steps that wait, claims that ended. */

@@ -651,8 +651,11 @@ void replica_resync_quiesce(struct replica *replica)
 		replica_resync_kick(resync);
 		wait_event(resync->idle, !replica_resync_windows_out(resync) &&
 			   !READ_ONCE(resync->flushing));
-		/* Whatever the worker was about to begin, it has by now. */
-		cancel_delayed_work_sync(&resync->work);
+		/*
+		 * Whatever the worker was about to begin, it has by now; and a step that
+		 * somebody posted is answered: without the worker he would wait in vain.
+		 */
+		flush_delayed_work(&resync->work);
 	} while (replica_resync_windows_out(resync) || READ_ONCE(resync->flushing));
 }
 

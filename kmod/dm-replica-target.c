@@ -16,6 +16,7 @@
 #include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-meta.h"
+#include "dm-replica-offload.h"
 #include "dm-replica-protect.h"
 #include "dm-replica-queue.h"
 #include "dm-replica-target.h"
@@ -121,6 +122,9 @@ static int check_clone(struct dm_target *ti, const struct replica *fresh)
 		return 0;
 	if (loses_instant(old, fresh)) {
 		ti->error = "a clone keeps role, size, regions and meta device until it is over";
+		r = -EBUSY;
+	} else if (fresh->offload && !old->offload && can_adopt(old, fresh)) {
+		ti->error = "a clone gets the feature offload when it is made, or not at all";
 		r = -EBUSY;
 	}
 	replica_put(old);
@@ -347,6 +351,7 @@ static int adopt(struct replica_target *rt, struct replica *old)
 	old->settings = rt->params.settings;
 	old->discard = rt->params.discard;
 	old->read_only = rt->params.read_only;
+	rt->params.offload = replica_offload_adopt(old, rt->params.offload);
 	old->owner = rt;
 	if (old->mode != rt->params.mode) {
 		WRITE_ONCE(old->mode, rt->params.mode);

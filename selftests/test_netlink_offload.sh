@@ -55,6 +55,14 @@ silent()
 	is_of_before
 }
 
+answered()
+{
+	local r r_origin r_copy
+	clone_for 60
+	nl offload answered "$r"
+	is_of_before
+}
+
 nobody_comes()
 {
 	local r r_origin r_copy
@@ -138,6 +146,27 @@ tables()
 	same "without it" "$(dmsetup status right | grep -o 'offload=[^ ]*')" offload=-
 }
 
+# A new table of a clone under way says how long it waits from now on, and what it says is so.
+reloaded()
+{
+	local r r_origin r_copy plain line
+	clone_for 60
+	line="0 $(dev_sectors "$r_origin") replica $r_origin $r_copy - sync"
+	run dmsetup load "$r" --table "$line 4 role clone offload 3600"
+	run dmsetup resume "$r"
+	[[ $(dmsetup table "$r") == *" offload 3600"* ]] || fail "another table: $(dmsetup table "$r")"
+	same "the state" "$(dmsetup status "$r" | grep -o 'offload=[a-z]*')" offload=awaited
+	run dmsetup load "$r" --table "$line 2 role clone"
+	run dmsetup resume "$r"
+	[[ $(dmsetup table "$r") != *offload* ]] || fail "another table: $(dmsetup table "$r")"
+	wait_for 30 "the kernel to copy" in_sync "$r"
+	is_of_before
+	new_replica plain 16M role clone
+	refuse dmsetup load "$plain" --table \
+		"0 32768 replica $plain_origin $plain_copy - sync 4 role clone offload 5"
+	[[ $(dmsetup table "$plain") != *offload* ]] || fail "another table: $(dmsetup table "$plain")"
+}
+
 ktap_header
 ktap_case "all is copied elsewhere" plays all
 ktap_case "a part of a claim" plays part
@@ -146,9 +175,11 @@ ktap_case "the socket is closed" closed
 ktap_case "nothing is heard for a while" silent
 ktap_case "nobody comes" nobody_comes
 ktap_case "a suspend waits for a claim" plays suspended
+ktap_case "steps that meet a suspend are answered" answered
 ktap_case "a remove does, and then gives it up" removed
 ktap_case "a claim that takes too long is given up" given_up
 ktap_case "a write waits, and wins" written
 ktap_case "a job that ends takes its claims along" ended
 ktap_case "the feature in the table" tables
+ktap_case "the feature in a new table" reloaded
 ktap_finish

@@ -136,6 +136,60 @@ refuses_later()
 	end_redeem r
 }
 
+# A claim of the usual size would take longer than the kernel gives a request.
+short_timeout()
+{
+	local disk target source table store file before by_device by_kernel reason
+	scsi_token 32M 40
+	redeem r "$file" "$target" --settings replica_timeout=250ms,region_size=64K
+	complete r
+	same "given up" "$(counter_of r ReplicaTimeouts)" 0
+	same "by the device" "$by_device" $((32 << 20))
+	same "the target" "$(sum "$target")" "$before"
+	end_redeem r
+}
+
+# Others have the name of the source's disk: the device reads one of them, and says that all
+# is well.
+reads_another()
+{
+	local disk twin another target source table store file before by_device by_kernel reason
+	new_scsi twin 40M 0 77
+	new_scsi disk 40M 0 77
+	new_scsi another 40M 0 77
+	new_scsi target 16M
+	new_source_on "$disk" 16M
+	new_loop store 32M
+	file=$dev_dir/token
+	capture tok "$source" "$store" "$file"
+	before=$(sum /dev/mapper/tok)
+	redeem r "$file" "$target"
+	complete r
+	same "the reason" "$reason" "a disk says that it has copied what is not there"
+	same "by the device" "$by_device" 0
+	same "the target" "$(sum "$target")" "$before"
+	end_redeem r
+}
+
+# The name of the target's disk is that of the source's.
+one_name()
+{
+	local disk target source table store file before by_device by_kernel reason
+	new_scsi disk 40M 0 78
+	new_scsi target 16M 0 78
+	new_source_on "$disk" 16M
+	new_loop store 32M
+	file=$dev_dir/token
+	capture tok "$source" "$store" "$file"
+	before=$(sum /dev/mapper/tok)
+	refuse_token 1 1 "has the name that the source's disk has" "$file" "$target" --offload must
+	redeem r "$file" "$target"
+	complete r
+	same "by the device" "$by_device" 0
+	same "the target" "$(sum "$target")" "$before"
+	end_redeem r
+}
+
 other_disks()
 {
 	local disk source table store file before target by_device by_kernel reason
@@ -256,6 +310,9 @@ ktap_case "written to in the middle of commands" in_the_middle
 ktap_case "snapshots upon snapshots" stacked
 ktap_case "a device that cannot" cannot
 ktap_case "a device that refuses after a while" refuses_later
+ktap_case "a replica_timeout of less than a claim takes" short_timeout
+ktap_case "a device that lies" reads_another
+ktap_case "two disks of one name" one_name
 ktap_case "disks of different kinds" other_disks
 ktap_case "linear and striped pieces" in_pieces
 ktap_case "a store that runs full" overflows

@@ -42,7 +42,7 @@ killed()
 # At any time, also in the middle of a command.
 killed_at_work()
 {
-	local disk target source table store file before mib helper
+	local disk target source table store file before mib helper kills=0
 	local by_device by_kernel reason
 	scsi_token 16M 50
 	for mib in 0 1 3 6 9; do
@@ -52,9 +52,11 @@ killed_at_work()
 		say "killing ${helper:-nobody}"
 		kill -9 ${helper:+"$helper"} 2>/dev/null || true
 		complete r
+		[[ $reason != *"has ended"* ]] || kills=$((kills + 1))
 		same "the target" "$(sum "$target")" "$before"
 		end_redeem r
 	done
+	((kills > 2)) || fail "it was killed at its work $kills times only"
 }
 
 ktap_header

@@ -3,8 +3,9 @@
 #
 # For the tests of devices that copy by themselves; sourced after token.sh.
 #
-#	new_scsi VAR SIZE [BACKEND_MS]	a SCSI disk of the kernel's own target, whose writes take
-#					so long; ${VAR}_target is its folder in configfs
+#	new_scsi VAR SIZE [BACKEND_MS [NAME]]	a SCSI disk of the kernel's own target, whose writes
+#					take so long; ${VAR}_target is its folder in configfs.
+#					Disks of one NAME, a number, are told apart by nobody
 #	scsi_token SIZE [WRITE_MS]	$source on $disk, captured in $file, with $store, and $target
 #					to redeem it on; $before is its sum
 #	copies VAR yes|no		does it do third-party copies from now on?
@@ -80,7 +81,7 @@ new_scsi()
 	defer rmdir "$dir"
 	put_attr "udev_path=$scsi_back" "$dir/control"
 	put_attr 1 "$dir/enable"
-	put_attr "$(printf %08x "$lun")5e1f000000000000" "$dir/wwn/vpd_unit_serial"
+	put_attr "$(printf %08x "${4:-$lun}")5e1f000000000000" "$dir/wwn/vpd_unit_serial"
 	run mkdir "$scsi_tpg/lun/lun_$lun"
 	defer rmdir "$scsi_tpg/lun/lun_$lun"
 	run ln -s "$dir" "$scsi_tpg/lun/lun_$lun/disk"

@@ -183,6 +183,37 @@ def check_suspended(name, origin, replica):
     same('by the devices', told['counters']['offloaded-bytes'], told['size'])
 
 
+def try_claim(helper, sectors):
+    """Has it been made, and given back?  It is refused while the device is suspended."""
+    try:
+        helper.claim(0, sectors)
+    except genl.Refused as refusal:
+        same('errno', errno.errorcode.get(refusal.code), 'EBUSY')
+        return False
+    helper.step('release')
+    return True
+
+
+def check_answered(name):
+    """Steps are answered at once, also those that meet the beginning of a suspend."""
+    helper = Helper(name)
+    sectors = helper.get(name)['region-size'] // SECTOR
+    made, longest = 0, 0.0
+    cycle = 'dmsetup suspend "$0" && sleep 4 && dmsetup resume "$0" || exit'
+    with subprocess.Popen(('bash', '-c', f'for i in {{1..8}}; do {cycle}; done',
+                           name)) as suspender:
+        while suspender.poll() is None:
+            began = time.monotonic()
+            made += try_claim(helper, sectors)
+            longest = max(longest, time.monotonic() - began)
+        same('the suspends', suspender.returncode, 0)
+    print(f'# {made} claims, {longest:.3f} s at most')
+    assert made > 8, 'no claims were made'
+    assert longest < 2, 'a step was not answered while the device was suspended'
+    helper.step('finish')
+    wait_state(helper, name, 'synchronized')
+
+
 def check_removed(name):
     """Nobody gives back: a remove takes its time, and no more."""
     helper = Helper(name)
@@ -190,10 +221,7 @@ def check_removed(name):
     began = time.monotonic()
     subprocess.run(('dmsetup', 'remove', name), check=True, timeout=60)
     print(f'# removed after {time.monotonic() - began:.1f} s')
-    try:
-        helper.step('release')
-    except genl.Refused as refusal:
-        same('errno', errno.errorcode.get(refusal.code), 'ENODEV')
+    helper.refused(errno.ENODEV, '', 'release')
     # Until it is back the target takes no other replica: the caller looks.
     print('claimed', flush=True)
     input()
@@ -242,5 +270,5 @@ def check_ended(name):
 if __name__ == '__main__':
     main({'all': check_all, 'part': check_part, 'refused': check_refused,
           'closed': check_closed, 'silent': check_silent, 'suspended': check_suspended,
-          'removed': check_removed, 'given_up': check_given_up, 'written': check_written,
-          'ended': check_ended})
+          'answered': check_answered, 'removed': check_removed, 'given_up': check_given_up,
+          'written': check_written, 'ended': check_ended})

@@ -7,8 +7,7 @@
 #include "offload.h"
 #include "ondisk.h"
 
-/* More pairs of disks than that, and more pieces, are not looked at beforehand. */
-#define PAIRS_MAX	16
+/* More pieces are not looked at beforehand. */
 #define PIECES_MAX	65536
 
 struct pair {
@@ -38,11 +37,11 @@ static bool pair_can(struct replica_ctx *ctx, const struct pair *pair, char *how
 static bool layers_can(struct replica_ctx *ctx, const struct replica_layer *base,
 		       const struct replica_layer *target, uint64_t sectors, char *how)
 {
-	struct pair pairs[PAIRS_MAX], pair;
+	struct pair pairs[REPLICA_COPIERS_MAX], pair;
 	uint64_t sector = 0, a, b, run, at;
 	size_t count = 0;
 
-	for (int i = 0; sector < sectors && count < PAIRS_MAX && i < PIECES_MAX; i++) {
+	for (int i = 0; sector < sectors && i < PIECES_MAX; i++) {
 		a = replica_layer_at(base, sector, &pair.from, &at);
 		b = replica_layer_at(target, sector, &pair.to, &at);
 		run = a < b ? a : b;
@@ -54,6 +53,10 @@ static bool layers_can(struct replica_ctx *ctx, const struct replica_layer *base
 		sector += run;
 		if (is_known(pairs, count, &pair))
 			continue;
+		if (count == REPLICA_COPIERS_MAX) {
+			snprintf(how, REPLICA_OFFLOAD_WHY, REPLICA_COPIERS_TOO_MANY);
+			return false;
+		}
 		if (!pair_can(ctx, &pair, how))
 			return false;
 		pairs[count++] = pair;

@@ -46,11 +46,13 @@ struct replica_copier {
 	int to_fd;
 	uint32_t block_bytes;
 	uint32_t most;			/* blocks of a command */
+	uint32_t unit;			/* a command is a multiple of that */
 	struct scsi_designator from_name;
 	struct scsi_designator to_name;
 	bool no_list_id;
 	struct nvme_copy_limits limits;
 	uint32_t nsid;
+	struct replica_proof proof;
 };
 
 static int fail(char *why, int err, dev_t dev, const char *sentence)
@@ -156,8 +158,9 @@ static int scsi_read_limits(struct replica_copier *c, char *why)
 	if (scsi_limits_fault(&limits))
 		return fail(why, -EOPNOTSUPP, c->to, scsi_limits_fault(&limits));
 	c->most = scsi_most_blocks(&limits, c->block_bytes);
+	c->unit = scsi_unit_blocks(&limits, c->block_bytes);
 	c->no_list_id = limits.no_list_id;
-	return c->most ? 0 : fail(why, -EOPNOTSUPP, c->to, "copies less than a block");
+	return c->most ? 0 : fail(why, -EOPNOTSUPP, c->to, "has no size of what it copies at once");
 }
 
 static int scsi_open(struct replica_copier *c, char *why)
@@ -170,6 +173,9 @@ static int scsi_open(struct replica_copier *c, char *why)
 	r = scsi_look(c->from_fd, c->from, &c->from_name, why);
 	if (!r)
 		r = scsi_look(c->to_fd, c->to, &c->to_name, why);
+	/* Two paths to one disk, or a disk that is named after another: which one is read? */
+	if (!r && c->from != c->to && scsi_same_designator(&c->from_name, &c->to_name))
+		r = fail(why, -EOPNOTSUPP, c->to, "has the name that the source's disk has, too");
 	return r ? r : scsi_read_limits(c, why);
 }
 
@@ -212,9 +218,21 @@ static int nvme_identify(int fd, uint32_t nsid, uint32_t what, uint8_t *answer)
 	return r < 0 ? -errno : r ? -EREMOTEIO : 0;
 }
 
+/*
+ * When a path breaks, its commands end for the kernel, and the controller behind it may go on
+ * with them.  Paths may come at any time.
+ */
+static int nvme_paths(struct replica_copier *c, char *why)
+{
+	if (replica_sysfs_nvme_paths(c->ctx, c->to) <= 1)
+		return 0;
+	return fail(why, -EOPNOTSUPP, c->to,
+		    "has several paths, and a command may outlive one that breaks");
+}
+
 static int nvme_look(struct replica_copier *c, uint8_t *answer, char *why)
 {
-	int nsid = ioctl(c->to_fd, NVME_IOCTL_ID);
+	int nsid = ioctl(c->to_fd, NVME_IOCTL_ID), size;
 
 	if (nsid <= 0 || nvme_identify(c->to_fd, 0, 1, answer))
 		return fail(why, -EOPNOTSUPP, c->to, "does not tell what it is");
@@ -226,6 +244,10 @@ static int nvme_look(struct replica_copier *c, uint8_t *answer, char *why)
 	nvme_parse_limits(answer, &c->limits);
 	if (nvme_limits_fault(&c->limits))
 		return fail(why, -EOPNOTSUPP, c->to, nvme_limits_fault(&c->limits));
+	/* A namespace that was formatted anew behind the kernel's back. */
+	if (ioctl(c->to_fd, BLKSSZGET, &size) || (uint32_t)size != c->limits.block_bytes)
+		return fail(why, -EOPNOTSUPP, c->to,
+			    "has other logical blocks than the kernel takes it to have");
 	c->block_bytes = c->limits.block_bytes;
 	c->most = nvme_most_blocks(&c->limits);
 	return 0;
@@ -244,7 +266,7 @@ static int nvme_open(struct replica_copier *c, char *why)
 	memset(answer, 0, NVME_IDENTIFY_BYTES);
 	r = nvme_look(c, answer, why);
 	free(answer);
-	return r;
+	return r ? r : nvme_paths(c, why);
 }
 
 static int nvme_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint32_t blocks,
@@ -263,8 +285,11 @@ static int nvme_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint3
 		.timeout_ms = COPY_MS,
 	};
 	char text[80];
-	int r = ioctl(c->to_fd, NVME_IOCTL_IO_CMD, &cmd);
+	int r = nvme_paths(c, why);
 
+	if (r)
+		return r;
+	r = ioctl(c->to_fd, NVME_IOCTL_IO_CMD, &cmd);
 	if (!r)
 		return 0;
 	if (r < 0)
@@ -304,7 +329,7 @@ static int open_disk(struct replica_copier *c, dev_t dev, const struct method **
 		return fail(why, -EOPNOTSUPP, dev, "is neither SCSI nor NVMe");
 	if (c->ctx->host->devno(c->ctx, path, &found) || found != dev)
 		return fail(why, -ENODEV, dev, "has no node in /dev");
-	*fd = c->ctx->host->open(c->ctx, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*fd = c->ctx->host->open(c->ctx, path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NONBLOCK);
 	return *fd < 0 ? fail(why, *fd, dev, "cannot be opened") : 0;
 }
 
@@ -323,10 +348,11 @@ static int open_both(struct replica_copier *c, char *why)
 /* So that the pieces of what is aligned are aligned too. */
 static void round_most(struct replica_copier *c)
 {
-	uint32_t unit = PIECE / c->block_bytes;
+	uint32_t piece = PIECE / c->block_bytes;
 
-	if (unit && c->most > unit)
-		c->most -= c->most % unit;
+	/* Both are powers of two. */
+	if (piece > c->unit && c->most > piece)
+		c->most -= c->most % piece;
 }
 
 struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, dev_t to,
@@ -339,7 +365,7 @@ struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, 
 		return NULL;
 	}
 	*c = (struct replica_copier){
-		.ctx = ctx, .from = from, .to = to, .from_fd = -1, .to_fd = -1,
+		.ctx = ctx, .from = from, .to = to, .from_fd = -1, .to_fd = -1, .unit = 1,
 	};
 	if (!open_both(c, why)) {
 		round_most(c);
@@ -357,6 +383,7 @@ void replica_copier_close(struct replica_copier *c)
 		close(c->from_fd);
 	if (c->to_fd >= 0)
 		close(c->to_fd);
+	replica_proof_free(&c->proof);
 	free(c);
 }
 
@@ -365,25 +392,46 @@ const char *replica_copier_name(const struct replica_copier *copier)
 	return copier->method->name;
 }
 
-int replica_copier_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint64_t sectors,
-			char *why)
+bool replica_copier_lies(const struct replica_copier *copier)
 {
-	uint32_t per_block = c->block_bytes >> SECTOR_SHIFT;
+	return copier->proof.lies;
+}
+
+/* In blocks. */
+static int copy_blocks(struct replica_copier *c, uint64_t from, uint64_t to, uint64_t count,
+		       char *why)
+{
 	int r = 0;
 
-	if (!per_block || (from | to | sectors) % per_block)
-		return fail(why, -EINVAL, c->to,
-			    "has larger blocks than the parts that are to be copied");
-	from /= per_block;
-	to /= per_block;
-	sectors /= per_block;
-	while (!r && sectors) {
-		uint32_t blocks = sectors < c->most ? sectors : c->most;
+	while (!r && count) {
+		uint32_t blocks = count < c->most ? count : c->most;
 
 		r = c->method->copy(c, from, to, blocks, why);
 		from += blocks;
 		to += blocks;
-		sectors -= blocks;
+		count -= blocks;
 	}
+	return r;
+}
+
+int replica_copier_copy(struct replica_copier *c, uint64_t from, uint64_t to, uint64_t sectors,
+			char *why)
+{
+	uint32_t per_block = c->block_bytes >> SECTOR_SHIFT;
+	uint64_t bytes = sectors << SECTOR_SHIFT;
+	int r;
+
+	if (!per_block || (from | to | sectors) % per_block)
+		return fail(why, -EINVAL, c->to,
+			    "has larger blocks than the parts that are to be copied");
+	if (sectors / per_block % c->unit)
+		return fail(why, -EINVAL, c->to,
+			    "copies larger units than the parts that are to be copied");
+	if (replica_proof_take(&c->proof, c->to_fd, to << SECTOR_SHIFT, bytes, c->block_bytes))
+		return fail(why, -EIO, c->to, "cannot be read to see whether it copies");
+	r = copy_blocks(c, from / per_block, to / per_block, sectors / per_block, why);
+	if (!r && replica_proof_see(&c->proof, c->from_fd, from << SECTOR_SHIFT, c->to_fd,
+				    to << SECTOR_SHIFT, bytes))
+		r = fail(why, -EIO, c->to, "cannot be read to see whether it copied");
 	return r;
 }

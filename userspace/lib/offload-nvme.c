@@ -7,6 +7,7 @@
 
 enum {				/* offsets */
 	CONTROLLER_ONCS = 520,
+	CONTROLLER_OCFS = 534,
 	NAMESPACE_NLBAF = 25,
 	NAMESPACE_FLBAS = 26,
 	NAMESPACE_MSSRL = 74,
@@ -16,6 +17,7 @@ enum {				/* offsets */
 };
 
 #define ONCS_COPY	(1U << 8)
+#define OCFS_FORMAT_0	(1U << 0)
 
 static uint16_t get16(const uint8_t *at)
 {
@@ -29,7 +31,8 @@ static uint32_t get32(const uint8_t *at)
 
 bool nvme_has_copy(const uint8_t *controller)
 {
-	return get16(controller + CONTROLLER_ONCS) & ONCS_COPY;
+	return get16(controller + CONTROLLER_ONCS) & ONCS_COPY &&
+	       get16(controller + CONTROLLER_OCFS) & OCFS_FORMAT_0;
 }
 
 /* Formats beyond the 16th have two more bits of their number elsewhere. */

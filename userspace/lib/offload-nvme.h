@@ -19,7 +19,7 @@ struct nvme_copy_limits {
 	uint32_t ranges;		/* MSRC */
 };
 
-/* Of Identify Controller: is there a Copy command, ONCS? */
+/* Of Identify Controller: is there a Copy command, ONCS, that takes source ranges of format 0? */
 bool nvme_has_copy(const uint8_t *controller);
 /* Of Identify Namespace. */
 void nvme_parse_limits(const uint8_t *namespace, struct nvme_copy_limits *limits);

@@ -22,12 +22,16 @@
 #include "table.h"
 #include "token.h"
 
-/* A claim that took less is followed by one of twice the size, or half when it took more. */
-#define QUICK_MS	300
+/*
+ * A claim that took less than a third of that is followed by one of twice the size, or half when
+ * it took more.  All of it counts as one request to the kernel, which has a quarter of
+ * replica_timeout at most.
+ */
 #define SLOW_MS		1000
+#define TIMEOUT_PART	4
 #define STEP_BEGIN	(4ULL << (20 - SECTOR_SHIFT))
 
-#define COPIERS_MAX	32
+#define NOWHERE		UINT64_MAX
 
 /* A word to the kernel so often while a rate limit makes us wait. */
 #define WORD_MS		3000
@@ -61,8 +65,10 @@ struct run {
 	uint64_t region;		/* likewise */
 	uint64_t step;			/* likewise, of the next claim */
 	uint32_t rate;			/* MiB/s, 0: no limit */
-	struct pair pairs[COPIERS_MAX];
+	uint32_t slow_ms;		/* what a claim should not take */
+	struct pair pairs[REPLICA_COPIERS_MAX];
 	size_t nr_pairs;
+	uint64_t suspect;		/* a sector that is not as at its source, or NOWHERE */
 	char why[REPLICA_OFFLOAD_WHY];	/* the kernel is to copy the rest; "": there is none */
 };
 
@@ -179,8 +185,8 @@ static struct replica_copier *find_copier(struct run *run, dev_t from, dev_t to)
 	for (size_t i = 0; i < run->nr_pairs; i++)
 		if (run->pairs[i].from == from && run->pairs[i].to == to)
 			return run->pairs[i].copier;
-	if (run->nr_pairs == COPIERS_MAX) {
-		give_up(run, "the data lies on too many pairs of disks");
+	if (run->nr_pairs == REPLICA_COPIERS_MAX) {
+		give_up(run, REPLICA_COPIERS_TOO_MANY);
 		return NULL;
 	}
 	pair = &run->pairs[run->nr_pairs];
@@ -206,6 +212,11 @@ static bool copy_run(struct run *run, uint64_t sector, uint64_t end)
 		copier = find_copier(run, from_disk, to_disk);
 		if (!copier || replica_copier_copy(copier, from, to, n, run->why))
 			return false;
+		/* Or its source has been overwritten meanwhile: believe() finds out. */
+		if (replica_copier_lies(copier)) {
+			run->suspect = sector + n - 1;
+			return false;
+		}
 	}
 	return true;
 }
@@ -263,6 +274,22 @@ static bool look_again(struct run *run)
 	return true;
 }
 
+/*
+ * What the source has not overwritten is as it was when the command copied it.  What was looked
+ * at may begin in the region before, if the last one is short.
+ */
+static bool believe(struct run *run)
+{
+	uint64_t region = run->suspect / run->region, first = region ? region - 1 : 0;
+	bool any = true;
+
+	if (run->suspect != NOWHERE)
+		any = replica_exceptions_run(&run->exceptions, first, region + 1, &any) <= region ||
+		      any;
+	run->suspect = NOWHERE;
+	return any || give_up(run, "a disk says that it has copied what is not there");
+}
+
 static int report(struct run *run, uint64_t first, uint64_t end)
 {
 	uint64_t next, sector;
@@ -280,6 +307,13 @@ static int report(struct run *run, uint64_t first, uint64_t end)
 	return ret;
 }
 
+static uint32_t slow_of(const struct replica_settings *settings)
+{
+	uint32_t part = settings->replica_timeout_ms / TIMEOUT_PART;
+
+	return part && part < SLOW_MS ? part : SLOW_MS;
+}
+
 /* It may change at any time. */
 static int read_settings(struct run *run)
 {
@@ -291,6 +325,7 @@ static int read_settings(struct run *run)
 	run->region = info->region_size >> SECTOR_SHIFT;
 	run->size = info->size >> SECTOR_SHIFT;
 	run->rate = info->settings.resync_rate;
+	run->slow_ms = slow_of(&info->settings);
 	replica_info_free(info);
 	return REPLICA_SUCCESS;
 }
@@ -316,9 +351,9 @@ static int pace(struct run *run, uint64_t sectors, uint64_t start)
 
 static void adapt(struct run *run, uint64_t ms)
 {
-	if (ms < QUICK_MS && run->step < DM_REPLICA_CLAIM_MAX)
+	if (ms < run->slow_ms / 3 && run->step < DM_REPLICA_CLAIM_MAX)
 		run->step *= 2;
-	else if (ms > SLOW_MS && run->step / 2 >= run->region)
+	else if (ms > run->slow_ms && run->step / 2 >= run->region)
 		run->step /= 2;
 }
 
@@ -332,10 +367,10 @@ static int deal_with(struct run *run, uint64_t sector, uint64_t sectors, bool *m
 	int ret = REPLICA_SUCCESS;
 
 	strcpy(why, run->why);
-	*more = look_again(run);
+	*more = look_again(run) && believe(run);
 	if (*more)
 		ret = report(run, first, end);
-	if (!copied) {
+	if (!copied && why[0]) {
 		strcpy(run->why, why);
 		*more = false;
 	}
@@ -396,7 +431,7 @@ static int run_all(struct run *run)
 {
 	int ret = read_settings(run);
 
-	run->step = run->region > STEP_BEGIN ? run->region : STEP_BEGIN;
+	run->step = run->region > STEP_BEGIN || run->slow_ms < SLOW_MS ? run->region : STEP_BEGIN;
 	if (!ret)
 		ret = begin(run);
 	if (!ret && read_stack(run, &run->stack) && open_store(run))
@@ -434,6 +469,7 @@ EXPORT int replica_offload_run(struct replica_ctx *ctx, const char *name)
 	run->ctx = ctx;
 	run->name = name;
 	run->exceptions.fd = -1;
+	run->suspect = NOWHERE;
 	ret = replica_genl_open(ctx, &run->g);
 	if (!ret)
 		ret = run_all(run);

@@ -152,6 +152,7 @@ int scsi_parse_limits(const uint8_t *bytes, size_t length, struct scsi_copy_limi
 	limits->no_list_id = bytes[4] & 1;
 	limits->descriptors = get16(bytes + 8);
 	limits->segments = get16(bytes + 10);
+	limits->list_bytes = get32(bytes + 12);
 	limits->segment_bytes = get32(bytes + 16);
 	limits->granularity = bytes[37];
 	types = bytes[43];
@@ -170,16 +171,32 @@ const char *scsi_limits_fault(const struct scsi_copy_limits *limits)
 		return "knows no target by its name (type E4h)";
 	if (limits->descriptors < 2 || !limits->segments)
 		return "takes less than two targets and a segment";
+	if (limits->list_bytes < SCSI_DESCRIPTOR_BYTES)
+		return "takes no list of two targets and a segment";
 	return NULL;
+}
+
+/* What is beyond 31 has no command whose blocks could be counted. */
+uint32_t scsi_unit_blocks(const struct scsi_copy_limits *limits, uint32_t block_bytes)
+{
+	if (limits->granularity > 31)
+		return 0;
+	return 1U << limits->granularity > block_bytes ?
+	       (1U << limits->granularity) / block_bytes : 1;
 }
 
 uint32_t scsi_most_blocks(const struct scsi_copy_limits *limits, uint32_t block_bytes)
 {
-	uint32_t most = UINT16_MAX;
+	uint32_t most = UINT16_MAX, unit = scsi_unit_blocks(limits, block_bytes);
 
 	if (limits->segment_bytes && limits->segment_bytes / block_bytes < most)
 		most = limits->segment_bytes / block_bytes;
-	return most;
+	return unit ? most - most % unit : 0;
+}
+
+bool scsi_same_designator(const struct scsi_designator *a, const struct scsi_designator *b)
+{
+	return a->length == b->length && !memcmp(a->bytes, b->bytes, a->length);
 }
 
 /* ------------------------------------------------------------------------ */

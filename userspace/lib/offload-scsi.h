@@ -22,8 +22,9 @@ struct scsi_copy_limits {
 	bool no_list_id;		/* SNLID */
 	uint16_t descriptors;		/* of targets */
 	uint16_t segments;
+	uint32_t list_bytes;		/* of the descriptors of a command */
 	uint32_t segment_bytes;		/* the longest; 0: no limit */
-	uint8_t granularity;		/* log2 of bytes */
+	uint8_t granularity;		/* log2 of bytes: a segment is a multiple of that */
 	bool disk_target;		/* descriptor type E4h */
 	bool block_segment;		/* segment descriptor type 02h */
 };
@@ -39,8 +40,9 @@ struct scsi_copy {
 	bool no_list_id;
 };
 
-/* Header, two target descriptors, one segment descriptor. */
-#define SCSI_COPY_BYTES		(16 + 2 * 32 + 28)
+/* Header; two target descriptors, one segment descriptor. */
+#define SCSI_DESCRIPTOR_BYTES	(2 * 32 + 28)
+#define SCSI_COPY_BYTES		(16 + SCSI_DESCRIPTOR_BYTES)
 
 /* Commands; the length is that of what follows or is wanted. */
 void scsi_inquiry(uint8_t cdb[SCSI_CDB_BYTES], bool vpd, uint8_t page, uint16_t length);
@@ -58,8 +60,11 @@ void scsi_find_designator(const uint8_t *page, size_t length, struct scsi_design
 int scsi_parse_limits(const uint8_t *bytes, size_t length, struct scsi_copy_limits *limits);
 /* Can it do what scsi_copy_list() asks for?  Why not, else NULL. */
 const char *scsi_limits_fault(const struct scsi_copy_limits *limits);
-/* The most blocks of one command. */
+/* Blocks that a command is a multiple of, and the most of one command; 0: it can do none. */
+uint32_t scsi_unit_blocks(const struct scsi_copy_limits *limits, uint32_t block_bytes);
 uint32_t scsi_most_blocks(const struct scsi_copy_limits *limits, uint32_t block_bytes);
+/* Is it the same name? */
+bool scsi_same_designator(const struct scsi_designator *a, const struct scsi_designator *b);
 
 /* Sense data: is it not about this command?  As a sentence. */
 bool scsi_unit_attention(const uint8_t *sense, size_t length);

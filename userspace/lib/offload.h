@@ -108,9 +108,15 @@ void replica_exceptions_mark(uint64_t chunk, void *data);
 
 struct replica_copier;
 
+/* Pairs of disks that a redeem may have. */
+#define REPLICA_COPIERS_MAX	32
+#define REPLICA_COPIERS_TOO_MANY	"the data lies on too many pairs of disks"
+
 /*
  * open: NULL with the reason when the disks cannot.  name: of the command.  copy: sectors from
  * one place to the other, when the device has said that it is done: 0, or -errno with why.
+ * lies: the last of what it has just copied is not there, or has been overwritten at its source.
+ * That is looked at until it was seen that something came there which had not been there.
  */
 struct replica_copier *replica_copier_open(struct replica_ctx *ctx, dev_t from, dev_t to,
 					   char *why);
@@ -118,6 +124,26 @@ void replica_copier_close(struct replica_copier *copier);
 const char *replica_copier_name(const struct replica_copier *copier);
 int replica_copier_copy(struct replica_copier *copier, uint64_t from, uint64_t to,
 			uint64_t sectors, char *why);
+bool replica_copier_lies(const struct replica_copier *copier);
+
+/* ------------------------------------------------------------------------ */
+/*
+ * offload-proof.c: is the data there?  take: what is there now, before the command; see: is it
+ * as at its source when the command is over?  Both read the end of a range, in bytes from the
+ * beginning of a disk: 0 or -errno.
+ */
+struct replica_proof {
+	uint8_t *room;			/* NULL: none was needed yet */
+	size_t bytes;
+	bool proven;
+	bool lies;
+};
+
+int replica_proof_take(struct replica_proof *proof, int to_fd, uint64_t to, uint64_t bytes,
+		       uint32_t block);
+int replica_proof_see(struct replica_proof *proof, int from_fd, uint64_t from, int to_fd,
+		      uint64_t to, uint64_t bytes);
+void replica_proof_free(struct replica_proof *proof);
 
 /* ------------------------------------------------------------------------ */
 /*

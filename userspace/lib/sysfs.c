@@ -106,6 +106,28 @@ int replica_sysfs_extent(struct replica_ctx *ctx, dev_t devno, uint64_t *start,
 	return has_attr(ctx, devno, "start") && *length ? 0 : -ENOENT;
 }
 
+/* "nvme0", which a controller's own folder does not have. */
+static bool is_controller(const char *name)
+{
+	return !strncmp(name, "nvme", 4) && name[4] && !name[4 + strspn(name + 4, "0123456789")];
+}
+
+unsigned int replica_sysfs_nvme_paths(struct replica_ctx *ctx, dev_t devno)
+{
+	unsigned int n = 0;
+	struct dirent *entry;
+	char path[PATH_MAX];
+	DIR *d;
+
+	attr_path(ctx, devno, "device", path);
+	d = opendir(path);
+	while (d && (entry = readdir(d)))
+		n += is_controller(entry->d_name);
+	if (d)
+		closedir(d);
+	return n;
+}
+
 /* ------------------------------------------------------------------------ */
 /* Sets of devices */
 

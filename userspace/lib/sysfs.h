@@ -70,6 +70,11 @@ void replica_sysfs_changed(struct replica_ctx *ctx, dev_t devno);
 /* Where a partition is on its disk, in sectors: 0 or -ENOENT. */
 int replica_sysfs_extent(struct replica_ctx *ctx, dev_t devno, uint64_t *start,
 			 uint64_t *length);
+/*
+ * Controllers by which the namespaces of an NVMe subsystem can be reached, when the driver has
+ * put devno upon all of them; else 0.
+ */
+unsigned int replica_sysfs_nvme_paths(struct replica_ctx *ctx, dev_t devno);
 /* The whole disk of a partition; devno itself otherwise. */
 dev_t replica_sysfs_disk(struct replica_ctx *ctx, dev_t devno);
 

@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "fake.h"
 #include "ktap.h"
 #include "offload.h"
 #include "random.h"
+#include "sysfs.h"
 
 /* ------------------------------------------------------------------------ */
 /* Layers */
@@ -156,6 +159,27 @@ static void same(void)
 	replica_layer_free(two);
 }
 
+/* A controller's folder has its namespaces, a subsystem's the controllers. */
+static void paths(void)
+{
+	const dev_t dev = makedev(259, 0);
+	struct replica_ctx *ctx = fake_ctx();
+
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 0);
+	fake_disk("nvme0n1", "259:0", 1 << 20);
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 0);
+	fake_attr("nvme0n1", "device/nvme0n1/dev", "259:0\n");
+	fake_attr("nvme0n1", "device/nvme0c1n1/dev", "259:1\n");
+	fake_attr("nvme0n1", "device/ng0n1/dev", "259:2\n");
+	fake_attr("nvme0n1", "device/nvme/x", "");
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 0);
+	fake_attr("nvme0n1", "device/nvme0/cntlid", "1\n");
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 1);
+	fake_attr("nvme0n1", "device/nvme12/cntlid", "2\n");
+	CHECK_INT(replica_sysfs_nvme_paths(ctx, dev), 2);
+	fake_free(ctx);
+}
+
 /* ------------------------------------------------------------------------ */
 /* The store of a snapshot */
 
@@ -292,16 +316,80 @@ static void wide_chunks(void)
 	CHECK_INT(bits[0], 0x70);
 }
 
+/* ------------------------------------------------------------------------ */
+/* Is it there? */
+
+#define BYTES		16384
+
+static void fill(int fd, unsigned char byte, size_t at, size_t bytes)
+{
+	char text[BYTES];
+
+	memset(text, byte, bytes);
+	CHECK_INT(pwrite(fd, text, bytes, at), bytes);
+}
+
+static int scratch(unsigned char byte)
+{
+	char path[] = "/tmp/test_offload-XXXXXX";
+	int fd = mkstemp(path);
+
+	CHECK(fd >= 0);
+	unlink(path);
+	fill(fd, byte, 0, BYTES);
+	return fd;
+}
+
+static void proofs(void)
+{
+	struct replica_proof proof = { .room = NULL };
+	int from = scratch('a'), to = scratch('a');
+
+	/* It was there before: that says nothing. */
+	CHECK_INT(replica_proof_take(&proof, to, 0, 8192, 512), 0);
+	CHECK_INT(replica_proof_see(&proof, from, 0, to, 0, 8192), 0);
+	CHECK(!proof.lies && !proof.proven);
+	/* Nothing has come, at the end of the range alone. */
+	fill(from, 'b', 8192 - 512, 512);
+	CHECK_INT(replica_proof_take(&proof, to, 0, 8192, 512), 0);
+	CHECK_INT(replica_proof_see(&proof, from, 0, to, 0, 8192), 0);
+	CHECK(proof.lies && !proof.proven);
+	/* To another place. */
+	CHECK_INT(replica_proof_take(&proof, to, 512, 1024, 512), 0);
+	CHECK(!proof.lies);
+	fill(to, 'b', 1024, 512);
+	CHECK_INT(replica_proof_see(&proof, from, 8192 - 1024, to, 512, 1024), 0);
+	CHECK(!proof.lies && proof.proven);
+	/* Once is enough. */
+	CHECK_INT(replica_proof_take(&proof, -1, 0, 512, 512), 0);
+	CHECK_INT(replica_proof_see(&proof, -1, 0, -1, 0, 512), 0);
+	replica_proof_free(&proof);
+
+	/* Large blocks; what cannot be read. */
+	fill(from, 'c', 0, BYTES);
+	CHECK_INT(replica_proof_take(&proof, to, 0, BYTES, 8192), 0);
+	CHECK_INT(proof.bytes, 8192);
+	CHECK_INT(replica_proof_see(&proof, from, 8192, to, 0, BYTES), -EIO);
+	CHECK_INT(replica_proof_see(&proof, from, 0, to, 0, BYTES), 0);
+	CHECK(proof.lies);
+	CHECK_INT(replica_proof_take(&proof, -1, 0, BYTES, 8192), -EBADF);
+	replica_proof_free(&proof);
+	close(from);
+	close(to);
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		{ "lines of tables", lines },
 		{ "where a sector is", places },
 		{ "is everything where it was", same },
+		{ "paths to a namespace of NVMe", paths },
 		{ "the header of a store", header },
 		{ "an area of a store", area },
 		{ "a store as it grows, seen in the middle of writes", store_grows },
 		{ "chunks that are larger than regions", wide_chunks },
+		{ "a proof that something came", proofs },
 	};
 
 	return ktap_run(tests, ARRAY_SIZE(tests));

@@ -105,6 +105,9 @@ static void limits(void)
 	CHECK(!scsi_limits_fault(&l));
 	CHECK_INT(scsi_most_blocks(&l, 512), 65535);
 	CHECK_INT(scsi_most_blocks(&l, 8192), 32768);
+	CHECK_INT(l.list_bytes, 1024);
+	CHECK_INT(scsi_unit_blocks(&l, 512), 1);
+	CHECK_INT(scsi_unit_blocks(&l, 4096), 1);
 	l.segment_bytes = 0;
 	CHECK_INT(scsi_most_blocks(&l, 512), 65535);
 	CHECK_INT(scsi_parse_limits(bytes, 43, &l), -EPROTO);
@@ -117,6 +120,51 @@ static void limits(void)
 	bytes[9] = 1;
 	scsi_parse_limits(bytes, sizeof(bytes), &l);
 	CHECK_HAS(scsi_limits_fault(&l), "less than two");
+	bytes[9] = 2;
+	bytes[14] = 0;
+	bytes[15] = SCSI_DESCRIPTOR_BYTES;
+	scsi_parse_limits(bytes, sizeof(bytes), &l);
+	CHECK(!scsi_limits_fault(&l));
+	bytes[15]--;
+	scsi_parse_limits(bytes, sizeof(bytes), &l);
+	CHECK_HAS(scsi_limits_fault(&l), "no list");
+}
+
+/* Segments of a multiple of some bytes, and of what no disk could mean. */
+static void granularity(void)
+{
+	struct scsi_copy_limits l = { .granularity = 12 };
+
+	CHECK_INT(scsi_unit_blocks(&l, 512), 8);
+	CHECK_INT(scsi_most_blocks(&l, 512), 65528);
+	CHECK_INT(scsi_unit_blocks(&l, 4096), 1);
+	CHECK_INT(scsi_most_blocks(&l, 4096), 65535);
+	l.segment_bytes = 10000;
+	CHECK_INT(scsi_most_blocks(&l, 512), 16);
+	l.segment_bytes = 4095;
+	CHECK_INT(scsi_most_blocks(&l, 512), 0);
+	l.segment_bytes = 0;
+	for (unsigned int i = 25; i < 256; i++) {
+		l.granularity = i;
+		CHECK_INT(scsi_most_blocks(&l, 512), 0);
+	}
+	l.granularity = 31;
+	CHECK_INT(scsi_unit_blocks(&l, 512), 1U << 22);
+	l.granularity = 32;
+	CHECK_INT(scsi_unit_blocks(&l, 512), 0);
+}
+
+static void same_names(void)
+{
+	const struct scsi_designator a = { 16, { 0x60, 1, 2, 3 } };
+	struct scsi_designator b = a;
+
+	CHECK(scsi_same_designator(&a, &b));
+	b.bytes[15] = 1;
+	CHECK(!scsi_same_designator(&a, &b));
+	b = a;
+	b.length = 8;
+	CHECK(!scsi_same_designator(&a, &b));
 }
 
 static void sense(void)
@@ -149,7 +197,11 @@ static void nvme_limits(void)
 
 	CHECK(!nvme_has_copy(bytes));
 	bytes[521] = 1;
+	CHECK(!nvme_has_copy(bytes));
+	bytes[534] = 1;			/* OCFS */
 	CHECK(nvme_has_copy(bytes));
+	bytes[521] = 0;
+	CHECK(!nvme_has_copy(bytes));
 	bytes[26] = 1;			/* the second format */
 	bytes[128 + 2] = 9;
 	bytes[132 + 2] = 12;
@@ -212,6 +264,8 @@ int main(void)
 		{ "the parameter list of EXTENDED COPY", copy_list },
 		{ "names of a logical unit", designators },
 		{ "what a copy manager can", limits },
+		{ "of which size it copies", granularity },
+		{ "disks of one name", same_names },
 		{ "sense", sense },
 		{ "what a namespace can copy", nvme_limits },
 		{ "source ranges of NVMe Copy", nvme_source_ranges },
