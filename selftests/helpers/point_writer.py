@@ -25,17 +25,19 @@ SECTOR = 512
 LONGEST = 96            # sectors
 MAGIC = b'point-in-time:: '
 STAMP = struct.Struct('<16sQQ')
+CHANCE = struct.Struct('<QQQ')
 over = False
 
 
 def place(number, sectors):
     """Where write n goes: (first sector, count). Often to the same few places."""
-    chance = random.Random(number)
-    count = chance.choice((1, 1, 8, 8, 16, LONGEST))
-    if chance.random() < 0.4:
-        first = chance.randrange(16) * (sectors // 16)
+    which, where, far = CHANCE.unpack(hashlib.blake2b(CHANCE.pack(number, 0, 0),
+                                                      digest_size=CHANCE.size).digest())
+    count = (1, 1, 8, 8, 16, LONGEST)[which % 6]
+    if where % 10 < 4:
+        first = far % 16 * (sectors // 16)
     else:
-        first = chance.randrange(sectors - count + 1)
+        first = far % (sectors - count + 1)
     return min(first, sectors - count), count
 
 
@@ -107,9 +109,13 @@ def highest(image):
 
 def image_at(before, number):
     image = bytearray(before)
+    last = {}
     for one in range(1, number + 1):
-        first, data = data_of(one, len(image) // SECTOR)
-        image[first * SECTOR:first * SECTOR + len(data)] = data
+        first, count = place(one, len(image) // SECTOR)
+        for at in range(first, first + count):
+            last[at] = one, at - first
+    for at, (one, part) in last.items():
+        image[at * SECTOR:(at + 1) * SECTOR] = contents(one, part)
     return image
 
 
