@@ -123,7 +123,9 @@ static bool must_hold(struct replica *replica)
 	if (replica->settings.on_meta_error == DM_REPLICA_ON_META_STOP &&
 	    replica_intents_failed(replica))
 		return true;
-	return replica->state == DM_REPLICA_STATE_BROKEN &&
+	/* What the guard keeps from the replica the origin would have alone. */
+	return (replica->state == DM_REPLICA_STATE_BROKEN ||
+		replica->guard != REPLICA_GUARD_OPEN) &&
 	       replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP;
 }
 
