@@ -94,15 +94,16 @@ static int read_info(struct protect *p, struct replica_info **info)
 	return replica_info_read(p->ctx, p->g, p->name, info);
 }
 
-/* Does the job that was seen still wait?  Asked right before what cannot be undone. */
+/* Does the job that was seen still wait?  Asked before what cannot be undone; the error stays. */
 static bool still_waits(struct protect *p, uint32_t job)
 {
+	struct replica_error err = p->ctx->err;
 	struct replica_info *info = NULL;
 	bool waits = !read_info(p, &info) && info->waits_protected && info->job &&
 		     info->job->id == job;
 
 	replica_info_free(info);
-	replica_error_clear(p->ctx);
+	p->ctx->err = err;
 	return waits;
 }
 
@@ -150,11 +151,12 @@ static int serve(struct protect *p, const struct replica_info *info)
 		ret = make_and_answer(p, info, &leg);
 	if (!ret)
 		return ret;
-	if (still_waits(p, job))
+	if (still_waits(p, job)) {
 		tell_failure(p, job);
-	else
-		replica_error_clear(p->ctx);	/* nobody wants it any more */
-	return p->ctx->err.status_code ? ret : REPLICA_SUCCESS;
+		return ret;
+	}
+	replica_error_clear(p->ctx);	/* nobody wants it any more */
+	return REPLICA_SUCCESS;
 }
 
 static bool in_step(const struct replica_info *info)
