@@ -119,6 +119,13 @@ static int drop_older(struct protect *p, const struct replica_blockdev *leg, uin
 	return ret;
 }
 
+/* Whether one that got no answer itself was taken is not known, and then the copy is needed. */
+static bool is_refused(const struct protect *p, int ret)
+{
+	return ret && (p->ctx->err.sm_source == REPLICA_SOURCE_KERNEL ||
+		       replica_is_gone(p->ctx, ret));
+}
+
 /* An answer that is refused is for a resync that went on without: the copy may be torn. */
 static int make_and_answer(struct protect *p, const struct replica_info *info,
 			   const struct replica_blockdev *leg)
@@ -131,7 +138,7 @@ static int make_and_answer(struct protect *p, const struct replica_info *info,
 		return ret;
 	ret = answer(p, info->job->id, NULL);
 	err = p->ctx->err;
-	if (ret && replica_protect_drop(p->ctx, &copy))
+	if (is_refused(p, ret) && replica_protect_drop(p->ctx, &copy))
 		ret = REPLICA_FAILED;
 	else if (ret)
 		p->ctx->err = err;
