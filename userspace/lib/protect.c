@@ -166,9 +166,14 @@ static int serve(struct protect *p, const struct replica_info *info)
 	return REPLICA_SUCCESS;
 }
 
-static bool in_step(const struct replica_info *info)
+/*
+ * Has it served?  After a crash a log that has failed is worth nothing, and everything is copied
+ * to a replica that nobody takes for whole: then the copy is what there is.
+ */
+static bool has_served(const struct replica_info *info, const struct replica_protect_copy *copy)
 {
-	return info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED && info->whole;
+	return info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED && info->whole &&
+	       (!info->meta_failed || copy->lost);
 }
 
 /* The directory of a pool is asked at first only: looking at it is work for the pool. */
@@ -207,7 +212,7 @@ static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 		return ret;
 	ret = replica_protect_find(p->ctx, p->name, &leg, &copy);
 	p->searched = !ret;
-	*left = !ret && copy.there && !in_step(info);
+	*left = !ret && copy.there && !has_served(info, &copy);
 	if (*left)
 		ret = keep(p, &copy);
 	else if (!ret)
