@@ -197,6 +197,28 @@ static int keep(struct protect *p, const struct replica_protect_copy *copy)
 					       REPLICA_SUCCESS;
 }
 
+/*
+ * Whoever was killed while he made one has left the leg suspended, and an entry of which it is
+ * not known whether there is a volume.  As long as the resync waits the next one sees to that;
+ * of one that was forced nothing would come to the replica, nor come back from it.
+ */
+static int wake_leg(struct protect *p, const struct replica_info *info)
+{
+	struct replica_protect_copy copy;
+	struct replica_blockdev leg;
+	int ret;
+
+	if (replica_protect_leg(p->ctx, info, &leg) || !leg.suspended) {
+		replica_error_clear(p->ctx);
+		return REPLICA_SUCCESS;
+	}
+	ret = replica_protect_find(p->ctx, p->name, &leg, &copy);
+	if (!ret && copy.lv && !copy.lv->active)
+		ret = replica_thin_wake(p->ctx, &leg);
+	replica_protect_clear(&copy);
+	return ret;
+}
+
 /* *left: there is one, and it is to stay for now. */
 static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 {
@@ -205,8 +227,9 @@ static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 	int ret;
 
 	*left = false;
-	if (!worth_finding(p, info))
-		return REPLICA_SUCCESS;
+	ret = wake_leg(p, info);
+	if (ret || !worth_finding(p, info))
+		return ret;
 	ret = replica_protect_leg(p->ctx, info, &leg);
 	if (ret)
 		return ret;
