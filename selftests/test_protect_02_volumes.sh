@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=900
+# dm-replica-test: set=full timeout=1000
 #
 # With protect=snapshot a replica that was cut from a pool has a snapshot from before the first
 # byte of a resync to the end of it: at every moment there is a consistent copy, byte by byte
@@ -181,6 +181,43 @@ killed_at()
 	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
 }
 
+# A leg of dm-thin is suspended while its snapshot is made. Who is killed then, and goes on
+# without a snapshot, gets his replica back all the same.
+killed_asleep()
+{
+	local calls at n
+	begin dm
+	left_behind
+	message data resync >/dev/null
+	calls_of ioctl resync data
+	run replicactl wait data --timeout 60s
+	at=$(grep -n 'DM_DEV_SUSPEND.*"data-replica"' "$dev_dir/calls" | head -n1 | cut -d: -f1)
+	at_least "the call that suspends the leg" "${at:-0}" 1
+	for n in 1 2 0 3 4; do
+		left_behind
+		message data resync >/dev/null
+		killed_alone ioctl $((at + n)) resync data || true
+		! asleep || break
+		run replicactl wait data --timeout 60s
+	done
+	asleep || fail "it was not killed while the leg was suspended"
+	same "waits" "$(status data waits_protected)" 1
+	run message data set replica_timeout 2000
+	run message data resync force
+	wait_for 60 "the replica to be missed" status_is data state Broken
+	run replicactl wait data --timeout 120s
+	! asleep || fail "the leg is still suspended"
+	wait_for 60 "the log to have it as whole" status_is data whole 1
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+asleep()
+{
+	[[ $(dmsetup info -c --noheadings -o suspended data-replica) == Suspended ]]
+}
+
 # No room for the snapshot: the resync waits on, and everybody is told how to go on.
 no_room()
 {
@@ -292,6 +329,7 @@ done
 ktap_case "killed at calls of device-mapper (thick)" killed_at thick ioctl
 ktap_case "killed at calls of device-mapper (dm)" killed_at dm ioctl
 ktap_case "killed at messages (thin)" killed_at thin sendmsg,sendto
+ktap_case "killed while the leg is suspended (dm)" killed_asleep
 ktap_case "no room for the snapshot" no_room
 ktap_case "a store that overflows" overflows
 ktap_case "refusals" refusals
