@@ -55,10 +55,13 @@ void replica_protect_fill(struct replica_ctx *ctx, struct replica_info *info);
 /*
  * protect-make.c.  Pure: store, how large the store of a thick one is to be, of a replica of
  * size bytes of which so many are to be copied, where so many are free.  judge: can there be a
- * snapshot of that leg at all?  Pure but for the error.  make, drop: return values.
+ * snapshot of that leg at all?  Pure but for the error.  is_left: pure; is the volume, which has
+ * the name that a snapshot of the volume leg is to get, in its way, and ours to remove?  make,
+ * drop: return values.
  */
 uint64_t replica_protect_store(uint64_t size, uint64_t dirty, uint64_t free);
 int replica_protect_judge(struct replica_ctx *ctx, const char *path, const char *dm_uuid);
+bool replica_protect_is_left(const struct replica_lv *lv, const char *leg);
 int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *info,
 			 const struct replica_blockdev *leg,
 			 const struct replica_protect_args *args,

@@ -105,6 +105,31 @@ static void judges(void)
 	fake_free(ctx);
 }
 
+/* What has the name, and the tag, may be the last consistent copy of another replica. */
+static void left(void)
+{
+	static char tag[] = "dm-replica-snapshot,dm-replica-protect", other[] = "dm-replica-snapshot";
+	static char thin[] = "thin", linear[] = "linear", leg[] = "data-replica", none[] = "";
+	static char elsewhere[] = "other-replica";
+	static const struct {
+		struct replica_lv lv;
+		bool is;
+	} cases[] = {
+		{ { .tags = tag, .segtype = linear, .origin = leg }, true },
+		{ { .tags = tag, .segtype = thin, .origin = leg }, true },
+		{ { .tags = tag, .segtype = linear, .origin = none }, true },
+		{ { .tags = tag, .segtype = thin, .origin = none }, false },
+		{ { .tags = tag, .segtype = linear, .origin = elsewhere }, false },
+		{ { .tags = tag, .segtype = thin, .origin = elsewhere }, false },
+		{ { .tags = tag, .segtype = thin, .origin = leg, .merging = true }, false },
+		{ { .tags = other, .segtype = linear, .origin = leg }, false },
+		{ { .tags = none, .segtype = linear, .origin = none }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		CHECK_INT(replica_protect_is_left(&cases[i].lv, leg), cases[i].is);
+}
+
 /* Without a log nobody knows after a crash whether the replica is whole. */
 static void needs_a_log(void)
 {
@@ -181,8 +206,8 @@ static void directory(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(beside), T(moments), T(stores), T(judges), T(needs_a_log), T(replies),
-		T(directory),
+		T(names), T(beside), T(moments), T(stores), T(judges), T(left), T(needs_a_log),
+		T(replies), T(directory),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
