@@ -30,7 +30,8 @@
 #define DURABLE_TRIES	20
 #define DURABLE_STEP_MS	100
 
-enum role { WORK, WATCH };
+#define WORK	"work"
+#define WATCH	"watch"
 
 struct protect {
 	struct replica_ctx *ctx;
@@ -42,17 +43,17 @@ struct protect {
 	uint64_t again;			/* and is tried again then */
 };
 
-static int lock_role(struct protect *p, enum role which, int *fd)
+int replica_protect_lock(struct replica_ctx *ctx, const char *what, const char *name, int *fd)
 {
-	char key[DM_REPLICA_NAME_LEN + 8], what[DM_REPLICA_NAME_LEN + 48];
+	char key[DM_REPLICA_NAME_LEN + 8], text[DM_REPLICA_NAME_LEN + 48];
 	const struct replica_lock lock = {
-		.path = PROTECT_LOCK, .key = key, .parameter = "Name", .what = what,
+		.path = PROTECT_LOCK, .key = key, .parameter = "Name", .what = text,
 		.alone = true,
 	};
 
-	snprintf(key, sizeof(key), "%s %s", which == WORK ? "work" : "watch", p->name);
-	snprintf(what, sizeof(what), "the protection of replica \"%s\"", p->name);
-	return replica_lock(p->ctx, &lock, fd);
+	snprintf(key, sizeof(key), "%s %s", what, name);
+	snprintf(text, sizeof(text), "the protection of replica \"%s\"", name);
+	return replica_lock(ctx, &lock, fd);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -306,7 +307,7 @@ static int look(struct protect *p, bool *more)
 
 static int look_locked(struct protect *p, bool *more)
 {
-	int fd, ret = lock_role(p, WORK, &fd);
+	int fd, ret = replica_protect_lock(p->ctx, WORK, p->name, &fd);
 
 	if (ret)
 		return ret;
@@ -342,7 +343,7 @@ EXPORT int replica_protect(struct replica_ctx *ctx, const char *name,
 	int fd, ret = begin(&p, ctx, name, args, "ProtectReplica");
 
 	if (!ret)
-		ret = lock_role(&p, WORK, &fd);
+		ret = replica_protect_lock(ctx, WORK, p.name, &fd);
 	if (!ret) {
 		ret = read_info(&p, &info);
 		waits = !ret && info->waits_protected && info->job;
@@ -400,7 +401,7 @@ EXPORT int replica_protect_watch(struct replica_ctx *ctx, const char *name,
 	int fd = -1, ret = begin(&p, ctx, name, args, "ProtectReplica");
 
 	if (!ret)
-		ret = lock_role(&p, WATCH, &fd);
+		ret = replica_protect_lock(ctx, WATCH, p.name, &fd);
 	if (!ret)
 		ret = replica_monitor_new(ctx, p.name, &m);
 	if (!ret)

@@ -24,6 +24,7 @@
 struct replica_protect_copy {
 	bool there;
 	bool lost;
+	bool kept;			/* when its replica ends: as a volume like any other */
 	char name[DM_REPLICA_NAME_LEN];
 	char uuid[DM_REPLICA_UUID_LEN];
 	uint64_t at;
@@ -69,15 +70,39 @@ int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *inf
 int replica_protect_drop(struct replica_ctx *ctx, const struct replica_protect_copy *copy);
 
 /*
+ * protect.c.  One at a time, of those who do what: "work", or "watch".
+ */
+int replica_protect_lock(struct replica_ctx *ctx, const char *what, const char *name, int *fd);
+
+/* The end of a replica: whoever watches over it waits, and a copy may stay. */
+struct replica_protect_ending {
+	int lock;			/* -1: not held */
+	struct replica_protect_copy copy;
+};
+
+enum replica_protect_fate {
+	REPLICA_PROTECT_STAY,		/* its replica does not end */
+	REPLICA_PROTECT_DROP,
+	REPLICA_PROTECT_KEEP,		/* without its replica */
+	REPLICA_PROTECT_REFUSE,
+};
+
+/*
  * protect-check.c.  create: of a target that was examined; set: of a replica that there is.
  * end: before a replica ends: a snapshot of one that is whole goes.  One of a torn replica is
  * its last consistent copy: without force that is a failure, with it the snapshot stays, or
- * goes with its replica if that goes.
+ * goes with its replica if that goes.  fate: the same, pure.  ended: after end, in any case;
+ * gone: the replica is.  The error stays.
  */
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args);
 int replica_protect_check_set(struct replica_ctx *ctx, const char *name,
 			      const struct replica_settings *settings);
-int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes);
+enum replica_protect_fate replica_protect_fate(const struct replica_info *info, bool lost,
+					       bool force, bool goes);
+int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes,
+			struct replica_protect_ending *ending);
+void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
+			   bool gone);
 
 #endif /* _REPLICA_LIB_PROTECT_H */
