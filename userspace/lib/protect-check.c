@@ -205,7 +205,8 @@ static int set_free(struct replica_ctx *ctx, const struct replica_protect_copy *
 	return ret;
 }
 
-void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending, bool gone)
+void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
+			   bool gone)
 {
 	struct replica_error err = ctx->err;
 

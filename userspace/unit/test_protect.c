@@ -150,7 +150,8 @@ static void fates(void)
 /* What has the name, and the tag, may be the last consistent copy of another replica. */
 static void left(void)
 {
-	static char tag[] = "dm-replica-snapshot,dm-replica-protect", other[] = "dm-replica-snapshot";
+	static char tag[] = "dm-replica-snapshot,dm-replica-protect";
+	static char other[] = "dm-replica-snapshot";
 	static char thin[] = "thin", linear[] = "linear", leg[] = "data-replica", none[] = "";
 	static char elsewhere[] = "other-replica";
 	static const struct {
@@ -248,8 +249,8 @@ static void directory(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(beside), T(moments), T(stores), T(judges), T(left), T(fates), T(needs_a_log),
-		T(replies), T(directory),
+		T(names), T(beside), T(moments), T(stores), T(judges), T(left), T(fates),
+		T(needs_a_log), T(replies), T(directory),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
