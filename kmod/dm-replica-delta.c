@@ -29,6 +29,7 @@
  * @missed: the recovery point objective is, and that has been told
  * @frozen_at: the instant of the update under way
  * @point: that of the last complete one, 0: none
+ * @left: the same, while they are being switched off
  * @asked: of the last barrier
  * @beat: when the next one is due
  * @tries: freezes in a row that came to nothing; the worker's
@@ -42,6 +43,7 @@ struct replica_delta {
 	bool missed;
 	ktime_t frozen_at;
 	ktime_t point;
+	ktime_t left;
 	ktime_t asked;
 	struct replica_beat beat;
 	unsigned int tries;
@@ -65,7 +67,7 @@ bool replica_delta_behind(struct replica *replica)
 
 ktime_t __replica_delta_point(struct replica *replica)
 {
-	return replica->delta_on ? replica->delta->point : 0;
+	return replica->delta_on ? replica->delta->point : replica->delta->left;
 }
 
 char *replica_delta_contradiction(const struct replica_settings *settings, u16 mode, bool clone,
@@ -602,21 +604,33 @@ void __replica_delta_swapped(struct replica *replica)
 void replica_delta_apply(struct replica *replica)
 {
 	bool changed, on;
+	ktime_t point;
 
 	lockdep_assert_held(&replica->op_mutex);
 	spin_lock_irq(&replica->lock);
+	point = __replica_delta_point(replica);
 	changed = decide(replica);
 	on = replica->delta_on;
+	/* Until something is shipped the replica is as old as that. */
+	replica->delta->left = changed && !on ? point : 0;
 	if (on)
 		plan_next(replica);
 	spin_unlock_irq(&replica->lock);
 	if (!changed)
 		return;
-	/* Shipping ends, or begins; what was tracked until then, or in the queue, is copied. */
-	replica_state_refresh(replica);
+	/*
+	 * Shipping ends, or begins; what was tracked until then, or in the queue, is copied.  In
+	 * step it begins with the copy, which may have to wait until the replica has a snapshot:
+	 * writes that come first would land beside what is older.
+	 */
+	if (on || !(BIT(READ_ONCE(replica->state)) & REPLICA_VERIFY_STATES))
+		replica_state_refresh(replica);
 	replica_resync_start(replica, REPLICA_VERIFY_STATES | BIT(DM_REPLICA_STATE_UNSYNCHRONIZED),
 			     DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY,
 			     on ? "delta update switched on" : "delta update switched off");
+	spin_lock_irq(&replica->lock);
+	replica->delta->left = 0;
+	spin_unlock_irq(&replica->lock);
 }
 
 void replica_delta_resume(struct replica *replica)

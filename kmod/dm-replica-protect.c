@@ -63,8 +63,8 @@ const char *__replica_guard_enter(struct replica *replica, u16 state, bool behin
 		return reason;
 	if (reason != replica->guarded_reason)
 		strscpy(replica->guarded_reason, reason, sizeof(replica->guarded_reason));
-	if (guard == REPLICA_GUARD_TEARS)
-		tear_soon(replica);
+	/* Whoever enters says next which job it is for. */
+	replica->guarded_type = 0;
 	return guard == REPLICA_GUARD_WAITS ? waits_text : reason;
 }
 
@@ -89,6 +89,8 @@ void __replica_guard_keep(struct replica *replica, u16 job_type, enum replica_wa
 	lockdep_assert_held(&replica->lock);
 	replica->guarded_type = job_type;
 	replica->guarded_how = how;
+	if (replica->guard == REPLICA_GUARD_TEARS)
+		tear_soon(replica);
 	if (replica->guard != REPLICA_GUARD_WAITS)
 		return;
 	/* It may tell of an earlier attempt. */
@@ -96,36 +98,49 @@ void __replica_guard_keep(struct replica *replica, u16 job_type, enum replica_wa
 	ask(replica);
 }
 
+static void tear(struct replica *replica)
+{
+	atomic_set(&replica->intents->note, 1);
+	replica_intents_sync(replica);
+}
+
 /*
  * Return: false when that has to wait until the device is resumed.  A meta device that has
  * failed is not believed after a restart, whatever it says.
  */
-static bool tear(struct replica *replica)
+static bool is_torn(const struct replica *replica)
 {
-	struct replica_intents *intents = replica->intents;
+	return READ_ONCE(replica->intents->failed) || !log_says_whole(replica);
+}
 
-	atomic_set(&intents->note, 1);
-	replica_intents_sync(replica);
-	return READ_ONCE(intents->failed) || !log_says_whole(replica);
+/*
+ * A superblock is filled in under the lock, so that none which says that the replica is whole
+ * is under way, or comes, when none is seen here.  Return: false when the guard is to stay.
+ */
+static bool pass(struct replica *replica, u16 *type, enum replica_walk *how)
+{
+	bool passes;
+
+	spin_lock_irq(&replica->lock);
+	*type = replica->guarded_type;
+	*how = replica->guarded_how;
+	passes = replica->guard == REPLICA_GUARD_TEARS && *type && is_torn(replica);
+	if (passes)
+		WRITE_ONCE(replica->guard, REPLICA_GUARD_PASSES);
+	spin_unlock_irq(&replica->lock);
+	return passes;
 }
 
 void replica_protect_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(work, struct replica, protect_work);
 	enum replica_walk how;
-	bool passes;
 	u16 type;
 
-	if (READ_ONCE(replica->guard) != REPLICA_GUARD_TEARS || !tear(replica))
+	if (READ_ONCE(replica->guard) != REPLICA_GUARD_TEARS)
 		return;
-	spin_lock_irq(&replica->lock);
-	passes = replica->guard == REPLICA_GUARD_TEARS;
-	if (passes)
-		WRITE_ONCE(replica->guard, REPLICA_GUARD_PASSES);
-	type = replica->guarded_type;
-	how = replica->guarded_how;
-	spin_unlock_irq(&replica->lock);
-	if (passes)
+	tear(replica);
+	if (pass(replica, &type, &how))
 		replica_resync_start(replica, BIT(DM_REPLICA_STATE_UNSYNCHRONIZED), type, how,
 				     replica->guarded_reason);
 }

@@ -123,7 +123,9 @@ static bool must_hold(struct replica *replica)
 	if (replica->settings.on_meta_error == DM_REPLICA_ON_META_STOP &&
 	    replica_intents_failed(replica))
 		return true;
-	return replica->state == DM_REPLICA_STATE_BROKEN &&
+	/* What the guard keeps from the replica the origin would have alone. */
+	return (replica->state == DM_REPLICA_STATE_BROKEN ||
+		replica->guard != REPLICA_GUARD_OPEN) &&
 	       replica->settings.on_replica_error == DM_REPLICA_ON_ERROR_STOP;
 }
 
@@ -146,12 +148,20 @@ static bool verify_goes_on(struct replica *replica, u16 state)
 	       BIT(replica->state) & REPLICA_VERIFY_STATES && BIT(state) & REPLICA_VERIFY_STATES;
 }
 
+/* An update is not shipped, and comes region by region all the same. */
+static bool gets_regions(const struct replica *replica)
+{
+	return replica->ship ||
+	       (replica->delta_on && replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
+		!replica->behind && replica->guard == REPLICA_GUARD_OPEN);
+}
+
 /* In step it is a copy of one moment, until it gets new regions beside old ones. */
 static void note_whole(struct replica *replica)
 {
 	if (BIT(replica->state) & REPLICA_VERIFY_STATES)
 		replica->whole = true;
-	else if (replica->ship)
+	else if (gets_regions(replica))
 		replica->whole = false;
 }
 

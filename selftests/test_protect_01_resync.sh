@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=core timeout=300
+# dm-replica-test: set=core timeout=360
 #
 # With protect snapshot no resync writes a byte to a replica that is a consistent copy before
 # somebody has said that it has a snapshot, whatever starts the resync, and the origin does
@@ -358,6 +358,57 @@ suspended()
 	let_go
 }
 
+# In step by a delta update; the setting excludes these, and comes when they go.
+updates()
+{
+	mirror_mode=async
+	new_loop origin 16M
+	new_loop leg 17M
+	new_loop mirror_meta 1M
+	new_linear weak "$leg"
+	new_mirror r "$origin" "$weak" region_size 128 delta_ms 86400000
+	synced r
+	put /dev/mapper/r 0 12
+}
+
+# Between two of them the replica is of one moment, and that is what the snapshot is to be of.
+between_updates()
+{
+	local before
+	updates
+	before=$(old)
+	ktap_pause 2
+	reload r "$(mirror_table "$origin" "$weak" region_size 128 protect snapshot)"
+	waiting "$before"
+	at_least "consistent_age_ms" "$(status r consistent_age_ms)" 2000
+	let_go
+}
+
+# In the middle of one it is of none, and nothing waits for a snapshot of that.
+in_an_update()
+{
+	local pid
+	updates
+	run message r set resync_rate 1
+	message r confirm 120000 &
+	pid=$!
+	defer end_load "$pid"
+	wait_for 30 "the update to be under way" copying
+	same "whole" "$(status r whole waits_protected)" $'0\n0'
+	run message r set delta_ms 0
+	run message r set protect snapshot
+	wait_for 30 "the copy to go on" copying
+	break_dev "$weak"
+	wait_for 30 "the replica to be missed" is r Broken
+	heal_dev "$weak"
+	wait_for 60 "the copy to go on" copying
+	same "waits, whole" "$(status r waits_protected whole)" $'0\n0'
+	run message r set resync_rate auto
+	synced r
+	wait_for 20 "the log to have it as whole" status_is r whole 1
+	compare_legs "$origin" "$weak" "$(dev_sectors "$origin")"
+}
+
 # What cannot be: each with its sentence, and nothing has changed.
 refusals()
 {
@@ -402,5 +453,7 @@ ktap_case "an async replica that fell behind" falls_behind
 ktap_case "what a verify has found" repaired
 ktap_case "a restore waits for the snapshot of the origin" restored
 ktap_case "suspend and reload" suspended
+ktap_case "a replica that had delta updates" between_updates
+ktap_case "and one that is in the middle of one" in_an_update
 ktap_case "refusals" refusals
 ktap_finish

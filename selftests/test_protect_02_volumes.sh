@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=900
+# dm-replica-test: set=full timeout=1200
 #
 # With protect=snapshot a replica that was cut from a pool has a snapshot from before the first
 # byte of a resync to the end of it: at every moment there is a consistent copy, byte by byte
@@ -17,10 +17,11 @@
 schema=/usr/share/dm-replica/replicactl.schema.json
 [[ -e $schema ]] || schema=$(dirname "$0")/../Documentation/replicactl.schema.json
 
-# begin KIND: replica data in step; $leg is what is copied to, $copy what its snapshot is called.
+# begin KIND [SIZE]: replica data in step; $leg is what is copied to, $copy what its snapshot is
+# called, $pool_of where both are.
 begin()
 {
-	local pool_of disk
+	local disk
 	new_loop disk 24M
 	fill "$disk" 3
 	new_linear origin "$disk"
@@ -164,7 +165,7 @@ killed_at()
 		status_is data waits_protected 1 || message data resync >/dev/null
 		killed_alone "$2" "$n" resync data || break
 		if status_is data waits_protected 1; then
-			is_suspended "$leg" || same "the replica" "$(mirrored "$leg")" "$before"
+			asleep || same "the replica" "$(mirrored "$leg")" "$before"
 		else
 			same "the snapshot" "$(mirrored "$copy")" "$before"
 			run message data set resync_rate auto
@@ -181,10 +182,43 @@ killed_at()
 	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
 }
 
-# Whoever was killed while the pool took the snapshot leaves it so; the next one wakes it.
-is_suspended()
+# A leg of dm-thin is suspended while its snapshot is made. Who is killed then, and goes on
+# without a snapshot, gets his replica back all the same.
+killed_# Whoever was killed while the pool took the snapshot leaves it so; the next one wakes it.
+asleep()
 {
-	[[ $(dmsetup info -c --noheadings -o suspended "$1") == Suspended ]]
+	local calls at n
+	begin dm
+	left_behind
+	message data resync >/dev/null
+	calls_of ioctl resync data
+	run replicactl wait data --timeout 60s
+	at=$(grep -n 'DM_DEV_SUSPEND.*"data-replica"' "$dev_dir/calls" | head -n1 | cut -d: -f1)
+	at_least "the call that suspends the leg" "${at:-0}" 1
+	for n in 1 2 0 3 4; do
+		left_behind
+		message data resync >/dev/null
+		killed_alone ioctl $((at + n)) resync data || true
+		! asleep || break
+		run replicactl wait data --timeout 60s
+	done
+	asleep || fail "it was not killed while the leg was suspended"
+	same "waits" "$(status data waits_protected)" 1
+	run message data set replica_timeout 2000
+	run message data resync force
+	wait_for 60 "the replica to be missed" status_is data state Broken
+	run replicactl wait data --timeout 120s
+	! asleep || fail "the leg is still suspended"
+	wait_for 60 "the log to have it as whole" status_is data whole 1
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+# Whoever was killed while the pool took the snapshot leaves it so; the next one wakes it.
+asleep()
+{
+	[[ $(dmsetup info -c --noheadings -o suspended "$leg") == Suspended ]]
 }
 
 # No room for the snapshot: the resync waits on, and everybody is told how to go on.
@@ -269,6 +303,66 @@ ends()
 	[[ $1 != dm ]] || all_free "$pool"
 }
 
+# What a replica has left behind is nobody's, and no later one of its name takes it away.
+kept()
+{
+	begin "$1" 160M
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	run replicactl resync data
+	wait_for 30 "the copy to be under way" copying
+	run replicactl remove data
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+	run replicactl create "$origin" --name data --pool "$pool_of" --meta pool \
+		--protect snapshot --wait-for synchronized --timeout 60s
+	run replicactl wait data --timeout 60s
+	wait_for 20 "the log to have it as whole" status_is data whole 1
+	run replicactl wait data --timeout 60s
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+	run message data fracture
+	put /dev/mapper/data 4 2
+	cli resync data
+	[[ $(get '.warnings | join(" ")') == *data-protect* ]] || fail "no warning: $json"
+	same "waits" "$(status data waits_protected)" 1
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+	run replicactl resync --force data
+	run replicactl wait data --timeout 60s
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+}
+
+# A command that is refused takes nothing away: the resync may be about to get its answer. Who
+# was to give it is killed when the snapshot is there.
+refused_end()
+{
+	local calls n
+	begin "$1"
+	left_behind
+	message data resync >/dev/null
+	calls_of sendmsg,sendto resync data
+	run replicactl wait data --timeout 60s
+	for ((n = calls; n > 0; n--)); do
+		left_behind
+		message data resync >/dev/null
+		killed_alone sendmsg,sendto "$n" resync data || true
+		! unanswered || break
+		run replicactl wait data --timeout 60s
+	done
+	unanswered || fail "it was not killed before its answer"
+	cli_returns 4 4 detach data
+	cli_returns 4 4 return-to-pool data
+	unanswered || fail "the snapshot is gone, or the resync goes on"
+	same "the snapshot" "$(mirrored "$copy")" "$before"
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+unanswered()
+{
+	status_is data waits_protected 1 && [[ -e $copy ]]
+}
+
 # What cannot have a snapshot is refused before anything is made.
 refusals()
 {
@@ -298,6 +392,10 @@ done
 ktap_case "killed at calls of device-mapper (thick)" killed_at thick ioctl
 ktap_case "killed at calls of device-mapper (dm)" killed_at dm ioctl
 ktap_case "killed at messages (thin)" killed_at thin sendmsg,sendto
+ktap_case "killed while the leg is suspended (dm)" killed_asleep
+ktap_case "a command that is refused takes nothing away" refused_end dm
+ktap_case "what a replica has left (thick)" kept thick
+ktap_case "what a replica has left (dm)" kept dm
 ktap_case "no room for the snapshot" no_room
 ktap_case "a store that overflows" overflows
 ktap_case "refusals" refusals

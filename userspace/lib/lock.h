@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Locks between programs that use this library.  They go with the process.  Who holds several
- * takes pools before the tables of sources, and thin volumes last; that of snapshots by LVM is
- * held with no other.
+ * takes pools first, then the protection of a replica, then the tables of sources, and thin volumes
+ * last; that of snapshots by LVM is held with the first two alone.
  */
 #ifndef _REPLICA_LOCK_H
 #define _REPLICA_LOCK_H

@@ -26,6 +26,8 @@
 #define REPLICA_POOL_TAG_TEST		"dm-replica-test"
 /* Likewise, when it protects a replica that is resynced; a volume of dm-thin has it alone. */
 #define REPLICA_POOL_TAG_PROTECT	"dm-replica-protect"
+/* What such a one of dm-thin has instead when it has outlived its replica. */
+#define REPLICA_POOL_TAG_KEPT		"dm-replica-kept"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
 

@@ -5,6 +5,7 @@
 
 #include "genl.h"
 #include "info.h"
+#include "lock.h"
 #include "protect.h"
 #include "snapshot-lvm.h"
 
@@ -98,42 +99,120 @@ static bool may_have(struct replica_ctx *ctx, const struct replica_info *info,
 	return may;
 }
 
-static int settle(struct replica_ctx *ctx, const struct replica_info *info, bool force, bool goes)
+/*
+ * Unsynchronized and whole without a wait, it has its answer, and is about to be written to.  One
+ * that is not in step is refused without force, and goes on.
+ */
+enum replica_protect_fate replica_protect_fate(const struct replica_info *info, bool lost,
+					       bool force, bool goes)
 {
-	struct replica_protect_copy copy;
-	struct replica_blockdev leg;
-	int ret;
+	bool torn = !info->whole || (info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
+				     !info->waits_protected);
 
-	/* A leg that is gone has no snapshot that could be removed. */
-	if (!may_have(ctx, info, &leg))
+	if (lost || (force && goes))
+		return REPLICA_PROTECT_DROP;
+	if (torn)
+		return force ? REPLICA_PROTECT_KEEP : REPLICA_PROTECT_REFUSE;
+	return force || info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED ?
+	       REPLICA_PROTECT_DROP : REPLICA_PROTECT_STAY;
+}
+
+static int decide(struct replica_ctx *ctx, const struct replica_info *info, bool force,
+		  bool goes, struct replica_protect_copy *copy)
+{
+	switch (replica_protect_fate(info, copy->lost, force, goes)) {
+	case REPLICA_PROTECT_DROP:
+		copy->kept = false;
+		return replica_protect_drop(ctx, copy);
+	case REPLICA_PROTECT_REFUSE:
+		return fail_torn(ctx, info->name, copy);
+	case REPLICA_PROTECT_KEEP:
+		copy->kept = true;
 		return REPLICA_SUCCESS;
-	ret = replica_protect_find(ctx, info->name, &leg, &copy);
-	if (!ret && copy.there && (info->whole || copy.lost || (force && goes)))
-		ret = replica_protect_drop(ctx, &copy);
-	else if (!ret && copy.there && !force)
-		ret = fail_torn(ctx, info->name, &copy);
-	replica_protect_clear(&copy);
+	default:
+		return REPLICA_SUCCESS;
+	}
+}
+
+static int read_info(struct replica_ctx *ctx, const char *name, struct replica_info **info)
+{
+	struct replica_genl *g;
+	int ret = replica_genl_get(ctx, &g);
+
+	return ret ? ret : replica_info_read(ctx, g, name, info);
+}
+
+/* Whoever watches over it makes none from here on, and no answer comes from there. */
+static int settle(struct replica_ctx *ctx, const char *name, bool force, bool goes,
+		  struct replica_protect_ending *ending)
+{
+	struct replica_info *info = NULL;
+	struct replica_blockdev leg;
+	int ret = replica_protect_lock(ctx, "work", name, &ending->lock);
+
+	if (!ret)
+		ret = read_info(ctx, name, &info);
+	if (!ret)
+		ret = replica_protect_leg(ctx, info, &leg);
+	if (!ret)
+		ret = replica_protect_find(ctx, name, &leg, &ending->copy);
+	if (!ret && ending->copy.there)
+		ret = decide(ctx, info, force, goes, &ending->copy);
+	replica_info_free(info);
 	return ret;
 }
 
 /* Who forces gets rid of a replica without LVM too. */
-int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes)
+int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes,
+			struct replica_protect_ending *ending)
 {
 	struct replica_info *info = NULL;
-	struct replica_genl *g;
-	int ret = replica_genl_get(ctx, &g);
+	struct replica_blockdev leg;
+	int ret = read_info(ctx, name, &info);
 
-	if (!ret)
-		ret = replica_info_read(ctx, g, name, &info);
 	if (ret) {
 		replica_error_clear(ctx);	/* whoever ends it says what is wrong */
 		return REPLICA_SUCCESS;
 	}
-	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE && info->meta)
-		ret = settle(ctx, info, force, goes);
+	/* A leg that is gone has no snapshot that could be removed. */
+	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE && info->meta && may_have(ctx, info, &leg))
+		ret = settle(ctx, name, force, goes, ending);
 	replica_info_free(info);
 	if (!force)
 		return ret;
 	replica_error_clear(ctx);
 	return REPLICA_SUCCESS;
+}
+
+/* What is kept is nobody's: no later replica of the name is to take it for a copy of its own. */
+static int set_free(struct replica_ctx *ctx, const struct replica_protect_copy *copy)
+{
+	static const char *const kept[] = { REPLICA_POOL_TAG_KEPT },
+				 *const ours[] = { REPLICA_POOL_TAG_PROTECT };
+	struct replica_lv *lv = NULL;
+	int ret;
+
+	if (copy->lv) {
+		/* One without a tag has no entry in its directory. */
+		ret = replica_volume_tag(ctx, copy->lv, "--addtag", kept, 1);
+		return ret ? ret : replica_volume_tag(ctx, copy->lv, "--deltag", ours, 1);
+	}
+	ret = replica_lvm_by_dm_uuid(ctx, copy->uuid, &lv);
+	if (!ret && lv)
+		ret = replica_volume_tag(ctx, lv, "--deltag", ours, 1);
+	replica_lvsnap_forget(ctx);
+	replica_lv_free(lv);
+	return ret;
+}
+
+void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
+			   bool gone)
+{
+	struct replica_error err = ctx->err;
+
+	if (gone && ending->copy.kept)
+		set_free(ctx, &ending->copy);
+	ctx->err = err;
+	replica_protect_clear(&ending->copy);
+	replica_unlock(&ending->lock);
 }

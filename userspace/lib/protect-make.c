@@ -104,14 +104,22 @@ static int check_made(struct making *m)
 
 /*
  * LVM that was killed leaves the store of a thick one, a volume with the tag and without a
- * source; and one that is not active is seen by nobody.
+ * source; and one that is not active is seen by nobody.  A thin one whose source is gone has all
+ * that was on it; and names of several replicas may have become one, as LVM takes few characters.
  */
-static int tidy_left(struct making *m, const char *vg)
+bool replica_protect_is_left(const struct replica_lv *lv, const char *leg)
+{
+	if (!replica_lv_has_tag(lv, REPLICA_POOL_TAG_PROTECT) || lv->merging)
+		return false;
+	return *lv->origin ? !strcmp(lv->origin, leg) : strcmp(lv->segtype, REPLICA_THIN_TARGET);
+}
+
+static int tidy_left(struct making *m, const struct replica_lv *leg)
 {
 	struct replica_lv *left;
-	int ret = replica_lvm_lv(m->ctx, vg, m->lv, &left);
+	int ret = replica_lvm_lv(m->ctx, leg->vg, m->lv, &left);
 
-	if (!ret && left && replica_lv_has_tag(left, REPLICA_POOL_TAG_PROTECT))
+	if (!ret && left && replica_protect_is_left(left, leg->name))
 		ret = replica_lvm_remove(m->ctx, left, REPLICA_POOL_TAG_PROTECT);
 	replica_lv_free(left);
 	replica_lvsnap_forget(m->ctx);
@@ -129,7 +137,7 @@ static int prepare_lvm(struct making *m, uint64_t *bytes)
 	if (!ret)
 		ret = replica_lvsnap_judge(m->ctx, m->leg->path, lv);
 	if (!ret)
-		ret = tidy_left(m, lv->vg);
+		ret = tidy_left(m, lv);
 	if (!ret && strcmp(lv->segtype, REPLICA_THIN_TARGET) &&
 	    !(m->args && (m->args->store_bytes || m->args->store_percent))) {
 		ret = replica_pool_open(m->ctx, lv->vg, &pool);

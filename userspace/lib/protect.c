@@ -30,7 +30,8 @@
 #define DURABLE_TRIES	20
 #define DURABLE_STEP_MS	100
 
-enum role { WORK, WATCH };
+#define WORK	"work"
+#define WATCH	"watch"
 
 struct protect {
 	struct replica_ctx *ctx;
@@ -42,17 +43,17 @@ struct protect {
 	uint64_t again;			/* and is tried again then */
 };
 
-static int lock_role(struct protect *p, enum role which, int *fd)
+int replica_protect_lock(struct replica_ctx *ctx, const char *what, const char *name, int *fd)
 {
-	char key[DM_REPLICA_NAME_LEN + 8], what[DM_REPLICA_NAME_LEN + 48];
+	char key[DM_REPLICA_NAME_LEN + 8], text[DM_REPLICA_NAME_LEN + 48];
 	const struct replica_lock lock = {
-		.path = PROTECT_LOCK, .key = key, .parameter = "Name", .what = what,
+		.path = PROTECT_LOCK, .key = key, .parameter = "Name", .what = text,
 		.alone = true,
 	};
 
-	snprintf(key, sizeof(key), "%s %s", which == WORK ? "work" : "watch", p->name);
-	snprintf(what, sizeof(what), "the protection of replica \"%s\"", p->name);
-	return replica_lock(p->ctx, &lock, fd);
+	snprintf(key, sizeof(key), "%s %s", what, name);
+	snprintf(text, sizeof(text), "the protection of replica \"%s\"", name);
+	return replica_lock(ctx, &lock, fd);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -94,15 +95,16 @@ static int read_info(struct protect *p, struct replica_info **info)
 	return replica_info_read(p->ctx, p->g, p->name, info);
 }
 
-/* Does the job that was seen still wait?  Asked right before what cannot be undone. */
+/* Does the job that was seen still wait?  Asked before what cannot be undone; the error stays. */
 static bool still_waits(struct protect *p, uint32_t job)
 {
+	struct replica_error err = p->ctx->err;
 	struct replica_info *info = NULL;
 	bool waits = !read_info(p, &info) && info->waits_protected && info->job &&
 		     info->job->id == job;
 
 	replica_info_free(info);
-	replica_error_clear(p->ctx);
+	p->ctx->err = err;
 	return waits;
 }
 
@@ -118,6 +120,13 @@ static int drop_older(struct protect *p, const struct replica_blockdev *leg, uin
 	return ret;
 }
 
+/* Whether one that got no answer itself was taken is not known, and then the copy is needed. */
+static bool is_refused(const struct protect *p, int ret)
+{
+	return ret && (p->ctx->err.sm_source == REPLICA_SOURCE_KERNEL ||
+		       replica_is_gone(p->ctx, ret));
+}
+
 /* An answer that is refused is for a resync that went on without: the copy may be torn. */
 static int make_and_answer(struct protect *p, const struct replica_info *info,
 			   const struct replica_blockdev *leg)
@@ -130,7 +139,7 @@ static int make_and_answer(struct protect *p, const struct replica_info *info,
 		return ret;
 	ret = answer(p, info->job->id, NULL);
 	err = p->ctx->err;
-	if (ret && replica_protect_drop(p->ctx, &copy))
+	if (is_refused(p, ret) && replica_protect_drop(p->ctx, &copy))
 		ret = REPLICA_FAILED;
 	else if (ret)
 		p->ctx->err = err;
@@ -150,16 +159,22 @@ static int serve(struct protect *p, const struct replica_info *info)
 		ret = make_and_answer(p, info, &leg);
 	if (!ret)
 		return ret;
-	if (still_waits(p, job))
+	if (still_waits(p, job)) {
 		tell_failure(p, job);
-	else
-		replica_error_clear(p->ctx);	/* nobody wants it any more */
-	return p->ctx->err.status_code ? ret : REPLICA_SUCCESS;
+		return ret;
+	}
+	replica_error_clear(p->ctx);	/* nobody wants it any more */
+	return REPLICA_SUCCESS;
 }
 
-static bool in_step(const struct replica_info *info)
+/*
+ * Has it served?  After a crash a log that has failed is worth nothing, and everything is copied
+ * to a replica that nobody takes for whole: then the copy is what there is.
+ */
+static bool has_served(const struct replica_info *info, const struct replica_protect_copy *copy)
 {
-	return info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED && info->whole;
+	return info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED && info->whole &&
+	       (!info->meta_failed || copy->lost);
 }
 
 /* The directory of a pool is asked at first only: looking at it is work for the pool. */
@@ -183,6 +198,28 @@ static int keep(struct protect *p, const struct replica_protect_copy *copy)
 					       REPLICA_SUCCESS;
 }
 
+/*
+ * Whoever was killed while he made one has left the leg suspended, and an entry of which it is
+ * not known whether there is a volume.  As long as the resync waits the next one sees to that;
+ * of one that was forced nothing would come to the replica, nor come back from it.
+ */
+static int wake_leg(struct protect *p, const struct replica_info *info)
+{
+	struct replica_protect_copy copy;
+	struct replica_blockdev leg;
+	int ret;
+
+	if (replica_protect_leg(p->ctx, info, &leg) || !leg.suspended) {
+		replica_error_clear(p->ctx);
+		return REPLICA_SUCCESS;
+	}
+	ret = replica_protect_find(p->ctx, p->name, &leg, &copy);
+	if (!ret && copy.lv && !copy.lv->active)
+		ret = replica_thin_wake(p->ctx, &leg);
+	replica_protect_clear(&copy);
+	return ret;
+}
+
 /* *left: there is one, and it is to stay for now. */
 static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 {
@@ -191,14 +228,15 @@ static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 	int ret;
 
 	*left = false;
-	if (!worth_finding(p, info))
-		return REPLICA_SUCCESS;
+	ret = wake_leg(p, info);
+	if (ret || !worth_finding(p, info))
+		return ret;
 	ret = replica_protect_leg(p->ctx, info, &leg);
 	if (ret)
 		return ret;
 	ret = replica_protect_find(p->ctx, p->name, &leg, &copy);
 	p->searched = !ret;
-	*left = !ret && copy.there && !in_step(info);
+	*left = !ret && copy.there && !has_served(info, &copy);
 	if (*left)
 		ret = keep(p, &copy);
 	else if (!ret)
@@ -269,7 +307,7 @@ static int look(struct protect *p, bool *more)
 
 static int look_locked(struct protect *p, bool *more)
 {
-	int fd, ret = lock_role(p, WORK, &fd);
+	int fd, ret = replica_protect_lock(p->ctx, WORK, p->name, &fd);
 
 	if (ret)
 		return ret;
@@ -305,7 +343,7 @@ EXPORT int replica_protect(struct replica_ctx *ctx, const char *name,
 	int fd, ret = begin(&p, ctx, name, args, "ProtectReplica");
 
 	if (!ret)
-		ret = lock_role(&p, WORK, &fd);
+		ret = replica_protect_lock(ctx, WORK, p.name, &fd);
 	if (!ret) {
 		ret = read_info(&p, &info);
 		waits = !ret && info->waits_protected && info->job;
@@ -363,7 +401,7 @@ EXPORT int replica_protect_watch(struct replica_ctx *ctx, const char *name,
 	int fd = -1, ret = begin(&p, ctx, name, args, "ProtectReplica");
 
 	if (!ret)
-		ret = lock_role(&p, WATCH, &fd);
+		ret = replica_protect_lock(ctx, WATCH, p.name, &fd);
 	if (!ret)
 		ret = replica_monitor_new(ctx, p.name, &m);
 	if (!ret)

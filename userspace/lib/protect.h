@@ -24,6 +24,7 @@
 struct replica_protect_copy {
 	bool there;
 	bool lost;
+	bool kept;			/* when its replica ends: as a volume like any other */
 	char name[DM_REPLICA_NAME_LEN];
 	char uuid[DM_REPLICA_UUID_LEN];
 	uint64_t at;
@@ -55,10 +56,13 @@ void replica_protect_fill(struct replica_ctx *ctx, struct replica_info *info);
 /*
  * protect-make.c.  Pure: store, how large the store of a thick one is to be, of a replica of
  * size bytes of which so many are to be copied, where so many are free.  judge: can there be a
- * snapshot of that leg at all?  Pure but for the error.  make, drop: return values.
+ * snapshot of that leg at all?  Pure but for the error.  is_left: pure; is the volume, which has
+ * the name that a snapshot of the volume leg is to get, in its way, and ours to remove?  make,
+ * drop: return values.
  */
 uint64_t replica_protect_store(uint64_t size, uint64_t dirty, uint64_t free);
 int replica_protect_judge(struct replica_ctx *ctx, const char *path, const char *dm_uuid);
+bool replica_protect_is_left(const struct replica_lv *lv, const char *leg);
 int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *info,
 			 const struct replica_blockdev *leg,
 			 const struct replica_protect_args *args,
@@ -66,15 +70,39 @@ int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *inf
 int replica_protect_drop(struct replica_ctx *ctx, const struct replica_protect_copy *copy);
 
 /*
+ * protect.c.  One at a time, of those who do what: "work", or "watch".
+ */
+int replica_protect_lock(struct replica_ctx *ctx, const char *what, const char *name, int *fd);
+
+/* The end of a replica: whoever watches over it waits, and a copy may stay. */
+struct replica_protect_ending {
+	int lock;			/* -1: not held */
+	struct replica_protect_copy copy;
+};
+
+enum replica_protect_fate {
+	REPLICA_PROTECT_STAY,		/* its replica does not end */
+	REPLICA_PROTECT_DROP,
+	REPLICA_PROTECT_KEEP,		/* without its replica */
+	REPLICA_PROTECT_REFUSE,
+};
+
+/*
  * protect-check.c.  create: of a target that was examined; set: of a replica that there is.
  * end: before a replica ends: a snapshot of one that is whole goes.  One of a torn replica is
  * its last consistent copy: without force that is a failure, with it the snapshot stays, or
- * goes with its replica if that goes.
+ * goes with its replica if that goes.  fate: the same, pure.  ended: after end, in any case;
+ * gone: the replica is.  The error stays.
  */
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args);
 int replica_protect_check_set(struct replica_ctx *ctx, const char *name,
 			      const struct replica_settings *settings);
-int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes);
+enum replica_protect_fate replica_protect_fate(const struct replica_info *info, bool lost,
+					       bool force, bool goes);
+int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes,
+			struct replica_protect_ending *ending);
+void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
+			   bool gone);
 
 #endif /* _REPLICA_LIB_PROTECT_H */

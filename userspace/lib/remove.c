@@ -324,6 +324,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 		       uint32_t timeout_ms, enum volumes volumes,
 		       struct replica_pool_volume **list)
 {
+	struct replica_protect_ending protection = { .lock = -1 };
 	struct replica_cut legs = { .lock = -1 };
 	struct ending e;
 	int ret = begin(&e, ctx, name, force);
@@ -331,7 +332,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = find_volumes(&e, &legs, force && volumes == KEEP_TARGET);
 	if (!ret)
-		ret = replica_protect_end(ctx, name, force, volumes == GIVE_BACK);
+		ret = replica_protect_end(ctx, name, force, volumes == GIVE_BACK, &protection);
 	if (!ret && volumes == GIVE_BACK)
 		ret = replica_pool_returnable(ctx, name, &legs);
 	if (!ret)
@@ -345,6 +346,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = tell_late(&e, replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK,
 							   list));
+	replica_protect_ended(ctx, &protection, e.gone);
 	replica_cut_clear(&legs);
 	clear(&e);
 	return ret;
@@ -379,6 +381,7 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 
 static int remove_mirror(struct replica_ctx *ctx, const char *name)
 {
+	struct replica_protect_ending protection = { .lock = -1 };
 	struct ending e;
 	int ret = begin(&e, ctx, name, false);
 
@@ -389,13 +392,14 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 			replica_record_drop(ctx, name);
 	} else if (!ret) {
 		spare_origin(&e);
-		replica_protect_end(ctx, name, true, false);
+		replica_protect_end(ctx, name, true, false, &protection);
 		ret = end(&e);
 		if (!ret)
 			ret = drop_hidden(&e);
 		if (!ret)
 			ret = tell_late(&e, ret);
 	}
+	replica_protect_ended(ctx, &protection, e.gone);
 	clear(&e);
 	return ret;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lock.h"
 #include "ondisk.h"
 #include "protect.h"
 #include "snapshot.h"
@@ -69,12 +70,17 @@ static int choose_id(struct taking *t)
 	return ret ? ret : replica_thin_save(&t->work);
 }
 
+static int resume(struct replica_ctx *ctx, const struct replica_blockdev *leg)
+{
+	int ret = replica_snap_resume(ctx, leg->dm_name, 0, false);
+
+	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+}
+
 /* Whoever was killed in the middle has left it so; nobody else suspends a leg. */
 static int wake(struct taking *t)
 {
-	int ret = replica_snap_resume(t->work.ctx, t->leg->dm_name, 0, false);
-
-	return ret == REPLICA_TIMEOUT ? REPLICA_SUCCESS : ret;
+	return resume(t->work.ctx, t->leg);
 }
 
 static int take_suspended(struct taking *t)
@@ -154,6 +160,29 @@ static int check_leg(struct taking *t)
 	return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, REPLICA_PARAM_POOL,
 			    "volume \"%s\" is the source of a snapshot or of a replica, which has to end before there can be one by its pool",
 			    t->leg->dm_name);
+}
+
+/* One that is about to get another table is in the hands of somebody else. */
+static bool is_asleep(struct replica_ctx *ctx, const struct replica_blockdev *leg)
+{
+	struct replica_lines lines;
+	bool asleep = !replica_lines_read(ctx, leg->dm_name, 0, &lines) &&
+		      !strcmp(lines.uuid, leg->dm_uuid) && lines.suspended && !lines.inactive;
+
+	replica_lines_clear(&lines);
+	return asleep;
+}
+
+int replica_thin_wake(struct replica_ctx *ctx, const struct replica_blockdev *leg)
+{
+	int lock, ret = replica_lock_tables(ctx, &lock);
+
+	if (ret)
+		return ret;
+	if (is_asleep(ctx, leg))
+		ret = resume(ctx, leg);
+	replica_unlock(&lock);
+	return ret;
 }
 
 int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_blockdev *leg,

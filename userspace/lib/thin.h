@@ -163,11 +163,13 @@ int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			    struct replica_lv **lv);
 /*
  * thin-snapshot.c: of leg, which is a volume of its own pool; lv: pool, name and tags.  at: the
- * moment that its uuid has.  add, has_id: thin.c; an entry with that uuid.
+ * moment that its uuid has.  wake: of a leg that a killed snapshot has left suspended; not while
+ * somebody is at that.  add, has_id: thin.c; an entry with that uuid.
  */
 struct replica_blockdev;
 int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_blockdev *leg,
 			  const struct replica_lvm_new *lv, uint64_t at);
+int replica_thin_wake(struct replica_ctx *ctx, const struct replica_blockdev *leg);
 int replica_thin_add(struct replica_thin_work *work, const struct replica_lvm_new *lv,
 		     const char *uuid, struct replica_thin_volume **out);
 bool replica_thin_has_id(const struct replica_thin_dir *dir,

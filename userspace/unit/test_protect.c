@@ -105,6 +105,74 @@ static void judges(void)
 	fake_free(ctx);
 }
 
+/* What becomes of the snapshot when its replica is to end. */
+static void fates(void)
+{
+	static const struct {
+		unsigned int state;
+		bool whole, waits, lost, force, goes;
+		enum replica_protect_fate fate;
+	} cases[] = {
+		{ DM_REPLICA_STATE_SYNCHRONIZED, .whole = true, .fate = REPLICA_PROTECT_DROP },
+		{ DM_REPLICA_STATE_SYNCHRONIZED, .fate = REPLICA_PROTECT_REFUSE },
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .fate = REPLICA_PROTECT_REFUSE },
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .force = true, .fate = REPLICA_PROTECT_KEEP },
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .force = true, .goes = true,
+		  .fate = REPLICA_PROTECT_DROP },
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .lost = true, .fate = REPLICA_PROTECT_DROP },
+		/* It waits: without force it does not end, and the copy may get an answer. */
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true, .waits = true,
+		  .fate = REPLICA_PROTECT_STAY },
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true, .waits = true, .force = true,
+		  .fate = REPLICA_PROTECT_DROP },
+		/* It had it, and nothing has come yet. */
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true,
+		  .fate = REPLICA_PROTECT_REFUSE },
+		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true, .force = true,
+		  .fate = REPLICA_PROTECT_KEEP },
+		{ DM_REPLICA_STATE_BROKEN, .whole = true, .fate = REPLICA_PROTECT_STAY },
+		{ DM_REPLICA_STATE_BROKEN, .whole = true, .force = true,
+		  .fate = REPLICA_PROTECT_DROP },
+		{ DM_REPLICA_STATE_BROKEN, .force = true, .fate = REPLICA_PROTECT_KEEP },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct replica_info info = {
+			.copy_state = cases[i].state, .whole = cases[i].whole,
+			.waits_protected = cases[i].waits,
+		};
+
+		CHECK_INT(replica_protect_fate(&info, cases[i].lost, cases[i].force,
+					       cases[i].goes), cases[i].fate);
+	}
+}
+
+/* What has the name, and the tag, may be the last consistent copy of another replica. */
+static void left(void)
+{
+	static char tag[] = "dm-replica-snapshot,dm-replica-protect";
+	static char other[] = "dm-replica-snapshot";
+	static char thin[] = "thin", linear[] = "linear", leg[] = "data-replica", none[] = "";
+	static char elsewhere[] = "other-replica";
+	static const struct {
+		struct replica_lv lv;
+		bool is;
+	} cases[] = {
+		{ { .tags = tag, .segtype = linear, .origin = leg }, true },
+		{ { .tags = tag, .segtype = thin, .origin = leg }, true },
+		{ { .tags = tag, .segtype = linear, .origin = none }, true },
+		{ { .tags = tag, .segtype = thin, .origin = none }, false },
+		{ { .tags = tag, .segtype = linear, .origin = elsewhere }, false },
+		{ { .tags = tag, .segtype = thin, .origin = elsewhere }, false },
+		{ { .tags = tag, .segtype = thin, .origin = leg, .merging = true }, false },
+		{ { .tags = other, .segtype = linear, .origin = leg }, false },
+		{ { .tags = none, .segtype = linear, .origin = none }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		CHECK_INT(replica_protect_is_left(&cases[i].lv, leg), cases[i].is);
+}
+
 /* Without a log nobody knows after a crash whether the replica is whole. */
 static void needs_a_log(void)
 {
@@ -181,8 +249,8 @@ static void directory(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(beside), T(moments), T(stores), T(judges), T(needs_a_log), T(replies),
-		T(directory),
+		T(names), T(beside), T(moments), T(stores), T(judges), T(left), T(fates),
+		T(needs_a_log), T(replies), T(directory),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
