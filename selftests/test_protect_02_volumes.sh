@@ -184,8 +184,7 @@ killed_at()
 
 # A leg of dm-thin is suspended while its snapshot is made. Who is killed then, and goes on
 # without a snapshot, gets his replica back all the same.
-killed_# Whoever was killed while the pool took the snapshot leaves it so; the next one wakes it.
-asleep()
+killed_asleep()
 {
 	local calls at n
 	begin dm
