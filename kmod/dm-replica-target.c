@@ -271,8 +271,8 @@ static void orphan(struct replica *replica)
 /* Take the association off its mapped device.  No I/O but what nobody waits for. */
 static void retire(struct replica *replica)
 {
-	raise_simple(replica, DM_REPLICA_EVENT_REMOVED);
-	flush_work(&replica->event_work);
+	/* The name that is told is the one that the mapped device has now. */
+	replica_registry_name(replica, NULL, NULL);
 	mutex_lock(&replica->op_mutex);
 	spin_lock_irq(&replica->lock);
 	WRITE_ONCE(replica->md, NULL);
@@ -283,8 +283,9 @@ static void retire(struct replica *replica)
 	replica_confirm_cancel(replica);
 	cancel_delayed_work_sync(&replica->back_work);
 	replica_registry_remove(replica);
+	/* Only now: whoever hears it must not find the replica, and wait for another event. */
+	replica_event_removed(replica);
 	set_table(replica, NULL);
-	flush_work(&replica->event_work);
 	if (atomic_read(&replica->detached) || atomic_read(&replica->asked_origin) ||
 	    atomic_read(&replica->leg_commands) || replica_intents_busy(replica))
 		orphan(replica);
