@@ -42,13 +42,18 @@
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 
 /*
- * A request to a leg that somebody waits for, but not for ever.
+ * struct leg_command - a request to a leg that somebody waits for, but not for ever
+ * @work: sends it: a leg that hangs may have no room for one more
+ * @over: it has ended, or nobody waits for it any more; who is second sees to a failure
+ * @failed: what is to be done about one
+ * @flush: what a flush of the replica is to make durable
  */
-
 struct leg_command {
 	struct kref refs;
 	struct replica *replica;
+	struct work_struct work;
 	struct completion done;
+	atomic_t over;
 	void (*failed)(struct leg_command *command);
 	struct replica_flush flush;
 	struct page *page;
@@ -74,7 +79,7 @@ static void command_done(struct bio *bio)
 	command->status = bio->bi_status;
 	bio_uninit(bio);
 	/* Until it is off the count the legs stay where they are. */
-	if (command->status && command->failed)
+	if (atomic_xchg(&command->over, 1) && command->status && command->failed)
 		command->failed(command);
 	/* First: whoever waits for it looks whether there are others. */
 	atomic_dec(&replica->leg_commands);
@@ -83,9 +88,14 @@ static void command_done(struct bio *bio)
 	replica_put(replica);
 }
 
+static void send_command(struct work_struct *work)
+{
+	submit_bio(&container_of(work, struct leg_command, work)->bio);
+}
+
 /*
- * Takes over the reference of the caller.  Return: 0, -EIO, or -ETIMEDOUT when it is still
- * out, which no error of a leg is taken for.
+ * Takes over the reference of the caller, who sees to a failure.  Return: 0, -EIO, or
+ * -ETIMEDOUT when it is still out, which no error of a leg is taken for.
  */
 static int run_command(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
@@ -95,8 +105,9 @@ static int run_command(struct replica *replica, struct leg_command *command, uns
 	atomic_inc(&replica->leg_commands);
 	kref_get(&command->refs);
 	command->bio.bi_end_io = command_done;
-	submit_bio(&command->bio);
-	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(ms)))
+	queue_work(replica_send_wq, &command->work);
+	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(ms)) ||
+	    atomic_xchg(&command->over, 1))
 		r = command->status ? -EIO : 0;
 	kref_put(&command->refs, free_command);
 	return r;
@@ -110,6 +121,7 @@ static struct leg_command *make_command(struct replica *replica)
 		return NULL;
 	kref_init(&command->refs);
 	init_completion(&command->done);
+	INIT_WORK(&command->work, send_command);
 	command->replica = replica;
 	return command;
 }
@@ -172,9 +184,16 @@ static void replica_flush_failed(struct leg_command *command)
 
 static int flush_replica(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
+	int r;
+
 	command->failed = replica_flush_failed;
 	command->flush.before = atomic64_read(&replica->flushed_gen);
-	return flush_leg(replica, replica->replica_bdev, command, ms);
+	kref_get(&command->refs);
+	r = flush_leg(replica, replica->replica_bdev, command, ms);
+	if (r == -EIO)
+		replica_flush_failed(command);
+	drop_command(command);
+	return r;
 }
 
 static void origin_flush_failed(struct leg_command *command)
@@ -182,6 +201,7 @@ static void origin_flush_failed(struct leg_command *command)
 	replica_intents_origin_lost(command->replica);
 }
 
+/* A failure is the caller's to tell: what is lost matters only if the origin stays it. */
 static int flush_origin(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
 	command->failed = origin_flush_failed;
@@ -669,6 +689,8 @@ static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *
 	} else if (replica_log_dirty_regions(replica->log)) {
 		leave_marks(replica);
 	}
+	if (r && attempt->origin_lost)
+		replica_intents_origin_lost(replica);
 	replica_drain_end(replica, drain);
 	replica_gate_open(replica);
 	/* Drain barriers have waited for the gate. */
