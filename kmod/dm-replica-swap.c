@@ -665,6 +665,20 @@ static void leave_marks(struct replica *replica)
 	replica_state_unsynced(replica, reason);
 }
 
+/* Nobody uses the legs. */
+static int turn(struct replica *replica, const struct attempt *attempt, u32 *job_id,
+		const char **error)
+{
+	int r;
+
+	mark_doubts(replica, attempt);
+	r = commit_and_exchange(replica, attempt, job_id, error);
+	/* With delta updates there may be marks all the same. */
+	if (r && !attempt->swap->equal && replica_log_dirty_regions(replica->log))
+		leave_marks(replica);
+	return r;
+}
+
 /* All I/O waits: what is under way ends, and the legs change places. */
 static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *job_id,
 			 const char **error)
@@ -678,19 +692,13 @@ static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *
 	}
 	attempt->deadline = jiffies + msecs_to_jiffies(HOLD_MS);
 	replica_gate_close(replica);
-	r = quiesce(replica, attempt, drain, error);
-	if (!r) {
-		mark_doubts(replica, attempt);
-		r = commit_and_exchange(replica, attempt, job_id, error);
-	}
+	r = quiesce(replica, attempt, drain, error) ?: turn(replica, attempt, job_id, error);
 	if (!r) {
 		raise_roles(replica, attempt->swap->reason);
 		replica_leg_ship_barrier(replica);
-	} else if (replica_log_dirty_regions(replica->log)) {
-		leave_marks(replica);
-	}
-	if (r && attempt->origin_lost)
+	} else if (attempt->origin_lost) {
 		replica_intents_origin_lost(replica);
+	}
 	replica_drain_end(replica, drain);
 	replica_gate_open(replica);
 	/* Drain barriers have waited for the gate. */
