@@ -212,6 +212,7 @@ static int flush_origin(struct replica *replica, struct leg_command *command, un
  * struct attempt - one try
  * @swap: what is to be so
  * @durable: writes up to this generation were durable on the replica before its flush
+ * @cut: it was cut off by then, and its cache may have been lost meanwhile
  * @ask: command to the replica, for when I/O is held
  * @flush: likewise, to the replica and to the origin
  * @origin_lost: the origin could not be flushed
@@ -221,6 +222,7 @@ static int flush_origin(struct replica *replica, struct leg_command *command, un
 struct attempt {
 	const struct replica_swap *swap;
 	s64 durable;
+	bool cut;
 	struct leg_command *ask;
 	struct leg_command *flush[2];
 	bool origin_lost;
@@ -409,6 +411,7 @@ static int prepare_labels(struct replica *replica, const char **error)
 static int prepare(struct replica *replica, struct attempt *attempt, const char **error)
 {
 	attempt->durable = replica_leg_durable(replica);
+	attempt->cut = !READ_ONCE(replica->ship);
 	return check_legs(replica, attempt->swap, error) ?: check_queue(replica, error) ?:
 	       check_replica(replica, error) ?: prepare_labels(replica, error) ?:
 	       allocate(replica, attempt, error);
@@ -515,11 +518,12 @@ static void exchange(struct replica *replica, bool back, bool whole)
 	replica->whole = whole;
 	if (whole)
 		replica->last_consistent = ktime_get();
+	/* A flush of our own that begins from here on is of the other leg, and may fail. */
+	atomic64_set(&replica->flushed_gen, generation);
+	atomic64_set(&replica->lost_gen, S64_MAX);
 	spin_unlock_irq(&replica->lock);
 	replica_target_swap(replica->owner);
 	WRITE_ONCE(replica->swaps, replica->swaps + 1);
-	atomic64_set(&replica->flushed_gen, generation);
-	atomic64_set(&replica->lost_gen, S64_MAX);
 	replica_intents_settled(replica, generation);
 	replica_queue_forget(replica);
 }
@@ -582,7 +586,7 @@ static void mark_doubts(struct replica *replica, const struct attempt *attempt)
 	replica_verify_mark(replica);
 	if (attempt->origin_lost)
 		replica_log_mark_all(replica->log);
-	else if (!READ_ONCE(replica->ship))
+	else if (attempt->cut || !READ_ONCE(replica->ship))
 		replica_log_mark_cached(replica->log, attempt->durable);
 	replica_intents_sync(replica);
 }

@@ -148,7 +148,7 @@ replica_order_add(&queue->order, &request->ordered);
 			request->ordered.dep = 0;"""),
     # Legs change places, and the flush before it is taken for a proof of what the replica has.
     'swap-unproven': (SWAP, """\
-	else if (!READ_ONCE(replica->ship))
+	else if (attempt->cut || !READ_ONCE(replica->ship))
 		replica_log_mark_cached(""", """\
 	else if (0)
 		replica_log_mark_cached("""),
