@@ -522,8 +522,7 @@ static void exchange(struct replica *replica, bool back, bool whole)
 	atomic64_set(&replica->flushed_gen, generation);
 	atomic64_set(&replica->lost_gen, S64_MAX);
 	spin_unlock_irq(&replica->lock);
-	replica_target_swap(replica->owner);
-	WRITE_ONCE(replica->swaps, replica->swaps + 1);
+	replica_target_swap(replica->owner, replica->swaps + 1);
 	replica_intents_settled(replica, generation);
 	replica_queue_forget(replica);
 }

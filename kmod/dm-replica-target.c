@@ -230,10 +230,11 @@ struct replica *replica_target_get(struct replica_target *rt)
 	return replica;
 }
 
-void replica_target_swap(struct replica_target *rt)
+void replica_target_swap(struct replica_target *rt, u32 swaps)
 {
 	spin_lock(&adoption_lock);
 	swap(rt->origin, rt->copy);
+	WRITE_ONCE(rt->replica->swaps, swaps);
 	spin_unlock(&adoption_lock);
 }
 
@@ -443,6 +444,12 @@ static int open_log(struct replica_target *rt, struct mapped_device *md)
 	return r;
 }
 
+static void disbelieve(struct replica_target *rt)
+{
+	rt->params.sync_skip = false;
+	rt->replica->sync_skip = false;
+}
+
 static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 			 struct replica *old)
 {
@@ -453,8 +460,7 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 	    (old->clone || replica_delta_behind(old) ||
 	     READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
 		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
-		rt->params.sync_skip = false;
-		rt->replica->sync_skip = false;
+		disbelieve(rt);
 	}
 	set_devices(rt);
 	r = settle_origin(rt) ?: open_log(rt, md);
@@ -494,7 +500,7 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
 	if (old && replica_target_crossed(old, rt->replica->origin_dev, rt->replica->replica_dev)) {
 		/* Loaded before a swap, and resumed after it. */
-		replica_target_swap(rt);
+		replica_target_swap(rt, old->swaps);
 		swap(rt->replica->origin_dev, rt->replica->replica_dev);
 		crossed = true;
 	}
@@ -503,20 +509,23 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 	} else if (crossed) {
 		DMERR("%s: the legs have changed places since this table was loaded", old->name);
 		r = -EINVAL;
-	} else if (old && old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
-		DMERR("%s: replica has not yet returned requests that were given up", old->name);
+	} else if (replica_target_owed(old, rt->replica)) {
+		DMERR("%s: a leg has not yet returned requests that were given up",
+		      dm_table_device_name(ti->table));
 		r = -EBUSY;
 	} else {
 		r = preresume_new(rt, md, old);
 	}
-	if (r && old)
-		replica_put(old);
 	rt->resumed = !r;
-	if (r)
-		return r;
-	replica_news_send(rt->came);
-	rt->came = NULL;
-	return 0;
+	if (!r) {
+		replica_news_send(rt->came);
+		rt->came = NULL;
+	} else if (old) {
+		/* It goes with its table now, and the next resume cannot ask it. */
+		disbelieve(rt);
+		replica_put(old);
+	}
+	return r;
 }
 
 static int replica_preresume(struct dm_target *ti)
