@@ -155,6 +155,22 @@ void replica_event_work(struct work_struct *work)
 }
 
 /**
+ * replica_event_removed - raise the last event of an association, and have it sent
+ * @replica: which is not found any more
+ *
+ * May sleep.  No later event would tell that this one is missing, so what was raised
+ * before it makes room first.
+ */
+void replica_event_removed(struct replica *replica)
+{
+	struct replica_event event = { .type = DM_REPLICA_EVENT_REMOVED };
+
+	flush_work(&replica->event_work);
+	replica_event_raise(replica, &event);
+	flush_work(&replica->event_work);
+}
+
+/**
  * replica_event_continue - number on where another association ended
  * @replica: the new one of the mapped device, which has raised nothing yet
  * @old: the one that was retired

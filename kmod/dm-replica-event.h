@@ -53,6 +53,8 @@ void replica_event_ring_destroy(struct replica_event_ring *ring);
  * Any context.  Takes the event lock only.  Queues replica->event_work.
  */
 void replica_event_raise(struct replica *replica, struct replica_event *event);
+/* The last event of one that is not found any more: sent when this returns.  May sleep. */
+void replica_event_removed(struct replica *replica);
 /* A new association numbers on where the old one of the mapped device ended. */
 void replica_event_continue(struct replica *replica, struct replica *old);
 /* Number of the last event. */

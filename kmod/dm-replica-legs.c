@@ -65,6 +65,18 @@ bool replica_target_crossed(const struct replica *old, dev_t origin, dev_t copy)
 	return old->origin_dev == copy && old->replica_dev == origin;
 }
 
+static bool is_leg(dev_t dev, const struct replica *fresh)
+{
+	return dev == fresh->replica_dev || dev == fresh->origin_dev;
+}
+
+bool replica_target_owed(struct replica *old, const struct replica *fresh)
+{
+	return (old && is_leg(old->replica_dev, fresh) && replica_leg_owes(old)) ||
+	       replica_registry_orphans(fresh->replica_dev) ||
+	       replica_registry_orphans(fresh->origin_dev);
+}
+
 /* A line from before a swap must not turn the direction of the copy around. */
 static bool against_roles(struct dm_target *ti, struct replica_target *rt)
 {
@@ -105,6 +117,10 @@ int replica_target_check_free(struct dm_target *ti, struct replica_target *rt)
 	}
 	if (replica_registry_orphans(rt->copy->bdev->bd_dev)) {
 		ti->error = "replica has not yet returned requests that were given up";
+		return -EBUSY;
+	}
+	if (replica_registry_orphans(rt->origin->bdev->bd_dev)) {
+		ti->error = "origin has not yet returned what it was given as a replica";
 		return -EBUSY;
 	}
 	return 0;

@@ -42,13 +42,18 @@
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 
 /*
- * A request to a leg that somebody waits for, but not for ever.
+ * struct leg_command - a request to a leg that somebody waits for, but not for ever
+ * @work: sends it: a leg that hangs may have no room for one more
+ * @over: it has ended, or nobody waits for it any more; who is second sees to a failure
+ * @failed: what is to be done about one
+ * @flush: what a flush of the replica is to make durable
  */
-
 struct leg_command {
 	struct kref refs;
 	struct replica *replica;
+	struct work_struct work;
 	struct completion done;
+	atomic_t over;
 	void (*failed)(struct leg_command *command);
 	struct replica_flush flush;
 	struct page *page;
@@ -74,7 +79,7 @@ static void command_done(struct bio *bio)
 	command->status = bio->bi_status;
 	bio_uninit(bio);
 	/* Until it is off the count the legs stay where they are. */
-	if (command->status && command->failed)
+	if (atomic_xchg(&command->over, 1) && command->status && command->failed)
 		command->failed(command);
 	/* First: whoever waits for it looks whether there are others. */
 	atomic_dec(&replica->leg_commands);
@@ -83,9 +88,14 @@ static void command_done(struct bio *bio)
 	replica_put(replica);
 }
 
+static void send_command(struct work_struct *work)
+{
+	submit_bio(&container_of(work, struct leg_command, work)->bio);
+}
+
 /*
- * Takes over the reference of the caller.  Return: 0, -EIO, or -ETIMEDOUT when it is still
- * out, which no error of a leg is taken for.
+ * Takes over the reference of the caller, who sees to a failure.  Return: 0, -EIO, or
+ * -ETIMEDOUT when it is still out, which no error of a leg is taken for.
  */
 static int run_command(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
@@ -95,8 +105,9 @@ static int run_command(struct replica *replica, struct leg_command *command, uns
 	atomic_inc(&replica->leg_commands);
 	kref_get(&command->refs);
 	command->bio.bi_end_io = command_done;
-	submit_bio(&command->bio);
-	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(ms)))
+	queue_work(replica_send_wq, &command->work);
+	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(ms)) ||
+	    atomic_xchg(&command->over, 1))
 		r = command->status ? -EIO : 0;
 	kref_put(&command->refs, free_command);
 	return r;
@@ -110,6 +121,7 @@ static struct leg_command *make_command(struct replica *replica)
 		return NULL;
 	kref_init(&command->refs);
 	init_completion(&command->done);
+	INIT_WORK(&command->work, send_command);
 	command->replica = replica;
 	return command;
 }
@@ -172,9 +184,16 @@ static void replica_flush_failed(struct leg_command *command)
 
 static int flush_replica(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
+	int r;
+
 	command->failed = replica_flush_failed;
 	command->flush.before = atomic64_read(&replica->flushed_gen);
-	return flush_leg(replica, replica->replica_bdev, command, ms);
+	kref_get(&command->refs);
+	r = flush_leg(replica, replica->replica_bdev, command, ms);
+	if (r == -EIO)
+		replica_flush_failed(command);
+	drop_command(command);
+	return r;
 }
 
 static void origin_flush_failed(struct leg_command *command)
@@ -182,6 +201,7 @@ static void origin_flush_failed(struct leg_command *command)
 	replica_intents_origin_lost(command->replica);
 }
 
+/* A failure is the caller's to tell: what is lost matters only if the origin stays it. */
 static int flush_origin(struct replica *replica, struct leg_command *command, unsigned int ms)
 {
 	command->failed = origin_flush_failed;
@@ -192,6 +212,7 @@ static int flush_origin(struct replica *replica, struct leg_command *command, un
  * struct attempt - one try
  * @swap: what is to be so
  * @durable: writes up to this generation were durable on the replica before its flush
+ * @cut: it was cut off by then, and its cache may have been lost meanwhile
  * @ask: command to the replica, for when I/O is held
  * @flush: likewise, to the replica and to the origin
  * @origin_lost: the origin could not be flushed
@@ -201,6 +222,7 @@ static int flush_origin(struct replica *replica, struct leg_command *command, un
 struct attempt {
 	const struct replica_swap *swap;
 	s64 durable;
+	bool cut;
 	struct leg_command *ask;
 	struct leg_command *flush[2];
 	bool origin_lost;
@@ -389,6 +411,7 @@ static int prepare_labels(struct replica *replica, const char **error)
 static int prepare(struct replica *replica, struct attempt *attempt, const char **error)
 {
 	attempt->durable = replica_leg_durable(replica);
+	attempt->cut = !READ_ONCE(replica->ship);
 	return check_legs(replica, attempt->swap, error) ?: check_queue(replica, error) ?:
 	       check_replica(replica, error) ?: prepare_labels(replica, error) ?:
 	       allocate(replica, attempt, error);
@@ -495,11 +518,11 @@ static void exchange(struct replica *replica, bool back, bool whole)
 	replica->whole = whole;
 	if (whole)
 		replica->last_consistent = ktime_get();
-	spin_unlock_irq(&replica->lock);
-	replica_target_swap(replica->owner);
-	WRITE_ONCE(replica->swaps, replica->swaps + 1);
+	/* A flush of our own that begins from here on is of the other leg, and may fail. */
 	atomic64_set(&replica->flushed_gen, generation);
 	atomic64_set(&replica->lost_gen, S64_MAX);
+	spin_unlock_irq(&replica->lock);
+	replica_target_swap(replica->owner, replica->swaps + 1);
 	replica_intents_settled(replica, generation);
 	replica_queue_forget(replica);
 }
@@ -562,7 +585,7 @@ static void mark_doubts(struct replica *replica, const struct attempt *attempt)
 	replica_verify_mark(replica);
 	if (attempt->origin_lost)
 		replica_log_mark_all(replica->log);
-	else if (!READ_ONCE(replica->ship))
+	else if (attempt->cut || !READ_ONCE(replica->ship))
 		replica_log_mark_cached(replica->log, attempt->durable);
 	replica_intents_sync(replica);
 }
@@ -645,6 +668,20 @@ static void leave_marks(struct replica *replica)
 	replica_state_unsynced(replica, reason);
 }
 
+/* Nobody uses the legs. */
+static int turn(struct replica *replica, const struct attempt *attempt, u32 *job_id,
+		const char **error)
+{
+	int r;
+
+	mark_doubts(replica, attempt);
+	r = commit_and_exchange(replica, attempt, job_id, error);
+	/* With delta updates there may be marks all the same. */
+	if (r && !attempt->swap->equal && replica_log_dirty_regions(replica->log))
+		leave_marks(replica);
+	return r;
+}
+
 /* All I/O waits: what is under way ends, and the legs change places. */
 static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *job_id,
 			 const char **error)
@@ -658,16 +695,12 @@ static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *
 	}
 	attempt->deadline = jiffies + msecs_to_jiffies(HOLD_MS);
 	replica_gate_close(replica);
-	r = quiesce(replica, attempt, drain, error);
-	if (!r) {
-		mark_doubts(replica, attempt);
-		r = commit_and_exchange(replica, attempt, job_id, error);
-	}
+	r = quiesce(replica, attempt, drain, error) ?: turn(replica, attempt, job_id, error);
 	if (!r) {
 		raise_roles(replica, attempt->swap->reason);
 		replica_leg_ship_barrier(replica);
-	} else if (replica_log_dirty_regions(replica->log)) {
-		leave_marks(replica);
+	} else if (attempt->origin_lost) {
+		replica_intents_origin_lost(replica);
 	}
 	replica_drain_end(replica, drain);
 	replica_gate_open(replica);

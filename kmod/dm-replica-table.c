@@ -627,10 +627,12 @@ unsigned int replica_table_emit(const struct replica_target *rt,
 				const struct replica_settings *settings, u16 mode, bool skip,
 				char *result, unsigned int maxlen)
 {
-	/* Without a meta device nothing remembers it. */
-	u32 swaps = rt->meta ? READ_ONCE(rt->replica->swaps) : 0;
+	u32 swaps = rt->resumed ? READ_ONCE(rt->replica->swaps) : rt->params.swaps;
 	unsigned int sz = 0;
 
+	/* Without a meta device nothing remembers it. */
+	if (!rt->meta)
+		swaps = 0;
 	DMEMIT("%s %s %s %s %u", rt->origin->name, rt->copy->name,
 	       rt->meta ? rt->meta->name : "-", replica_mode_name(mode),
 	       (rt->meta ? 32 : 26) + (rt->params.clone ? 2 : 0) + (swaps ? 2 : 0) +

@@ -234,10 +234,11 @@ struct replica *replica_target_get(struct replica_target *rt)
 	return replica;
 }
 
-void replica_target_swap(struct replica_target *rt)
+void replica_target_swap(struct replica_target *rt, u32 swaps)
 {
 	spin_lock(&adoption_lock);
 	swap(rt->origin, rt->copy);
+	WRITE_ONCE(rt->replica->swaps, swaps);
 	spin_unlock(&adoption_lock);
 }
 
@@ -275,8 +276,8 @@ static void orphan(struct replica *replica)
 /* Take the association off its mapped device.  No I/O but what nobody waits for. */
 static void retire(struct replica *replica)
 {
-	raise_simple(replica, DM_REPLICA_EVENT_REMOVED);
-	flush_work(&replica->event_work);
+	/* The name that is told is the one that the mapped device has now. */
+	replica_registry_name(replica, NULL, NULL);
 	mutex_lock(&replica->op_mutex);
 	spin_lock_irq(&replica->lock);
 	WRITE_ONCE(replica->md, NULL);
@@ -287,8 +288,9 @@ static void retire(struct replica *replica)
 	replica_confirm_cancel(replica);
 	cancel_delayed_work_sync(&replica->back_work);
 	replica_registry_remove(replica);
+	/* Only now: whoever hears it must not find the replica, and wait for another event. */
+	replica_event_removed(replica);
 	set_table(replica, NULL);
-	flush_work(&replica->event_work);
 	if (atomic_read(&replica->detached) || atomic_read(&replica->asked_origin) ||
 	    atomic_read(&replica->leg_commands) || replica_intents_busy(replica))
 		orphan(replica);
@@ -447,6 +449,12 @@ static int open_log(struct replica_target *rt, struct mapped_device *md)
 	return r;
 }
 
+static void disbelieve(struct replica_target *rt)
+{
+	rt->params.sync_skip = false;
+	rt->replica->sync_skip = false;
+}
+
 static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 			 struct replica *old)
 {
@@ -457,8 +465,7 @@ static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 	    (old->clone || replica_delta_behind(old) ||
 	     READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
 		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
-		rt->params.sync_skip = false;
-		rt->replica->sync_skip = false;
+		disbelieve(rt);
 	}
 	set_devices(rt);
 	r = settle_origin(rt) ?: open_log(rt, md);
@@ -498,7 +505,7 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 	old = replica_registry_find_dev(disk_devt(dm_disk(md)));
 	if (old && replica_target_crossed(old, rt->replica->origin_dev, rt->replica->replica_dev)) {
 		/* Loaded before a swap, and resumed after it. */
-		replica_target_swap(rt);
+		replica_target_swap(rt, old->swaps);
 		swap(rt->replica->origin_dev, rt->replica->replica_dev);
 		crossed = true;
 	}
@@ -507,20 +514,23 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 	} else if (crossed) {
 		DMERR("%s: the legs have changed places since this table was loaded", old->name);
 		r = -EINVAL;
-	} else if (old && old->replica_dev == rt->replica->replica_dev && replica_leg_owes(old)) {
-		DMERR("%s: replica has not yet returned requests that were given up", old->name);
+	} else if (replica_target_owed(old, rt->replica)) {
+		DMERR("%s: a leg has not yet returned requests that were given up",
+		      dm_table_device_name(ti->table));
 		r = -EBUSY;
 	} else {
 		r = preresume_new(rt, md, old);
 	}
-	if (r && old)
-		replica_put(old);
 	rt->resumed = !r;
-	if (r)
-		return r;
-	replica_news_send(rt->came);
-	rt->came = NULL;
-	return 0;
+	if (!r) {
+		replica_news_send(rt->came);
+		rt->came = NULL;
+	} else if (old) {
+		/* It goes with its table now, and the next resume cannot ask it. */
+		disbelieve(rt);
+		replica_put(old);
+	}
+	return r;
 }
 
 static int replica_preresume(struct dm_target *ti)

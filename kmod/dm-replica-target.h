@@ -27,5 +27,7 @@ int replica_target_check_free(struct dm_target *ti, struct replica_target *rt);
 bool replica_target_in_other(struct dm_target *ti, struct replica_target *rt);
 /* Have the legs changed places since a line with these was written? */
 bool replica_target_crossed(const struct replica *old, dev_t origin, dev_t copy);
+/* May requests that were given up still change a leg of @fresh?  @old may be NULL.  May sleep. */
+bool replica_target_owed(struct replica *old, const struct replica *fresh);
 
 #endif /* DM_REPLICA_TARGET_H */

@@ -418,8 +418,8 @@ void replica_put(struct replica *replica);
 
 /* The association of a target, with a reference; safe against an adoption. */
 struct replica *replica_target_get(struct replica_target *rt);
-/* The table tells from here on that the legs have changed places.  op_mutex held. */
-void replica_target_swap(struct replica_target *rt);
+/* The table tells from here on that the legs have changed places, @swaps times.  op_mutex held. */
+void replica_target_swap(struct replica_target *rt, u32 swaps);
 
 /* table.c APIs: all may sleep. */
 

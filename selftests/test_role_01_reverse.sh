@@ -112,6 +112,31 @@ tables()
 	compare_legs "$origin" "$replica"
 }
 
+# A table from before that cannot take the association over is refused. That is the end of the
+# association, as its own table is gone: a second resume follows the swap all the same, and does
+# not believe that the legs are equal.
+cannot_follow()
+{
+	local written
+	twins 8
+	new_mirror r "$origin" "$replica" sync skip
+	run dmsetup load r --table "$(mirror_table "$origin" "$replica" sync skip region_size 64)"
+	run message r failover
+	put /dev/mapper/r 1 1
+	written=$(dd if=/dev/mapper/r bs=1M iflag=direct status=none | sha256sum)
+	run dmsetup suspend r
+	dmesg_mark
+	refuse dmsetup resume r
+	dmesg_has "the legs have changed places since this table was loaded" || fail "no sentence"
+	run dmsetup resume r
+	order r "$replica" "$origin"
+	synced r
+	same "resync_bytes" "$(status r resync_bytes)" $((8 << 20))
+	same "what is read" "$(dd if=/dev/mapper/r bs=1M iflag=direct status=none | sha256sum)" \
+		"$written"
+	compare_legs "$origin" "$replica"
+}
+
 # start ORIGIN REPLICA: with the meta device, as long as the smaller one.
 start()
 {
@@ -195,6 +220,7 @@ ktap_case "reversed under load, mode sync" under_load sync
 ktap_case "reversed under load, mode async" under_load async
 ktap_case "a mounted file system stays mounted" mounted
 ktap_case "tables from before and after" tables
+ktap_case "a table from before that cannot follow" cannot_follow
 ktap_case "remembered, both legs have room for a label" remembered 9M 10M
 ktap_case "remembered, the replica alone has room" remembered 8M 9M
 ktap_case "remembered, the origin alone has room" remembered 9M 8M

@@ -119,6 +119,20 @@ origin_loses()
 	equal
 }
 
+# With a log, whose worker hears of it besides: that is no reason to copy from the origin, nor
+# to refuse the order. Nothing is in a cache, so that nobody else flushes the origin meanwhile.
+logged_origin_loses()
+{
+	local mirror_meta=/dev/nbd2
+	in_step activity 512
+	wait_for 30 "the log to be at rest" status_is r active_regions 0
+	disks fail_flush 0
+	run message r failover
+	same "state" "$(status r state dirty_bytes)" $'Failedover\n'$((sectors * 512))
+	run message r failback
+	equal
+}
+
 log=$dev_dir/crash-log-$$
 ktap_header
 defer rm -f "$log"
@@ -126,4 +140,5 @@ ktap_case "failed over" failed_over
 ktap_case "an order that is not carried out" attempted
 ktap_case "a flush of the replica that fails" flush_fails
 ktap_case "a flush of the origin that fails" origin_loses
+ktap_case "the same, with a meta device" logged_origin_loses
 ktap_finish

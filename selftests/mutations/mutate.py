@@ -148,30 +148,30 @@ replica_order_add(&queue->order, &request->ordered);
 			request->ordered.dep = 0;"""),
     # Legs change places, and the flush before it is taken for a proof of what the replica has.
     'swap-unproven': (SWAP, """\
-	else if (!READ_ONCE(replica->ship))
+	else if (attempt->cut || !READ_ONCE(replica->ship))
 		replica_log_mark_cached(""", """\
 	else if (0)
 		replica_log_mark_cached("""),
     # So it is when they do not change places.
     'swap-flush-counts': (SWAP, """\
 	command->flush.before = atomic64_read(&replica->flushed_gen);
-	return flush_leg(replica, replica->replica_bdev, command, ms);
+	kref_get(&command->refs);
+	r = flush_leg(replica, replica->replica_bdev, command, ms);
 """, """\
-	{
-		struct replica_flush flush;
-		int r;
-
-		replica_leg_flush_begin(replica, &flush);
-		command->flush = flush;
-		r = flush_leg(replica, replica->replica_bdev, command, ms);
-		if (!r)
-			replica_leg_flush_end(replica, &flush);
-		return r;
-	}
+	replica_leg_flush_begin(replica, &command->flush);
+	kref_get(&command->refs);
+	r = flush_leg(replica, replica->replica_bdev, command, ms);
+	if (!r)
+		replica_leg_flush_end(replica, &command->flush);
 """),
     # One that fails is forgotten with the order.
-    'swap-flush-failure': (SWAP, '	command->failed = replica_flush_failed;',
-                           '	command->failed = 0 ? replica_flush_failed : NULL;'),
+    'swap-flush-failure': (SWAP, """\
+	if (r == -EIO)
+		replica_flush_failed(command);
+""", """\
+	if (0)
+		replica_flush_failed(command);
+"""),
     # The origin that is left is thought to have all that it was given.
     'swap-origin-lost': (SWAP, """\
 	if (attempt->origin_lost)

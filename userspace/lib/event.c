@@ -192,8 +192,7 @@ static int sort_event(struct replica_monitor *m, struct replica_event *event)
 	case REPLICA_SEQUENCE_NEXT:
 		return enqueue(m, event);
 	case REPLICA_SEQUENCE_NEW:
-		if (event->type != DM_REPLICA_EVENT_ADDED &&
-		    event->type != DM_REPLICA_EVENT_REMOVED)
+		if (event->type != DM_REPLICA_EVENT_ADDED)
 			m->stale = true;
 		return enqueue(m, event);
 	case REPLICA_SEQUENCE_GAP:

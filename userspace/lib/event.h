@@ -19,7 +19,7 @@ struct replica_genl *replica_monitor_genl(struct replica_monitor *monitor);
 /* sequence.c: what is known of the events of each replica; pure. */
 enum replica_sequence {
 	REPLICA_SEQUENCE_NEXT,		/* deliver it */
-	REPLICA_SEQUENCE_OLD,		/* a snapshot has it already */
+	REPLICA_SEQUENCE_OLD,		/* a snapshot has it already, or shows it by a lack */
 	REPLICA_SEQUENCE_GAP,		/* events before it are missing */
 	REPLICA_SEQUENCE_NEW,		/* a replica that was not known */
 };

@@ -204,11 +204,9 @@ static int check_holders(struct replica_ctx *ctx, const char *name,
 	return REPLICA_SUCCESS;
 }
 
-int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
-			    const struct replica_cut *legs)
+int replica_pool_was_cut(struct replica_ctx *ctx, const char *name,
+			 const struct replica_cut *legs)
 {
-	int ret;
-
 	if (legs->origin)
 		return replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				    "the roles of replica \"%s\" are reversed: volume %s, which was cut from a pool, is its origin now, and what is in use is on it; reverse them again first",
@@ -217,7 +215,16 @@ int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Name",
 				    "the target of replica \"%s\" was not cut from a pool: it is no volume with the tag %s",
 				    name, REPLICA_POOL_TAG);
-	ret = check_holders(ctx, name, legs->target);
+	return REPLICA_SUCCESS;
+}
+
+int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
+			    const struct replica_cut *legs)
+{
+	int ret = replica_pool_was_cut(ctx, name, legs);
+
+	if (!ret)
+		ret = check_holders(ctx, name, legs->target);
 	return ret ? ret : check_snapshots(ctx, name, legs->target);
 }
 
@@ -239,7 +246,8 @@ static size_t our_tags(char *copy, const char *tags[], size_t max)
 	return n;
 }
 
-static int keep(struct replica_ctx *ctx, const struct replica_lv *lv)
+/* Those that it had when it was looked for. */
+static int retag(struct replica_ctx *ctx, const struct replica_lv *lv, const char *change)
 {
 	const char *tags[8];
 	char *copy;
@@ -253,16 +261,32 @@ static int keep(struct replica_ctx *ctx, const struct replica_lv *lv)
 		return replica_fail_memory(ctx);
 	n = our_tags(copy, tags, ARRAY_SIZE(tags));
 	if (n)
-		ret = replica_volume_tag(ctx, lv, "--deltag", tags, n);
+		ret = replica_volume_tag(ctx, lv, change, tags, n);
 	free(copy);
 	return ret;
 }
 
 int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs)
 {
-	int ret = keep(ctx, legs->target);
+	int ret = retag(ctx, legs->target, "--deltag");
 
-	return ret ? ret : keep(ctx, legs->origin);
+	return ret ? ret : retag(ctx, legs->origin, "--deltag");
+}
+
+void replica_pool_unkeep(struct replica_ctx *ctx, const struct replica_cut *legs)
+{
+	const struct replica_lv *const both[] = { legs->target, legs->origin };
+	struct replica_error err = ctx->err;
+	const struct replica_lv *bare = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++)
+		if (retag(ctx, both[i], "--addtag"))
+			bare = both[i];
+	ctx->err = err;
+	if (bare)
+		replica_error_details(ctx,
+				      "volume %s has lost the tag %s, and stays when the replica ends",
+				      bare->shown, REPLICA_POOL_TAG);
 }
 
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs)

@@ -148,9 +148,14 @@ int replica_pool_alone(struct replica_ctx *ctx, const struct replica_lv *lv);
 int replica_pool_legs(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
 int replica_pool_origin(struct replica_ctx *ctx, const char *name, struct replica_cut *legs);
 bool replica_pool_looks_cut(const char *dm_name, const char *dm_uuid);
+/* What no end of a snapshot would change: is there a target that may go? */
+int replica_pool_was_cut(struct replica_ctx *ctx, const char *name,
+			 const struct replica_cut *legs);
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
 			    const struct replica_cut *legs);
 int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs);
+/* The replica goes on: its volumes get back what keep has taken.  The error stays. */
+void replica_pool_unkeep(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs);
 void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_give_back(struct replica_ctx *ctx, const struct replica_cut *legs,

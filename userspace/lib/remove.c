@@ -278,10 +278,11 @@ static int mark_volumes(struct ending *e, const struct replica_cut *legs,
 		return ret;
 	}
 	ret = replica_pool_keep(e->ctx, legs);
-	if (!ret || !force)
-		return ret;
-	note_tags(e, legs);
-	return REPLICA_SUCCESS;
+	if (ret && force)
+		note_tags(e, legs);
+	else if (ret)
+		replica_pool_unkeep(e->ctx, legs);
+	return force ? REPLICA_SUCCESS : ret;
 }
 
 static int find_volumes(struct ending *e, struct replica_cut *legs, bool may_fail)
@@ -298,15 +299,12 @@ static int find_volumes(struct ending *e, struct replica_cut *legs, bool may_fai
  * A target that has taken the place of the origin is left with all the data, and is nothing
  * that 'return-to-pool --left' is to collect.
  */
-static void spare_origin(struct ending *e)
+static void spare_origin(struct ending *e, struct replica_cut *legs)
 {
-	struct replica_cut legs;
-
-	if (replica_pool_origin(e->ctx, e->name, &legs))
+	if (replica_pool_origin(e->ctx, e->name, legs))
 		note_tags(e, NULL);
-	else if (replica_pool_keep(e->ctx, &legs))
-		note_tags(e, &legs);
-	replica_cut_clear(&legs);
+	else if (replica_pool_keep(e->ctx, legs))
+		note_tags(e, legs);
 }
 
 /* Who goes on as a replica is not marked any more. */
@@ -315,9 +313,38 @@ static int end_marked(struct ending *e, const struct replica_cut *legs, bool for
 {
 	int ret = force || volumes == GIVE_BACK ? end(e) : end_in_order(e);
 
-	if (ret && volumes == GIVE_BACK && !e->gone)
+	if (ret && !e->gone && volumes == GIVE_BACK)
 		replica_pool_spare(e->ctx, legs);
+	else if (ret && !e->gone)
+		replica_pool_unkeep(e->ctx, legs);
 	return ret;
+}
+
+/* Which device is the origin now; "" when that cannot be told. */
+static void read_origin(struct ending *e, char origin[32])
+{
+	struct replica_dm_table table;
+
+	if (replica_dm_table(e->ctx, e->name, &table) ||
+	    sscanf(table.params, "%31s", origin) != 1)
+		origin[0] = '\0';
+	replica_error_clear(e->ctx);
+}
+
+/*
+ * The wait for the replica may have been long, and somebody may have had origin and replica
+ * change places: the volume that was to go may be the one that is in use.
+ */
+static int check_places(struct ending *e, const char *before)
+{
+	char now[32];
+
+	read_origin(e, now);
+	if (!strcmp(before, now))
+		return REPLICA_SUCCESS;
+	return replica_fail(e->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+			    "origin and replica of \"%s\" changed places meanwhile; look at it, and try again",
+			    e->name);
 }
 
 static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
@@ -327,16 +354,23 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	struct replica_protect_ending protection = { .lock = -1 };
 	struct replica_cut legs = { .lock = -1 };
 	struct ending e;
+	char origin[32];
 	int ret = begin(&e, ctx, name, force);
 
-	if (!ret)
+	if (!ret) {
+		read_origin(&e, origin);
 		ret = find_volumes(&e, &legs, force && volumes == KEEP_TARGET);
+	}
+	if (!ret && volumes == GIVE_BACK)
+		ret = replica_pool_was_cut(ctx, name, &legs);
 	if (!ret)
 		ret = replica_protect_end(ctx, name, force, volumes == GIVE_BACK, &protection);
 	if (!ret && volumes == GIVE_BACK)
 		ret = replica_pool_returnable(ctx, name, &legs);
 	if (!ret)
 		ret = settle(ctx, name, force, timeout_ms);
+	if (!ret)
+		ret = check_places(&e, origin);
 	if (!ret)
 		ret = mark_volumes(&e, &legs, volumes, force);
 	if (!ret)
@@ -382,6 +416,7 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 static int remove_mirror(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_protect_ending protection = { .lock = -1 };
+	struct replica_cut legs = { .lock = -1 };
 	struct ending e;
 	int ret = begin(&e, ctx, name, false);
 
@@ -391,15 +426,18 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		if (!ret)
 			replica_record_drop(ctx, name);
 	} else if (!ret) {
-		spare_origin(&e);
+		spare_origin(&e, &legs);
 		replica_protect_end(ctx, name, true, false, &protection);
 		ret = end(&e);
+		if (ret && !e.gone)
+			replica_pool_unkeep(ctx, &legs);
 		if (!ret)
 			ret = drop_hidden(&e);
 		if (!ret)
 			ret = tell_late(&e, ret);
 	}
 	replica_protect_ended(ctx, &protection, e.gone);
+	replica_cut_clear(&legs);
 	clear(&e);
 	return ret;
 }

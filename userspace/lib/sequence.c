@@ -39,15 +39,28 @@ static int track(struct replica_tracked **list, uint32_t major, uint32_t minor,
 	return 0;
 }
 
+/*
+ * Is the end of a replica, whose last event this is, nothing new?  It is none for whoever did not
+ * find the replica any more.  But who found it just before that may have got the number of this
+ * event with it: nothing else would tell him that it is over.
+ */
+static bool is_old(const struct replica_tracked *t, const struct replica_event *event)
+{
+	if (event->type == DM_REPLICA_EVENT_REMOVED)
+		return !t || event->seq < t->seq;
+	return t && event->seq <= t->seq;
+}
+
 int replica_sequence_event(struct replica_tracked **list,
 			   const struct replica_event *event)
 {
 	struct replica_tracked *t = find(*list, event->major, event->minor);
 	int r;
 
-	if (t && event->seq <= t->seq)
+	if (is_old(t, event))
 		return REPLICA_SEQUENCE_OLD;
-	if (t && event->seq != t->seq + 1)
+	/* With the number of the last one it is the end that the snapshot did not show. */
+	if (t && event->seq != t->seq && event->seq != t->seq + 1)
 		return REPLICA_SEQUENCE_GAP;
 	r = track(list, event->major, event->minor, event->seq, event->name);
 	if (r)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Waiting for a copy state or for the end of a job, woken by events. */
 #include <errno.h>
-#include <limits.h>
 #include <time.h>
 
 #include "event.h"
@@ -12,6 +11,8 @@
 
 /* Somebody who is shown progress wants to see it move between events. */
 #define PROGRESS_MS	500
+/* An event that the kernel had no memory for is missed with the next one, if there is one. */
+#define LOOK_MS		10000
 
 uint64_t replica_now_ms(void)
 {
@@ -183,17 +184,17 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 	return REPLICA_SUCCESS;
 }
 
-/* How long to sleep: -1 without limit; 0 when the time is over. */
+/* How long to sleep; 0 when the time is over. */
 static int nap(const struct replica_wait *w, uint64_t start)
 {
 	uint64_t spent = replica_now_ms() - start;
-	uint64_t left = w->progress ? PROGRESS_MS : INT_MAX;
+	uint64_t left = w->progress ? PROGRESS_MS : LOOK_MS;
 
 	if (w->timeout_ms && spent >= w->timeout_ms)
 		return 0;
 	if (w->timeout_ms && w->timeout_ms - spent < left)
 		left = w->timeout_ms - spent;
-	return left == INT_MAX ? -1 : (int)left;
+	return (int)left;
 }
 
 /* Sleeps until an event or for ms.  *hit: the state was reached, if only shortly. */

@@ -76,10 +76,26 @@ static void removed_and_made_anew(void)
 	CHECK(!list);
 	CHECK_INT(event(&list, DM_REPLICA_EVENT_ADDED, 1, 1), REPLICA_SEQUENCE_NEW);
 	CHECK_INT(event(&list, DM_REPLICA_EVENT_STATE, 1, 2), REPLICA_SEQUENCE_NEXT);
-	/* an end of something that was never seen leaves nothing behind */
+	/* an end of something that was never seen, or is said to be gone, says nothing */
 	CHECK_INT(event(&list, DM_REPLICA_EVENT_REMOVED, 2, 9),
-		  REPLICA_SEQUENCE_NEW);
+		  REPLICA_SEQUENCE_OLD);
 	replica_sequence_forget(&list, 253, 1);
+	CHECK(!list);
+}
+
+/* Read when it was about to be removed, and with another one in its place. */
+static void removed_while_read(void)
+{
+	struct replica_tracked *list = NULL;
+
+	snapshot(&list, 1, 51);
+	CHECK_INT(event(&list, DM_REPLICA_EVENT_STATE, 1, 51), REPLICA_SEQUENCE_OLD);
+	CHECK_INT(event(&list, DM_REPLICA_EVENT_REMOVED, 1, 51), REPLICA_SEQUENCE_NEXT);
+	CHECK(!list);
+	snapshot(&list, 1, 52);
+	CHECK_INT(event(&list, DM_REPLICA_EVENT_REMOVED, 1, 51), REPLICA_SEQUENCE_OLD);
+	CHECK_INT(event(&list, DM_REPLICA_EVENT_REMOVED, 1, 54), REPLICA_SEQUENCE_GAP);
+	CHECK_INT(event(&list, DM_REPLICA_EVENT_REMOVED, 1, 53), REPLICA_SEQUENCE_NEXT);
 	CHECK(!list);
 }
 
@@ -106,7 +122,8 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(events_after_a_snapshot), T(gaps), T(devices_count_apart),
-		T(removed_and_made_anew), T(sweep),
+		T(removed_and_made_anew),
+		T(removed_while_read), T(sweep),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));

@@ -510,7 +510,7 @@ enum dm_replica_operation {
 
 enum dm_replica_event_type {
 	DM_REPLICA_EVENT_ADDED = 1,	/* a mapped device became a replica */
-	DM_REPLICA_EVENT_REMOVED,
+	DM_REPLICA_EVENT_REMOVED,	/* it is none any more, and is not found */
 	DM_REPLICA_EVENT_STATE,		/* the copy state changed */
 	DM_REPLICA_EVENT_JOB,		/* a job started or ended */
 	DM_REPLICA_EVENT_SETTINGS,	/* a setting changed */
