@@ -369,23 +369,27 @@ static bool freeze_now(struct replica *replica)
 /* Return: true when the dirty regions of one instant are frozen. */
 static bool freeze(struct replica *replica)
 {
-	struct replica_drain *drain;
+	/* First: once writes are held, memory that waits for them would wait for ever. */
+	struct replica_drain *drain = replica_drain_create();
 	const char *error;
 	bool frozen = false;
 
 	lockdep_assert_held(&replica->op_mutex);
-	if (!hold_new(replica))
+	if (!drain)
 		return false;
-	drain = replica_drain_begin(replica);
-	if (drain && !replica_drain_wait(replica, drain, FREEZE_MS, &error))
+	if (!hold_new(replica)) {
+		replica_drain_destroy(drain);
+		return false;
+	}
+	replica_drain_hold(replica, drain);
+	if (!replica_drain_wait(replica, drain, FREEZE_MS, &error))
 		frozen = freeze_now(replica);
 	if (!frozen) {
 		spin_lock_irq(&replica->lock);
 		thaw(replica);
 		spin_unlock_irq(&replica->lock);
 	}
-	if (drain)
-		replica_drain_end(replica, drain);
+	replica_drain_end(replica, drain);
 	return frozen;
 }
 
