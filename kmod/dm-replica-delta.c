@@ -203,6 +203,24 @@ void __replica_delta_failed(struct replica *replica)
 	plan_next(replica);
 }
 
+/*
+ * What a write waits for is copied before all else, so that it would be tried for as long as the
+ * write waits.  And it is the write that may make it readable.
+ */
+void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sector)
+{
+	char text[DM_REPLICA_REASON_LEN];
+	bool wanted;
+
+	spin_lock_irq(&replica->lock);
+	wanted = replica_delta_copies(replica) && __replica_cbw_wants(replica, region, 1);
+	spin_unlock_irq(&replica->lock);
+	if (!wanted)
+		return;
+	scnprintf(text, sizeof(text), "origin read error near sector %llu", (u64)sector);
+	replica_state_job_failed(replica, text);
+}
+
 void __replica_delta_restart(struct replica *replica)
 {
 	lockdep_assert_held(&replica->lock);

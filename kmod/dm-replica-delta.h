@@ -50,6 +50,8 @@ char *replica_delta_contradiction(const struct replica_settings *settings, u16 m
 void __replica_delta_enter(struct replica *replica, u16 state);
 /* The job that copied what is frozen cannot go on.  replica->lock held. */
 void __replica_delta_failed(struct replica *replica);
+/* The origin cannot deliver a region: an update ends when a write waits for it.  May sleep. */
+void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sector);
 /* What is copied need not be of one instant: begin anew, with the same job.  Any context. */
 void replica_delta_restart(struct replica *replica);
 void __replica_delta_restart(struct replica *replica);

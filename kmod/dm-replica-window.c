@@ -257,9 +257,14 @@ static void window_failed(struct window *window)
 	resync->read_errors++;
 	resync->bad_sector = window->range.first;
 	/* Of several regions the others are tried alone before a write gives up on them. */
-	if (resync->replica->clone && window->batch->regions == 1)
-		replica_clone_unreadable(resync->replica, window->batch->first,
-					 window->batch->regions, window->range.first);
+	if (window->batch->regions > 1)
+		return;
+	if (resync->replica->clone)
+		replica_clone_unreadable(resync->replica, window->batch->first, 1,
+					 window->range.first);
+	else
+		replica_delta_unreadable(resync->replica, window->batch->first,
+					 window->range.first);
 }
 
 static void leave_batch(struct window *window)
