@@ -146,12 +146,20 @@ static bool verify_goes_on(struct replica *replica, u16 state)
 	       BIT(replica->state) & REPLICA_VERIFY_STATES && BIT(state) & REPLICA_VERIFY_STATES;
 }
 
+/* With delta updates nothing is shipped, and yet regions are copied. */
+static bool gets_regions(const struct replica *replica)
+{
+	return replica->ship ||
+	       (replica->delta_on && replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
+		!replica->behind && replica->guard == REPLICA_GUARD_OPEN);
+}
+
 /* In step it is a copy of one moment, until it gets new regions beside old ones. */
 static void note_whole(struct replica *replica)
 {
 	if (BIT(replica->state) & REPLICA_VERIFY_STATES)
 		replica->whole = true;
-	else if (replica->ship)
+	else if (gets_regions(replica))
 		replica->whole = false;
 }
 

@@ -27,7 +27,8 @@ at_rest()
 		((point > last)) || fail "the replica did not move from write $last"
 		last=$point
 		at_least "dirty_regions" "$(status r dirty_regions)" 1
-		same "consistent_now, progress" "$(status r consistent_now progress)" $'1\n3'
+		same "consistent_now, whole" "$(status r consistent_now whole)" $'1\n1'
+		same "progress" "$(status r progress)" 3
 	done
 	stop_point_writer
 	update
@@ -75,7 +76,7 @@ copy_before_write()
 	pid=$!
 	defer end_load "$pid"
 	wait_for 20 "the update to begin" is r Unsynchronized
-	same "consistent_now" "$(status r consistent_now)" 0
+	same "consistent_now, whole" "$(status r consistent_now whole)" $'0\n0'
 	timed 5 put /dev/mapper/r 14 1
 	same "writes that waited for a region that had not changed" "$(status r resync_waits)" 0
 	timed 5 put /dev/mapper/r 11 1

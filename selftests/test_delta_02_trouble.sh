@@ -61,7 +61,7 @@ over()
 # not_of_one_point: and status says so.
 not_of_one_point()
 {
-	same "consistent_now" "$(status r consistent_now)" 0
+	same "consistent_now, whole" "$(status r consistent_now whole)" $'0\n0'
 	[[ $(status r consistent_age_ms) != - ]] || fail "it was consistent before"
 	at_least "lag_ms" "$(status r lag_ms)" 1
 }
