@@ -359,6 +359,19 @@ static void detach_older(struct replica *replica, struct overdue *overdue)
 		replica_state_replica_failed(replica, 0, -ETIMEDOUT, "replica timed out");
 }
 
+/*
+ * Nothing new is sent to the replica.  Between delta updates a verify still reads from it, and
+ * whoever reads what the origin fails.
+ */
+static bool is_cut(struct replica *replica)
+{
+	if (READ_ONCE(replica->ship) || replica_clone_copies(replica) ||
+	    replica_delta_copies(replica))
+		return false;
+	return !replica_delta_on(replica) ||
+	       !(BIT(READ_ONCE(replica->state)) & REPLICA_VERIFY_STATES);
+}
+
 void replica_leg_timeout_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(to_delayed_work(work), struct replica,
@@ -374,9 +387,8 @@ void replica_leg_timeout_work(struct work_struct *work)
 			replica_queue_hurry(replica);
 	}
 	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
-	/* Nothing new is sent after a cut: what is still out gets little time. */
-	if (!READ_ONCE(replica->ship) && !replica_clone_copies(replica) &&
-	    !replica_delta_copies(replica)) {
+	/* After a cut what is still out gets little time. */
+	if (is_cut(replica)) {
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
 		overdue.blind_ms = CUT_TIMEOUT_MS;
 	}

@@ -145,6 +145,29 @@ fails_at_rest()
 	compare_legs "$origin" "$replica"
 }
 
+# A verify gives a leg as much time between updates as it does without any.
+slow_verify()
+{
+	delta_legs 8
+	new_linear weak "$replica"
+	local copy=$weak
+	new_delta "$day" replica_timeout 60000
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	run message r verify
+	# What was out when shipping ended would be given up after five seconds.
+	ktap_pause 8
+	same "state, replica_timeouts" "$(status r state replica_timeouts)" $'Synchronized\n0'
+	unhang_dev "$weak"
+	wait_for 30 "the verify" verified
+	same "state" "$(status r state)" Synchronized
+}
+
+verified()
+{
+	[[ $(job_field r 2) == verify && $(job_field r 3) == Completed ]]
+}
+
 # What cannot be read cannot be carried; who writes beside it waits a moment, and no more.
 origin_unreadable()
 {
@@ -340,6 +363,7 @@ ktap_case "a replica that times out" times_out
 ktap_case "a write that waits, under overflow fail" fails_policy
 ktap_case "a replica that fails" fails
 ktap_case "a replica that hangs between updates" fails_at_rest
+ktap_case "a verify between updates of a replica that is slow" slow_verify
 ktap_case "an origin that cannot be read" origin_unreadable
 ktap_case "and a write to what cannot be read" origin_overwritten
 ktap_case "an origin that cannot be read between updates" origin_read
