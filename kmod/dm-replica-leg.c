@@ -496,8 +496,9 @@ static void retry_failed_job(struct replica *replica)
 	bool failed;
 
 	spin_lock_irq(&replica->lock);
+	/* Delta updates have a clock of their own for it, which spares the writers. */
 	failed = replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind &&
-		 !__replica_job_current(replica);
+		 !replica->delta_on && !__replica_job_current(replica);
 	spin_unlock_irq(&replica->lock);
 	/* There is no other way to go on with a clone. */
 	if (!failed || (!replica->clone && READ_ONCE(replica->settings.recovery) ==
