@@ -19,6 +19,9 @@
 #define RETRIES			5U
 /* Longest time that a write waits for its copy, but under overflow block, ms. */
 #define WAIT_MS			2000U
+/* Between two looks at who waits and how old the point is: the most, and the least, ms. */
+#define CLOCK_MS		1000U
+#define CLOCK_MIN_MS		50U
 
 /**
  * struct replica_delta - what it needs besides the log; under replica->lock
@@ -333,18 +336,28 @@ static void watch_writes(struct replica *replica)
 		give_up(replica, limit);
 }
 
-void replica_delta_clock(struct replica *replica)
+/* Often enough to act before an objective is missed, and soon after a write has waited too long. */
+static unsigned int clock_ms(const struct replica *replica)
+{
+	u32 rpo = READ_ONCE(replica->settings.rpo);
+	unsigned int ms = replica_delta_copies(replica) ? WAIT_MS / 8 : CLOCK_MS;
+
+	return rpo ? clamp(rpo / 16, CLOCK_MIN_MS, ms) : ms;
+}
+
+unsigned int replica_delta_clock(struct replica *replica)
 {
 	enum replica_beat_act act;
 	u64 age_ms;
 
 	if (!replica_delta_on(replica))
-		return;
+		return CLOCK_MS;
 	watch_writes(replica);
 	if (watch_objective(replica, &act, &age_ms))
 		replica_queue_tell_rpo(replica, age_ms);
 	if (act == REPLICA_BEAT_STOP)
 		replica_state_stop(replica, "stopped by overflow fail: a delta update is late");
+	return clock_ms(replica);
 }
 
 /*

@@ -64,8 +64,11 @@ void __replica_delta_waits(struct replica *replica);
 void replica_delta_copied(struct replica *replica);
 /* The walk is to copy: does it wait for a freeze?  That begins now.  Any context. */
 bool replica_delta_awaited(struct replica *replica);
-/* The clock: who waits for too long, and the recovery point objective.  May sleep. */
-void replica_delta_clock(struct replica *replica);
+/*
+ * The clock: who waits for too long, and the recovery point objective.  May sleep.  Return: in
+ * how many ms it is to be called again, at the latest.
+ */
+unsigned int replica_delta_clock(struct replica *replica);
 
 /* A barrier: an update begins now.  Return: when it was asked for.  Any context. */
 ktime_t replica_delta_ask(struct replica *replica);

@@ -378,6 +378,7 @@ void replica_leg_timeout_work(struct work_struct *work)
 					       timeout_work);
 	unsigned int timeout = READ_ONCE(replica->settings.replica_timeout);
 	struct overdue overdue = { .blind_ms = NO_LIMIT_MS };
+	unsigned int next_ms;
 
 	/* Even without a limit nobody waits for ever for a suspend or a remove. */
 	if (smp_load_acquire(&replica->suspending)) {
@@ -395,10 +396,10 @@ void replica_leg_timeout_work(struct work_struct *work)
 	overdue.age_ms = timeout;
 	if (timeout)
 		detach_older(replica, &overdue);
-	replica_delta_clock(replica);
+	next_ms = min(replica_delta_clock(replica), clamp(timeout / 4 ?: 1000U, 50U, 1000U));
 	if (READ_ONCE(replica->ticking))
 		queue_delayed_work(replica->wq, &replica->timeout_work,
-				   msecs_to_jiffies(clamp(timeout / 4 ?: 1000U, 50U, 1000U)));
+				   msecs_to_jiffies(next_ms));
 }
 
 void replica_leg_ship_barrier(struct replica *replica)
