@@ -32,6 +32,7 @@
  * @missed: the recovery point objective is, and that has been told
  * @frozen_at: the instant of the update under way
  * @point: that of the last complete one, 0: none
+ * @was: while they are switched on or off: what the replica was of until then
  * @asked: of the last barrier
  * @beat: when the next one is due
  * @tries: freezes in a row that came to nothing; the worker's
@@ -45,6 +46,7 @@ struct replica_delta {
 	bool missed;
 	ktime_t frozen_at;
 	ktime_t point;
+	ktime_t was;
 	ktime_t asked;
 	struct replica_beat beat;
 	unsigned int tries;
@@ -68,7 +70,9 @@ bool replica_delta_behind(struct replica *replica)
 
 ktime_t __replica_delta_point(struct replica *replica)
 {
-	return replica->delta_on ? replica->delta->point : 0;
+	const struct replica_delta *delta = replica->delta;
+
+	return delta->was ?: replica->delta_on ? delta->point : 0;
 }
 
 char *replica_delta_contradiction(const struct replica_settings *settings, u16 mode, bool clone,
@@ -614,6 +618,9 @@ static bool decide(struct replica *replica)
 
 	lockdep_assert_held(&replica->lock);
 	if (changed) {
+		/* For the state that is left for it, see consistent_as_of(). */
+		delta->was = delta->point ?:
+			     ktime_sub_ms(ktime_get(), replica_queue_age_ms(replica));
 		WRITE_ONCE(replica->delta_on, on);
 		thaw(replica);
 		delta->point = 0;
@@ -626,12 +633,17 @@ static bool decide(struct replica *replica)
 	return changed;
 }
 
-void __replica_delta_swapped(struct replica *replica)
+void __replica_delta_swapped(struct replica *replica, bool whole)
 {
+	struct replica_delta *delta = replica->delta;
+
 	lockdep_assert_held(&replica->lock);
 	/* On again only with what replica_delta_apply() does besides. */
 	if (replica->delta_on && !wanted(replica))
 		decide(replica);
+	/* Of the leg that was the origin; no update has touched it. */
+	delta->was = 0;
+	delta->point = replica->delta_on && whole ? ktime_get() : 0;
 }
 
 void replica_delta_apply(struct replica *replica)
@@ -652,6 +664,9 @@ void replica_delta_apply(struct replica *replica)
 	replica_resync_start(replica, REPLICA_VERIFY_STATES | BIT(DM_REPLICA_STATE_UNSYNCHRONIZED),
 			     DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY,
 			     on ? "delta update switched on" : "delta update switched off");
+	spin_lock_irq(&replica->lock);
+	replica->delta->was = 0;
+	spin_unlock_irq(&replica->lock);
 }
 
 void replica_delta_resume(struct replica *replica)

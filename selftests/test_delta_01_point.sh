@@ -159,6 +159,7 @@ lag()
 # The queue ends where updates begin, and begins where they end.
 live()
 {
+	local age
 	delta_legs 16
 	new_mirror r "$origin" "$replica" sync skip region_size 128
 	point_writer
@@ -166,7 +167,13 @@ live()
 	wait_for 60 "the first update" in_sync r
 	is_point
 	untouched wait_for 30 "more writes" more_than "$(($(returned) + 50))"
+	age=$(status r point_age_ms)
+	# While it is copied without them it is as old as it was.
+	run message r set resync_rate 1
 	run message r set delta_ms 0
+	same "state" "$(status r state)" Unsynchronized
+	at_least "consistent_age_ms" "$(status r consistent_age_ms)" "$age"
+	run message r set resync_rate auto
 	wait_for 60 "the legs to be in step" in_sync r
 	stop_point_writer
 	wait_for 60 "the queue to be empty" status_is r queue_entries 0
