@@ -25,7 +25,12 @@ void replica_beat_failed(struct replica_beat *beat, u64 now_ms, u32 interval_ms)
 
 void replica_beat_retime(struct replica_beat *beat, u64 point_ms, u64 now_ms, u32 interval_ms)
 {
-	if (point_ms)
+	u32 most = max_t(u32, interval_ms, REPLICA_BEAT_PAUSE_MAX_MS);
+
+	/* A pause stays, but for what is longer than one with this interval can be. */
+	if (beat->pause_ms)
+		beat->next_ms = min_t(u64, beat->next_ms, now_ms + most);
+	else if (point_ms)
 		replica_beat_done(beat, point_ms, now_ms, interval_ms);
 	else
 		replica_beat_now(beat, now_ms);

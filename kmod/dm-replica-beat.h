@@ -31,7 +31,7 @@ struct replica_beat {
 void replica_beat_done(struct replica_beat *beat, u64 point_ms, u64 now_ms, u32 interval_ms);
 /* One was given up. */
 void replica_beat_failed(struct replica_beat *beat, u64 now_ms, u32 interval_ms);
-/* The interval is another one now; @point_ms: of the last complete update, 0: none. */
+/* The interval may be another one now; @point_ms: of the last complete update, 0: none. */
 void replica_beat_retime(struct replica_beat *beat, u64 point_ms, u64 now_ms, u32 interval_ms);
 /* The next one is to begin now. */
 void replica_beat_now(struct replica_beat *beat, u64 now_ms);

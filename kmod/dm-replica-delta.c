@@ -626,8 +626,8 @@ static bool decide(struct replica *replica)
 		delta->point = 0;
 		delta->missed = false;
 	}
-	/* A pause stays, and what a barrier waits for is due. */
-	if (on && !delta->beat.pause_ms && !ktime_before(delta->point, delta->asked))
+	/* What a barrier waits for is due, unless one has been given up since. */
+	if (on && (delta->beat.pause_ms || !ktime_before(delta->point, delta->asked)))
 		replica_beat_retime(&delta->beat, ktime_to_ms(delta->point), now_ms(),
 				    interval_of(replica));
 	return changed;
