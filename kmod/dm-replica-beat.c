@@ -51,7 +51,7 @@ enum replica_beat_act replica_beat_act(u64 age_ms, u32 rpo_ms, bool blocks, bool
 {
 	*missed = rpo_ms && age_ms > rpo_ms;
 	/* Before it is missed. */
-	if (!rpo_ms || age_ms <= (u64)rpo_ms / 8 * 7)
+	if (!rpo_ms || age_ms <= replica_beat_limit_ms(rpo_ms))
 		return REPLICA_BEAT_WAIT;
 	if (fails)
 		return REPLICA_BEAT_STOP;

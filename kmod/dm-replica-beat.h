@@ -38,6 +38,12 @@ void replica_beat_now(struct replica_beat *beat, u64 now_ms);
 /* Milliseconds until the next one is due, 0: it is. */
 u64 replica_beat_left(const struct replica_beat *beat, u64 now_ms);
 
+/* The age at which something is done for an objective. */
+static inline u32 replica_beat_limit_ms(u32 rpo_ms)
+{
+	return rpo_ms / 8 * 7;
+}
+
 enum replica_beat_act {
 	REPLICA_BEAT_WAIT,	/* nothing is to be done */
 	REPLICA_BEAT_HOLD,	/* writers wait until the update is complete */

@@ -85,10 +85,14 @@ char *replica_delta_contradiction(const struct replica_settings *settings, u16 m
 		return "a clone is of one instant and not updated: delta_ms must be 0";
 	if (mode != DM_REPLICA_MODE_ASYNC)
 		return "delta_ms goes with mode async only: it must be 0 in the others";
-	if (!settings->rpo || settings->rpo >= settings->delta_ms)
-		return NULL;
 	*attr = DM_REPLICA_S_RPO;
-	return "rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least";
+	if (settings->rpo && settings->rpo < settings->delta_ms)
+		return "rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least";
+	/* Whatever is written after an update would end it all before the next one begins. */
+	if (settings->rpo && settings->overflow == DM_REPLICA_OVERFLOW_FAIL &&
+	    replica_beat_limit_ms(settings->rpo) <= settings->delta_ms)
+		return "overflow fail stops the replica at 7/8 of rpo, before delta_ms is over: rpo must be 0 or longer";
+	return NULL;
 }
 
 /*

@@ -291,6 +291,12 @@ grammar()
 	run message r set rpo 60000
 	refuse message r set delta_ms 60001
 	refuse message r set delta_ms 1
+	refuse message r set overflow fail
+	run message r set rpo 80000
+	run message r set overflow fail
+	refuse message r set rpo 60000
+	run message r set overflow block
+	run message r set rpo 0
 	# Whoever loads the line again does not take the legs for equal.
 	put /dev/mapper/r 0 1
 	[[ $(dmsetup table r) == *" sync full "* ]] || fail "the line says sync skip"
