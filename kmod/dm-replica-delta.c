@@ -108,10 +108,20 @@ static void go_work(struct work_struct *work)
 		replica_resync_wake(replica);
 }
 
-void __replica_delta_waits(struct replica *replica)
+static void let_go(struct replica *replica)
 {
 	lockdep_assert_held(&replica->lock);
 	queue_work(replica->wq, &replica->delta->go_work);
+}
+
+void __replica_delta_waits(struct replica *replica)
+{
+	lockdep_assert_held(&replica->lock);
+	/* While all are held nobody can go: whoever ends that has all of them looked at. */
+	if (replica->first == REPLICA_FIRST_HELD)
+		replica_resync_wake(replica);
+	else if (replica->first != REPLICA_FIRST_ALL)
+		let_go(replica);
 }
 
 void replica_delta_copied(struct replica *replica)
@@ -125,7 +135,7 @@ static void set_first(struct replica *replica, u8 first)
 	lockdep_assert_held(&replica->lock);
 	/* Pairs with replica_cbw_must_wait(). */
 	smp_store_release(&replica->first, first);
-	__replica_delta_waits(replica);
+	let_go(replica);
 }
 
 /* Nothing waits for a copy any more, and nothing is of one instant. */
