@@ -23,6 +23,11 @@
 #define CLOCK_MS		1000U
 #define CLOCK_MIN_MS		50U
 
+#define RPO_SHORT		\
+	"rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least"
+#define RPO_FAILS		\
+	"overflow fail stops the replica at 7/8 of rpo, before delta_ms is over: rpo must be 0 or longer"
+
 /**
  * struct replica_delta - what it needs besides the log; under replica->lock
  * @replica: the association
@@ -87,11 +92,11 @@ char *replica_delta_contradiction(const struct replica_settings *settings, u16 m
 		return "delta_ms goes with mode async only: it must be 0 in the others";
 	*attr = DM_REPLICA_S_RPO;
 	if (settings->rpo && settings->rpo < settings->delta_ms)
-		return "rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least";
+		return RPO_SHORT;
 	/* Whatever is written after an update would end it all before the next one begins. */
 	if (settings->rpo && settings->overflow == DM_REPLICA_OVERFLOW_FAIL &&
 	    replica_beat_limit_ms(settings->rpo) <= settings->delta_ms)
-		return "overflow fail stops the replica at 7/8 of rpo, before delta_ms is over: rpo must be 0 or longer";
+		return RPO_FAILS;
 	return NULL;
 }
 
