@@ -25,7 +25,12 @@ void replica_beat_failed(struct replica_beat *beat, u64 now_ms, u32 interval_ms)
 
 void replica_beat_retime(struct replica_beat *beat, u64 point_ms, u64 now_ms, u32 interval_ms)
 {
-	if (point_ms)
+	u32 most = max_t(u32, interval_ms, REPLICA_BEAT_PAUSE_MAX_MS);
+
+	/* A pause stays, but for what is longer than one with this interval can be. */
+	if (beat->pause_ms)
+		beat->next_ms = min_t(u64, beat->next_ms, now_ms + most);
+	else if (point_ms)
 		replica_beat_done(beat, point_ms, now_ms, interval_ms);
 	else
 		replica_beat_now(beat, now_ms);
@@ -46,7 +51,7 @@ enum replica_beat_act replica_beat_act(u64 age_ms, u32 rpo_ms, bool blocks, bool
 {
 	*missed = rpo_ms && age_ms > rpo_ms;
 	/* Before it is missed. */
-	if (!rpo_ms || age_ms <= (u64)rpo_ms / 8 * 7)
+	if (!rpo_ms || age_ms <= replica_beat_limit_ms(rpo_ms))
 		return REPLICA_BEAT_WAIT;
 	if (fails)
 		return REPLICA_BEAT_STOP;

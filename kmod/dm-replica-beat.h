@@ -31,12 +31,18 @@ struct replica_beat {
 void replica_beat_done(struct replica_beat *beat, u64 point_ms, u64 now_ms, u32 interval_ms);
 /* One was given up. */
 void replica_beat_failed(struct replica_beat *beat, u64 now_ms, u32 interval_ms);
-/* The interval is another one now; @point_ms: of the last complete update, 0: none. */
+/* The interval may be another one now; @point_ms: of the last complete update, 0: none. */
 void replica_beat_retime(struct replica_beat *beat, u64 point_ms, u64 now_ms, u32 interval_ms);
 /* The next one is to begin now. */
 void replica_beat_now(struct replica_beat *beat, u64 now_ms);
 /* Milliseconds until the next one is due, 0: it is. */
 u64 replica_beat_left(const struct replica_beat *beat, u64 now_ms);
+
+/* The age at which something is done for an objective. */
+static inline u32 replica_beat_limit_ms(u32 rpo_ms)
+{
+	return rpo_ms / 8 * 7;
+}
 
 enum replica_beat_act {
 	REPLICA_BEAT_WAIT,	/* nothing is to be done */

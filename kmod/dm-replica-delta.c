@@ -19,6 +19,14 @@
 #define RETRIES			5U
 /* Longest time that a write waits for its copy, but under overflow block, ms. */
 #define WAIT_MS			2000U
+/* Between two looks at who waits and how old the point is: the most, and the least, ms. */
+#define CLOCK_MS		1000U
+#define CLOCK_MIN_MS		50U
+
+#define RPO_SHORT		\
+	"rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least"
+#define RPO_FAILS		\
+	"overflow fail stops the replica at 7/8 of rpo, before delta_ms is over: rpo must be 0 or longer"
 
 /**
  * struct replica_delta - what it needs besides the log; under replica->lock
@@ -29,7 +37,7 @@
  * @missed: the recovery point objective is, and that has been told
  * @frozen_at: the instant of the update under way
  * @point: that of the last complete one, 0: none
- * @left: the same, while they are being switched off
+ * @was: while they are switched on or off: what the replica was of until then
  * @asked: of the last barrier
  * @beat: when the next one is due
  * @tries: freezes in a row that came to nothing; the worker's
@@ -43,7 +51,7 @@ struct replica_delta {
 	bool missed;
 	ktime_t frozen_at;
 	ktime_t point;
-	ktime_t left;
+	ktime_t was;
 	ktime_t asked;
 	struct replica_beat beat;
 	unsigned int tries;
@@ -67,7 +75,9 @@ bool replica_delta_behind(struct replica *replica)
 
 ktime_t __replica_delta_point(struct replica *replica)
 {
-	return replica->delta_on ? replica->delta->point : replica->delta->left;
+	const struct replica_delta *delta = replica->delta;
+
+	return delta->was ?: replica->delta_on ? delta->point : 0;
 }
 
 char *replica_delta_contradiction(const struct replica_settings *settings, u16 mode, bool clone,
@@ -80,10 +90,14 @@ char *replica_delta_contradiction(const struct replica_settings *settings, u16 m
 		return "a clone is of one instant and not updated: delta_ms must be 0";
 	if (mode != DM_REPLICA_MODE_ASYNC)
 		return "delta_ms goes with mode async only: it must be 0 in the others";
-	if (!settings->rpo || settings->rpo >= settings->delta_ms)
-		return NULL;
 	*attr = DM_REPLICA_S_RPO;
-	return "rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least";
+	if (settings->rpo && settings->rpo < settings->delta_ms)
+		return RPO_SHORT;
+	/* Whatever is written after an update would end it all before the next one begins. */
+	if (settings->rpo && settings->overflow == DM_REPLICA_OVERFLOW_FAIL &&
+	    replica_beat_limit_ms(settings->rpo) <= settings->delta_ms)
+		return RPO_FAILS;
+	return NULL;
 }
 
 /*
@@ -99,10 +113,20 @@ static void go_work(struct work_struct *work)
 		replica_resync_wake(replica);
 }
 
-void __replica_delta_waits(struct replica *replica)
+static void let_go(struct replica *replica)
 {
 	lockdep_assert_held(&replica->lock);
 	queue_work(replica->wq, &replica->delta->go_work);
+}
+
+void __replica_delta_waits(struct replica *replica)
+{
+	lockdep_assert_held(&replica->lock);
+	/* While all are held nobody can go: whoever ends that has all of them looked at. */
+	if (replica->first == REPLICA_FIRST_HELD)
+		replica_resync_wake(replica);
+	else if (replica->first != REPLICA_FIRST_ALL)
+		let_go(replica);
 }
 
 void replica_delta_copied(struct replica *replica)
@@ -116,7 +140,7 @@ static void set_first(struct replica *replica, u8 first)
 	lockdep_assert_held(&replica->lock);
 	/* Pairs with replica_cbw_must_wait(). */
 	smp_store_release(&replica->first, first);
-	__replica_delta_waits(replica);
+	let_go(replica);
 }
 
 /* Nothing waits for a copy any more, and nothing is of one instant. */
@@ -203,6 +227,24 @@ void __replica_delta_failed(struct replica *replica)
 		return;
 	replica_beat_failed(&replica->delta->beat, now_ms(), interval_of(replica));
 	plan_next(replica);
+}
+
+/*
+ * What a write waits for is copied before all else, so that it would be tried for as long as the
+ * write waits.  And it is the write that may make it readable.
+ */
+void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sector)
+{
+	char text[DM_REPLICA_REASON_LEN];
+	bool wanted;
+
+	spin_lock_irq(&replica->lock);
+	wanted = replica_delta_copies(replica) && __replica_cbw_wants(replica, region, 1);
+	spin_unlock_irq(&replica->lock);
+	if (!wanted)
+		return;
+	scnprintf(text, sizeof(text), "origin read error near sector %llu", (u64)sector);
+	replica_state_job_failed(replica, text);
 }
 
 void __replica_delta_restart(struct replica *replica)
@@ -317,18 +359,28 @@ static void watch_writes(struct replica *replica)
 		give_up(replica, limit);
 }
 
-void replica_delta_clock(struct replica *replica)
+/* Often enough to act before an objective is missed, and soon after a write has waited too long. */
+static unsigned int clock_ms(const struct replica *replica)
+{
+	u32 rpo = READ_ONCE(replica->settings.rpo);
+	unsigned int ms = replica_delta_copies(replica) ? WAIT_MS / 8 : CLOCK_MS;
+
+	return rpo ? clamp(rpo / 16, CLOCK_MIN_MS, ms) : ms;
+}
+
+unsigned int replica_delta_clock(struct replica *replica)
 {
 	enum replica_beat_act act;
 	u64 age_ms;
 
 	if (!replica_delta_on(replica))
-		return;
+		return CLOCK_MS;
 	watch_writes(replica);
 	if (watch_objective(replica, &act, &age_ms))
 		replica_queue_tell_rpo(replica, age_ms);
 	if (act == REPLICA_BEAT_STOP)
 		replica_state_stop(replica, "stopped by overflow fail: a delta update is late");
+	return clock_ms(replica);
 }
 
 /*
@@ -371,23 +423,27 @@ static bool freeze_now(struct replica *replica)
 /* Return: true when the dirty regions of one instant are frozen. */
 static bool freeze(struct replica *replica)
 {
-	struct replica_drain *drain;
+	/* First: once writes are held, memory that waits for them would wait for ever. */
+	struct replica_drain *drain = replica_drain_create();
 	const char *error;
 	bool frozen = false;
 
 	lockdep_assert_held(&replica->op_mutex);
-	if (!hold_new(replica))
+	if (!drain)
 		return false;
-	drain = replica_drain_begin(replica);
-	if (drain && !replica_drain_wait(replica, drain, FREEZE_MS, &error))
+	if (!hold_new(replica)) {
+		replica_drain_destroy(drain);
+		return false;
+	}
+	replica_drain_hold(replica, drain);
+	if (!replica_drain_wait(replica, drain, FREEZE_MS, &error))
 		frozen = freeze_now(replica);
 	if (!frozen) {
 		spin_lock_irq(&replica->lock);
 		thaw(replica);
 		spin_unlock_irq(&replica->lock);
 	}
-	if (drain)
-		replica_drain_end(replica, drain);
+	replica_drain_end(replica, drain);
 	return frozen;
 }
 
@@ -581,38 +637,42 @@ static bool decide(struct replica *replica)
 
 	lockdep_assert_held(&replica->lock);
 	if (changed) {
+		/* For the state that is left for it, see consistent_as_of(). */
+		delta->was = delta->point ?:
+			     ktime_sub_ms(ktime_get(), replica_queue_age_ms(replica));
 		WRITE_ONCE(replica->delta_on, on);
 		thaw(replica);
 		delta->point = 0;
 		delta->missed = false;
 	}
-	/* A pause stays, and what a barrier waits for is due. */
-	if (on && !delta->beat.pause_ms && !ktime_before(delta->point, delta->asked))
+	/* What a barrier waits for is due, unless one has been given up since. */
+	if (on && (delta->beat.pause_ms || !ktime_before(delta->point, delta->asked)))
 		replica_beat_retime(&delta->beat, ktime_to_ms(delta->point), now_ms(),
 				    interval_of(replica));
 	return changed;
 }
 
-void __replica_delta_swapped(struct replica *replica)
+void __replica_delta_swapped(struct replica *replica, bool whole)
 {
+	struct replica_delta *delta = replica->delta;
+
 	lockdep_assert_held(&replica->lock);
 	/* On again only with what replica_delta_apply() does besides. */
 	if (replica->delta_on && !wanted(replica))
 		decide(replica);
+	/* Of the leg that was the origin; no update has touched it. */
+	delta->was = 0;
+	delta->point = replica->delta_on && whole ? ktime_get() : 0;
 }
 
 void replica_delta_apply(struct replica *replica)
 {
 	bool changed, on;
-	ktime_t point;
 
 	lockdep_assert_held(&replica->op_mutex);
 	spin_lock_irq(&replica->lock);
-	point = __replica_delta_point(replica);
 	changed = decide(replica);
 	on = replica->delta_on;
-	/* Until something is shipped the replica is as old as that. */
-	replica->delta->left = changed && !on ? point : 0;
 	if (on)
 		plan_next(replica);
 	spin_unlock_irq(&replica->lock);
@@ -629,7 +689,7 @@ void replica_delta_apply(struct replica *replica)
 			     DM_REPLICA_JOB_RESYNC, REPLICA_WALK_COPY,
 			     on ? "delta update switched on" : "delta update switched off");
 	spin_lock_irq(&replica->lock);
-	replica->delta->left = 0;
+	replica->delta->was = 0;
 	spin_unlock_irq(&replica->lock);
 }
 

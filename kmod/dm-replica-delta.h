@@ -40,8 +40,8 @@ void replica_delta_presuspend(struct replica *replica);
 void replica_delta_suspend(struct replica *replica);
 /* A setting, or what contradicts it, changed: begin, end, or keep another time.  op_mutex held. */
 void replica_delta_apply(struct replica *replica);
-/* The legs have changed places: is it still on?  replica->lock held. */
-void __replica_delta_swapped(struct replica *replica);
+/* The legs have changed places; @whole: the new replica is of now.  replica->lock held. */
+void __replica_delta_swapped(struct replica *replica, bool whole);
 /* NULL, or why the settings do not go together; *attr gets the DM_REPLICA_S_* at fault. */
 char *replica_delta_contradiction(const struct replica_settings *settings, u16 mode, bool clone,
 				  unsigned int *attr);
@@ -50,10 +50,12 @@ char *replica_delta_contradiction(const struct replica_settings *settings, u16 m
 void __replica_delta_enter(struct replica *replica, u16 state);
 /* The job that copied what is frozen cannot go on.  replica->lock held. */
 void __replica_delta_failed(struct replica *replica);
+/* The origin cannot deliver a region: an update ends when a write waits for it.  May sleep. */
+void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sector);
 /* What is copied need not be of one instant: begin anew, with the same job.  Any context. */
 void replica_delta_restart(struct replica *replica);
 void __replica_delta_restart(struct replica *replica);
-/* The instant that the replica has been copied from, 0: none.  replica->lock held. */
+/* The instant that the replica is of by an update, 0: by none.  replica->lock held. */
 ktime_t __replica_delta_point(struct replica *replica);
 
 /* A write waits in cbw.c.  replica->lock held. */
@@ -62,8 +64,11 @@ void __replica_delta_waits(struct replica *replica);
 void replica_delta_copied(struct replica *replica);
 /* The walk is to copy: does it wait for a freeze?  That begins now.  Any context. */
 bool replica_delta_awaited(struct replica *replica);
-/* The clock: who waits for too long, and the recovery point objective.  May sleep. */
-void replica_delta_clock(struct replica *replica);
+/*
+ * The clock: who waits for too long, and the recovery point objective.  May sleep.  Return: in
+ * how many ms it is to be called again, at the latest.
+ */
+unsigned int replica_delta_clock(struct replica *replica);
 
 /* A barrier: an update begins now.  Return: when it was asked for.  Any context. */
 ktime_t replica_delta_ask(struct replica *replica);

@@ -370,7 +370,13 @@ bool replica_payload_unstable(struct bio *bio);
 /* Can anything be asked of it now?  op_mutex held.  0 or a negative errno with *error. */
 int replica_operable(struct replica *replica, const char **error);
 struct replica_drain;
-/* Hold every new write until replica_drain_end().  May sleep.  NULL: no memory. */
+/* Room for a barrier, for who holds writes before it.  May sleep for writes.  NULL: no memory. */
+struct replica_drain *replica_drain_create(void);
+/* One that was never begun. */
+void replica_drain_destroy(struct replica_drain *drain);
+/* Hold every new write until replica_drain_end(), which frees it.  Waits for nothing. */
+void replica_drain_hold(struct replica *replica, struct replica_drain *drain);
+/* Both.  May sleep.  NULL: no memory. */
 struct replica_drain *replica_drain_begin(struct replica *replica);
 /* Wait for the writes before it.  0, or -EBUSY with *error set. */
 int replica_drain_wait(struct replica *replica, struct replica_drain *drain, unsigned int ms,

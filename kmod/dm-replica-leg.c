@@ -359,12 +359,26 @@ static void detach_older(struct replica *replica, struct overdue *overdue)
 		replica_state_replica_failed(replica, 0, -ETIMEDOUT, "replica timed out");
 }
 
+/*
+ * Nothing new is sent to the replica.  Between delta updates a verify still reads from it, and
+ * whoever reads what the origin fails.
+ */
+static bool is_cut(struct replica *replica)
+{
+	if (READ_ONCE(replica->ship) || replica_clone_copies(replica) ||
+	    replica_delta_copies(replica))
+		return false;
+	return !replica_delta_on(replica) ||
+	       !(BIT(READ_ONCE(replica->state)) & REPLICA_VERIFY_STATES);
+}
+
 void replica_leg_timeout_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(to_delayed_work(work), struct replica,
 					       timeout_work);
 	unsigned int timeout = READ_ONCE(replica->settings.replica_timeout);
 	struct overdue overdue = { .blind_ms = NO_LIMIT_MS };
+	unsigned int next_ms;
 
 	/* Even without a limit nobody waits for ever for a suspend or a remove. */
 	if (smp_load_acquire(&replica->suspending)) {
@@ -374,19 +388,18 @@ void replica_leg_timeout_work(struct work_struct *work)
 			replica_queue_hurry(replica);
 	}
 	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
-	/* Nothing new is sent after a cut: what is still out gets little time. */
-	if (!READ_ONCE(replica->ship) && !replica_clone_copies(replica) &&
-	    !replica_delta_copies(replica)) {
+	/* After a cut what is still out gets little time. */
+	if (is_cut(replica)) {
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
 		overdue.blind_ms = CUT_TIMEOUT_MS;
 	}
 	overdue.age_ms = timeout;
 	if (timeout)
 		detach_older(replica, &overdue);
-	replica_delta_clock(replica);
+	next_ms = min(replica_delta_clock(replica), clamp(timeout / 4 ?: 1000U, 50U, 1000U));
 	if (READ_ONCE(replica->ticking))
 		queue_delayed_work(replica->wq, &replica->timeout_work,
-				   msecs_to_jiffies(clamp(timeout / 4 ?: 1000U, 50U, 1000U)));
+				   msecs_to_jiffies(next_ms));
 }
 
 void replica_leg_ship_barrier(struct replica *replica)
@@ -484,8 +497,9 @@ static void retry_failed_job(struct replica *replica)
 	bool failed;
 
 	spin_lock_irq(&replica->lock);
+	/* Delta updates have a clock of their own for it, which spares the writers. */
 	failed = replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED && !replica->behind &&
-		 !__replica_job_current(replica);
+		 !replica->delta_on && !__replica_job_current(replica);
 	spin_unlock_irq(&replica->lock);
 	/* There is no other way to go on with a clone. */
 	if (!failed || (!replica->clone && READ_ONCE(replica->settings.recovery) ==

@@ -160,13 +160,20 @@ void replica_drain_granted(struct replica_range *range)
 		wake_up(&drain->drained);
 }
 
-struct replica_drain *replica_drain_begin(struct replica *replica)
+struct replica_drain *replica_drain_create(void)
 {
-	struct replica_drain *drain = kvzalloc(sizeof(*drain), GFP_NOIO);
+	return kvzalloc(sizeof(struct replica_drain), GFP_NOIO);
+}
+
+void replica_drain_destroy(struct replica_drain *drain)
+{
+	kvfree(drain);
+}
+
+void replica_drain_hold(struct replica *replica, struct replica_drain *drain)
+{
 	unsigned int i;
 
-	if (!drain)
-		return NULL;
 	init_waitqueue_head(&drain->drained);
 	atomic_set(&drain->waiting, REPLICA_RANGE_BUCKETS);
 	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
@@ -182,6 +189,14 @@ struct replica_drain *replica_drain_begin(struct replica *replica)
 			atomic_dec(&drain->waiting);
 		spin_unlock_irq(&bucket->lock);
 	}
+}
+
+struct replica_drain *replica_drain_begin(struct replica *replica)
+{
+	struct replica_drain *drain = replica_drain_create();
+
+	if (drain)
+		replica_drain_hold(replica, drain);
 	return drain;
 }
 
@@ -196,7 +211,7 @@ void replica_drain_end(struct replica *replica, struct replica_drain *drain)
 		replica_range_del(replica->ranges, bucket, &drain->ranges[i].range);
 		spin_unlock_irq(&bucket->lock);
 	}
-	kvfree(drain);
+	replica_drain_destroy(drain);
 }
 
 int replica_drain_wait(struct replica *replica, struct replica_drain *drain, unsigned int ms,

@@ -178,16 +178,19 @@ static const char *protect_contradiction(struct replica *replica,
 	       "protect snapshot and on_replica_error stop exclude each other" : NULL;
 }
 
-/* The one at fault is one of those that were given. */
+/* The one at fault is one of those that were given, if it is not the one that is named. */
 static unsigned int given(u32 mask, unsigned int attr)
 {
-	static const u8 others[] = {
-		DM_REPLICA_S_PROTECT, DM_REPLICA_S_DELTA, DM_REPLICA_S_ON_REPLICA_ERROR,
-	};
+	static const u8 rpo[] = { DM_REPLICA_S_DELTA, DM_REPLICA_S_OVERFLOW };
+	static const u8 protect[] = { DM_REPLICA_S_DELTA, DM_REPLICA_S_ON_REPLICA_ERROR };
+	const u8 *others = attr == DM_REPLICA_S_RPO ? rpo : protect;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(others) && !(mask & BIT(attr)); i++)
-		attr = others[i];
+	if (mask & BIT(attr) || (attr != DM_REPLICA_S_RPO && attr != DM_REPLICA_S_PROTECT))
+		return attr;
+	for (i = 0; i < ARRAY_SIZE(rpo); i++)
+		if (mask & BIT(others[i]))
+			return others[i];
 	return attr;
 }
 

@@ -514,7 +514,7 @@ static void exchange(struct replica *replica, bool back, bool whole)
 	swap(replica->origin_dev, replica->replica_dev);
 	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
 	replica->swap_back = back;
-	__replica_delta_swapped(replica);
+	__replica_delta_swapped(replica, whole);
 	replica->whole = whole;
 	if (whole)
 		replica->last_consistent = ktime_get();

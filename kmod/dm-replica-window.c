@@ -257,9 +257,14 @@ static void window_failed(struct window *window)
 	resync->read_errors++;
 	resync->bad_sector = window->range.first;
 	/* Of several regions the others are tried alone before a write gives up on them. */
-	if (resync->replica->clone && window->batch->regions == 1)
-		replica_clone_unreadable(resync->replica, window->batch->first,
-					 window->batch->regions, window->range.first);
+	if (window->batch->regions > 1)
+		return;
+	if (resync->replica->clone)
+		replica_clone_unreadable(resync->replica, window->batch->first, 1,
+					 window->range.first);
+	else
+		replica_delta_unreadable(resync->replica, window->batch->first,
+					 window->range.first);
 }
 
 static void leave_batch(struct window *window)
@@ -307,8 +312,12 @@ static void pace(struct replica_resync *resync, struct window *window, u64 bytes
 	u32 rate = READ_ONCE(resync->replica->settings.resync_rate);
 	ktime_t until = 0;
 
-	/* A rate is a choice of its own: who says no more than that has nothing to yield. */
-	if (!rate || priority != DM_REPLICA_PRIORITY_UNMANAGED)
+	/*
+	 * A rate is a choice of its own: who says no more than that has nothing to yield.  Nor is
+	 * there anything to yield to writers that wait for the end of a delta update.
+	 */
+	if ((!rate || priority != DM_REPLICA_PRIORITY_UNMANAGED) &&
+	    READ_ONCE(resync->replica->first) != REPLICA_FIRST_HELD)
 		until = yield_until(resync, priority, ktime_sub(ktime_get(), window->started));
 	if (!rate) {
 		resync->not_before = until;

@@ -27,7 +27,8 @@ at_rest()
 		((point > last)) || fail "the replica did not move from write $last"
 		last=$point
 		at_least "dirty_regions" "$(status r dirty_regions)" 1
-		same "consistent_now, progress" "$(status r consistent_now progress)" $'1\n3'
+		same "consistent_now, whole" "$(status r consistent_now whole)" $'1\n1'
+		same "progress" "$(status r progress)" 3
 	done
 	stop_point_writer
 	update
@@ -75,7 +76,7 @@ copy_before_write()
 	pid=$!
 	defer end_load "$pid"
 	wait_for 20 "the update to begin" is r Unsynchronized
-	same "consistent_now" "$(status r consistent_now)" 0
+	same "consistent_now, whole" "$(status r consistent_now whole)" $'0\n0'
 	timed 5 put /dev/mapper/r 14 1
 	same "writes that waited for a region that had not changed" "$(status r resync_waits)" 0
 	timed 5 put /dev/mapper/r 11 1
@@ -158,6 +159,7 @@ lag()
 # The queue ends where updates begin, and begins where they end.
 live()
 {
+	local age
 	delta_legs 16
 	new_mirror r "$origin" "$replica" sync skip region_size 128
 	point_writer
@@ -165,7 +167,13 @@ live()
 	wait_for 60 "the first update" in_sync r
 	is_point
 	untouched wait_for 30 "more writes" more_than "$(($(returned) + 50))"
+	age=$(status r point_age_ms)
+	# While it is copied without them it is as old as it was.
+	run message r set resync_rate 1
 	run message r set delta_ms 0
+	same "state" "$(status r state)" Unsynchronized
+	at_least "consistent_age_ms" "$(status r consistent_age_ms)" "$age"
+	run message r set resync_rate auto
 	wait_for 60 "the legs to be in step" in_sync r
 	stop_point_writer
 	wait_for 60 "the queue to be empty" status_is r queue_entries 0
@@ -283,6 +291,12 @@ grammar()
 	run message r set rpo 60000
 	refuse message r set delta_ms 60001
 	refuse message r set delta_ms 1
+	refuse message r set overflow fail
+	run message r set rpo 80000
+	run message r set overflow fail
+	refuse message r set rpo 60000
+	run message r set overflow block
+	run message r set rpo 0
 	# Whoever loads the line again does not take the legs for equal.
 	put /dev/mapper/r 0 1
 	[[ $(dmsetup table r) == *" sync full "* ]] || fail "the line says sync skip"

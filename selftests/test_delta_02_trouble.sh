@@ -47,7 +47,13 @@ is_consistent()
 	in_sync r && status_is r consistent_now 1
 }
 
-barrier_over()
+barrier_# Or a write that is still held would hold the test.
+let_go()
+{
+	message r abort >/dev/null 2>&1 || true
+}
+
+over()
 {
 	! kill -0 "$barrier" 2>/dev/null
 }
@@ -55,7 +61,7 @@ barrier_over()
 # not_of_one_point: and status says so.
 not_of_one_point()
 {
-	same "consistent_now" "$(status r consistent_now)" 0
+	same "consistent_now, whole" "$(status r consistent_now whole)" $'0\n0'
 	[[ $(status r consistent_age_ms) != - ]] || fail "it was consistent before"
 	at_least "lag_ms" "$(status r lag_ms)" 1
 }
@@ -139,6 +145,29 @@ fails_at_rest()
 	compare_legs "$origin" "$replica"
 }
 
+# A verify gives a leg as much time between updates as it does without any.
+slow_verify()
+{
+	delta_legs 8
+	new_linear weak "$replica"
+	local copy=$weak
+	new_delta "$day" replica_timeout 60000
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	run message r verify
+	# What was out when shipping ended would be given up after five seconds.
+	ktap_pause 8
+	same "state, replica_timeouts" "$(status r state replica_timeouts)" $'Synchronized\n0'
+	unhang_dev "$weak"
+	wait_for 30 "the verify" verified
+	same "state" "$(status r state)" Synchronized
+}
+
+verified()
+{
+	[[ $(job_field r 2) == verify && $(job_field r 3) == Completed ]]
+}
+
 # What cannot be read cannot be carried; who writes beside it waits a moment, and no more.
 origin_unreadable()
 {
@@ -164,6 +193,51 @@ origin_unreadable()
 	run dmsetup resume "$origin"
 	wait_for 60 "an update" status_is r dirty_regions 0
 	compare_legs "$disk" "$replica"
+}
+
+# Who writes to what cannot be read does not wait for a copy that nobody can make.
+origin_overwritten()
+{
+	local table pid
+	new_loop disk 16M
+	new_loop replica 16M
+	put "$disk" 0 16
+	run dd if="$disk" of="$replica" bs=1M iflag=direct oflag=direct status=none
+	new_linear origin "$disk"
+	# Without a limit it would wait for ever.
+	new_mirror r "$origin" "$replica" sync skip region_size 128 delta_ms "$day" \
+		resync_rate 1 replica_timeout 0 overflow block
+	put /dev/mapper/r 0 12
+	table=$(holed "$disk" 20480 8)
+	run dmsetup suspend "$origin"
+	run dmsetup load "$origin" --table "$table"
+	run dmsetup resume "$origin"
+	message r confirm 120000 >/dev/null 2>&1 &
+	pid=$!
+	defer end_load "$pid"
+	wait_for 20 "the update to begin" is r Unsynchronized
+	# Of the region of the hole, and not of the hole.
+	dd if=/dev/urandom of=/dev/mapper/r bs=4k seek=2562 count=1 oflag=direct conv=notrunc \
+		status=none &
+	pid=$!
+	defer end_load "$pid"
+	defer let_go
+	wait_for 8 "the write to be over" over "$pid"
+	wait_for 10 "the update to be given up" failed_job
+	[[ $(last_job r) == *"origin read error"* ]] || fail "the job says $(last_job r)"
+	same "consistent_now" "$(status r consistent_now)" 0
+	run dmsetup suspend "$origin"
+	run dmsetup load "$origin" --table "0 32768 linear $disk 0"
+	run dmsetup resume "$origin"
+	run message r set resync_rate auto
+	run message r resync
+	wait_for 60 "an update" status_is r dirty_regions 0
+	compare_legs "$disk" "$replica"
+}
+
+over()
+{
+	! kill -0 "$1" 2>/dev/null
 }
 
 # A read that it fails is served where nothing has changed since.
@@ -289,7 +363,9 @@ ktap_case "a replica that times out" times_out
 ktap_case "a write that waits, under overflow fail" fails_policy
 ktap_case "a replica that fails" fails
 ktap_case "a replica that hangs between updates" fails_at_rest
+ktap_case "a verify between updates of a replica that is slow" slow_verify
 ktap_case "an origin that cannot be read" origin_unreadable
+ktap_case "and a write to what cannot be read" origin_overwritten
 ktap_case "an origin that cannot be read between updates" origin_read
 ktap_case "an objective that is missed holds writers" held
 ktap_case "and a suspend lets them go" held_and_suspended

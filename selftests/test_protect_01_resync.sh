@@ -426,7 +426,12 @@ refusals()
 	refuse dmsetup create r --table \
 		"$(mirror_table "$origin" "$leg" protect snapshot on_replica_error stop)"
 	dmesg_has "protect snapshot and on_replica_error stop exclude each other" || fail "no sentence"
+	mirror_mode=async
+	refuse dmsetup create r --table \
+		"$(mirror_table "$origin" "$leg" protect snapshot delta_ms 1000)"
+	dmesg_has "protect snapshot and delta_ms exclude each other" || fail "no sentence"
 	new_mirror r "$origin" "$leg" protect snapshot
+	refuse message r set delta_ms 1000
 	refuse message r set on_replica_error stop
 	run message r set protect none
 	run message r set on_replica_error stop

@@ -182,6 +182,10 @@ delta_update()
 	no 5 DeltaUpdateInterval=00000000000100.000000:000,rpo=59s "a RecoveryPointObjective of 59 s"
 	no 5 DeltaUpdateInterval=00000000000100.000000:000 "goes with Mode Async (3) only" \
 		--mode sync
+	no 5 DeltaUpdateInterval=00000000000100.000000:000,rpo=68s,overflow=fail \
+		"overflow=fail stops the replica at 7/8"
+	new_loop meta 8M
+	no 5 protect=snapshot,delta_ms=30s "exclude each other" --meta "$meta"
 	no 5 DesiredCopyMethodology=8,delta_ms=0 "contradicts delta_ms=0"
 	no 5 DesiredCopyMethodology=3,delta_ms=30s "contradicts delta updates"
 	no 1 DeltaUpdateBlocks=8 "setting DeltaUpdateBlocks is not supported"

@@ -48,6 +48,8 @@ lines()
 		"$o $r - sync 2 delta_ms 1000"
 	wrong "rpo is shorter than delta_ms and could not be kept: it must be 0 or that at least" \
 		"$o $r - async 4 rpo 999 delta_ms 1000"
+	wrong "overflow fail stops the replica at 7/8 of rpo, before delta_ms is over: rpo must be 0 or longer" \
+		"$o $r - async 6 rpo 8000 delta_ms 7000 overflow fail"
 	wrong "role clone is of one instant: delta_ms is not for it" \
 		"$o $r - sync 4 role clone delta_ms 1000"
 	wrong "role clone copies everything: sync compare is not for it" \

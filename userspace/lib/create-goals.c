@@ -172,6 +172,14 @@ static int fail_delta(struct replica_ctx *ctx, uint32_t ms, const char *sentence
 			    "the interval of delta updates is %g s, %s", ms / 1000.0, sentence);
 }
 
+/* Does overflow=fail act before an update begins, whatever that does? */
+static bool stops_always(const struct replica_settings *s, uint32_t ms)
+{
+	return s->present & REPLICA_SETTING_OVERFLOW &&
+	       s->overflow == DM_REPLICA_OVERFLOW_FAIL && s->present & REPLICA_SETTING_RPO &&
+	       s->rpo_ms && s->rpo_ms / 8 * 7 <= ms;
+}
+
 static int check_delta(struct replica_ctx *ctx, const struct replica_create_args *a)
 {
 	const struct replica_settings s = replica_goals_settings(a);
@@ -190,6 +198,12 @@ static int check_delta(struct replica_ctx *ctx, const struct replica_create_args
 	if (s.present & REPLICA_SETTING_RPO && s.rpo_ms && s.rpo_ms < ms) {
 		snprintf(text, sizeof(text),
 			 "and a RecoveryPointObjective of %g s, which is shorter, could not be kept",
+			 s.rpo_ms / 1000.0);
+		return fail_delta(ctx, ms, text);
+	}
+	if (stops_always(&s, ms)) {
+		snprintf(text, sizeof(text),
+			 "and overflow=fail stops the replica at 7/8 of a RecoveryPointObjective of %g s, before it is over",
 			 s.rpo_ms / 1000.0);
 		return fail_delta(ctx, ms, text);
 	}

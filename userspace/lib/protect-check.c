@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "create-goals.h"
 #include "genl.h"
 #include "info.h"
 #include "lock.h"
@@ -40,6 +41,18 @@ static int check_stop(struct replica_ctx *ctx, const struct replica_settings *s)
 			    "protect=snapshot and on_replica_error=stop exclude each other: what makes the snapshot may have to write to the replica that holds its writers");
 }
 
+/* Of a replica that gets an update every so often each one would wait for its snapshot. */
+static int check_updates(struct replica_ctx *ctx, const struct replica_create_args *args)
+{
+	const struct replica_settings s = replica_goals_settings(args);
+
+	if (!(s.present & REPLICA_SETTING_DELTA) || !s.delta_ms)
+		return REPLICA_SUCCESS;
+	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "protect",
+			    "protect=snapshot and delta updates exclude each other: each of them, every %g s, would wait for a snapshot",
+			    s.delta_ms / 1000.0);
+}
+
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args)
 {
@@ -49,6 +62,8 @@ int replica_protect_check_create(struct replica_check *check,
 	if (!is_wanted(s))
 		return REPLICA_SUCCESS;
 	ret = check_stop(check->ctx, s);
+	if (!ret)
+		ret = check_updates(check->ctx, args);
 	return ret ? ret : judge(check->ctx, &check->target);
 }
 

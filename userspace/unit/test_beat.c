@@ -72,7 +72,14 @@ static void pauses_of_a_long_interval(void)
 		replica_beat_failed(&beat, 5000, DAY);
 		CHECK_INT(replica_beat_left(&beat, 5000), DAY);
 	}
-	/* One that became shorter is kept from the next failure on. */
+	/* One that became shorter counts at once. */
+	replica_beat_retime(&beat, 1000, 6000, 1000);
+	CHECK_INT(replica_beat_left(&beat, 6000), REPLICA_BEAT_PAUSE_MAX_MS);
+	/* And is no reason to wait for longer, however often it is said. */
+	replica_beat_retime(&beat, 1000, 16000, 1000);
+	CHECK_INT(replica_beat_left(&beat, 16000), REPLICA_BEAT_PAUSE_MAX_MS - 10000);
+	replica_beat_retime(&beat, 1000, 16000, DAY);
+	CHECK_INT(replica_beat_left(&beat, 16000), REPLICA_BEAT_PAUSE_MAX_MS - 10000);
 	replica_beat_failed(&beat, 5000, 1000);
 	CHECK_INT(replica_beat_left(&beat, 5000), REPLICA_BEAT_PAUSE_MAX_MS);
 }

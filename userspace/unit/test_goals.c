@@ -75,6 +75,7 @@ static void goals(void)
 		{ "DesiredCopyMethodology=3,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=5,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
 		{ "delta_ms=30s,rpo=29s", BAD, "DeltaUpdateInterval", false },
+		{ "delta_ms=30s,rpo=34s,overflow=fail", BAD, "DeltaUpdateInterval", false },
 		{ "DesiredCopyMethodology=32768", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=3", BAD, "DesiredCopyMethodology", true },
 		{ "ReadOnly=3", NO, "ReadOnly", false },
@@ -135,6 +136,11 @@ static void delta_updates(void)
 	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
 	args.rpo_ms = 60000;
 	table_has(" async 4 rpo 60000 delta_ms 60000", "");
+	CHECK_INT(replica_settings_parse(ctx, "overflow=fail", &s), 0);
+	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
+	args.rpo_ms = 70000;
+	table_has(" rpo 70000 overflow fail", " delta_ms 60000");
+	s.present &= ~REPLICA_SETTING_OVERFLOW;
 	args.mode = 0;
 	args.rpo_ms = 0;
 	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
