@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=240
+#
+# Delta updates of legs that change places, and of a replica that is to be protected from then
+# on: what status says of a point in time is of the leg that is the replica now, and nothing is
+# sent to a replica that lacks something before its state says so.
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/delta.sh"
+
+day=86400000
+
+# sum DEVICE: of what is on it, not of what is cached.
+sum()
+{
+	dd if="$1" bs=1M iflag=direct status=none | sha256sum
+}
+
+# The former origin is of the moment of the failover, whenever the last update was.
+failed_over()
+{
+	local point
+	delta_legs 8
+	new_delta "$day"
+	put /dev/mapper/r 0 2
+	update
+	point=$(sum "$replica")
+	ktap_pause 4
+	put /dev/mapper/r 4 2
+	refuse message r failover
+	run message r failover force
+	same "state, whole" "$(status r state whole)" $'Failedover\n1'
+	same "what is read" "$(sum /dev/mapper/r)" "$point"
+	at_most "consistent_age_ms" "$(status r consistent_age_ms)" 3500
+	# Without a way back the updates go on, to the former origin.
+	run message r resync
+	wait_for 30 "the update" in_sync r
+	compare_legs "$origin" "$replica"
+	at_most "point_age_ms" "$(status r point_age_ms)" 30000
+	idle r
+}
+
+# Nothing was written since the last update: the legs are equal, and may change places.
+reversed()
+{
+	local told
+	delta_legs 16
+	new_delta "$day"
+	put /dev/mapper/r 0 2
+	refuse message r reverse_roles
+	update
+	ktap_pause 4
+	run message r reverse_roles
+	same "state, consistent_now" "$(status r state consistent_now)" $'Synchronized\n1'
+	at_most "point_age_ms" "$(status r point_age_ms)" 3500
+	replica=$origin
+	run dd if="$origin" of="$before" bs=1M iflag=direct status=none
+	point_writer
+	told=$(returned)
+	update
+	untouched wait_for 30 "more writes" more_than "$((told + 50))"
+	is_point "$told"
+	stop_point_writer
+	idle r
+}
+
+waits()
+{
+	status_is r waits_protected 1
+}
+
+# switched [FEATURE VALUE]...: the same table without delta updates, and with the protection of the replica.
+switched()
+{
+	run dmsetup reload r --table \
+		"$(mirror_table "$origin" "$replica" region_size 128 protect snapshot "$@")"
+	run dmsetup resume r
+}
+
+# The replica lacks what was written since the last point, and is whole.
+protected()
+{
+	local mirror_meta old
+	delta_legs 8
+	new_loop mirror_meta 1M
+	new_delta "$day"
+	put /dev/mapper/r 0 2
+	update
+	old=$(sum "$replica")
+	put /dev/mapper/r 4 1
+	switched
+	wait_for 20 "the resync to wait" waits
+	put /dev/mapper/r 6 1
+	wait_for 20 "the log to have it as whole" status_is r whole 1
+	same "state" "$(status r state)" Unsynchronized
+	same "the replica" "$(sum "$replica")" "$old"
+	run message r protected "$(job_field r 1)"
+	synced r
+	compare_legs "$origin" "$replica"
+}
+
+# In the middle of an update there is nothing that a snapshot would be of use for.
+torn()
+{
+	local mirror_meta
+	delta_legs 16
+	new_loop mirror_meta 1M
+	new_delta "$day" resync_rate 1
+	put /dev/mapper/r 0 12
+	message r confirm 120000 >/dev/null &
+	defer end_load $!
+	wait_for 20 "the update to begin" is r Unsynchronized
+	same "whole" "$(status r whole)" 0
+	switched resync_rate 1
+	same "whole, waits_protected" "$(status r whole waits_protected)" $'0\n0'
+	run message r set resync_rate auto
+	synced r
+	wait_for 20 "the log to have it as whole" status_is r whole 1
+	compare_legs "$origin" "$replica"
+}
+
+ktap_header
+ktap_case "after a failover the point in time is that of the failover" failed_over
+ktap_case "legs without anything to carry change places, and updates go on" reversed
+ktap_case "switched off for a protected resync: it is asked for first" protected
+ktap_case "the same in the middle of an update: there is nothing to protect" torn
+ktap_finish
