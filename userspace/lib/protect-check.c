@@ -85,10 +85,10 @@ static int fail_torn(struct replica_ctx *ctx, const char *name,
 
 /* One that never had the setting, nor anything that looks like it, is not searched for. */
 static bool may_have(struct replica_ctx *ctx, const struct replica_info *info,
-		     struct replica_blockdev *leg)
+		     struct replica_blockdev legs[REPLICA_LEGS], size_t *nr)
 {
 	struct replica_protect_copy copy;
-	bool may = !replica_protect_leg(ctx, info, leg);
+	bool may = !replica_protect_legs(ctx, info, legs, nr);
 
 	if (may && info->settings.protect != DM_REPLICA_PROTECT_SNAPSHOT) {
 		may = replica_protect_look(ctx, info, &copy);
@@ -98,21 +98,32 @@ static bool may_have(struct replica_ctx *ctx, const struct replica_info *info,
 	return may;
 }
 
-static int settle(struct replica_ctx *ctx, const struct replica_info *info, bool force, bool goes)
+/* goes: by force, together with this leg. */
+static int settle_leg(struct replica_ctx *ctx, const struct replica_info *info,
+		      const struct replica_blockdev *leg, bool force, bool goes)
 {
 	struct replica_protect_copy copy;
-	struct replica_blockdev leg;
-	int ret;
+	int ret = replica_protect_find(ctx, info->name, leg, &copy);
 
-	/* A leg that is gone has no snapshot that could be removed. */
-	if (!may_have(ctx, info, &leg))
-		return REPLICA_SUCCESS;
-	ret = replica_protect_find(ctx, info->name, &leg, &copy);
-	if (!ret && copy.there && (info->whole || copy.lost || (force && goes)))
+	if (!ret && copy.there && (info->whole || copy.lost || goes))
 		ret = replica_protect_drop(ctx, &copy);
 	else if (!ret && copy.there && !force)
 		ret = fail_torn(ctx, info->name, &copy);
 	replica_protect_clear(&copy);
+	return ret;
+}
+
+static int settle(struct replica_ctx *ctx, const struct replica_info *info, bool force, bool goes)
+{
+	struct replica_blockdev legs[REPLICA_LEGS];
+	int ret = REPLICA_SUCCESS;
+	size_t nr;
+
+	/* A leg that is gone has no snapshot that could be removed. */
+	if (!may_have(ctx, info, legs, &nr))
+		return REPLICA_SUCCESS;
+	for (size_t i = 0; !ret && i < nr; i++)
+		ret = settle_leg(ctx, info, &legs[i], force, force && goes && !i);
 	return ret;
 }
 
