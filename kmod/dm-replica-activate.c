@@ -356,6 +356,7 @@ static struct replica_intents *make_intents(struct replica *replica)
 	bio_list_init(&intents->waiting);
 	intents->stopped = true;
 	intents->last_tick = jiffies;
+	intents->label_retry = jiffies;
 	return intents;
 }
 

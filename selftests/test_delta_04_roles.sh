@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=240
+# dm-replica-test: set=full timeout=480
 #
 # Delta updates of legs that change places, and of a replica that is to be protected from then
 # on: what status says of a point in time is of the leg that is the replica now, and nothing is
-# sent to a replica that lacks something before its state says so.
+# sent to a replica that lacks something before its state says so. And of one that could not be
+# looked at when it was activated: it is when it can be, though it gets no writes.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/cli.sh"
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/delta.sh"
 
@@ -121,9 +123,68 @@ torn()
 	compare_legs "$origin" "$replica"
 }
 
+# unread: r is activated with a replica that cannot be read, and nothing to be copied; $leg is
+# what it lies on.
+unread()
+{
+	new_loop origin 8M
+	new_loop leg 9M
+	new_loop mirror_meta 1M
+	new_linear weak "$leg"
+	new_mirror r "$origin" "$weak" region_size 128 delta_ms "$day"
+	synced r
+	dm_gone r
+	"$@"
+	break_dev "$weak"
+	run dmsetup create r --table \
+		"$(mirror_table "$origin" "$weak" region_size 128 delta_ms "$day")"
+	is_pending || fail "the label is not pending"
+	heal_dev "$weak"
+}
+
+is_pending()
+{
+	cli dump "$mirror_meta"
+	[[ $(get .Log.LabelPending) == true ]]
+}
+
+is_labelled()
+{
+	! is_pending
+}
+
+late_label()
+{
+	local mirror_meta leg weak
+	unread true
+	wait_for 90 "the label to be written" is_labelled
+	same "state" "$(status r state)" Synchronized
+	put /dev/mapper/r 0 2
+	update
+	compare_legs "$origin" "$weak" "$(dev_sectors "$origin")"
+}
+
+# Its label is gone, so it is another device, or was written to by others.
+another_replica()
+{
+	local mirror_meta leg weak
+	unread no_label
+	wait_for 90 "the label to be missed" is r Broken
+	[[ $(status r reason) == replica_has_lost_its_label* ]] ||
+		fail "reason: $(status r reason)"
+}
+
+no_label()
+{
+	run dd if=/dev/zero of="$leg" bs=4k seek=$((9 * 256 - 1)) count=1 oflag=direct \
+		conv=notrunc status=none
+}
+
 ktap_header
 ktap_case "after a failover the point in time is that of the failover" failed_over
 ktap_case "legs without anything to carry change places, and updates go on" reversed
 ktap_case "switched off for a protected resync: it is asked for first" protected
 ktap_case "the same in the middle of an update: there is nothing to protect" torn
+ktap_case "a label that could not be read is, between updates too" late_label
+ktap_case "a replica that has lost its label is found out between updates" another_replica
 ktap_finish
