@@ -397,12 +397,14 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	if (replica->restored > DM_REPLICA_STATE_SKEWED ||
 	    (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED))
 		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
+	/* Cut off before the failback had begun: another order may come now. */
+	replica->swap_back = le16_to_cpu(sb->flags) & DM_REPLICA_SB_SWAP_BACK &&
+			     replica->restored != DM_REPLICA_STATE_FAILEDOVER;
+	replica->swaps = le32_to_cpu(sb->swaps);
 	/*
 	 * Which regions is not remembered: a resync that is ordered copies all of them.
 	 * One that does so now leaves nothing of what was found.
 	 */
-	replica->swap_back = le16_to_cpu(sb->flags) & DM_REPLICA_SB_SWAP_BACK;
-	replica->swaps = le32_to_cpu(sb->swaps);
 	replica->skewed_bytes = 0;
 	if ((le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED ||
 	     replica->restored == DM_REPLICA_STATE_SKEWED) &&
