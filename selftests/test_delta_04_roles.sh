@@ -4,8 +4,9 @@
 #
 # Delta updates of legs that change places, and of a replica that is to be protected from then
 # on: what status says of a point in time is of the leg that is the replica now, and nothing is
-# sent to a replica that lacks something before its state says so. And of one that could not be
-# looked at when it was activated: it is when it can be, though it gets no writes.
+# sent to a replica that lacks something before its state says so. Of a device that grows. And of
+# a replica that could not be looked at when it was activated: it is when it can be, though it
+# gets no writes.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
@@ -66,6 +67,30 @@ reversed()
 	is_point "$told"
 	stop_point_writer
 	idle r
+}
+
+# What is new is carried at once: until then the replica is no copy of what people use.
+grown()
+{
+	local mirror_sectors=16384
+	delta_legs 16
+	put "$origin" 9 4
+	new_delta "$day"
+	put /dev/mapper/r 0 1
+	update
+	put /dev/mapper/r 3 1
+	mirror_sectors=32768
+	run dmsetup reload r --table \
+		"$(mirror_table "$origin" "$replica" sync skip region_size 128 delta_ms "$day")"
+	run dmsetup resume r
+	wait_for 30 "the update" in_sync r
+	compare_legs "$origin" "$replica"
+	# What is not new is carried when that is due.
+	put /dev/mapper/r 5 1
+	run dmsetup suspend r
+	run dmsetup resume r
+	same "state" "$(status r state)" Synchronized
+	at_least "dirty_regions" "$(status r dirty_regions)" 16
 }
 
 waits()
@@ -183,6 +208,7 @@ no_label()
 ktap_header
 ktap_case "after a failover the point in time is that of the failover" failed_over
 ktap_case "legs without anything to carry change places, and updates go on" reversed
+ktap_case "a device that grows is carried at once" grown
 ktap_case "switched off for a protected resync: it is asked for first" protected
 ktap_case "the same in the middle of an update: there is nothing to protect" torn
 ktap_case "a label that could not be read is, between updates too" late_label
