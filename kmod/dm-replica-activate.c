@@ -159,6 +159,9 @@ int replica_intents_write_sb(struct replica_intents *intents, u16 flags)
 	if (replica_meta_busy(intents->meta))
 		return -EBUSY;
 	flags |= fill_state(replica, sb, flags) | fill_labels(intents);
+	/* A version that does not know this state would copy everything, unasked. */
+	if (sb->state == cpu_to_le16(DM_REPLICA_STATE_PREPARED))
+		sb->incompat |= cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_ROLES);
 	fill_settings(replica, &sb->settings);
 	if (replica->name[0])
 		strscpy_pad((char *)sb->name, replica->name, sizeof(sb->name));
