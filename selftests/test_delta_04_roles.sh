@@ -98,7 +98,8 @@ waits()
 	status_is r waits_protected 1
 }
 
-# switched [FEATURE VALUE]...: the same table without delta updates, and with the protection of the replica.
+# switched [FEATURE VALUE]...: the same table without delta updates, and with the protection of
+# the replica.
 switched()
 {
 	run dmsetup reload r --table \
