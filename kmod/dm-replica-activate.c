@@ -159,6 +159,9 @@ int replica_intents_write_sb(struct replica_intents *intents, u16 flags)
 	if (replica_meta_busy(intents->meta))
 		return -EBUSY;
 	flags |= fill_state(replica, sb, flags) | fill_labels(intents);
+	/* A version that does not know this state would copy everything, unasked. */
+	if (sb->state == cpu_to_le16(DM_REPLICA_STATE_PREPARED))
+		sb->incompat |= cpu_to_le64(DM_REPLICA_FEATURE_INCOMPAT_ROLES);
 	fill_settings(replica, &sb->settings);
 	if (replica->name[0])
 		strscpy_pad((char *)sb->name, replica->name, sizeof(sb->name));
@@ -356,6 +359,7 @@ static struct replica_intents *make_intents(struct replica *replica)
 	bio_list_init(&intents->waiting);
 	intents->stopped = true;
 	intents->last_tick = jiffies;
+	intents->label_retry = jiffies;
 	return intents;
 }
 
@@ -396,12 +400,14 @@ static void restore(struct replica *replica, const struct dm_replica_superblock 
 	if (replica->restored > DM_REPLICA_STATE_SKEWED ||
 	    (!first && replica->restored == DM_REPLICA_STATE_INITIALIZED))
 		replica->restored = DM_REPLICA_STATE_UNSYNCHRONIZED;
+	/* Cut off before the failback had begun: another order may come now. */
+	replica->swap_back = le16_to_cpu(sb->flags) & DM_REPLICA_SB_SWAP_BACK &&
+			     replica->restored != DM_REPLICA_STATE_FAILEDOVER;
+	replica->swaps = le32_to_cpu(sb->swaps);
 	/*
 	 * Which regions is not remembered: a resync that is ordered copies all of them.
 	 * One that does so now leaves nothing of what was found.
 	 */
-	replica->swap_back = le16_to_cpu(sb->flags) & DM_REPLICA_SB_SWAP_BACK;
-	replica->swaps = le32_to_cpu(sb->swaps);
 	replica->skewed_bytes = 0;
 	if ((le16_to_cpu(sb->flags) & DM_REPLICA_SB_SKEWED ||
 	     replica->restored == DM_REPLICA_STATE_SKEWED) &&

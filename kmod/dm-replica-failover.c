@@ -32,10 +32,13 @@ static void failover_done(struct replica_request *request, blk_status_t status)
 	replica_io_put_pending(io);
 }
 
-/* Is the replica as the origin wherever nothing is dirty? */
+/*
+ * Is the replica as the origin wherever nothing is dirty?  Before a resync that is protected it
+ * is, and answers.
+ */
 static bool keeps_up(const struct replica *replica)
 {
-	return READ_ONCE(replica->ship) ||
+	return READ_ONCE(replica->ship) || READ_ONCE(replica->guard) != REPLICA_GUARD_OPEN ||
 	       (replica_delta_on(replica) &&
 		BIT(READ_ONCE(replica->state)) & (REPLICA_VERIFY_STATES |
 						  BIT(DM_REPLICA_STATE_UNSYNCHRONIZED)));

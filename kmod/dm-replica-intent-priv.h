@@ -27,7 +27,7 @@ enum replica_log_whole {
  * @stopped: the device is suspended
  * @origin_lost: a flush of the origin failed, and its marks are not made yet
  * @label_pending: the replica has not got the label of this activation yet
- * @label_retry: jiffies: before that it is not tried while Failedover
+ * @label_retry: jiffies: before that it is not tried while the replica gets no writes
  * @label_unread: the replica could not be asked for its label yet
  * @label_behind: at activation: it still has that of the one before
  * @everything: at activation: all is to be copied, for it is not known what

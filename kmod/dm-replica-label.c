@@ -8,9 +8,10 @@
 
 #include "compat.h"
 #include "dm-replica-clone.h"
+#include "dm-replica-delta.h"
 #include "dm-replica-intent-priv.h"
 
-/* Before the old origin is tried again after a failover, jiffies. */
+/* Before a replica that gets no writes is tried again, jiffies. */
 #define LABEL_RETRY	(60 * HZ)
 
 /*
@@ -271,14 +272,28 @@ static bool judge_late(struct replica_intents *intents)
 	return !intents->label_unread;
 }
 
+/*
+ * It may answer, and gets nothing now: the old origin after a failover, whose label tells best
+ * what it is; between delta updates; before a resync that is to be protected.  What it is has to
+ * be known before it is written to, and before a snapshot of it takes the place of another.
+ */
+static bool rests(const struct replica *replica)
+{
+	return !replica->clone &&
+	       BIT(READ_ONCE(replica->state)) & (REPLICA_VERIFY_STATES |
+						 BIT(DM_REPLICA_STATE_UNSYNCHRONIZED) |
+						 BIT(DM_REPLICA_STATE_FAILEDOVER));
+}
+
 bool replica_label_due(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
 
-	if (READ_ONCE(replica->ship) || replica_clone_copies(replica))
+	if (READ_ONCE(replica->ship) || replica_clone_copies(replica) ||
+	    replica_delta_copies(replica))
 		return true;
-	/* Its label tells best what the old origin is; but one that hangs holds up the log. */
-	if (!intents->label_pending || READ_ONCE(replica->state) != DM_REPLICA_STATE_FAILEDOVER ||
+	/* One that hangs holds up the log. */
+	if (!intents->label_pending || !rests(replica) ||
 	    time_before(jiffies, intents->label_retry))
 		return false;
 	intents->label_retry = jiffies + LABEL_RETRY;

@@ -741,6 +741,8 @@ int replica_swap_legs(struct replica *replica, const struct replica_swap *swap, 
 	if (!r) {
 		write_labels(replica);
 		replica_news_send(news);
+		/* What udev knows of the mapped device names the legs too. */
+		replica_news_send(replica_news_of_mapped(replica));
 	} else {
 		replica_news_drop(news);
 	}

@@ -335,6 +335,10 @@ static int adopt_size(struct replica *old, struct replica *fresh)
 	old->sectors = fresh->sectors;
 	replica_resync_resized(old);
 	spin_unlock_irq(&old->lock);
+	/* What is new is of no point in time, whenever the next update is due. */
+	if (replica_delta_on(old))
+		replica_resync_start(old, REPLICA_VERIFY_STATES, DM_REPLICA_JOB_RESYNC,
+				     REPLICA_WALK_COPY, "device was grown");
 	return 0;
 }
 

@@ -161,6 +161,32 @@ foreign()
 	refused "meta device holds something else" "$origin" "$replica"
 }
 
+# incompatible: the features that a version has to know.
+incompatible()
+{
+	dd if="$mirror_meta" bs=4096 count=1 iflag=direct status=none | od -An -tu8 -j 40 -N 8 |
+		tr -d ' '
+}
+
+# What an older version would not understand keeps it away: it would copy in this state.
+prepared()
+{
+	setup
+	same "features" "$(incompatible)" 0
+	new_mirror r "$origin" "$replica"
+	synced r
+	run message r suspend
+	same "features, suspended" "$(incompatible)" 0
+	run message r prepare
+	same "features, prepared" "$(incompatible)" 2
+	run dmsetup remove r
+	new_mirror r "$origin" "$replica"
+	same "state" "$(status r state)" Prepared
+	run message r activate
+	synced r
+	compare_legs "$origin" "$replica" 16384
+}
+
 ktap_header
 ktap_case "an old replica is copied in full" old_replica
 ktap_case "an old meta device is refused" old_meta
@@ -169,4 +195,5 @@ ktap_case "swapped legs are refused" swapped
 ktap_case "the replica of another association is refused" stranger
 ktap_case "damaged blocks" damaged
 ktap_case "a meta device with something else on it" foreign
+ktap_case "a state that older versions do not know" prepared
 ktap_finish

@@ -445,6 +445,33 @@ refusals()
 	refuse message r protected 1
 }
 
+# Meanwhile the replica serves what the origin cannot read, but not where it lacks something.
+reads()
+{
+	local disk before
+	new_loop disk 16M
+	new_loop leg 17M
+	new_loop mirror_meta 1M
+	put "$disk" 0 16
+	new_linear origin "$disk"
+	new_linear weak "$leg"
+	start
+	synced r
+	run message r fracture
+	put /dev/mapper/r 2 2
+	before=$(old)
+	run message r resync
+	waiting "$before"
+	set_table "$origin" "$(holed "$disk" 16384 2048)"
+	run cmp <(dd if=/dev/mapper/r bs=1M skip=8 count=1 iflag=direct status=none) \
+		<(dd if="$disk" bs=1M skip=8 count=1 iflag=direct status=none)
+	at_least "read_failovers" "$(status r read_failovers)" 1
+	set_table "$origin" "$(holed "$disk" 4096 2048)"
+	refuse dd if=/dev/mapper/r of=/dev/null bs=1M skip=2 count=1 iflag=direct status=none
+	set_table "$origin" "0 $(dev_sectors "$disk") linear $disk 0"
+	let_go
+}
+
 ktap_header
 ktap_case "a leg that comes back waits for its snapshot" returns
 ktap_case "so does what is ordered, and what is cancelled is whole" orders
@@ -457,6 +484,7 @@ ktap_case "a snapshot that cannot be made is said, and asked for again" not_made
 ktap_case "an async replica that fell behind" falls_behind
 ktap_case "what a verify has found" repaired
 ktap_case "a restore waits for the snapshot of the origin" restored
+ktap_case "what the origin cannot read meanwhile" reads
 ktap_case "suspend and reload" suspended
 ktap_case "a replica that had delta updates" between_updates
 ktap_case "and one that is in the middle of one" in_an_update

@@ -5,7 +5,8 @@
 # With protect=snapshot a replica that was cut from a pool has a snapshot from before the first
 # byte of a resync to the end of it: at every moment there is a consistent copy, byte by byte
 # what the replica was. A volume group, a thin pool of LVM and a pool of dm-thin; killed at
-# every step; without room; with a store that overflows; at the end of the replica.
+# every step; without room; with a store that overflows; at the end of the replica; and when
+# a failback makes the former origin the replica for a while.
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
@@ -362,6 +363,71 @@ unanswered()
 	status_is data waits_protected 1 && [[ -e $copy ]]
 }
 
+# first_leg: the origin, as the table names it.
+first_leg()
+{
+	dmsetup table data | cut -d " " -f 4
+}
+
+# changed: what has taken the place of the origin has 20 MiB that the former one lacks.
+changed()
+{
+	dd if=/dev/urandom of=/dev/mapper/data bs=1M seek=1 count=20 oflag=direct conv=notrunc,fsync \
+		status=none
+}
+
+# A failback copies to the former origin: it is that which has a snapshot meanwhile. When the
+# legs have their places back nothing is left of it, though it is one of the origin then.
+way_back()
+{
+	local first=/dev/mapper/vgt-first copy=/dev/mapper/vgt-data--protect places
+	new_vg vgt 128M
+	run lvcreate -qq -y -Wn -Zn -n first -L 24M vgt
+	fill "$first" 3
+	defer dm_gone data
+	run replicactl create "$first" --name data --pool vgt --meta pool --protect snapshot \
+		--wait-for synchronized --timeout 60s
+	places=$(first_leg)
+	before=$(mirrored "$first")
+	run replicactl failover data
+	changed
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	cli failback data
+	same "return_value" "$(get .return_value)" 4096
+	wait_for 30 "the copy to be under way" copying
+	is_protected
+	run message data set resync_rate auto
+	run replicactl wait data --timeout 60s
+	same "the origin" "$(first_leg)" "$places"
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	cli status data
+	same "what protects it" "$(get .Replica.ProtectedBy)" null
+	compare_legs "$first" /dev/mapper/vgt-data--replica "$(dev_sectors "$first")"
+	run replicactl return-to-pool data
+}
+
+# A former origin that can have none: the failback waits, says why, and goes on by force.
+no_volume()
+{
+	local places
+	begin thick
+	places=$(first_leg)
+	run replicactl failover data
+	before=$(mirrored "$origin")
+	changed
+	cli failback data
+	same "return_value" "$(get .return_value)" 4096
+	same "waits_protected" "$(status data waits_protected)" 1
+	[[ $(status data reason) == no_snapshot_of_the_replica:* ]] ||
+		fail "reason: $(status data reason)"
+	same "the former origin" "$(mirrored "$origin")" "$before"
+	run replicactl resync --force data
+	run replicactl wait data --timeout 60s
+	same "the origin" "$(first_leg)" "$places"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
 # What cannot have a snapshot is refused before anything is made.
 refusals()
 {
@@ -397,5 +463,7 @@ ktap_case "what a replica has left (thick)" kept thick
 ktap_case "what a replica has left (dm)" kept dm
 ktap_case "no room for the snapshot" no_room
 ktap_case "a store that overflows" overflows
+ktap_case "a failback: nothing is left of the snapshot of the former origin" way_back
+ktap_case "a failback to what can have no snapshot" no_volume
 ktap_case "refusals" refusals
 ktap_finish

@@ -156,6 +156,8 @@ read_only_source()
 	run dmsetup resume r
 	cannot_write
 	run replicactl deactivate r
+	cli dump "$meta"
+	same "ReadOnly, of the log" "$(get .Log.ReadOnly)" 2
 	run replicactl activate "$meta"
 	cli status r
 	same "ReadOnly" "$(get .Replica.ReadOnly)" 2

@@ -163,6 +163,13 @@ legs_are()
 		! udev_has "$source" SYSTEMD_READY=0 && ! udev_has "$1" SYSTEMD_READY=0
 }
 
+# named ORIGIN REPLICA: by what udev knows of the mapped device.
+named()
+{
+	udev_has /dev/mapper/blue "REPLICA_ORIGIN=$(lsblk -dno MAJ:MIN "$1" | tr -d ' ')" &&
+		udev_has /dev/mapper/blue "REPLICA_REPLICA=$(lsblk -dno MAJ:MIN "$2" | tr -d ' ')"
+}
+
 # It is told of each change of places, and of the end whichever leg is which then.
 places()
 {
@@ -171,6 +178,7 @@ places()
 	wait_for 20 "all devices to be hidden" all_hidden
 	run replicactl reverse blue
 	wait_for 20 "udev to know the new places" legs_are "$target" "$source"
+	wait_for 20 "the mapped device to name them so" named "$target" "$source"
 	run udevadm trigger --settle "$source" "$target"
 	legs_are "$target" "$source" || fail "not so after a trigger"
 	run replicactl reverse blue

@@ -100,11 +100,11 @@ static int fail_torn(struct replica_ctx *ctx, const char *name,
 }
 
 /* One that never had the setting, nor anything that looks like it, is not searched for. */
-static bool may_have(struct replica_ctx *ctx, const struct replica_info *info,
-		     struct replica_blockdev *leg)
+static bool may_have(struct replica_ctx *ctx, const struct replica_info *info)
 {
 	struct replica_protect_copy copy;
-	bool may = !replica_protect_leg(ctx, info, leg);
+	struct replica_blockdev leg;
+	bool may = !replica_protect_leg(ctx, info, &leg);
 
 	if (may && info->settings.protect != DM_REPLICA_PROTECT_SNAPSHOT) {
 		may = replica_protect_look(ctx, info, &copy);
@@ -157,22 +157,41 @@ static int read_info(struct replica_ctx *ctx, const char *name, struct replica_i
 	return ret ? ret : replica_info_read(ctx, g, name, info);
 }
 
+/* Of one pool of dm-thin both legs have the same one: its directory does not say of which it is. */
+static bool is_same(const struct replica_protect_copy *a, const struct replica_protect_copy *b)
+{
+	return a->there && b->there && !strcmp(a->uuid, b->uuid);
+}
+
+/* goes: the replica, not the origin.  With force one that cannot be seen to is not in the way. */
+static int settle_legs(struct replica_ctx *ctx, const struct replica_info *info, bool force,
+		       bool goes, struct replica_protect_copy copies[REPLICA_LEGS])
+{
+	struct replica_blockdev legs[REPLICA_LEGS];
+	size_t nr;
+	int ret = replica_protect_legs(ctx, info, legs, &nr);
+
+	for (size_t i = 0; i < nr && (!ret || force); i++) {
+		ret = replica_protect_find(ctx, info->name, &legs[i], &copies[i]);
+		if (i && is_same(&copies[0], &copies[i]))
+			replica_protect_clear(&copies[i]);
+		if (!ret && copies[i].there)
+			ret = decide(ctx, info, force, goes && !i, &copies[i]);
+	}
+	return ret;
+}
+
 /* Whoever watches over it makes none from here on, and no answer comes from there. */
 static int settle(struct replica_ctx *ctx, const char *name, bool force, bool goes,
 		  struct replica_protect_ending *ending)
 {
 	struct replica_info *info = NULL;
-	struct replica_blockdev leg;
 	int ret = replica_protect_lock(ctx, "work", name, &ending->lock);
 
 	if (!ret)
 		ret = read_info(ctx, name, &info);
 	if (!ret)
-		ret = replica_protect_leg(ctx, info, &leg);
-	if (!ret)
-		ret = replica_protect_find(ctx, name, &leg, &ending->copy);
-	if (!ret && ending->copy.there)
-		ret = decide(ctx, info, force, goes, &ending->copy);
+		ret = settle_legs(ctx, info, force, goes, ending->copies);
 	replica_info_free(info);
 	return ret;
 }
@@ -182,7 +201,6 @@ int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, b
 			struct replica_protect_ending *ending)
 {
 	struct replica_info *info = NULL;
-	struct replica_blockdev leg;
 	int ret = read_info(ctx, name, &info);
 
 	if (ret) {
@@ -190,7 +208,7 @@ int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, b
 		return REPLICA_SUCCESS;
 	}
 	/* A leg that is gone has no snapshot that could be removed. */
-	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE && info->meta && may_have(ctx, info, &leg))
+	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE && info->meta && may_have(ctx, info))
 		ret = settle(ctx, name, force, goes, ending);
 	replica_info_free(info);
 	if (!force)
@@ -225,9 +243,11 @@ void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_endin
 {
 	struct replica_error err = ctx->err;
 
-	if (gone && ending->copy.kept)
-		set_free(ctx, &ending->copy);
+	for (size_t i = 0; i < REPLICA_LEGS; i++) {
+		if (gone && ending->copies[i].kept)
+			set_free(ctx, &ending->copies[i]);
+		replica_protect_clear(&ending->copies[i]);
+	}
 	ctx->err = err;
-	replica_protect_clear(&ending->copy);
 	replica_unlock(&ending->lock);
 }

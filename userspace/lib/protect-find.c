@@ -47,23 +47,45 @@ bool replica_protect_beside(const char *leg, const char *lv, char name[DM_REPLIC
 	return *leg == '-' && n && replica_lvm_dm_name(vg, lv, name);
 }
 
-int replica_protect_leg(struct replica_ctx *ctx, const struct replica_info *info,
-			struct replica_blockdev *leg)
+/* number: of one of the two legs. */
+static int open_leg(struct replica_ctx *ctx, const struct replica_info *info, const char *number,
+		    struct replica_blockdev *leg)
 {
 	char path[PATH_MAX];
 	dev_t devno;
 	int r;
 
-	if (replica_parse_devno(info->replica, &devno))
+	if (!number || replica_parse_devno(number, &devno))
 		return replica_fail(ctx, REPLICA_FAILED, EPROTO, "Name",
-				    "the kernel does not tell the replica of \"%s\"", info->name);
+				    "the kernel does not tell the legs of \"%s\"", info->name);
 	replica_sysfs_path(ctx, devno, path, sizeof(path));
 	r = replica_sysfs_open(ctx, path, leg);
 	if (!r && leg->devno == devno)
 		return REPLICA_SUCCESS;
 	return replica_fail_errno(ctx, r ? r : ESTALE, "Name",
-				  "the replica of \"%s\", %s, cannot be examined", info->name,
-				  path);
+				  "the leg %s of \"%s\" cannot be examined", path, info->name);
+}
+
+int replica_protect_leg(struct replica_ctx *ctx, const struct replica_info *info,
+			struct replica_blockdev *leg)
+{
+	return open_leg(ctx, info, info->replica, leg);
+}
+
+int replica_protect_legs(struct replica_ctx *ctx, const struct replica_info *info,
+			 struct replica_blockdev legs[REPLICA_LEGS], size_t *nr)
+{
+	int ret = open_leg(ctx, info, info->replica, &legs[0]);
+
+	*nr = ret ? 0 : 1;
+	if (ret)
+		return ret;
+	/* One that has failed, or is hidden, has none that could be dealt with. */
+	if (open_leg(ctx, info, info->origin, &legs[1]))
+		replica_error_clear(ctx);
+	else
+		*nr = REPLICA_LEGS;
+	return REPLICA_SUCCESS;
 }
 
 void replica_protect_clear(struct replica_protect_copy *copy)
@@ -193,21 +215,35 @@ static void look_thin(struct replica_ctx *ctx, const char *dm, struct replica_pr
 	replica_lines_clear(&lines);
 }
 
+static bool look_at(struct replica_ctx *ctx, const char *name, const struct replica_blockdev *leg,
+		    struct replica_protect_copy *copy)
+{
+	char dm[DM_REPLICA_NAME_LEN], lv[DM_REPLICA_NAME_LEN];
+
+	memset(copy, 0, sizeof(*copy));
+	replica_protect_names(name, dm, lv);
+	if (is_thin(leg))
+		look_thin(ctx, dm, copy);
+	else if (!strncmp(leg->dm_uuid, "LVM-", 4) && find_lvm(ctx, lv, leg, copy))
+		return false;
+	return copy->there;
+}
+
 bool replica_protect_look(struct replica_ctx *ctx, const struct replica_info *info,
 			  struct replica_protect_copy *copy)
 {
-	char dm[DM_REPLICA_NAME_LEN], lv[DM_REPLICA_NAME_LEN];
-	struct replica_blockdev leg;
+	struct replica_blockdev legs[REPLICA_LEGS];
+	size_t nr;
 
 	memset(copy, 0, sizeof(*copy));
-	if (replica_protect_leg(ctx, info, &leg))
+	if (replica_protect_legs(ctx, info, legs, &nr))
 		return false;
-	replica_protect_names(info->name, dm, lv);
-	if (is_thin(&leg))
-		look_thin(ctx, dm, copy);
-	else if (!strncmp(leg.dm_uuid, "LVM-", 4) && find_lvm(ctx, lv, &leg, copy))
-		return false;
-	return copy->there;
+	for (size_t i = 0; i < nr; i++) {
+		if (look_at(ctx, info->name, &legs[i], copy))
+			return true;
+		replica_protect_clear(copy);
+	}
+	return false;
 }
 
 void replica_protection_free(struct replica_protection *protection)

@@ -108,8 +108,7 @@ static bool still_waits(struct protect *p, uint32_t job)
 	return waits;
 }
 
-/* The replica is whole, so that an older copy is of no use. */
-static int drop_older(struct protect *p, const struct replica_blockdev *leg, uint32_t job)
+static int drop_older_of(struct protect *p, const struct replica_blockdev *leg, uint32_t job)
 {
 	struct replica_protect_copy copy;
 	int ret = replica_protect_find(p->ctx, p->name, leg, &copy);
@@ -117,6 +116,17 @@ static int drop_older(struct protect *p, const struct replica_blockdev *leg, uin
 	if (!ret && copy.there && still_waits(p, job))
 		ret = replica_protect_drop(p->ctx, &copy);
 	replica_protect_clear(&copy);
+	return ret;
+}
+
+/* The replica is whole, so that an older copy is of no use, whichever leg it is of. */
+static int drop_older(struct protect *p, const struct replica_blockdev *legs, size_t nr,
+		      uint32_t job)
+{
+	int ret = REPLICA_SUCCESS;
+
+	for (size_t i = 0; !ret && i < nr; i++)
+		ret = drop_older_of(p, &legs[i], job);
 	return ret;
 }
 
@@ -149,14 +159,15 @@ static int make_and_answer(struct protect *p, const struct replica_info *info,
 
 static int serve(struct protect *p, const struct replica_info *info)
 {
-	struct replica_blockdev leg;
+	struct replica_blockdev legs[REPLICA_LEGS];
 	uint32_t job = info->job->id;
-	int ret = replica_protect_leg(p->ctx, info, &leg);
+	size_t nr;
+	int ret = replica_protect_legs(p->ctx, info, legs, &nr);
 
 	if (!ret)
-		ret = drop_older(p, &leg, job);
+		ret = drop_older(p, legs, nr, job);
 	if (!ret && still_waits(p, job))
-		ret = make_and_answer(p, info, &leg);
+		ret = make_and_answer(p, info, &legs[0]);
 	if (!ret)
 		return ret;
 	if (still_waits(p, job)) {
@@ -220,28 +231,41 @@ static int wake_leg(struct protect *p, const struct replica_info *info)
 	return ret;
 }
 
-/* *left: there is one, and it is to stay for now. */
-static int tidy(struct protect *p, const struct replica_info *info, bool *left)
+/* *left is set when there is one, and it is to stay for now. */
+static int tidy_leg(struct protect *p, const struct replica_info *info,
+		    const struct replica_blockdev *leg, bool *left)
 {
 	struct replica_protect_copy copy;
-	struct replica_blockdev leg;
+	int ret = replica_protect_find(p->ctx, p->name, leg, &copy);
+
+	if (!ret && copy.there && !has_served(info, &copy)) {
+		*left = true;
+		ret = keep(p, &copy);
+	} else if (!ret) {
+		ret = replica_protect_drop(p->ctx, &copy);
+	}
+	replica_protect_clear(&copy);
+	return ret;
+}
+
+/*
+ * *left: there is one, and it is to stay for now.  When the legs have their places back after a
+ * failback or a restore, the one that was copied to is the origin again.
+ */
+static int tidy(struct protect *p, const struct replica_info *info, bool *left)
+{
+	struct replica_blockdev legs[REPLICA_LEGS];
+	size_t nr;
 	int ret;
 
 	*left = false;
 	ret = wake_leg(p, info);
 	if (ret || !worth_finding(p, info))
 		return ret;
-	ret = replica_protect_leg(p->ctx, info, &leg);
-	if (ret)
-		return ret;
-	ret = replica_protect_find(p->ctx, p->name, &leg, &copy);
+	ret = replica_protect_legs(p->ctx, info, legs, &nr);
+	for (size_t i = 0; !ret && i < nr; i++)
+		ret = tidy_leg(p, info, &legs[i], left);
 	p->searched = !ret;
-	*left = !ret && copy.there && !has_served(info, &copy);
-	if (*left)
-		ret = keep(p, &copy);
-	else if (!ret)
-		ret = replica_protect_drop(p->ctx, &copy);
-	replica_protect_clear(&copy);
 	return ret;
 }
 

@@ -20,6 +20,9 @@
 /* The moment, milliseconds of the time of day, follows. */
 #define REPLICA_POOL_TAG_AT		"dm-replica-at."
 
+/* The replica, and what was the replica before they changed places, or will be. */
+#define REPLICA_LEGS	2
+
 /* One that was found.  lv is of a pool of dm-thin, else NULL. */
 struct replica_protect_copy {
 	bool there;
@@ -35,8 +38,10 @@ struct replica_protect_copy {
  * protect-find.c.  Pure: names, what device-mapper and LVM call it; at, the moment that is
  * among the tags, 0 for none; beside, the name that device-mapper has for a volume in the group
  * of another one, false: that is none.
- * leg: the replica's device.  find: a return value, also if there is none; look: the same by
- * the kernel's devices, false for none, or what cannot be told.  Both to be cleared in any case.
+ * leg: the replica's device.  legs: that, and the origin if it can be examined: a copy that was
+ * made of it before they changed places is as much to be dealt with.  find: of one leg, a return
+ * value, also if there is none; look: of the replica, else of the origin, by the kernel's
+ * devices, false for none, or what cannot be told.  Both to be cleared in any case.
  * fill: info->protection; what goes wrong is no failure.
  */
 void replica_protect_names(const char *name, char dm[DM_REPLICA_NAME_LEN],
@@ -45,6 +50,8 @@ uint64_t replica_protect_at(const char *tags);
 bool replica_protect_beside(const char *leg, const char *lv, char name[DM_REPLICA_NAME_LEN]);
 int replica_protect_leg(struct replica_ctx *ctx, const struct replica_info *info,
 			struct replica_blockdev *leg);
+int replica_protect_legs(struct replica_ctx *ctx, const struct replica_info *info,
+			 struct replica_blockdev legs[REPLICA_LEGS], size_t *nr);
 int replica_protect_find(struct replica_ctx *ctx, const char *name,
 			 const struct replica_blockdev *leg, struct replica_protect_copy *copy);
 bool replica_protect_look(struct replica_ctx *ctx, const struct replica_info *info,
@@ -74,10 +81,10 @@ int replica_protect_drop(struct replica_ctx *ctx, const struct replica_protect_c
  */
 int replica_protect_lock(struct replica_ctx *ctx, const char *what, const char *name, int *fd);
 
-/* The end of a replica: whoever watches over it waits, and a copy may stay. */
+/* The end of a replica: whoever watches over it waits, and copies may stay. */
 struct replica_protect_ending {
 	int lock;			/* -1: not held */
-	struct replica_protect_copy copy;
+	struct replica_protect_copy copies[REPLICA_LEGS];	/* as the legs */
 };
 
 enum replica_protect_fate {
@@ -89,10 +96,10 @@ enum replica_protect_fate {
 
 /*
  * protect-check.c.  create: of a target that was examined; set: of a replica that there is.
- * end: before a replica ends: a snapshot of one that is whole goes.  One of a torn replica is
- * its last consistent copy: without force that is a failure, with it the snapshot stays, or
- * goes with its replica if that goes.  fate: the same, pure.  ended: after end, in any case;
- * gone: the replica is.  The error stays.
+ * end: before a replica ends: a snapshot of one that is whole goes, of whichever leg.  One of a
+ * torn replica is the last consistent copy: without force that is a failure, with it the snapshot
+ * stays, or goes with its replica if that goes.  fate: the same, pure.  ended: after end, in any
+ * case; gone: the replica is.  The error stays.
  */
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args);

@@ -43,6 +43,10 @@ static void show_identity(struct out *out, const struct replica_meta_fields *f)
 	out_tone(out, show_state_tone(f->copy_state));
 	out_enum(out, KEY("Mode", "Mode", NULL), f->mode,
 		 replica_enum_name(REPLICA_ENUM_MODE, f->mode));
+	if (f->settings.read_only == REPLICA_READ_ONLY_SOURCE) {
+		out_number(out, KEY_JSON("ReadOnly"), f->settings.read_only);
+		out_string(out, KEY_TEXT("Read-only"), "the source: nobody can write to it");
+	}
 	out_bool(out, KEY("Clean", "Ended in order", NULL), f->clean);
 	out_bool(out, KEY("Lost", "Has a gap", NULL), f->lost);
 	out_bool(out, KEY("HasLabel", "Replica has label", NULL), f->has_label);

@@ -130,7 +130,8 @@
  * the log may be looked at, with one in incompat not even that: neither
  * is activated.
  *
- * ROLES: the legs have been swapped at least once, and labels tell roles.
+ * ROLES: the legs have been swapped, or prepared for it, at least once, and labels tell roles;
+ * or the state was Prepared, in which earlier versions would copy.
  */
 #define DM_REPLICA_FEATURE_INCOMPAT_ROLES	(1ULL << 1)
 #define DM_REPLICA_FEATURE_COMPAT_KNOWN		0ULL
