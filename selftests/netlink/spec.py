@@ -166,7 +166,9 @@ class Header:
         for name, body in re.findall(r'^enum (\w+) \{\n(.*?)^\};', source, re.S | re.M):
             self.enums[name] = self.members(body)
         self.defines = {name: value for name, value in
-                        re.findall(r'^#define (DM_REPLICA_\w+)\s+("[^"]*"|\d+)$', source, re.M)}
+                        re.findall(
+                            r'^#define (DM_REPLICA_\w+)\s+("[^"]*"|\d+)(?:\s*/\*.*\*/)?$',
+                            source, re.M)}
 
     def members(self, body):
         found, number = {}, 0

@@ -2,36 +2,33 @@
 /*
  * dm-replica generic netlink protocol, family "dm_replica", version 1.
  *
- * A replica is a device-mapper device whose table holds one "replica" target.
- * It is named by DM_REPLICA_A_NAME (the device-mapper name) or, when that is
- * absent, by DM_REPLICA_A_MAJOR and DM_REPLICA_A_MINOR of the mapped device.
- * This group of attributes is written SELECT below.
+ * A replica is a device-mapper device whose table holds one "replica" target.  It is named by
+ * DM_REPLICA_A_NAME (the device-mapper name) or, when that is absent, by DM_REPLICA_A_MAJOR and
+ * DM_REPLICA_A_MINOR of the mapped device.  This group of attributes is written SELECT below.
  *
- * Every command needs CAP_SYS_ADMIN in the initial user namespace, except GET,
- * JOB_GET and CAPS_GET, which any user may send.  Every rejected request
- * carries an extended acknowledgment: a sentence, and the attribute at fault.
- * Integers are host endian, as everywhere in netlink.  64 bit attributes may
- * be padded with DM_REPLICA_A_PAD.  Times of day are milliseconds since the
- * Unix epoch (UTC); 0 means "never".
+ * Every command needs CAP_SYS_ADMIN in the initial user namespace, except GET, JOB_GET and
+ * CAPS_GET, which any user may send.  Every rejected request carries an extended
+ * acknowledgment: a sentence, and the attribute at fault.  A command without a reply below has
+ * none but the acknowledgment.  Integers are host endian, and those of 64 bits may be padded
+ * with DM_REPLICA_A_PAD.  Times of day are milliseconds since the Unix epoch; 0: never.
  *
  * DM_REPLICA_CMD_GET (do: one replica; dump: all of them)
  *	request:  SELECT (do only)
  *	reply:    the whole of enum dm_replica_attr that is marked (R).
- *	A dump is consistent: NLM_F_DUMP_INTR is set when a replica was created
- *	or removed while it ran.
+ *	NLM_F_DUMP_INTR is set when a replica was created or removed during the dump.
  *
  * DM_REPLICA_CMD_SET
  *	request:  SELECT, DM_REPLICA_A_SETTINGS { one or more DM_REPLICA_S_* }
- *	reply:    none but the acknowledgment.  All settings change, or none.
+ *	All settings change, or none.
  *
  * DM_REPLICA_CMD_OPERATE
  *	request:  SELECT, DM_REPLICA_A_OPERATION (u16), [DM_REPLICA_A_FORCE],
- *		  [DM_REPLICA_A_COMPARE] (resync only: both legs are read, and
- *		  only what differs is written)
- *	reply:    DM_REPLICA_A_COPY_STATE (u16), and DM_REPLICA_A_JOB { } when
- *		  the operation started a job.
- *	errno:    EBUSY when the present state does not allow the operation,
- *		  EOPNOTSUPP when this module never does.
+ *		  [DM_REPLICA_A_COMPARE] (resync only: both legs are read, and only what
+ *		  differs is written)
+ *	reply:    DM_REPLICA_A_COPY_STATE (u16), and DM_REPLICA_A_JOB { } when the operation
+ *		  started a job.
+ *	errno:    EBUSY when the present state does not allow the operation, EOPNOTSUPP when
+ *		  this module never does.
  *
  * DM_REPLICA_CMD_JOB_GET (do: one job; dump: all jobs of one replica, or of all)
  *	request:  do: SELECT, DM_REPLICA_A_JOB_ID (u32); dump: [SELECT]
@@ -39,64 +36,57 @@
  *
  * DM_REPLICA_CMD_JOB_CANCEL
  *	request:  SELECT, DM_REPLICA_A_JOB_ID (u32)
- *	reply:    none but the acknowledgment.  The job becomes Terminated and
- *		  the replica Aborted.
+ *	The job becomes Terminated and the replica Aborted.
  *
  * DM_REPLICA_CMD_CONFIRM (CIM ConfirmTargetData, a drain barrier)
  *	request:  SELECT, DM_REPLICA_A_TIMEOUT (u32, milliseconds)
- *	reply:    the acknowledgment at once; then, when the barrier is over, a
- *		  unicast DM_REPLICA_CMD_CONFIRM with the sequence number of
- *		  the request: DM_REPLICA_A_NAME, DM_REPLICA_A_RESULT (u32):
- *		  0 all that was written before the call is durable on the
- *		  replica, 3 the timeout expired, 7 unable to confirm.
+ *	reply:    the acknowledgment at once; then, when the barrier is over, a unicast
+ *		  DM_REPLICA_CMD_CONFIRM with the sequence number of the request:
+ *		  DM_REPLICA_A_NAME, DM_REPLICA_A_RESULT (u32): 0 all that was written before
+ *		  the call is durable on the replica, 3 the timeout expired, 7 unable to confirm.
  *
  * DM_REPLICA_CMD_CAPS_GET
  *	request:  [SELECT]
- *	reply:    DM_REPLICA_A_REPLICATION_TYPES, DM_REPLICA_A_MODULE_VERSION and,
- *		  with SELECT, DM_REPLICA_A_NAME, DM_REPLICA_A_COPY_STATE,
+ *	reply:    DM_REPLICA_A_REPLICATION_TYPES, DM_REPLICA_A_MODULE_VERSION and, with
+ *		  SELECT, DM_REPLICA_A_NAME, DM_REPLICA_A_COPY_STATE,
  *		  DM_REPLICA_A_OPERATIONS, DM_REPLICA_A_OPERATIONS_FORCE.
- *	What is possible depends on the replica alone: a restore without
- *	force is refused besides while the mapped device is open.
+ *	What is possible depends on the replica alone: a restore without force is refused
+ *	besides while the mapped device is open.
  *
  * DM_REPLICA_CMD_VERIFY
  *	request:  SELECT
- *	reply:    as that of OPERATE.  The job compares the legs while they are in
- *		  use.  The state becomes Skewed when anything differs, and a resync
- *		  in that state copies just that.
+ *	reply:    as that of OPERATE.  The job compares the legs while they are in use; what
+ *		  differs makes the state Skewed, and a resync then copies just that.
  *	errno:    EBUSY when the present state does not allow it.
  *
  * DM_REPLICA_CMD_DIFF_GET (dump only)
  *	request:  SELECT
- *	reply:    for each range that the last verify found different, so far if
- *		  it still runs, in order:
- *		  DM_REPLICA_A_NAME, _MAJOR, _MINOR, DM_REPLICA_A_JOB_ID,
- *		  DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS.  At most
- *		  DM_REPLICA_DIFFS_KEPT of them; what lies behind the last is in
- *		  DM_REPLICA_J_DIFFERS only.
+ *	reply:    for each range that the last verify found different, so far if it still
+ *		  runs, in order: DM_REPLICA_A_NAME, _MAJOR, _MINOR, DM_REPLICA_A_JOB_ID,
+ *		  DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS.  At most DM_REPLICA_DIFFS_KEPT of
+ *		  them; what lies behind the last is in DM_REPLICA_J_DIFFERS only.
  *	errno:    ENOENT when there was no verify.
  *
  * DM_REPLICA_CMD_PROTECTED
  *	request:  SELECT, DM_REPLICA_A_JOB_ID (u32), [DM_REPLICA_A_REASON]
- *	reply:    none but the acknowledgment.  The answer to an event PROTECT: the
- *		  snapshot of the replica is there, and the resync that waits for it
- *		  goes on.  With REASON it could not be made, and the resync waits on.
  *	errno:    EBUSY when no resync waits, ESTALE when another one does.
+ *	The answer to an event PROTECT: the snapshot of the replica is there, and the resync
+ *	that waits for it goes on.  With REASON it could not be made, and the resync waits on.
  *
  * DM_REPLICA_CMD_OFFLOAD (clone role, table feature "offload")
- *	request:  SELECT, DM_REPLICA_A_OFFLOAD (u8, enum dm_replica_offload_step); with
- *		  CLAIM and COPIED also DM_REPLICA_A_SECTOR and DM_REPLICA_A_SECTORS,
- *		  whole regions; with FINISH [DM_REPLICA_A_REASON]
- *	reply:    to CLAIM: DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS: the first run
- *		  there that is to be copied, 0 sectors: there is none.
- *	errno:    EBUSY when the job does not wait for this, another socket does it, or
- *		  the claim was given up; EOPNOTSUPP without the feature.
- *	What is claimed the kernel does not copy until the claim ends, which closing
- *	the socket does too: no command may be under way then.
+ *	request:  SELECT, DM_REPLICA_A_OFFLOAD (u8, enum dm_replica_offload_step); with CLAIM
+ *		  and COPIED also DM_REPLICA_A_SECTOR and DM_REPLICA_A_SECTORS, whole regions;
+ *		  with FINISH [DM_REPLICA_A_REASON]
+ *	reply:    to CLAIM: DM_REPLICA_A_SECTOR, DM_REPLICA_A_SECTORS: the first run there that
+ *		  is to be copied, 0 sectors: there is none.
+ *	errno:    EBUSY when the job does not wait for this, another socket does it, or the
+ *		  claim was given up; EOPNOTSUPP without the feature.
+ *	What is claimed the kernel does not copy until the claim ends, which closing the socket
+ *	does too: no command may be under way then.
  *
  * DM_REPLICA_CMD_EVENT (only ever sent by the kernel, multicast group "events")
- *	message:  DM_REPLICA_A_EVENT_SEQ, DM_REPLICA_A_EVENT_TYPE,
- *		  DM_REPLICA_A_EVENT_TIME, DM_REPLICA_A_NAME, _MAJOR, _MINOR,
- *		  DM_REPLICA_A_COPY_STATE, and by type:
+ *	message:  DM_REPLICA_A_EVENT_SEQ, DM_REPLICA_A_EVENT_TYPE, DM_REPLICA_A_EVENT_TIME,
+ *		  DM_REPLICA_A_NAME, _MAJOR, _MINOR, DM_REPLICA_A_COPY_STATE, and by type:
  *		  STATE: DM_REPLICA_A_OLD_COPY_STATE, DM_REPLICA_A_REASON
  *		  JOB: DM_REPLICA_A_JOB { }
  *		  REPLICA_ERROR, ORIGIN_ERROR, READ_FAILOVER, META_ERROR, META_BACK:
@@ -104,8 +94,8 @@
  *		  MODE: DM_REPLICA_A_MODE, DM_REPLICA_A_QUEUE { DM_REPLICA_Q_ACK },
  *			DM_REPLICA_A_REASON
  *		  PROTECT: DM_REPLICA_A_JOB { }, DM_REPLICA_A_REASON
- *	DM_REPLICA_A_EVENT_SEQ counts from 1 for each mapped device without a
- *	gap; a listener that sees a gap has lost events and reads the state anew.
+ *	DM_REPLICA_A_EVENT_SEQ counts from 1 for each mapped device without a gap; a listener
+ *	that sees a gap has lost events and reads the state anew.
  */
 #ifndef _UAPI_LINUX_DM_REPLICA_H
 #define _UAPI_LINUX_DM_REPLICA_H
@@ -116,16 +106,13 @@
 #define DM_REPLICA_GENL_VERSION		1
 #define DM_REPLICA_MCGRP_EVENTS		"events"
 
-/* Longest name of a mapped device, with the final zero (DM_NAME_LEN). */
-#define DM_REPLICA_NAME_LEN		128
-/* Longest uuid of a mapped device, with the final zero (DM_UUID_LEN). */
-#define DM_REPLICA_UUID_LEN		129
-/* Longest sentence in a DM_REPLICA_A_REASON, with the final zero. */
-#define DM_REPLICA_REASON_LEN		128
-/* Finished jobs that a mapped device remembers. */
-#define DM_REPLICA_JOBS_KEPT		16
-/* Ranges that a verify remembers. */
-#define DM_REPLICA_DIFFS_KEPT		4096
+/* The longest of each, with the final zero. */
+#define DM_REPLICA_NAME_LEN		128	/* of a mapped device, DM_NAME_LEN */
+#define DM_REPLICA_UUID_LEN		129	/* likewise, DM_UUID_LEN */
+#define DM_REPLICA_REASON_LEN		128	/* a sentence in DM_REPLICA_A_REASON */
+
+#define DM_REPLICA_JOBS_KEPT		16	/* finished ones of a mapped device */
+#define DM_REPLICA_DIFFS_KEPT		4096	/* ranges that a verify remembers */
 
 enum dm_replica_cmd {
 	DM_REPLICA_CMD_UNSPEC,
@@ -141,7 +128,6 @@ enum dm_replica_cmd {
 	DM_REPLICA_CMD_DIFF_GET,
 	DM_REPLICA_CMD_PROTECTED,
 	DM_REPLICA_CMD_OFFLOAD,
-
 	__DM_REPLICA_CMD_LAST
 };
 
@@ -209,19 +195,14 @@ enum dm_replica_attr {
 	DM_REPLICA_A_OFFLOAD,		/* u8, enum dm_replica_offload_step */
 	DM_REPLICA_A_OFFLOAD_STATE,	/* (R) u8, enum dm_replica_offload_state; absent if none */
 	DM_REPLICA_A_OFFLOAD_REASON,	/* (R) string, why it is over; absent if not, or unknown */
-
 	__DM_REPLICA_A_LAST
 };
 
 #define DM_REPLICA_A_MAX (__DM_REPLICA_A_LAST - 1)
 
-/* Longest time that CONFIRM may be asked to wait: one hour. */
-#define DM_REPLICA_CONFIRM_MAX_MS	3600000
-
-/* Most sectors of a claim of OFFLOAD: 64 MiB. */
-#define DM_REPLICA_CLAIM_MAX		131072
-/* Longest time that the feature offload has the kernel wait, seconds. */
-#define DM_REPLICA_OFFLOAD_MAX_S	3600
+#define DM_REPLICA_CONFIRM_MAX_MS	3600000	/* longest time that CONFIRM may wait: one hour */
+#define DM_REPLICA_CLAIM_MAX		131072	/* most sectors of a claim of OFFLOAD: 64 MiB */
+#define DM_REPLICA_OFFLOAD_MAX_S	3600	/* longest that the feature offload waits, seconds */
 
 enum dm_replica_offload_step {
 	DM_REPLICA_OFFLOAD_CLAIM = 1,	/* what it has them copy next */
@@ -252,14 +233,12 @@ enum dm_replica_setting_attr {
 	DM_REPLICA_S_COPY_PRIORITY,	/* u8, enum dm_replica_copy_priority */
 	DM_REPLICA_S_DELTA,		/* u32, ms between delta updates, 0: writes are shipped */
 	DM_REPLICA_S_PROTECT,		/* u8, enum dm_replica_protect; needs a meta device */
-
 	__DM_REPLICA_S_LAST
 };
 
 #define DM_REPLICA_S_MAX (__DM_REPLICA_S_LAST - 1)
 
-/* Highest resync rate limit, MiB/s. */
-#define DM_REPLICA_RATE_MAX		1000000
+#define DM_REPLICA_RATE_MAX		1000000	/* highest resync rate limit, MiB/s */
 /* Bounds of a replica timeout other than 0, ms. */
 #define DM_REPLICA_TIMEOUT_MIN_MS	100
 #define DM_REPLICA_TIMEOUT_MAX_MS	3600000
@@ -302,10 +281,7 @@ enum dm_replica_on_meta_error {
 	DM_REPLICA_ON_META_STOP,		/* writes are held until it works again */
 };
 
-/*
- * CIM_ReplicationSettingData.CopyPriority: how much a job copies while the application
- * does I/O.  A rate limit holds besides.
- */
+/* CIM_ReplicationSettingData.CopyPriority: what a job does while the application does I/O */
 enum dm_replica_copy_priority {
 	DM_REPLICA_PRIORITY_UNMANAGED,	/* a quarter of the time, or what a rate limit allows */
 	DM_REPLICA_PRIORITY_LOW,	/* a sixteenth of the time */
@@ -352,23 +328,19 @@ enum dm_replica_counter_attr {
 	DM_REPLICA_C_META_BYTES,	/* bytes of them */
 	DM_REPLICA_C_COMPARED_BYTES,	/* bytes of a leg that jobs compared with the other */
 	DM_REPLICA_C_OFFLOADED_BYTES,	/* bytes that the devices copied by themselves */
-
 	__DM_REPLICA_C_LAST
 };
 
 #define DM_REPLICA_C_MAX (__DM_REPLICA_C_LAST - 1)
 
-/*
- * Attributes inside DM_REPLICA_A_QUEUE: the writes that the origin has acknowledged
- * alone.  High-water marks count since the device was created.
- */
+/* Attributes inside DM_REPLICA_A_QUEUE: the writes that the origin has acknowledged alone. */
 enum dm_replica_queue_attr {
 	DM_REPLICA_Q_UNSPEC,
 	DM_REPLICA_Q_PAD,
 	DM_REPLICA_Q_ACK,		/* u16, enum dm_replica_mode: of the present */
 	DM_REPLICA_Q_ENTRIES,		/* u64, writes and flushes in it */
 	DM_REPLICA_Q_BYTES,		/* u64, memory in use, payload and bookkeeping */
-	DM_REPLICA_Q_HIGH_ENTRIES,	/* u64 */
+	DM_REPLICA_Q_HIGH_ENTRIES,	/* u64, the most since the device was created */
 	DM_REPLICA_Q_HIGH_BYTES,	/* u64 */
 	DM_REPLICA_Q_HIGH_AGE,		/* u64, ms, of the oldest entry */
 	DM_REPLICA_Q_RATE_IN,		/* u64, bytes/s of payload, over the last seconds */
@@ -382,7 +354,6 @@ enum dm_replica_queue_attr {
 	DM_REPLICA_Q_ASYNC_TIME,	/* u64, ms that the origin alone did */
 	DM_REPLICA_Q_SWITCH_REASON,	/* string, of the last switch; absent if none */
 	DM_REPLICA_Q_RPO_MISSED,	/* u64, times that a write got older than the RPO */
-
 	__DM_REPLICA_Q_LAST
 };
 
@@ -412,7 +383,6 @@ enum dm_replica_job_attr {
 	DM_REPLICA_J_ERROR_TEXT,	/* string; absent if none */
 	DM_REPLICA_J_DIFFERS,		/* u64, bytes that a verify found different */
 	DM_REPLICA_J_OFFLOADED,		/* u64, part of BYTES_DONE that the devices copied */
-
 	__DM_REPLICA_J_LAST
 };
 
