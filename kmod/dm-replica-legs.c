@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Are the legs that a table names fit for it, and free?
+ * Are the legs that a table names fit for it, free, and those of the table before?
  */
 #include "compat.h"
 #include "dm-replica-io.h"
@@ -75,6 +75,48 @@ bool replica_target_owed(struct replica *old, const struct replica *fresh)
 	return (old && is_leg(old->replica_dev, fresh) && replica_leg_owes(old)) ||
 	       replica_registry_orphans(fresh->replica_dev) ||
 	       replica_registry_orphans(fresh->origin_dev);
+}
+
+bool replica_target_can_adopt(const struct replica *old, const struct replica *fresh)
+{
+	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
+	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift &&
+	       !old->clone == !fresh->clone;
+}
+
+/*
+ * A clone under way has an instant to lose, and the table that it has now is gone by the
+ * time that the new one is resumed.  One that is over still cannot follow another size.
+ */
+static bool loses_instant(const struct replica *old, const struct replica *fresh)
+{
+	u16 state = READ_ONCE(old->state);
+
+	if (!old->clone || old->origin_dev != fresh->origin_dev ||
+	    old->replica_dev != fresh->replica_dev)
+		return false;
+	if (replica_target_can_adopt(old, fresh))
+		return old->sectors != fresh->sectors;
+	return state != DM_REPLICA_STATE_SYNCHRONIZED && state != DM_REPLICA_STATE_ABORTED;
+}
+
+int replica_target_check_clone(struct dm_target *ti, const struct replica *fresh)
+{
+	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
+	struct replica *old = replica_registry_find_dev(dev);
+	int r = 0;
+
+	if (!old)
+		return 0;
+	if (loses_instant(old, fresh)) {
+		ti->error = "a clone keeps role, size, regions and meta device until it is over";
+		r = -EBUSY;
+	} else if (fresh->offload && !old->offload && replica_target_can_adopt(old, fresh)) {
+		ti->error = "a clone gets the feature offload when it is made, or not at all";
+		r = -EBUSY;
+	}
+	replica_put(old);
+	return r;
 }
 
 /* A line from before a swap must not turn the direction of the copy around. */

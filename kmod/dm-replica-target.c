@@ -89,48 +89,6 @@ static void put_target(struct dm_target *ti, struct replica_target *rt)
 	kfree(rt);
 }
 
-static bool can_adopt(const struct replica *old, const struct replica *fresh)
-{
-	return old->origin_dev == fresh->origin_dev && old->replica_dev == fresh->replica_dev &&
-	       old->meta_dev == fresh->meta_dev && old->region_shift == fresh->region_shift &&
-	       !old->clone == !fresh->clone;
-}
-
-/*
- * A clone under way has an instant to lose, and the table that it has now is gone by the
- * time that the new one is resumed.  One that is over still cannot follow another size.
- */
-static bool loses_instant(const struct replica *old, const struct replica *fresh)
-{
-	u16 state = READ_ONCE(old->state);
-
-	if (!old->clone || old->origin_dev != fresh->origin_dev ||
-	    old->replica_dev != fresh->replica_dev)
-		return false;
-	if (can_adopt(old, fresh))
-		return old->sectors != fresh->sectors;
-	return state != DM_REPLICA_STATE_SYNCHRONIZED && state != DM_REPLICA_STATE_ABORTED;
-}
-
-static int check_clone(struct dm_target *ti, const struct replica *fresh)
-{
-	dev_t dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
-	struct replica *old = replica_registry_find_dev(dev);
-	int r = 0;
-
-	if (!old)
-		return 0;
-	if (loses_instant(old, fresh)) {
-		ti->error = "a clone keeps role, size, regions and meta device until it is over";
-		r = -EBUSY;
-	} else if (fresh->offload && !old->offload && can_adopt(old, fresh)) {
-		ti->error = "a clone gets the feature offload when it is made, or not at all";
-		r = -EBUSY;
-	}
-	replica_put(old);
-	return r;
-}
-
 /* Device-mapper has the mapped device as the table, at each resume: the two go together. */
 static int check_read_only(struct dm_target *ti, struct replica_target *rt)
 {
@@ -175,7 +133,7 @@ static int build(struct dm_target *ti, struct replica_target *rt, struct dm_arg_
 	}
 	if (rt->meta)
 		replica->meta_dev = rt->meta->bdev->bd_dev;
-	r = check_clone(ti, replica);
+	r = replica_target_check_clone(ti, replica);
 	if (r)
 		return r;
 	if (rt->meta || rt->params.clone) {
@@ -513,7 +471,7 @@ static int preresume_first(struct dm_target *ti, struct replica_target *rt)
 		swap(rt->replica->origin_dev, rt->replica->replica_dev);
 		crossed = true;
 	}
-	if (old && can_adopt(old, rt->replica)) {
+	if (old && replica_target_can_adopt(old, rt->replica)) {
 		r = preresume_adopt(rt, old);
 	} else if (crossed) {
 		DMERR("%s: the legs have changed places since this table was loaded", old->name);

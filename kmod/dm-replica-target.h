@@ -27,6 +27,10 @@ int replica_target_check_free(struct dm_target *ti, struct replica_target *rt);
 bool replica_target_in_other(struct dm_target *ti, struct replica_target *rt);
 /* Have the legs changed places since a line with these was written? */
 bool replica_target_crossed(const struct replica *old, dev_t origin, dev_t copy);
+/* Does the association of the table before go on with the table of @fresh? */
+bool replica_target_can_adopt(const struct replica *old, const struct replica *fresh);
+/* May @fresh take the place of a clone?  As check_legs. */
+int replica_target_check_clone(struct dm_target *ti, const struct replica *fresh);
 /* May requests that were given up still change a leg of @fresh?  @old may be NULL.  May sleep. */
 bool replica_target_owed(struct replica *old, const struct replica *fresh);
 
