@@ -233,7 +233,7 @@ void __replica_delta_failed(struct replica *replica)
  * What a write waits for is copied before all else, so that it would be tried for as long as the
  * write waits.  And it is the write that may make it readable.
  */
-void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sector)
+void replica_delta_unreadable(struct replica *replica, u32 job_id, u64 region, sector_t sector)
 {
 	char text[DM_REPLICA_REASON_LEN];
 	bool wanted;
@@ -244,7 +244,7 @@ void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sect
 	if (!wanted)
 		return;
 	scnprintf(text, sizeof(text), "origin read error near sector %llu", (u64)sector);
-	replica_state_job_failed(replica, text);
+	replica_state_job_failed(replica, job_id, text);
 }
 
 void __replica_delta_restart(struct replica *replica)

@@ -51,7 +51,7 @@ void __replica_delta_enter(struct replica *replica, u16 state);
 /* The job that copied what is frozen cannot go on.  replica->lock held. */
 void __replica_delta_failed(struct replica *replica);
 /* The origin cannot deliver a region: an update ends when a write waits for it.  May sleep. */
-void replica_delta_unreadable(struct replica *replica, u64 region, sector_t sector);
+void replica_delta_unreadable(struct replica *replica, u32 job_id, u64 region, sector_t sector);
 /* What is copied need not be of one instant: begin anew, with the same job.  Any context. */
 void replica_delta_restart(struct replica *replica);
 void __replica_delta_restart(struct replica *replica);

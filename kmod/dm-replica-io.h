@@ -415,6 +415,8 @@ void replica_resync_wake(struct replica *replica);
 void replica_resync_resized(struct replica *replica);
 /* Stop issuing windows; those under way go on.  replica->lock held. */
 void replica_resync_stop(struct replica *replica);
+/* Is the walk of this job under way?  replica->lock held. */
+bool __replica_resync_walks(struct replica *replica, u32 job_id);
 /* Stop, and wait for the windows under way.  May sleep. */
 void replica_resync_quiesce(struct replica *replica);
 /* Undo quiesce. */

@@ -467,7 +467,7 @@ static void end_pass(struct replica_resync *resync)
 	if (resync->read_errors) {
 		scnprintf(text, sizeof(text), "origin read error near sector %llu",
 			  (u64)resync->bad_sector);
-		replica_state_job_failed(replica, text);
+		replica_state_job_failed(replica, resync->walk_job, text);
 		return;
 	}
 	resync->cursor = 0;
@@ -638,6 +638,14 @@ void replica_resync_stop(struct replica *replica)
 	lockdep_assert_held(&replica->lock);
 	replica->resync->running = false;
 	replica_resync_kick(replica->resync);
+}
+
+bool __replica_resync_walks(struct replica *replica, u32 job_id)
+{
+	const struct replica_job *job = __replica_job_current(replica);
+	const struct replica_resync *resync = replica->resync;
+
+	return job && job->id == job_id && resync->running && !resync->restart;
 }
 
 void replica_resync_quiesce(struct replica *replica)

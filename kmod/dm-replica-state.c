@@ -372,11 +372,16 @@ void replica_state_give_up(struct replica *replica, const char *reason)
 	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
-void replica_state_job_failed(struct replica *replica, const char *text)
+void replica_state_job_failed(struct replica *replica, u32 job_id, const char *text)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&replica->lock, flags);
+	/* Another one may have begun meanwhile, or the same may wait for a snapshot. */
+	if (!__replica_resync_walks(replica, job_id)) {
+		spin_unlock_irqrestore(&replica->lock, flags);
+		return;
+	}
 	replica_resync_stop(replica);
 	__replica_job_end(replica, DM_REPLICA_JOB_EXCEPTION, REPLICA_RETURN_FAILED, text);
 	__replica_delta_failed(replica);

@@ -263,7 +263,7 @@ static void window_failed(struct window *window)
 		replica_clone_unreadable(resync->replica, window->batch->first, 1,
 					 window->range.first);
 	else
-		replica_delta_unreadable(resync->replica, window->batch->first,
+		replica_delta_unreadable(resync->replica, window->job, window->batch->first,
 					 window->range.first);
 }
 
@@ -370,14 +370,12 @@ static void report_window(struct window *window)
 /* Is the job that the window belongs to still the one under way? */
 static bool is_wanted(struct window *window)
 {
-	struct replica_resync *resync = window->resync;
-	const struct replica_job *job;
+	struct replica *replica = window->resync->replica;
 	bool wanted;
 
-	spin_lock_irq(&resync->replica->lock);
-	job = __replica_job_current(resync->replica);
-	wanted = resync->running && !resync->restart && job && job->id == window->job;
-	spin_unlock_irq(&resync->replica->lock);
+	spin_lock_irq(&replica->lock);
+	wanted = __replica_resync_walks(replica, window->job);
+	spin_unlock_irq(&replica->lock);
 	return wanted;
 }
 

@@ -614,8 +614,8 @@ bool replica_state_behind(struct replica *replica, const char *reason);
 void replica_state_stop(struct replica *replica, const char *reason);
 /* A clone cannot be finished: Aborted, and the job ends with an exception.  Any context. */
 void replica_state_give_up(struct replica *replica, const char *reason);
-/* A job cannot go on though the replica is well. */
-void replica_state_job_failed(struct replica *replica, const char *text);
+/* The walk of a job cannot go on though the replica is well; one that is over says nothing. */
+void replica_state_job_failed(struct replica *replica, u32 job_id, const char *text);
 /* Report a failed replica: state Broken (or held writes), probe.  Any context. */
 void replica_state_replica_failed(struct replica *replica, sector_t sector, int error,
 				  const char *reason);
