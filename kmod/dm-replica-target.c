@@ -293,20 +293,30 @@ static int adopt_size(struct replica *old, struct replica *fresh)
 	old->sectors = fresh->sectors;
 	replica_resync_resized(old);
 	spin_unlock_irq(&old->lock);
-	/* What is new is of no point in time, whenever the next update is due. */
-	if (replica_delta_on(old))
+	return 0;
+}
+
+/*
+ * What is new is of no point in time, whenever the next update is due.  Where updates end with
+ * this table what they leave is carried when it is resumed, as the settings of now want it.
+ */
+static void carry_grown(struct replica *old)
+{
+	lockdep_assert_held(&old->op_mutex);
+	if (replica_delta_on(old) && old->settings.delta_ms)
 		replica_resync_start(old, REPLICA_VERIFY_STATES, DM_REPLICA_JOB_RESYNC,
 				     REPLICA_WALK_COPY, "device was grown");
-	return 0;
 }
 
 /* The association of the table that this one replaces goes on with our parameters. */
 static int adopt(struct replica_target *rt, struct replica *old)
 {
 	struct replica *fresh = rt->replica;
+	bool grows;
 	int r;
 
 	mutex_lock(&old->op_mutex);
+	grows = old->sectors != fresh->sectors;
 	r = adopt_size(old, fresh);
 	if (r) {
 		mutex_unlock(&old->op_mutex);
@@ -323,6 +333,8 @@ static int adopt(struct replica_target *rt, struct replica *old)
 	}
 	replica_queue_refresh(old);
 	replica_state_refresh(old);
+	if (grows)
+		carry_grown(old);
 	mutex_unlock(&old->op_mutex);
 	set_table(old, rt->ti->table);
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=480
+# dm-replica-test: set=full timeout=540
 #
 # Delta updates of legs that change places, and of a replica that is to be protected from then
 # on: what status says of a point in time is of the leg that is the replica now, and nothing is
@@ -129,6 +129,33 @@ protected()
 	compare_legs "$origin" "$replica"
 }
 
+# point: what the replica has of the first 8 MiB.
+point()
+{
+	dd if="$replica" bs=1M count=8 iflag=direct status=none | sha256sum
+}
+
+# By a table that is larger too: what is new waits with the rest.
+grown_protected()
+{
+	local mirror_meta mirror_sectors=16384 old
+	delta_legs 16
+	new_loop mirror_meta 1M
+	new_delta "$day"
+	put /dev/mapper/r 0 2
+	update
+	old=$(point)
+	put /dev/mapper/r 4 1
+	mirror_sectors=24576
+	switched
+	wait_for 20 "the resync to wait" waits
+	wait_for 20 "the log to have it as whole" status_is r whole 1
+	same "the replica" "$(point)" "$old"
+	run message r protected "$(job_field r 1)"
+	synced r
+	compare_legs "$origin" "$replica" "$mirror_sectors"
+}
+
 # In the middle of an update there is nothing that a snapshot would be of use for.
 torn()
 {
@@ -211,6 +238,7 @@ ktap_case "after a failover the point in time is that of the failover" failed_ov
 ktap_case "legs without anything to carry change places, and updates go on" reversed
 ktap_case "a device that grows is carried at once" grown
 ktap_case "switched off for a protected resync: it is asked for first" protected
+ktap_case "the same by a table that is larger too" grown_protected
 ktap_case "the same in the middle of an update: there is nothing to protect" torn
 ktap_case "a label that could not be read is, between updates too" late_label
 ktap_case "a replica that has lost its label is found out between updates" another_replica
