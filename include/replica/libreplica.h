@@ -431,7 +431,8 @@ int replica_wait_state(struct replica_ctx *ctx, const char *name,
  * device goes away and leaves two equal devices, and no log.  With force the state does not
  * matter, and what cannot be confirmed is left.  A target that was cut from a pool stays
  * and is no longer ours, a meta device from a pool goes back; with force also where LVM does
- * not answer, which is then returned when all else is done.  A mapped device that is open
+ * not answer, which is then returned when all else is done, as is that a snapshot stays with
+ * the tag by which the next replica of the name would remove it.  A mapped device that is open
  * is refused with SMErrorCode 6, with and without force, but for a source with its replica
  * under its own name, which gets its own table back.
  */
@@ -440,7 +441,7 @@ int replica_detach(struct replica_ctx *ctx, const char *name, bool force, uint32
 /*
  * Drops the mapped device now, in any state, without waiting for the replica
  * leg; the source keeps all its data, the target is whatever it is, the log on a
- * meta device is erased.  Also
+ * meta device is erased; what is returned when all else is done is as of replica_detach().  Also
  * removes a mapped device of ours that the kernel module does not know.
  * A mapped device that is open is refused with SMErrorCode 6, but for a source with its
  * replica under its own name; of it, also takes away what a call that was cut off left.

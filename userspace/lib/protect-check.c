@@ -238,16 +238,50 @@ static int set_free(struct replica_ctx *ctx, const struct replica_protect_copy *
 	return ret;
 }
 
-void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
-			   bool gone)
+/* It has ended all the same. */
+static int fail_free(struct replica_ctx *ctx, const struct replica_protect_copy *copy, int ret)
 {
-	struct replica_error err = ctx->err;
+	const struct replica_error err = ctx->err;
+
+	/* Somebody has removed it meanwhile. */
+	if (ret == REPLICA_NOT_FOUND && !replica_lines_are_of(ctx, copy->name, copy->uuid))
+		return REPLICA_SUCCESS;
+	replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_POOL,
+		     "the replica has ended, and its snapshot %s stays, but still has the tag %s, for which the next replica of this name would remove it",
+		     copy->name, REPLICA_POOL_TAG_PROTECT);
+	replica_error_message(ctx, err.message[0] ? err.message : err.description);
+	return ret;
+}
+
+static int free_kept(struct replica_ctx *ctx, const struct replica_protect_ending *ending)
+{
+	int ret = REPLICA_SUCCESS;
 
 	for (size_t i = 0; i < REPLICA_LEGS; i++) {
-		if (gone && ending->copies[i].kept)
-			set_free(ctx, &ending->copies[i]);
-		replica_protect_clear(&ending->copies[i]);
+		const struct replica_protect_copy *copy = &ending->copies[i];
+		int r = copy->kept ? set_free(ctx, copy) : REPLICA_SUCCESS;
+
+		if (r)
+			r = fail_free(ctx, copy, r);
+		if (r)
+			ret = r;
 	}
-	ctx->err = err;
+	return ret;
+}
+
+int replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
+			  bool gone, int ret)
+{
+	struct replica_error err = ctx->err, late;
+	int r = gone ? free_kept(ctx, ending) : REPLICA_SUCCESS;
+
+	late = ctx->err;
+	if (ret || !r)
+		ctx->err = err;
+	if (ret && r && !err.details[0])
+		replica_error_details(ctx, "%s", late.description);
+	for (size_t i = 0; i < REPLICA_LEGS; i++)
+		replica_protect_clear(&ending->copies[i]);
 	replica_unlock(&ending->lock);
+	return ret ? ret : r;
 }

@@ -99,7 +99,8 @@ enum replica_protect_fate {
  * end: before a replica ends: a snapshot of one that is whole goes, of whichever leg.  One of a
  * torn replica is the last consistent copy: without force that is a failure, with it the snapshot
  * stays, or goes with its replica if that goes.  fate: the same, pure.  ended: after end, in any
- * case; gone: the replica is.  The error stays.
+ * case; gone: the replica is.  Returns ret, with its error, or that a snapshot that stays could
+ * not be told from one of the next replica of the name.
  */
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args);
@@ -109,7 +110,7 @@ enum replica_protect_fate replica_protect_fate(const struct replica_info *info, 
 					       bool force, bool goes);
 int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes,
 			struct replica_protect_ending *ending);
-void replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
-			   bool gone);
+int replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,
+			  bool gone, int ret);
 
 #endif /* _REPLICA_LIB_PROTECT_H */

@@ -380,7 +380,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = tell_late(&e, replica_pool_give_back(ctx, &legs, volumes == GIVE_BACK,
 							   list));
-	replica_protect_ended(ctx, &protection, e.gone);
+	ret = replica_protect_ended(ctx, &protection, e.gone, ret);
 	replica_cut_clear(&legs);
 	clear(&e);
 	return ret;
@@ -436,7 +436,7 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		if (!ret)
 			ret = tell_late(&e, ret);
 	}
-	replica_protect_ended(ctx, &protection, e.gone);
+	ret = replica_protect_ended(ctx, &protection, e.gone, ret);
 	replica_cut_clear(&legs);
 	clear(&e);
 	return ret;

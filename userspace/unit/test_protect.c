@@ -246,11 +246,58 @@ static void directory(void)
 	free(copies);
 }
 
+/* A snapshot that stays, of a pool that is none any more: its tag cannot be taken off. */
+static struct replica_protect_ending ending_of_kept(void)
+{
+	struct replica_protect_ending ending = { .lock = -1 };
+	struct replica_protect_copy *copy = &ending.copies[1];
+
+	copy->there = true;
+	copy->kept = true;
+	strcpy(copy->name, "data-protect");
+	strcpy(copy->uuid, REPLICA_THIN_UUID_PREFIX REPLICA_THIN_PROTECT_MARK "1-0");
+	copy->lv = calloc(1, sizeof(*copy->lv));
+	copy->lv->vg = strdup("/dev/sdc");
+	copy->lv->name = strdup(copy->name);
+	copy->lv->uuid = strdup(copy->uuid);
+	return ending;
+}
+
+static void still_tagged(void)
+{
+	struct replica_protect_ending ending = ending_of_kept();
+	struct replica_ctx *ctx = fake_ctx();
+	const struct replica_error *err;
+	int ret;
+
+	ret = replica_protect_ended(ctx, &ending, true, REPLICA_SUCCESS);
+	err = replica_last_error(ctx);
+	CHECK(ret && err);
+	CHECK_HAS(replica_error_description(err), "data-protect");
+	CHECK_HAS(replica_error_description(err), REPLICA_POOL_TAG_PROTECT);
+	CHECK(!ending.copies[1].there && !ending.copies[1].lv);
+
+	/* What went wrong before comes first. */
+	ending = ending_of_kept();
+	ret = replica_fail(ctx, REPLICA_TIMEOUT, ETIMEDOUT, "Name", "udev is late");
+	CHECK_INT(replica_protect_ended(ctx, &ending, true, ret), REPLICA_TIMEOUT);
+	err = replica_last_error(ctx);
+	CHECK_STR(replica_error_description(err), "udev is late");
+	CHECK_HAS(replica_error_sm_details(err), REPLICA_POOL_TAG_PROTECT);
+
+	/* A replica that has not ended still has it. */
+	ending = ending_of_kept();
+	ret = replica_fail(ctx, REPLICA_FAILED, EBUSY, "Name", "it is in use");
+	CHECK_INT(replica_protect_ended(ctx, &ending, false, ret), REPLICA_FAILED);
+	CHECK(!replica_error_sm_details(replica_last_error(ctx)));
+	fake_free(ctx);
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(names), T(beside), T(moments), T(stores), T(judges), T(left), T(fates),
-		T(needs_a_log), T(replies), T(directory),
+		T(still_tagged), T(needs_a_log), T(replies), T(directory),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
