@@ -137,6 +137,7 @@ interrupted()
 	run replicactl deactivate data
 	same "the snapshot" "$(mirrored "$copy")" "$before"
 	run replicactl activate "$meta"
+	run message data set resync_rate 1
 	start_bytes=0
 	wait_for 60 "the copy to go on" copying_or_over
 	if status_is data whole 0; then
@@ -144,6 +145,7 @@ interrupted()
 		cli_returns 4 4 detach data
 		complains "last consistent copy"
 	fi
+	run message data set resync_rate auto
 	run replicactl wait data --timeout 60s
 	[[ ! -e $copy ]] || fail "the snapshot is still there"
 	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
