@@ -177,7 +177,7 @@ torn()
 }
 
 # unread: r is activated with a replica that cannot be read, and nothing to be copied; $leg is
-# what it lies on.
+# what it lies on, $more what is in the table besides.
 unread()
 {
 	new_loop origin 8M
@@ -189,8 +189,9 @@ unread()
 	dm_gone r
 	"$@"
 	break_dev "$weak"
+	# shellcheck disable=SC2086 # words
 	run dmsetup create r --table \
-		"$(mirror_table "$origin" "$weak" region_size 128 delta_ms "$day")"
+		"$(mirror_table "$origin" "$weak" region_size 128 delta_ms "$day" ${more:-})"
 	is_pending || fail "the label is not pending"
 	heal_dev "$weak"
 }
@@ -217,10 +218,11 @@ late_label()
 	compare_legs "$origin" "$weak" "$(dev_sectors "$origin")"
 }
 
-# Its label is gone, so it is another device, or was written to by others.
+# Its label is gone, so it is another device, or was written to by others. By itself it would be
+# copied to at once, as one that is new.
 another_replica()
 {
-	local mirror_meta leg weak
+	local mirror_meta leg weak more="recovery manual"
 	unread no_label
 	wait_for 90 "the label to be missed" is r Broken
 	[[ $(status r reason) == replica_has_lost_its_label* ]] ||

@@ -156,7 +156,7 @@ copying_or_over()
 	copying || status_is data state Synchronized
 }
 
-# killed_at KIND CALL: replicactl dies at each of some of its calls; the next one goes on, and at
+# killed_at KIND CALL STEP: replicactl dies at every STEPth of its calls; the next one goes on, and at
 # no time has the replica changed without the snapshot that is what it was.
 killed_at()
 {
@@ -164,7 +164,7 @@ killed_at()
 	begin "$1"
 	left_behind
 	run message data set resync_rate 1
-	for ((n = 1; ; n += 11)); do
+	for ((n = 1; ; n += $3)); do
 		status_is data waits_protected 1 || message data resync >/dev/null
 		killed_alone "$2" "$n" resync data || break
 		if status_is data waits_protected 1; then
@@ -178,7 +178,7 @@ killed_at()
 			left_behind
 		fi
 	done
-	((n > 20)) || fail "it was not killed often enough"
+	((n > 2 * $3)) || fail "it was not killed often enough"
 	run message data set resync_rate auto
 	run replicactl wait data --timeout 60s
 	[[ ! -e $copy ]] || fail "the snapshot is still there"
@@ -456,9 +456,9 @@ for kind in thick thin dm; do
 	ktap_case "and when that is interrupted ($kind)" interrupted "$kind"
 	ktap_case "at the end of the replica ($kind)" ends "$kind"
 done
-ktap_case "killed at calls of device-mapper (thick)" killed_at thick ioctl
-ktap_case "killed at calls of device-mapper (dm)" killed_at dm ioctl
-ktap_case "killed at messages (thin)" killed_at thin sendmsg,sendto
+ktap_case "killed at calls of device-mapper (thick)" killed_at thick ioctl 11
+ktap_case "killed at calls of device-mapper (dm)" killed_at dm ioctl 11
+ktap_case "killed at messages (thin)" killed_at thin sendmsg,sendto 2
 ktap_case "killed while the leg is suspended (dm)" killed_asleep
 ktap_case "a command that is refused takes nothing away" refused_end dm
 ktap_case "what a replica has left (thick)" kept thick
