@@ -364,7 +364,8 @@ int options_parse(struct cli *cli, struct global_options *global, int argc, char
 		else
 			status = take_plain(cli, text);
 		/* __complete gets the words of another command line. */
-		if (cli->command && cli->command->group == GROUP_HIDDEN)
+		if (cli->command && cli->command->group == GROUP_HIDDEN &&
+		    !cli->command->nr_options)
 			dashes = false;
 	}
 	if (!status)
