@@ -47,15 +47,15 @@ is_consistent()
 	in_sync r && status_is r consistent_now 1
 }
 
-barrier_# Or a write that is still held would hold the test.
+barrier_over()
+{
+	! kill -0 "$barrier" 2>/dev/null
+}
+
+# Or a write that is still held would hold the test.
 let_go()
 {
 	message r abort >/dev/null 2>&1 || true
-}
-
-over()
-{
-	! kill -0 "$barrier" 2>/dev/null
 }
 
 # not_of_one_point: and status says so.
