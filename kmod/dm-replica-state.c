@@ -438,7 +438,7 @@ void replica_state_work(struct work_struct *work)
 	struct replica *replica = container_of(work, struct replica, state_work);
 
 	if (!READ_ONCE(replica->hold)) {
-		replica_io_release_held(replica, false);
+		replica_hold_release(replica, false);
 		replica_intents_note(replica);
 	}
 	replica_clone_kick(replica);

@@ -476,7 +476,7 @@ static void replica_presuspend(struct dm_target *ti)
 	wake_up_all(&replica->quiet);
 	replica_delta_presuspend(replica);
 	if (replica->noflush)
-		replica_io_release_held(replica, true);
+		replica_hold_release(replica, true);
 	replica_intents_note(replica);
 	/* Without it held writes go on; and messages that wait are answered. */
 	replica_state_refresh(replica);
