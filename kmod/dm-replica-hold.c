@@ -5,6 +5,13 @@
  */
 #include "dm-replica-io.h"
 
+/* A suspend that flushes lets them go on in a moment, and would have an error made of a requeue. */
+static bool requeues(const struct replica *replica)
+{
+	lockdep_assert_held(&replica->lock);
+	return replica->suspending && replica->noflush;
+}
+
 int replica_hold_bio(struct replica *replica, struct bio *bio)
 {
 	int r = DM_MAPIO_SUBMITTED;
@@ -13,7 +20,7 @@ int replica_hold_bio(struct replica *replica, struct bio *bio)
 	if (!replica->hold) {
 		bio_list_add(&replica->deferred, bio);
 		mod_delayed_work(replica->wq, &replica->deferred_work, 0);
-	} else if (replica->suspending) {
+	} else if (requeues(replica)) {
 		r = DM_MAPIO_REQUEUE;
 	} else {
 		bio_list_add(&replica->held, bio);
@@ -31,7 +38,7 @@ bool replica_hold_completion(struct replica_io *io)
 
 	spin_lock_irqsave(&replica->lock, flags);
 	hold = replica->hold;
-	if (hold && replica->suspending) {
+	if (hold && requeues(replica)) {
 		hold = false;
 		replica_io_bio(io)->bi_status = BLK_STS_DM_REQUEUE;
 	} else if (hold) {
