@@ -120,13 +120,30 @@ static void note_settling(struct replica_io *io)
 		replica_intents_settled(replica, io->unranged.flush.generation);
 }
 
+/*
+ * The origin alone has it: is that one for replica->hold?  With delta updates it is so with all
+ * writes, and one that ends while nothing is held has ended before whatever makes it so.  Nobody
+ * has to have the lock for that.  Any other write has to see what became of its own part, or
+ * why it had none.
+ */
+static bool may_be_held(const struct replica_io *io)
+{
+	const struct replica *replica = io->replica;
+
+	if (likely(!io->missed) || io->origin_status)
+		return false;
+	/* Pairs with decide() of delta.c: what was held before that is seen. */
+	return io->ship || !smp_load_acquire(&replica->delta_on) || READ_ONCE(replica->hold);
+}
+
 /* All legs are done.  Return: false when the completion is held. */
 static bool finish(struct replica_io *io)
 {
 	struct replica *replica = io->replica;
 	struct bio *bio = replica_io_bio(io);
 	struct replica_request *request = io->request;
-	bool missed = io->missed && !io->origin_status;
+	/* Before its range is released: who waits for that looks at what is held. */
+	bool may_hold = may_be_held(io);
 
 	trace_dm_replica_complete(io);
 	if (unlikely(io->origin_status) && io->kind != REPLICA_IO_FAILOVER)
@@ -136,7 +153,7 @@ static bool finish(struct replica_io *io)
 	if (unlikely(replica->legs_volatile))
 		note_settling(io);
 
-	if (unlikely(missed))
+	if (unlikely(may_hold))
 		atomic_inc(&replica->ending);
 	/* Nobody can find it to detach it once it is off the tree or the list. */
 	if (likely(holds_range(io))) {
@@ -156,7 +173,7 @@ static bool finish(struct replica_io *io)
 
 	io->kind = REPLICA_IO_DONE;
 	bio->bi_status = io->origin_status;
-	return likely(!missed) || !replica_hold_completion(io);
+	return likely(!may_hold) || !replica_hold_completion(io);
 }
 
 /* A leg other than the one that device-mapper completes is done. */
