@@ -278,6 +278,8 @@ void replica_hold_release(struct replica *replica, bool requeue);
 
 /* failover.c APIs: */
 
+/* Is the replica as the origin wherever nothing is dirty, so that it serves reads?  Any context. */
+bool replica_io_keeps_up(const struct replica *replica);
 /* The origin's part of a read is over.  Any context.  Return: DM_ENDIO_*. */
 int replica_io_end_read(struct replica_io *io, struct bio *bio, blk_status_t status);
 /* Return: false when there is no memory now. */
