@@ -103,8 +103,12 @@ static ktime_t consistent_as_of(struct replica *replica)
 
 static void stamp_times(struct replica *replica, u16 old, u16 state)
 {
-	/* What a verify finds may have been there since it was last in step. */
-	if ((is_consistent(old) && state != DM_REPLICA_STATE_SKEWED) || is_consistent(state))
+	/*
+	 * What a verify finds may have been there since it was last in step.  Split it stays the
+	 * copy of the moment in which it became so.
+	 */
+	if ((old == DM_REPLICA_STATE_SYNCHRONIZED && state != DM_REPLICA_STATE_SKEWED) ||
+	    state == DM_REPLICA_STATE_SYNCHRONIZED)
 		replica->last_consistent = consistent_as_of(replica);
 	replica->consistent = is_consistent(state);
 	if (state == DM_REPLICA_STATE_SYNCHRONIZED) {
