@@ -91,7 +91,7 @@ static bool in_step(const struct replica_intents *intents)
 
 	if (intents->planned)
 		return intents->planned == DM_REPLICA_STATE_SYNCHRONIZED;
-	return replica->consistent || !replica->last_consistent;
+	return replica->state == DM_REPLICA_STATE_SYNCHRONIZED || !replica->last_consistent;
 }
 
 /* replica->lock held.  Return: the flag when the replica is whole. */

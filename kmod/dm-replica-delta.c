@@ -640,7 +640,8 @@ static bool decide(struct replica *replica)
 		/* For the state that is left for it, see consistent_as_of(). */
 		delta->was = delta->point ?:
 			     ktime_sub_ms(ktime_get(), replica_queue_age_ms(replica));
-		WRITE_ONCE(replica->delta_on, on);
+		/* Pairs with may_be_held() of io.c. */
+		smp_store_release(&replica->delta_on, on);
 		thaw(replica);
 		delta->point = 0;
 		delta->missed = false;

@@ -32,11 +32,8 @@ static void failover_done(struct replica_request *request, blk_status_t status)
 	replica_io_put_pending(io);
 }
 
-/*
- * Is the replica as the origin wherever nothing is dirty?  Before a resync that is protected it
- * is, and answers.
- */
-static bool keeps_up(const struct replica *replica)
+/* Before a resync that is protected it is, and answers. */
+bool replica_io_keeps_up(const struct replica *replica)
 {
 	return READ_ONCE(replica->ship) || READ_ONCE(replica->guard) != REPLICA_GUARD_OPEN ||
 	       (replica_delta_on(replica) &&
@@ -49,7 +46,7 @@ static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t s
 	struct replica *replica = io->replica;
 
 	return !(bio->bi_opf & (REQ_RAHEAD | REQ_NOWAIT)) && status != BLK_STS_NOTSUPP &&
-	       status != BLK_STS_AGAIN && keeps_up(replica) &&
+	       status != BLK_STS_AGAIN && replica_io_keeps_up(replica) &&
 	       !READ_ONCE(replica->skewed_bytes) &&
 	       !replica_queue_in_range(replica, io->unranged.iter.bi_sector,
 				       io->unranged.iter.bi_size >> SECTOR_SHIFT) &&

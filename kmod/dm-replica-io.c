@@ -107,27 +107,6 @@ static void unlink_io(struct replica_io *io)
 	spin_unlock_irqrestore(&io->replica->lock, flags);
 }
 
-/* on_replica_error stop: nobody hears of a write that the replica does not have. */
-static bool hold_completion(struct replica_io *io)
-{
-	struct replica *replica = io->replica;
-	unsigned long flags;
-	bool hold;
-
-	spin_lock_irqsave(&replica->lock, flags);
-	hold = replica->hold;
-	if (hold && replica->suspending) {
-		hold = false;
-		replica_io_bio(io)->bi_status = BLK_STS_DM_REQUEUE;
-	} else if (hold) {
-		bio_list_add(&replica->held, replica_io_bio(io));
-		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
-	}
-	atomic_dec(&replica->ending);
-	spin_unlock_irqrestore(&replica->lock, flags);
-	return hold;
-}
-
 /* Both legs have it, possibly in their caches: what intent.c wants to know. */
 static void note_settling(struct replica_io *io)
 {
@@ -141,13 +120,30 @@ static void note_settling(struct replica_io *io)
 		replica_intents_settled(replica, io->unranged.flush.generation);
 }
 
+/*
+ * The origin alone has it: is that one for replica->hold?  With delta updates it is so with all
+ * writes, and one that ends while nothing is held has ended before whatever makes it so.  Nobody
+ * has to have the lock for that.  Any other write has to see what became of its own part, or
+ * why it had none.
+ */
+static bool may_be_held(const struct replica_io *io)
+{
+	const struct replica *replica = io->replica;
+
+	if (likely(!io->missed) || io->origin_status)
+		return false;
+	/* Pairs with decide() of delta.c: what was held before that is seen. */
+	return io->ship || !smp_load_acquire(&replica->delta_on) || READ_ONCE(replica->hold);
+}
+
 /* All legs are done.  Return: false when the completion is held. */
 static bool finish(struct replica_io *io)
 {
 	struct replica *replica = io->replica;
 	struct bio *bio = replica_io_bio(io);
 	struct replica_request *request = io->request;
-	bool missed = io->missed && !io->origin_status;
+	/* Before its range is released: who waits for that looks at what is held. */
+	bool may_hold = may_be_held(io);
 
 	trace_dm_replica_complete(io);
 	if (unlikely(io->origin_status) && io->kind != REPLICA_IO_FAILOVER)
@@ -157,7 +153,7 @@ static bool finish(struct replica_io *io)
 	if (unlikely(replica->legs_volatile))
 		note_settling(io);
 
-	if (unlikely(missed))
+	if (unlikely(may_hold))
 		atomic_inc(&replica->ending);
 	/* Nobody can find it to detach it once it is off the tree or the list. */
 	if (likely(holds_range(io))) {
@@ -177,7 +173,7 @@ static bool finish(struct replica_io *io)
 
 	io->kind = REPLICA_IO_DONE;
 	bio->bi_status = io->origin_status;
-	return likely(!missed) || !hold_completion(io);
+	return likely(!may_hold) || !replica_hold_completion(io);
 }
 
 /* A leg other than the one that device-mapper completes is done. */
@@ -458,25 +454,6 @@ void replica_io_granted(struct replica_io *io)
 		queue_deferred(io->replica, replica_io_bio(io), 0);
 }
 
-/* What replica->hold asks for: keep it, or, under a suspend without flush, requeue it. */
-static int hold_bio(struct replica *replica, struct bio *bio)
-{
-	int r = DM_MAPIO_SUBMITTED;
-
-	spin_lock_irq(&replica->lock);
-	if (!replica->hold) {
-		bio_list_add(&replica->deferred, bio);
-		mod_delayed_work(replica->wq, &replica->deferred_work, 0);
-	} else if (replica->suspending) {
-		r = DM_MAPIO_REQUEUE;
-	} else {
-		bio_list_add(&replica->held, bio);
-		replica_count(replica, DM_REPLICA_C_HELD_WRITES, 1);
-	}
-	spin_unlock_irq(&replica->lock);
-	return r;
-}
-
 enum admission {
 	ADMIT_GRANTED,
 	ADMIT_WAITS,	/* admitted: it is continued when it may go */
@@ -537,7 +514,7 @@ static int map_write(struct replica *replica, struct bio *bio, struct replica_io
 	int r = -1;
 
 	if (unlikely(admission == ADMIT_HELD))
-		return hold_bio(replica, bio);
+		return replica_hold_bio(replica, bio);
 	if (unlikely(admission != ADMIT_GRANTED))
 		return DM_MAPIO_SUBMITTED;
 	/* Those who wait for memory come first; who needs none does not wait. */
@@ -669,20 +646,6 @@ int replica_io_end(struct bio *bio, blk_status_t *error)
  * Worker.
  */
 
-/* A held write that the suspend does not wait for. */
-static void requeue_held(struct bio *bio)
-{
-	struct replica_io *io = replica_io_of(bio);
-	bool fresh = io->kind != REPLICA_IO_DONE;
-
-	io->kind = REPLICA_IO_DONE;
-	bio->bi_status = BLK_STS_DM_REQUEUE;
-	if (fresh)
-		bio_endio(bio);
-	else
-		bio->bi_end_io(bio);
-}
-
 /* One that the gate has kept. */
 static bool resume_read(struct replica *replica, struct bio *bio)
 {
@@ -706,8 +669,8 @@ static bool resume_bio(struct replica *replica, struct bio *bio)
 		return true;
 	if (!io->admitted) {
 		admission = admit(replica, io);
-		if (admission == ADMIT_HELD && hold_bio(replica, bio) != DM_MAPIO_SUBMITTED)
-			requeue_held(bio);
+		if (admission == ADMIT_HELD && replica_hold_bio(replica, bio) != DM_MAPIO_SUBMITTED)
+			replica_hold_requeue(bio);
 		if (admission != ADMIT_GRANTED)
 			return true;
 	}
@@ -776,24 +739,5 @@ void replica_io_requeue(struct replica *replica, struct bio_list *list)
 		io->kind = REPLICA_IO_DONE;
 		bio->bi_status = BLK_STS_DM_REQUEUE;
 		bio_endio(bio);
-	}
-}
-
-void replica_io_release_held(struct replica *replica, bool requeue)
-{
-	struct bio_list held;
-	struct bio *bio;
-
-	spin_lock_irq(&replica->lock);
-	held = replica->held;
-	bio_list_init(&replica->held);
-	spin_unlock_irq(&replica->lock);
-	while ((bio = bio_list_pop(&held))) {
-		if (requeue)
-			requeue_held(bio);
-		else if (replica_io_of(bio)->kind == REPLICA_IO_DONE)
-			bio->bi_end_io(bio);
-		else
-			queue_deferred(replica, bio, 0);
 	}
 }

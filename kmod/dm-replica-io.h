@@ -220,8 +220,6 @@ void replica_io_requeue(struct replica *replica, struct bio_list *list);
 void replica_io_link(struct replica_io *io);
 /* Worker that submits what map could not. */
 void replica_io_deferred_work(struct work_struct *work);
-/* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */
-void replica_io_release_held(struct replica *replica, bool requeue);
 
 /*
  * Reads and flushes are not in the range lock.  Who changes the places of the legs closes
@@ -264,8 +262,24 @@ void replica_gate_open(struct replica *replica);
 /* Wait for those that have entered.  Return: false when they are not over in time. */
 bool replica_gate_drain(struct replica *replica, unsigned int ms);
 
+/* hold.c APIs: */
+
+/*
+ * Keep a write that is not admitted; under a suspend without flush it is for device-mapper to
+ * requeue.  Return: DM_MAPIO_*.
+ */
+int replica_hold_bio(struct replica *replica, struct bio *bio);
+/* Keep the end of one, which is counted in replica->ending.  Any context.  Return: is it kept? */
+bool replica_hold_completion(struct replica_io *io);
+/* End one that is kept so that device-mapper requeues it.  Any context. */
+void replica_hold_requeue(struct bio *bio);
+/* Let held writes go on or, for a suspend without flush, requeue them.  May sleep. */
+void replica_hold_release(struct replica *replica, bool requeue);
+
 /* failover.c APIs: */
 
+/* Is the replica as the origin wherever nothing is dirty, so that it serves reads?  Any context. */
+bool replica_io_keeps_up(const struct replica *replica);
 /* The origin's part of a read is over.  Any context.  Return: DM_ENDIO_*. */
 int replica_io_end_read(struct replica_io *io, struct bio *bio, blk_status_t status);
 /* Return: false when there is no memory now. */

@@ -233,12 +233,14 @@ static bool request_older(struct replica_io *io, unsigned int age_ms)
 /*
  * struct overdue - what a turn of the clock looks for
  * @age_ms: whatever the replica has had for longer is given up
+ * @read_ms: but for a failed-over read, which is after that
  * @blind_ms: windows older than this are given up whichever leg they wait for
  * @windows: number of them given up
  * @doubt: a window is overdue, and the origin may be the one to blame
  */
 struct overdue {
 	unsigned int age_ms;
+	unsigned int read_ms;
 	unsigned int blind_ms;
 	unsigned int windows;
 	bool doubt;
@@ -280,13 +282,19 @@ static struct replica_io *detach_one_write(struct replica_range_bucket *bucket,
 	return found;
 }
 
-static struct replica_io *detach_one_unranged(struct replica *replica, unsigned int age_ms)
+static unsigned int unranged_ms(const struct replica_io *io, const struct overdue *overdue)
+{
+	return io->kind == REPLICA_IO_FAILOVER ? overdue->read_ms : overdue->age_ms;
+}
+
+static struct replica_io *detach_one_unranged(struct replica *replica,
+					      const struct overdue *overdue)
 {
 	struct replica_io *io, *found = NULL;
 
 	spin_lock_irq(&replica->lock);
 	list_for_each_entry(io, &replica->unranged, unranged.link)
-		if (request_older(io, age_ms) && replica_io_detach(io)) {
+		if (request_older(io, unranged_ms(io, overdue)) && replica_io_detach(io)) {
 			found = io;
 			break;
 		}
@@ -311,12 +319,12 @@ static struct leg_flush *detach_own_flush(struct replica *replica, unsigned int 
 	return found;
 }
 
-static unsigned int detach_unranged(struct replica *replica, unsigned int age_ms)
+static unsigned int detach_unranged(struct replica *replica, const struct overdue *overdue)
 {
 	struct replica_io *io;
 	unsigned int n = 0;
 
-	while ((io = detach_one_unranged(replica, age_ms))) {
+	while ((io = detach_one_unranged(replica, overdue))) {
 		replica_io_detached(io);
 		n++;
 	}
@@ -349,7 +357,7 @@ static void detach_older(struct replica *replica, struct overdue *overdue)
 			n++;
 		}
 	}
-	n += detach_unranged(replica, overdue->age_ms);
+	n += detach_unranged(replica, overdue);
 	n += replica_queue_detach_older(replica, overdue->age_ms);
 	overdue->windows += replica_offload_detach(replica, overdue->age_ms);
 	replica_count(replica, DM_REPLICA_C_REPLICA_TIMEOUTS, n + overdue->windows);
@@ -388,10 +396,13 @@ void replica_leg_timeout_work(struct work_struct *work)
 			replica_queue_hurry(replica);
 	}
 	detach_own_flushes(replica, timeout ?: NO_LIMIT_MS);
-	/* After a cut what is still out gets little time. */
+	overdue.read_ms = timeout ?: NO_LIMIT_MS;
+	/* After a cut what is still out gets little time, but for a read that only it can serve. */
 	if (is_cut(replica)) {
 		timeout = min_not_zero(timeout, CUT_TIMEOUT_MS);
 		overdue.blind_ms = CUT_TIMEOUT_MS;
+		if (!replica_io_keeps_up(replica))
+			overdue.read_ms = timeout;
 	}
 	overdue.age_ms = timeout;
 	if (timeout)

@@ -101,10 +101,23 @@ static ktime_t consistent_as_of(struct replica *replica)
 	       ktime_sub_ms(ktime_get(), replica_queue_age_ms(replica));
 }
 
+/*
+ * Has the replica a later moment than the one known?  What a verify finds may have been there
+ * since it was last in step.  Split it stays the copy of the moment in which it became so.  And a
+ * leg that has just become the replica, and may have lost something when it was left, is whole no
+ * more: since when nobody knows, so that the last time that the legs got in step has to do.
+ */
+static bool is_later(const struct replica *replica, u16 old, u16 state)
+{
+	if (state == DM_REPLICA_STATE_SYNCHRONIZED)
+		return true;
+	return old == DM_REPLICA_STATE_SYNCHRONIZED && state != DM_REPLICA_STATE_SKEWED &&
+	       replica->whole;
+}
+
 static void stamp_times(struct replica *replica, u16 old, u16 state)
 {
-	/* What a verify finds may have been there since it was last in step. */
-	if ((is_consistent(old) && state != DM_REPLICA_STATE_SKEWED) || is_consistent(state))
+	if (is_later(replica, old, state))
 		replica->last_consistent = consistent_as_of(replica);
 	replica->consistent = is_consistent(state);
 	if (state == DM_REPLICA_STATE_SYNCHRONIZED) {
@@ -438,7 +451,7 @@ void replica_state_work(struct work_struct *work)
 	struct replica *replica = container_of(work, struct replica, state_work);
 
 	if (!READ_ONCE(replica->hold)) {
-		replica_io_release_held(replica, false);
+		replica_hold_release(replica, false);
 		replica_intents_note(replica);
 	}
 	replica_clone_kick(replica);

@@ -12,11 +12,11 @@
  * there.  What takes too long ends the attempt, and nothing has changed.
  */
 #include <linux/bio.h>
-#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "dm-replica-command.h"
 #include "dm-replica-compare.h"
 #include "dm-replica-delta.h"
 #include "dm-replica-event.h"
@@ -42,173 +42,6 @@
 #define S(name)		BIT(DM_REPLICA_STATE_##name)
 
 /*
- * struct leg_command - a request to a leg that somebody waits for, but not for ever
- * @work: sends it: a leg that hangs may have no room for one more
- * @over: it has ended, or nobody waits for it any more; who is second sees to a failure
- * @failed: what is to be done about one
- * @flush: what a flush of the replica is to make durable
- */
-struct leg_command {
-	struct kref refs;
-	struct replica *replica;
-	struct work_struct work;
-	struct completion done;
-	atomic_t over;
-	void (*failed)(struct leg_command *command);
-	struct replica_flush flush;
-	struct page *page;
-	blk_status_t status;
-	struct bio_vec vec;
-	struct bio bio;
-};
-
-static void free_command(struct kref *refs)
-{
-	struct leg_command *command = container_of(refs, struct leg_command, refs);
-
-	if (command->page)
-		__free_page(command->page);
-	kfree(command);
-}
-
-static void command_done(struct bio *bio)
-{
-	struct leg_command *command = container_of(bio, struct leg_command, bio);
-	struct replica *replica = command->replica;
-
-	command->status = bio->bi_status;
-	bio_uninit(bio);
-	/* Until it is off the count the legs stay where they are. */
-	if (atomic_xchg(&command->over, 1) && command->status && command->failed)
-		command->failed(command);
-	/* First: whoever waits for it looks whether there are others. */
-	atomic_dec(&replica->leg_commands);
-	complete(&command->done);
-	kref_put(&command->refs, free_command);
-	replica_put(replica);
-}
-
-static void send_command(struct work_struct *work)
-{
-	submit_bio(&container_of(work, struct leg_command, work)->bio);
-}
-
-/*
- * Takes over the reference of the caller, who sees to a failure.  Return: 0, -EIO, or
- * -ETIMEDOUT when it is still out, which no error of a leg is taken for.
- */
-static int run_command(struct replica *replica, struct leg_command *command, unsigned int ms)
-{
-	int r = -ETIMEDOUT;
-
-	replica_get(replica);
-	atomic_inc(&replica->leg_commands);
-	kref_get(&command->refs);
-	command->bio.bi_end_io = command_done;
-	queue_work(replica_send_wq, &command->work);
-	if (wait_for_completion_io_timeout(&command->done, msecs_to_jiffies(ms)) ||
-	    atomic_xchg(&command->over, 1))
-		r = command->status ? -EIO : 0;
-	kref_put(&command->refs, free_command);
-	return r;
-}
-
-static struct leg_command *make_command(struct replica *replica)
-{
-	struct leg_command *command = kzalloc(sizeof(*command), GFP_NOIO);
-
-	if (!command)
-		return NULL;
-	kref_init(&command->refs);
-	init_completion(&command->done);
-	INIT_WORK(&command->work, send_command);
-	command->replica = replica;
-	return command;
-}
-
-static void drop_command(struct leg_command *command)
-{
-	if (command)
-		kref_put(&command->refs, free_command);
-}
-
-/* A command that reads has a page for it. */
-static struct leg_command *make_read(struct replica *replica)
-{
-	struct leg_command *command = make_command(replica);
-
-	if (!command)
-		return NULL;
-	command->page = alloc_page(GFP_NOIO);
-	if (command->page)
-		return command;
-	drop_command(command);
-	return NULL;
-}
-
-/* Does the replica answer at all? */
-static int ask_replica(struct replica *replica, struct leg_command *command, unsigned int ms)
-{
-	struct block_device *leg = replica->replica_bdev;
-
-	bio_init(&command->bio, leg, &command->vec, 1, REQ_OP_READ | REQ_SYNC);
-	__bio_add_page(&command->bio, command->page, bdev_logical_block_size(leg), 0);
-	return run_command(replica, command, ms);
-}
-
-/*
- * When it ends well it has no place among the generations of flushes: these begin anew with
- * the swap, and an attempt that fails must not be taken for one that saved what had been lost.
- */
-static int flush_leg(struct replica *replica, struct block_device *leg,
-		     struct leg_command *command, unsigned int ms)
-{
-	if (!bdev_write_cache(leg)) {
-		drop_command(command);
-		return 0;
-	}
-	bio_init(&command->bio, leg, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
-	return run_command(replica, command, ms);
-}
-
-/*
- * But a disk may tell only once that it has lost what it had to write, so a flush that fails
- * counts, also when nobody waits for it any more.
- */
-static void replica_flush_failed(struct leg_command *command)
-{
-	replica_leg_flush_failed(command->replica, &command->flush);
-	replica_state_replica_failed(command->replica, 0, blk_status_to_errno(command->status),
-				     "replica flush error");
-}
-
-static int flush_replica(struct replica *replica, struct leg_command *command, unsigned int ms)
-{
-	int r;
-
-	command->failed = replica_flush_failed;
-	command->flush.before = atomic64_read(&replica->flushed_gen);
-	kref_get(&command->refs);
-	r = flush_leg(replica, replica->replica_bdev, command, ms);
-	if (r == -EIO)
-		replica_flush_failed(command);
-	drop_command(command);
-	return r;
-}
-
-static void origin_flush_failed(struct leg_command *command)
-{
-	replica_intents_origin_lost(command->replica);
-}
-
-/* A failure is the caller's to tell: what is lost matters only if the origin stays it. */
-static int flush_origin(struct replica *replica, struct leg_command *command, unsigned int ms)
-{
-	command->failed = origin_flush_failed;
-	return flush_leg(replica, replica->origin_bdev, command, ms);
-}
-
-/*
  * struct attempt - one try
  * @swap: what is to be so
  * @durable: writes up to this generation were durable on the replica before its flush
@@ -223,8 +56,8 @@ struct attempt {
 	const struct replica_swap *swap;
 	s64 durable;
 	bool cut;
-	struct leg_command *ask;
-	struct leg_command *flush[2];
+	struct replica_command *ask;
+	struct replica_command *flush[2];
 	bool origin_lost;
 	struct dm_replica_superblock *before;
 	unsigned long deadline;
@@ -326,29 +159,30 @@ static int check_queue(struct replica *replica, const char **error)
 /* It answers, and has not so much in its cache that a flush would hold I/O for long. */
 static int check_replica(struct replica *replica, const char **error)
 {
-	struct leg_command *ask = make_read(replica), *flush = make_command(replica);
+	struct replica_command *ask = replica_command_create_read(replica);
+	struct replica_command *flush = replica_command_create(replica);
 	int r;
 
 	if (!ask || !flush) {
-		drop_command(ask);
-		drop_command(flush);
+		replica_command_drop(ask);
+		replica_command_drop(flush);
 		*error = "not enough memory";
 		return -ENOMEM;
 	}
 	*error = "the replica does not answer";
-	r = ask_replica(replica, ask, READY_MS);
+	r = replica_command_ask(replica, ask, READY_MS);
 	if (!r)
-		r = flush_replica(replica, flush, READY_MS);
+		r = replica_command_flush_replica(replica, flush, READY_MS);
 	else
-		drop_command(flush);
+		replica_command_drop(flush);
 	return r ? -EIO : 0;
 }
 
 static int allocate(struct replica *replica, struct attempt *attempt, const char **error)
 {
-	attempt->ask = make_read(replica);
-	attempt->flush[0] = make_command(replica);
-	attempt->flush[1] = make_command(replica);
+	attempt->ask = replica_command_create_read(replica);
+	attempt->flush[0] = replica_command_create(replica);
+	attempt->flush[1] = replica_command_create(replica);
 	if (replica->intents)
 		attempt->before = kmalloc(sizeof(*attempt->before), GFP_NOIO);
 	if (attempt->ask && attempt->flush[0] && attempt->flush[1] &&
@@ -434,7 +268,7 @@ static bool all_ended(struct replica *replica, const struct attempt *attempt)
 
 static int settle_replica(struct replica *replica, struct attempt *attempt, const char **error)
 {
-	struct leg_command *ask = attempt->ask, *flush = attempt->flush[0];
+	struct replica_command *ask = attempt->ask, *flush = attempt->flush[0];
 	int r;
 
 	/* No flush enters the queue any more, either. */
@@ -444,11 +278,11 @@ static int settle_replica(struct replica *replica, struct attempt *attempt, cons
 	}
 	*error = "the replica does not answer";
 	attempt->flush[0] = NULL;
-	r = flush_replica(replica, flush, time_left(attempt));
+	r = replica_command_flush_replica(replica, flush, time_left(attempt));
 	if (r)
 		return r;
 	attempt->ask = NULL;
-	r = ask_replica(replica, ask, time_left(attempt));
+	r = replica_command_ask(replica, ask, time_left(attempt));
 	if (r)
 		return r;
 	/* A barrier of somebody else may have one out. */
@@ -467,7 +301,7 @@ static int settle_replica(struct replica *replica, struct attempt *attempt, cons
 /* What the origin lost with its cache is not known: the other leg has it, or tells. */
 static int settle_origin(struct replica *replica, struct attempt *attempt, const char **error)
 {
-	struct leg_command *flush = attempt->flush[1];
+	struct replica_command *flush = attempt->flush[1];
 	int r;
 
 	if (atomic_read(&replica->leg_commands) || atomic_read(&replica->asked_origin)) {
@@ -475,7 +309,7 @@ static int settle_origin(struct replica *replica, struct attempt *attempt, const
 		return -EBUSY;
 	}
 	attempt->flush[1] = NULL;
-	r = flush_origin(replica, flush, time_left(attempt));
+	r = replica_command_flush_origin(replica, flush, time_left(attempt));
 	*error = "the origin could not be flushed";
 	attempt->origin_lost = r == -EIO;
 	return attempt->origin_lost && !attempt->swap->equal ? 0 : r;
@@ -746,9 +580,9 @@ int replica_swap_legs(struct replica *replica, const struct replica_swap *swap, 
 	} else {
 		replica_news_drop(news);
 	}
-	drop_command(attempt.ask);
-	drop_command(attempt.flush[0]);
-	drop_command(attempt.flush[1]);
+	replica_command_drop(attempt.ask);
+	replica_command_drop(attempt.flush[0]);
+	replica_command_drop(attempt.flush[1]);
 	kfree(attempt.before);
 	return r;
 }

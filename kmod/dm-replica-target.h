@@ -9,6 +9,10 @@ struct replica_target;
 
 extern struct target_type replica_target_type;
 
+/* construct.c APIs: the constructor; and the end of what it has made.  May sleep. */
+int replica_target_ctr(struct dm_target *ti, unsigned int argc, char **argv);
+void replica_target_put(struct dm_target *ti, struct replica_target *rt);
+
 /*
  * target-meta.c API: open the meta device of a table line, @path or NULL, and see that
  * it is free or holds the log of these legs.  May sleep.  0, or a negative errno with

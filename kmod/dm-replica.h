@@ -317,7 +317,7 @@ struct replica {
 
 	atomic_t detached;		/* given-up requests the replica still has */
 	atomic_t asked_origin;		/* 1 while the origin has resync.c's question */
-	atomic_t leg_commands;		/* of swap.c that a leg still has */
+	atomic_t leg_commands;		/* of command.c that a leg still has */
 	atomic_t ending;		/* missed writes, about to be held or acknowledged */
 	atomic64_t flush_gen;		/* generation of replica flushes */
 	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */

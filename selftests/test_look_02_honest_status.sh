@@ -81,6 +81,11 @@ age()
 	same "consistent_age_ms" "$(status r consistent_age_ms)" 0
 	run message r split
 	same "consistent_age_ms of a split" "$(status r consistent_age_ms)" 0
+	# What is usable for so long is no younger for that.
+	put /dev/mapper/r 0 1
+	ktap_pause 2
+	run message r deactivate
+	at_least "consistent_age_ms after a split" "$(status r consistent_age_ms)" 2000
 }
 
 older()

@@ -445,6 +445,24 @@ refusals()
 	refuse message r protected 1
 }
 
+# It has replica_timeout for that, as ever: the five seconds are for what was under way when
+# shipping ended.
+slow_read()
+{
+	local pid
+	hang_dev "$weak"
+	defer unhang_dev "$weak"
+	cmp <(dd if=/dev/mapper/r bs=1M skip=8 count=1 iflag=direct status=none) \
+		<(dd if="$disk" bs=1M skip=8 count=1 iflag=direct status=none) &
+	pid=$!
+	defer end_load "$pid"
+	ktap_pause 8
+	kill -0 "$pid" || fail "the read did not wait for the replica"
+	unhang_dev "$weak"
+	run wait "$pid"
+	same "replica_timeouts" "$(status r replica_timeouts)" 0
+}
+
 # Meanwhile the replica serves what the origin cannot read, but not where it lacks something.
 reads()
 {
@@ -466,6 +484,7 @@ reads()
 	run cmp <(dd if=/dev/mapper/r bs=1M skip=8 count=1 iflag=direct status=none) \
 		<(dd if="$disk" bs=1M skip=8 count=1 iflag=direct status=none)
 	at_least "read_failovers" "$(status r read_failovers)" 1
+	slow_read
 	set_table "$origin" "$(holed "$disk" 4096 2048)"
 	refuse dd if=/dev/mapper/r of=/dev/null bs=1M skip=2 count=1 iflag=direct status=none
 	set_table "$origin" "0 $(dev_sectors "$disk") linear $disk 0"

@@ -13,7 +13,7 @@ INTENT, ACTIVATE, META, LOG = (f'dm-replica-{name}.c'
 CLONE = 'dm-replica-clone.c'
 IO, WINDOW = 'dm-replica-io.c', 'dm-replica-window.c'
 ORDER, QUEUE = 'dm-replica-order.h', 'dm-replica-queue.c'
-SWAP = 'dm-replica-swap.c'
+COMMAND, SWAP = 'dm-replica-command.c', 'dm-replica-swap.c'
 
 MUTATIONS = {
     # Writes go before their intents are durable.
@@ -153,7 +153,7 @@ replica_order_add(&queue->order, &request->ordered);
 	else if (0)
 		replica_log_mark_cached("""),
     # So it is when they do not change places.
-    'swap-flush-counts': (SWAP, """\
+    'swap-flush-counts': (COMMAND, """\
 	command->flush.before = atomic64_read(&replica->flushed_gen);
 	kref_get(&command->refs);
 	r = flush_leg(replica, replica->replica_bdev, command, ms);
@@ -165,7 +165,7 @@ replica_order_add(&queue->order, &request->ordered);
 		replica_leg_flush_end(replica, &command->flush);
 """),
     # One that fails is forgotten with the order.
-    'swap-flush-failure': (SWAP, """\
+    'swap-flush-failure': (COMMAND, """\
 	if (r == -EIO)
 		replica_flush_failed(command);
 """, """\

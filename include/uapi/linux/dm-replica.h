@@ -155,7 +155,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_DIRTY_REGIONS,	/* (R) u64 */
 	DM_REPLICA_A_DIRTY_BYTES,	/* (R) u64, upper bound of what differs */
 	DM_REPLICA_A_CONSISTENT_NOW,	/* (R) u8, 1: the replica is usable as it is */
-	DM_REPLICA_A_CONSISTENT_AGE,	/* (R) u64, ms since it last was; absent if never */
+	DM_REPLICA_A_CONSISTENT_AGE,	/* (R) u64, ms since its last such moment, if known */
 	DM_REPLICA_A_LAG_BYTES,		/* (R) u64, accepted writes not on the replica */
 	DM_REPLICA_A_LAG_MS,		/* (R) u64, age of the oldest of them */
 	DM_REPLICA_A_WHEN_ESTABLISHED,	/* (R) u64, ms since the epoch */
