@@ -118,16 +118,17 @@ static int restore_run(struct cli *cli)
 	const char *name = cli->args[0];
 	uint32_t type = sync_type_of(cli, name);
 
-	if (type != REPLICA_SYNC_TYPE_SNAPSHOT)
-		return type && opts->timeout_ms ?
-		       report_usage(cli, "timeout",
-				    "'--timeout' is for a snapshot; 'replicactl wait %s --timeout TIME' waits for a replica",
-				    name) :
-		       restore_replica(cli, opts->force);
-	return opts->force ?
-	       report_usage(cli, "force",
-			    "'--force' is for a replica; a snapshot is never restored while it is in use") :
-	       restore_snapshot(cli);
+	if (type == REPLICA_SYNC_TYPE_SNAPSHOT) {
+		if (!opts->force)
+			return restore_snapshot(cli);
+		return report_usage(cli, "force",
+				    "'--force' is for a replica; a snapshot is never restored while it is in use");
+	}
+	if (!type || !opts->timeout_ms)
+		return restore_replica(cli, opts->force);
+	return report_usage(cli, "timeout",
+			    "'--timeout' is for a snapshot; 'replicactl wait %s --timeout TIME' waits for a replica",
+			    name);
 }
 
 const struct command cmd_restore = {
