@@ -93,17 +93,23 @@ unknown()
 	forced "$conf" "whether its volumes were cut from a pool is not known"
 }
 
-returned()
+# goes_back: replica r goes, and so does what was cut for it.
+goes_back()
 {
-	made
-	cli return-to-pool --left vgt
-	same "what a live replica has" "$(get '[.Volumes[] | .Removed] | any')" false
 	cli return-to-pool r
 	same "return_value" "$(get .return_value)" 0
 	same "what went back" "$(get '[.Volumes[] | select(.Removed) | .StorageVolume] | sort | join(" ")')" \
 		"vgt/r-meta vgt/r-replica"
 	same "the volumes" "$(volumes vgt)" ""
 	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
+}
+
+returned()
+{
+	made
+	cli return-to-pool --left vgt
+	same "what a live replica has" "$(get '[.Volumes[] | .Removed] | any')" false
+	goes_back
 }
 
 # reversed: the volume that was cut is the origin, and what is in use is on it.
@@ -167,11 +173,7 @@ other_reports()
 		}
 	EOF
 	local -x LVM_SYSTEM_DIR=$conf
-	cli return-to-pool r
-	same "return_value" "$(get .return_value)" 0
-	same "what went back" "$(get '[.Volumes[] | select(.Removed) | .StorageVolume] | sort | join(" ")')" \
-		"vgt/r-meta vgt/r-replica"
-	same "the volumes" "$(volumes vgt)" ""
+	goes_back
 }
 
 not_ours()
