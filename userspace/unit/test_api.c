@@ -88,8 +88,12 @@ static void clones(void)
 		reset_args();
 		args.sync_type = REPLICA_SYNC_TYPE_CLONE;
 		args.mode = mode;
-		expect(REPLICA_INVALID_PARAMETER, "Mode");
+		expect(REPLICA_NOT_SUPPORTED, "Mode");
 	}
+	reset_args();
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	args.mode = 1;
+	expect(REPLICA_INVALID_PARAMETER, "Mode");
 	reset_args();
 	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
 	args.recovery_point_objective = 5;

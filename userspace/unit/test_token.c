@@ -287,7 +287,7 @@ static void redeems(void)
 	refused(REPLICA_INVALID_PARAMETER, "ReplicationSettings");
 	redeem_of("zero");
 	args.mode = DM_REPLICA_MODE_ASYNC;
-	refused(REPLICA_INVALID_PARAMETER, "Mode");
+	refused(REPLICA_NOT_SUPPORTED, "Mode");
 	redeem_of("/nonexistent/token");
 	refused(REPLICA_NOT_FOUND, "Token");
 	fake_free(ctx);
