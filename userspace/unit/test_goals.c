@@ -2,6 +2,7 @@
 /* Goals of the one who makes a replica: what meets them, and what contradicts them. */
 #include <errno.h>
 
+#include "create-goals.h"
 #include "fake.h"
 #include "ktap.h"
 
@@ -149,10 +150,42 @@ static void delta_updates(void)
 	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
 }
 
+/* Who supplies the target, and how: each value, of a volume that is given, and of a pool. */
+static void suppliers(void)
+{
+	enum { OK = REPLICA_SUCCESS, BAD = REPLICA_INVALID_PARAMETER };
+	static const struct {
+		const char *text;
+		int volume;
+		int pool;
+	} cases[] = {
+		{ "TargetElementSupplier=1", OK, BAD }, { "TargetElementSupplier=2", BAD, OK },
+		{ "TargetElementSupplier=3", OK, OK }, { "TargetElementSupplier=4", OK, OK },
+		{ "TargetElementSupplier=5", OK, BAD }, { "ThinProvisioningPolicy=2", BAD, OK },
+		{ "ThinProvisioningPolicy=3", BAD, OK }, { "ThinProvisioningPolicy=4", BAD, OK },
+		{ "ThinProvisioningPolicy=5", BAD, OK }, { "ThinProvisioningPolicy=6", BAD, OK },
+		{ "ThinProvisioningPolicy=7", OK, OK },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct replica_settings s = { .present = 0 };
+
+		ktap_case = cases[i].text;
+		CHECK_INT(replica_settings_parse(ctx, cases[i].text, &s), 0);
+		reset_args();
+		args.replication_settings = &s;
+		CHECK_INT(replica_goals_check(ctx, &args), cases[i].volume);
+		args.target_storage_volume = NULL;
+		args.target_storage_pool = "vg";
+		CHECK_INT(replica_goals_check(ctx, &args), cases[i].pool);
+	}
+	ktap_case = NULL;
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(goals), T(delta_updates),
+		T(goals), T(delta_updates), T(suppliers),
 	};
 	int r;
 
