@@ -74,6 +74,7 @@ static void goals(void)
 		{ "DesiredCopyMethodology=11", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=8,delta_ms=0", BAD, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=3,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=4,delta_ms=30s", BAD, "DesiredCopyMethodology", true },
 		{ "DesiredCopyMethodology=5,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
 		{ "delta_ms=30s,rpo=29s", BAD, "DeltaUpdateInterval", false },
 		{ "delta_ms=30s,rpo=34s,overflow=fail", BAD, "DeltaUpdateInterval", false },
@@ -111,6 +112,22 @@ static void goals(void)
 	s.methodology = REPLICA_METHODOLOGY_INCREMENTAL;
 	args.skip_initial_copy = true;
 	table_has("sync skip", "");
+}
+
+/* A clone is copied in full. */
+static void clones(void)
+{
+	struct replica_settings s = {
+		.present = REPLICA_SETTING_METHODOLOGY,
+		.methodology = REPLICA_METHODOLOGY_DIFFERENTIAL,
+	};
+
+	reset_args();
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	args.replication_settings = &s;
+	expect(REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology");
+	s.methodology = REPLICA_METHODOLOGY_FULL;
+	CHECK_INT(replica_goals_check(ctx, &args), REPLICA_SUCCESS);
 }
 
 /* Delta updates choose their mode, and are told to the kernel by one name. */
@@ -185,7 +202,7 @@ static void suppliers(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(goals), T(delta_updates), T(suppliers),
+		T(goals), T(clones), T(delta_updates), T(suppliers),
 	};
 	int r;
 
