@@ -16,10 +16,9 @@ struct restore_options {
 
 static const struct option restore_table[] = {
 	OPTION(struct restore_options, timeout_ms, "timeout", "TIME", read_seconds,
-	       COMPLETE_NOTHING,
-	       "Longest wait for a snapshot; seconds without a unit (default: no limit)"),
+	       COMPLETE_NOTHING, "Longest wait for a snapshot; seconds without a unit"),
 	OPTION_FLAG(struct restore_options, force, "force",
-		    "From a replica that need not be consistent, or while it is in use"),
+		    "Though the replica need not be consistent, or is in use"),
 };
 
 static char *restore_hint(const struct replica_error *err, const char *name)
@@ -139,7 +138,7 @@ const struct command cmd_restore = {
 	.max_args = 1,
 	.args = "NAME",
 	.complete = { COMPLETE_NAME },
-	.help = "Make the source what a snapshot, or a split replica, of it is",
+	.help = "Make the source what a snapshot or split replica is",
 	.details =
 		"From a replica: what was written to the source since the split is lost. What is\n"
 		"read is restored at once, and a job copies what changed; it is over when the\n"
