@@ -142,8 +142,8 @@ restarted()
 refused_values()
 {
 	legs
-	cli_returns 5 5 create "$source" "$target" --sync-type clone --mode async
-	complains "mode async is for a mirror"
+	cli_returns 1 1 create "$source" "$target" --sync-type clone --mode async
+	complains "a clone in mode async is not supported"
 	cli_returns 5 5 create "$source" "$target" --sync-type clone --rpo 5
 	complains "recovery point objective"
 	cli_returns 5 5 create "$source" "$target" --sync-type clone --skip-initial-copy

@@ -46,6 +46,69 @@ awaited()
 	compare_legs "$source" "$target"
 }
 
+# Each property of MSFT_SMReplicaPeer, of a replica that is there.
+peer()
+{
+	local uuid
+	legs
+	cli create "$source" "$target" --name r --wait-for synchronized --timeout 60
+	returned 0
+	uuid=$(dmsetup info -c --noheadings -o uuid r)
+	same "the peer" "$(get '.TargetReplicaPeer | [.Identifier, .ObjectId, .PeerObjectType, .PeerObjectName,
+		.PeerProviderURI, .IsCIMReplicationEntityBased, .IsPrimary] | map(tostring) | join(" ")')" \
+		"$uuid $uuid/target 4 $target null false false"
+	same "its system" "$(get .TargetReplicaPeer.PeerSystemName)" "$(uname -n)"
+	same "its ids" "$(get '.TargetReplicaPeer | .PeerObjectId | split("/") | last')" \
+		"$(get .TargetReplicaPeer.PeerUniqueId)"
+	same "its element" "$(get '.TargetReplicaPeer.Element | "\(.StorageVolume) \(.DeviceNumber) \(.Size)"')" \
+		"$target $(lsblk -dno MAJ:MIN "$target" | tr -d ' ') $((8 << 20))"
+}
+
+# job FILTER: of job 1 of r, while that is there.
+job()
+{
+	cli jobs r >/dev/null
+	get "[.Jobs[] | select(.ReplicaEnded == null and .JobID == 1)][0] | $1"
+}
+
+# Each property of MSFT_SMJob, while it runs and when it has ended.
+job_properties()
+{
+	local began before
+	before=$(date +%s)
+	slow_replica r
+	same "kind and state" "$(job '"\(.JobType) \(.JobTypeDescription) \(.JobState) \(.JobStateDescription)"')" \
+		"1 Initial Copy 4 Running"
+	same "how it is" "$(job '[.JobStatus, .OperationalStatus[0].Value, (.OperationalStatus | length),
+		.ErrorCode, .ErrorDescription, .LocalOrUtcTime, .DeleteOnCompletion, .TimeBeforeRemoval,
+		.TimeOfLastStateChange] | tojson')" '["Running",2,1,0,null,2,false,null,null]'
+	(($(job .PercentComplete) < 100)) || fail "it is complete"
+	began=$(job .StartTime)
+	same "when it was ordered" "$(job .TimeSubmitted)" "$began"
+	(($(date -d "$began" +%s) >= before)) || fail "it began at $began"
+	run replicactl wait r --timeout 120
+	same "state" "$(job '"\(.JobState) \(.JobStateDescription) \(.PercentComplete)"')" "7 Completed 100"
+	same "how it was" "$(job '[.JobStatus, [.OperationalStatus[].Value], .ErrorCode, .RemainingTime] |
+		tojson')" '["Completed",[17,2],0,null]'
+	same "when it began" "$(job .StartTime)" "$began"
+	(($(job .ElapsedTime) > 0)) || fail "it took no time"
+	[[ $(job .TimeOfLastStateChange) > $began ]] || fail "it ended before it began"
+}
+
+# As Microsoft's page has it, the volume is the target, and nothing is cut.
+pool_beside()
+{
+	legs
+	cli create "$source" "$target" --name r --pool nope --wait-for synchronized
+	returned 0
+	same "the target" "$(get .TargetStorageVolume)" "$target"
+	same "the pool" "$(get .TargetStoragePool)" null
+	same "what is said of the pool" \
+		"$(get '.Findings[] | select(.CheckDescription == "pool-ignored") | .ParameterInfo')" \
+		TargetStoragePool
+	compare_legs "$source" "$target"
+}
+
 # The promise of the caller is taken: the target stays as it is.
 skipped()
 {
@@ -180,6 +243,9 @@ ktap_header
 ktap_case "4096 with the job while the copy runs" job_started
 ktap_case "0 when the copy ended within the call" awaited
 ktap_case "0 when there is nothing to copy" skipped
+ktap_case "every property of the peer" peer
+ktap_case "every property of a job" job_properties
+ktap_case "a pool beside a target volume" pool_beside
 ktap_case "a dry run shows the table and changes nothing" dry_run
 ktap_case "settings reach the kernel" settings
 ktap_case "a name is made from the source" made_name

@@ -92,15 +92,20 @@ double_dash()
 	same "return_value" "$(get .return_value)" 8
 }
 
+# all_commands: their names, from the help.
+all_commands()
+{
+	cli help >/dev/null
+	get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[], .HelpCommands[] | .Command'
+}
+
 complete_help()
 {
 	local command commands
 	run replicactl --help | awk 'length > 80 { exit 1 }' || fail "lines of more than 80 columns"
 	man replicactl | col -b >"$dev_dir/page"
-	cli help
-	commands=$(get '.MakeCommands[], .LookCommands[], .WorkCommands[], .LogCommands[],
-		.HelpCommands[] | .Command')
-	same "the number of commands" "$(wc -w <<<"$commands")" 34
+	commands=$(all_commands)
+	same "the number of commands" "$(wc -w <<<"$commands")" 39
 	for command in $commands; do
 		text=$(replicactl "$command" --help)
 		[[ $text == "Usage: replicactl $command"* ]] || fail "no usage of $command"
@@ -114,10 +119,9 @@ documented_options()
 {
 	local command option
 	man replicactl | col -b >"$dev_dir/page"
-	for command in create check activate deactivate fsck status wait events capabilities resync \
-		verify resize detach return-to-pool confirm restore test-failover; do
-		for option in $(replicactl help "$command" --json | jq -r '.Options[].Option' | cut -d' ' -f1); do
-			grep -q -- "$option" "$dev_dir/page" || fail "$command $option is not in the man page"
+	for command in $(all_commands); do
+		for option in $(replicactl help "$command" --json | jq -r '.Options[]?.Option' | cut -d' ' -f1); do
+			grep -qw -- "$option" "$dev_dir/page" || fail "$command $option is not in the man page"
 		done
 	done
 }

@@ -93,17 +93,23 @@ unknown()
 	forced "$conf" "whether its volumes were cut from a pool is not known"
 }
 
-returned()
+# goes_back: replica r goes, and so does what was cut for it.
+goes_back()
 {
-	made
-	cli return-to-pool --left vgt
-	same "what a live replica has" "$(get '[.Volumes[] | .Removed] | any')" false
 	cli return-to-pool r
 	same "return_value" "$(get .return_value)" 0
 	same "what went back" "$(get '[.Volumes[] | select(.Removed) | .StorageVolume] | sort | join(" ")')" \
 		"vgt/r-meta vgt/r-replica"
 	same "the volumes" "$(volumes vgt)" ""
 	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
+}
+
+returned()
+{
+	made
+	cli return-to-pool --left vgt
+	same "what a live replica has" "$(get '[.Volumes[] | .Removed] | any')" false
+	goes_back
 }
 
 # reversed: the volume that was cut is the origin, and what is in use is on it.
@@ -167,11 +173,7 @@ other_reports()
 		}
 	EOF
 	local -x LVM_SYSTEM_DIR=$conf
-	cli return-to-pool r
-	same "return_value" "$(get .return_value)" 0
-	same "what went back" "$(get '[.Volumes[] | select(.Removed) | .StorageVolume] | sort | join(" ")')" \
-		"vgt/r-meta vgt/r-replica"
-	same "the volumes" "$(volumes vgt)" ""
+	goes_back
 }
 
 not_ours()
@@ -230,6 +232,48 @@ refusals()
 	run umount "$dev_dir/mnt-$BASHPID"
 	source=$large
 	given_back 40002 12 "are needed" --pool vgt --meta pool
+}
+
+# met POOL SETTING: what is made would be as that wants it.
+met()
+{
+	cli create "$source" --pool "$1" --settings "$2" --dry-run
+	same "return_value with $2" "$(get .return_value)" 0
+}
+
+# Each value of the two settings that are about a target that is made.
+wishes()
+{
+	local n
+	new_vg vgt 96M
+	new_thin_pool vgt tp 32M
+	new_loop source 8M
+	for n in ThinProvisioningPolicy={3,5,6,7} TargetElementSupplier={2,3,4}; do
+		met vgt "$n"
+	done
+	for n in ThinProvisioningPolicy={2,4,6,7}; do
+		met vgt/tp "$n"
+	done
+	for n in 2 4; do
+		given_back 5 5 "asks for a thin target" --pool vgt --settings "ThinProvisioningPolicy=$n"
+	done
+	for n in 3 5; do
+		given_back 5 5 "asks for a full target" --pool vgt/tp --settings "ThinProvisioningPolicy=$n"
+	done
+	for n in 1 5; do
+		given_back 5 5 "TargetElementSupplier $n needs a target volume" --pool vgt \
+			--settings "TargetElementSupplier=$n"
+	done
+	run lvcreate -qy --type thin --thinpool tp -V 4M -n thin vgt
+	source=/dev/mapper/vgt-thin
+	met vgt/tp ThinProvisioningPolicy=5
+	given_back 5 5 "asks for a thin target" --pool vgt --settings ThinProvisioningPolicy=5
+	defer dm_gone r
+	cli create "$source" --pool vgt/tp --name r --wait-for synchronized --timeout 60 \
+		--settings ThinProvisioningPolicy=2,TargetElementSupplier=2
+	same "return_value" "$(get .return_value)" 0
+	same "its pool" "$(lvs --noheadings -o pool_lv vgt/r-replica | tr -d ' ')" tp
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((4 << 11))
 }
 
 # Of a detach that did not reach LVM: the tags are there, and the volume is used.
@@ -344,6 +388,7 @@ ktap_case "remove keeps a target that has become the origin" ends_as_origin remo
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot
 ktap_case "refusals leave nothing behind" refusals
+ktap_case "who is to supply the target, and how: each value" wishes
 ktap_case "a failure after the cut leaves nothing behind" late_failure
 ktap_case "a thin pool" thin
 ktap_case "old labels and logs do not count; logs and labels protect" reused

@@ -239,6 +239,10 @@ wait_state()
 	same "return_value" "$(get .return_value)" 4096
 	run replicactl wait r --timeout 60
 	run replicactl remove r
+	cli create "$source" "$target" --name r --settings WaitForCopyState=2,resync_rate=1 --force
+	same "return_value" "$(get .return_value)" 4096
+	same "the state" "$(get .Replica.CopyState)" 3
+	run replicactl remove r
 	no 5 WaitForCopyState=3 "is given twice, as Synchronized (4) and as Unsynchronized (3)" \
 		--wait-for synchronized
 	no 1 WaitForCopyState=8 "a replica is never created Inactive"

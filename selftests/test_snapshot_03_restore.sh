@@ -64,7 +64,7 @@ in_use_meanwhile()
 }
 
 # Whichever of them ends it, no other may call that a failed device.
-two_at_once()
+three_at_once()
 {
 	local source leg slow table store before said=$dev_dir/said-$BASHPID pids=() whole=0 i
 	new_loop leg 8M
@@ -117,6 +117,6 @@ newest_first()
 ktap_header
 ktap_case "the source is what the snapshot was" restores
 ktap_case "it is so at once, and the kernel goes on without the tool" in_use_meanwhile
-ktap_case "three at once restore it once, and none calls it a failure" two_at_once
+ktap_case "three at once restore it once, and none calls it a failure" three_at_once
 ktap_case "of two snapshots the newer is restored, or goes, first" newest_first
 ktap_finish

@@ -45,7 +45,7 @@ struct replica_meta_fields {
 	bool has_label;			/* the replica carries one */
 	bool label_pending;		/* and it was about to be written */
 	bool whole;			/* the replica is a copy of one moment */
-	uint64_t whole_at;		/* of this one, time of day; 0: that of the end, or unknown */
+	uint64_t whole_at;		/* the moment, time of day; 0: the end, or unknown */
 	uint64_t size;			/* bytes of a leg */
 	uint64_t region_size;		/* bytes */
 	uint64_t regions;

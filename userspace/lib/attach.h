@@ -63,10 +63,11 @@ struct replica_attached {
 
 /*
  * look: a return value; to be cleared in any case.  check: may it end?  is_clone: of one
- * that is attached.  end: the name gets the very table
- * of the hidden device; when that is the replica, it leads to the other device alone.  drop: that one goes, after all else, since it is by it that
- * what a command has left that was cut off is found.  tidy: all that goes, the log
- * among it; name is what was looked at.  end, drop and tidy take replica_lock_tables().
+ * that is attached.  end: the name gets the very table of the hidden device; when that is
+ * the replica, it leads to the other device alone.  drop: the hidden device goes, after all
+ * else, since it is by it that what a command has left that was cut off is found.  tidy: all
+ * that goes, the log among it; name is what was looked at.  end, drop and tidy take
+ * replica_lock_tables().
  */
 int replica_attached_look(struct replica_attached *a, struct replica_ctx *ctx,
 			  const char *name);

@@ -31,8 +31,8 @@ int replica_clone_check(struct replica_ctx *ctx, const struct replica_create_arg
 	if (!replica_is_clone(a))
 		return REPLICA_SUCCESS;
 	if (a->mode && a->mode != DM_REPLICA_MODE_SYNC)
-		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "Mode",
-				    "mode %s is for a mirror; a clone takes none, or sync",
+		return replica_fail(ctx, REPLICA_NOT_SUPPORTED, EOPNOTSUPP, "Mode",
+				    "a clone in mode %s is not supported: it is of one instant, and takes no mode, or sync",
 				    replica_enum_name(REPLICA_ENUM_MODE, a->mode));
 	if (s && s->present & REPLICA_SETTING_RPO && s->rpo_ms)
 		return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "rpo",

@@ -135,11 +135,11 @@ int replica_pool_create(struct replica_ctx *ctx, const struct replica_create_arg
  * pool-return.c.  find: the volume that is this mapped device, if it has the tag, else
  * NULL.  legs: the volumes of a replica that carry our tag; origin: that one alone.  keep:
  * takes the tags off the target, and the origin, for they are to stay.  looks_cut: pure; may
- * the mapped device be a volume that was cut as a target, by its name and uuid?  doom: marks both as to go; spare: takes that
- * back, the error stays.  give_back: removes
- * the meta device, and the target if it is to go; list may be NULL.  has_snapshot: pure;
- * one that would go with the volume, among all of its group.  alone: fails if there is one;
- * to be asked right before the volume is removed.
+ * the mapped device be a volume that was cut as a target, by its name and uuid?  doom: marks
+ * both as to go; spare: takes that back, the error stays.  give_back: removes the meta device,
+ * and the target if it is to go; list may be NULL.  has_snapshot: pure; one that would go with
+ * the volume, among all of its group.  alone: fails if there is one; to be asked right before
+ * the volume is removed.
  */
 int replica_pool_find(struct replica_ctx *ctx, const char *dm_uuid, const char *tag,
 		      struct replica_lv **lv);

@@ -27,7 +27,8 @@ bool replica_lvsnap_may_be(const struct replica_lines *map)
 {
 	return replica_lvsnap_volume(map->uuid) &&
 	       (replica_lines_only(map, REPLICA_SNAP_TARGET) ||
-		replica_lines_only(map, REPLICA_THIN_TARGET) || replica_lines_only(map, ERROR_TARGET));
+		replica_lines_only(map, REPLICA_THIN_TARGET) ||
+		replica_lines_only(map, ERROR_TARGET));
 }
 
 bool replica_lvsnap_is(struct replica_ctx *ctx, const char *name)

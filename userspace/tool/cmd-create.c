@@ -36,7 +36,7 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, token_timeout_ms, "token-timeout", "TIME", read_seconds,
 	       COMPLETE_NOTHING, "Inactivity that ends the token (default: 15m)"),
 	OPTION(struct create_options, offload, "offload", "HOW", read_offload, COMPLETE_OFFLOAD,
-	       "Redeem by the devices themselves: auto, never, must"),
+	       "Let the devices copy a token: auto, never, must"),
 	OPTION(struct create_options, mode, "mode", "MODE", read_mode, COMPLETE_MODE,
 	       "Who ends a write: sync (both), async, adaptive"),
 	OPTION(struct create_options, rpo_ms, "rpo", "TIME", read_objective, COMPLETE_NOTHING,
@@ -44,9 +44,9 @@ static const struct option create_table[] = {
 	OPTION(struct create_options, delta_ms, "delta-update-interval", "TIME", read_interval,
 	       COMPLETE_NOTHING, "Carry changes so often, as one point in time"),
 	OPTION(struct create_options, settings, "settings", "KEY=VALUE,...", read_text,
-	       COMPLETE_SETTING, "Settings to begin with, as of 'set'"),
+	       COMPLETE_SETTING, "Settings as of 'set', and more: see the manual"),
 	OPTION(struct create_options, protect, "protect", "HOW", read_protect, COMPLETE_PROTECT,
-	       "Of a resync: keep a snapshot of TARGET meanwhile, or none"),
+	       "Keep a snapshot in a resync: none or snapshot"),
 	OPTION(struct create_options, system, "target-system", "SYSTEM", read_text,
 	       COMPLETE_NOTHING, "Where TARGET is: a name of this machine"),
 	OPTION(struct create_options, credentials, "credentials", "FILE", read_text,
@@ -287,13 +287,13 @@ const struct command cmd_create = {
 		"Makes the new device /dev/mapper/NAME, to be used in place of SOURCE from then\n"
 		"on: it reads from SOURCE and writes to both. Neither may be in use; but a SOURCE\n"
 		"that is a mapped device (dm-crypt, linear, striped, thin) may stay mounted and\n"
-		"gets the replica under its own name, until 'detach'. All data on\n"
-		"TARGET is overwritten, so one that carries a file system or the like is refused\n"
-		"without --force. With --meta, what may differ is kept on a small device of its\n"
-		"own ('check' tells how small), from which 'activate' brings the replica back\n"
-		"after a crash or reboot without copying everything. The initial copy runs in\n"
-		"the kernel after the command has returned (return value 4096), unless\n"
-		"--wait-for is given.\n"
+		"gets the replica under its own name, until 'detach'. All data on TARGET is\n"
+		"overwritten, so one that carries a file system or the like is refused without\n"
+		"--force. With --meta, what may differ is kept on a small device of its own\n"
+		"('check' tells how small), from which 'activate' brings the replica back after\n"
+		"a crash or reboot without copying everything. The initial copy runs in the\n"
+		"kernel after the command has returned (return value 4096), unless --wait-for\n"
+		"is given.\n"
 		"With --sync-type snapshot, SOURCE is a mapped device, which may be in use and\n"
 		"stays in use, /dev/mapper/NAME is SOURCE as it was when the command was given,\n"
 		"and TARGET becomes the store of what SOURCE overwrites from then on. A logical\n"

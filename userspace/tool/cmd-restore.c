@@ -16,10 +16,9 @@ struct restore_options {
 
 static const struct option restore_table[] = {
 	OPTION(struct restore_options, timeout_ms, "timeout", "TIME", read_seconds,
-	       COMPLETE_NOTHING,
-	       "Longest wait for a snapshot; seconds without a unit (default: no limit)"),
+	       COMPLETE_NOTHING, "Longest wait for a snapshot; seconds without a unit"),
 	OPTION_FLAG(struct restore_options, force, "force",
-		    "From a replica that need not be consistent, or while it is in use"),
+		    "Though the replica need not be consistent, or is in use"),
 };
 
 static char *restore_hint(const struct replica_error *err, const char *name)
@@ -118,16 +117,17 @@ static int restore_run(struct cli *cli)
 	const char *name = cli->args[0];
 	uint32_t type = sync_type_of(cli, name);
 
-	if (type != REPLICA_SYNC_TYPE_SNAPSHOT)
-		return type && opts->timeout_ms ?
-		       report_usage(cli, "timeout",
-				    "'--timeout' is for a snapshot; 'replicactl wait %s --timeout TIME' waits for a replica",
-				    name) :
-		       restore_replica(cli, opts->force);
-	return opts->force ?
-	       report_usage(cli, "force",
-			    "'--force' is for a replica; a snapshot is never restored while it is in use") :
-	       restore_snapshot(cli);
+	if (type == REPLICA_SYNC_TYPE_SNAPSHOT) {
+		if (!opts->force)
+			return restore_snapshot(cli);
+		return report_usage(cli, "force",
+				    "'--force' is for a replica; a snapshot is never restored while it is in use");
+	}
+	if (!type || !opts->timeout_ms)
+		return restore_replica(cli, opts->force);
+	return report_usage(cli, "timeout",
+			    "'--timeout' is for a snapshot; 'replicactl wait %s --timeout TIME' waits for a replica",
+			    name);
 }
 
 const struct command cmd_restore = {
@@ -138,7 +138,7 @@ const struct command cmd_restore = {
 	.max_args = 1,
 	.args = "NAME",
 	.complete = { COMPLETE_NAME },
-	.help = "Make the source what a snapshot, or a split replica, of it is",
+	.help = "Make the source what a snapshot or split replica is",
 	.details =
 		"From a replica: what was written to the source since the split is lost. What is\n"
 		"read is restored at once, and a job copies what changed; it is over when the\n"

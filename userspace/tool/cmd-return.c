@@ -96,11 +96,10 @@ const struct command cmd_return = {
 	.details =
 		"Detaches as 'detach' does, then removes the target and the meta device that\n"
 		"'create --pool' cut, or ends a snapshot and removes its store; one that was not\n"
-		"cut so is refused. With --left POOL,\n"
-		"removes the volumes cut from POOL that no replica and no log knows: what a\n"
-		"killed 'create' left, and the targets of replicas that were dropped with\n"
-		"'remove'. All meta devices have to be there then, for it is their logs that\n"
-		"protect a replica that is not active.",
+		"cut so is refused. With --left POOL, removes the volumes cut from POOL that no\n"
+		"replica and no log knows: what a killed 'create' left, and the targets of\n"
+		"replicas that were dropped with 'remove'. All meta devices have to be there\n"
+		"then, for it is their logs that protect a replica that is not active.",
 	.options = return_table,
 	.nr_options = ARRAY_SIZE(return_table),
 	.options_size = sizeof(struct return_options),

@@ -55,8 +55,8 @@ const struct command cmd_reverse = {
 	ROLE_COMMAND(reverse),
 	.help = "Let origin and replica change places, while in use",
 	.details =
-		"The replica must be Synchronized. Writes wait for a moment; the mapped device keeps\n"
-		"its name, its users and its mounts.",
+		"The replica must be Synchronized. Writes wait for a moment; the mapped device\n"
+		"keeps its name, its users and its mounts.",
 };
 
 const struct command cmd_failover = {
@@ -64,7 +64,8 @@ const struct command cmd_failover = {
 	.help = "Go on with the replica in place of the origin",
 	.details =
 		"The origin is not written to any more, and what changes is remembered for\n"
-		"'failback'. A replica that is not Synchronized lacks something: --force loses it.",
+		"'failback'. A replica that is not Synchronized lacks something: --force loses\n"
+		"it.",
 	.options = failover_table,
 	.nr_options = ARRAY_SIZE(failover_table),
 	.options_size = sizeof(struct role_options),
@@ -72,14 +73,17 @@ const struct command cmd_failover = {
 
 const struct command cmd_failback = {
 	ROLE_COMMAND(failback),
-	.help = "Undo a failover: copy what changed back, then change places",
-	.details = "'resync' instead copies too, and leaves the devices where they are.",
+	.help = "Undo a failover, after a copy of what changed",
+	.details =
+		"A job copies back what changed, and then the devices get their places back.\n"
+		"'resync' instead copies too, and leaves the devices where they are.",
 };
 
 const struct command cmd_prepare = {
 	ROLE_COMMAND(prepare),
-	.help = "Begin anew: nothing flows until 'activate', and then all of it",
-	.details = "Writes go to the origin alone meanwhile.",
+	.help = "Begin anew: nothing flows until 'activate'",
+	.details =
+		"Writes go to the origin alone meanwhile, and 'activate' copies everything.",
 	.options = prepare_table,
 	.nr_options = ARRAY_SIZE(prepare_table),
 	.options_size = sizeof(struct role_options),

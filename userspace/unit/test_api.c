@@ -34,6 +34,11 @@ static void expect(int ret, const char *parameter)
 	CHECK(strlen(replica_error_description(err)) > 10);
 }
 
+static void says(const char *words)
+{
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), words);
+}
+
 static void sync_types(void)
 {
 	static const uint32_t bad[] = { 0, 5, 10, 32767, 65536, ~0u };
@@ -43,11 +48,13 @@ static void sync_types(void)
 		reset_args();
 		args.sync_type = bad[i];
 		expect(REPLICA_INVALID_PARAMETER, "SyncType");
+		says("is a reserved value");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
 		reset_args();
 		args.sync_type = unsupported[i];
 		expect(REPLICA_NOT_SUPPORTED, "SyncType");
+		says("is not supported");
 	}
 }
 
@@ -65,6 +72,7 @@ static void snapshots(void)
 		expect(ret, parameter); \
 	} while (0)
 	SNAPSHOT(mode, DM_REPLICA_MODE_ASYNC, REPLICA_NOT_SUPPORTED, "Mode");
+	SNAPSHOT(mode, DM_REPLICA_MODE_ADAPTIVE, REPLICA_NOT_SUPPORTED, "Mode");
 	SNAPSHOT(mode, 1, REPLICA_INVALID_PARAMETER, "Mode");
 	SNAPSHOT(replication_settings, &payload, REPLICA_INVALID_PARAMETER, "ReplicationSettings");
 	SNAPSHOT(recovery_point_objective, 1, REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
@@ -88,8 +96,12 @@ static void clones(void)
 		reset_args();
 		args.sync_type = REPLICA_SYNC_TYPE_CLONE;
 		args.mode = mode;
-		expect(REPLICA_INVALID_PARAMETER, "Mode");
+		expect(REPLICA_NOT_SUPPORTED, "Mode");
 	}
+	reset_args();
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	args.mode = 1;
+	expect(REPLICA_INVALID_PARAMETER, "Mode");
 	reset_args();
 	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
 	args.recovery_point_objective = 5;
@@ -111,11 +123,13 @@ static void modes(void)
 		reset_args();
 		args.mode = bad[i];
 		expect(REPLICA_INVALID_PARAMETER, "Mode");
+		says("is a reserved value");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(unsupported); i++) {
 		reset_args();
 		args.mode = unsupported[i];
 		expect(REPLICA_NOT_SUPPORTED, "Mode");
+		says("is not supported");
 	}
 }
 

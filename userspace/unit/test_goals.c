@@ -2,6 +2,7 @@
 /* Goals of the one who makes a replica: what meets them, and what contradicts them. */
 #include <errno.h>
 
+#include "create-goals.h"
 #include "fake.h"
 #include "ktap.h"
 
@@ -73,6 +74,7 @@ static void goals(void)
 		{ "DesiredCopyMethodology=11", NO, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=8,delta_ms=0", BAD, "DesiredCopyMethodology", false },
 		{ "DesiredCopyMethodology=3,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
+		{ "DesiredCopyMethodology=4,delta_ms=30s", BAD, "DesiredCopyMethodology", true },
 		{ "DesiredCopyMethodology=5,delta_ms=30s", BAD, "DesiredCopyMethodology", false },
 		{ "delta_ms=30s,rpo=29s", BAD, "DeltaUpdateInterval", false },
 		{ "delta_ms=30s,rpo=34s,overflow=fail", BAD, "DeltaUpdateInterval", false },
@@ -112,6 +114,22 @@ static void goals(void)
 	table_has("sync skip", "");
 }
 
+/* A clone is copied in full. */
+static void clones(void)
+{
+	struct replica_settings s = {
+		.present = REPLICA_SETTING_METHODOLOGY,
+		.methodology = REPLICA_METHODOLOGY_DIFFERENTIAL,
+	};
+
+	reset_args();
+	args.sync_type = REPLICA_SYNC_TYPE_CLONE;
+	args.replication_settings = &s;
+	expect(REPLICA_NOT_SUPPORTED, "DesiredCopyMethodology");
+	s.methodology = REPLICA_METHODOLOGY_FULL;
+	CHECK_INT(replica_goals_check(ctx, &args), REPLICA_SUCCESS);
+}
+
 /* Delta updates choose their mode, and are told to the kernel by one name. */
 static void delta_updates(void)
 {
@@ -149,10 +167,42 @@ static void delta_updates(void)
 	expect(REPLICA_INVALID_PARAMETER, "DeltaUpdateInterval");
 }
 
+/* Who supplies the target, and how: each value, of a volume that is given, and of a pool. */
+static void suppliers(void)
+{
+	enum { OK = REPLICA_SUCCESS, BAD = REPLICA_INVALID_PARAMETER };
+	static const struct {
+		const char *text;
+		int volume;
+		int pool;
+	} cases[] = {
+		{ "TargetElementSupplier=1", OK, BAD }, { "TargetElementSupplier=2", BAD, OK },
+		{ "TargetElementSupplier=3", OK, OK }, { "TargetElementSupplier=4", OK, OK },
+		{ "TargetElementSupplier=5", OK, BAD }, { "ThinProvisioningPolicy=2", BAD, OK },
+		{ "ThinProvisioningPolicy=3", BAD, OK }, { "ThinProvisioningPolicy=4", BAD, OK },
+		{ "ThinProvisioningPolicy=5", BAD, OK }, { "ThinProvisioningPolicy=6", BAD, OK },
+		{ "ThinProvisioningPolicy=7", OK, OK },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct replica_settings s = { .present = 0 };
+
+		ktap_case = cases[i].text;
+		CHECK_INT(replica_settings_parse(ctx, cases[i].text, &s), 0);
+		reset_args();
+		args.replication_settings = &s;
+		CHECK_INT(replica_goals_check(ctx, &args), cases[i].volume);
+		args.target_storage_volume = NULL;
+		args.target_storage_pool = "vg";
+		CHECK_INT(replica_goals_check(ctx, &args), cases[i].pool);
+	}
+	ktap_case = NULL;
+}
+
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(goals), T(delta_updates),
+		T(goals), T(clones), T(delta_updates), T(suppliers),
 	};
 	int r;
 

@@ -46,9 +46,10 @@ static void beside(void)
 	char name[DM_REPLICA_NAME_LEN];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool is = cases[i].name;
+
 		ktap_case = cases[i].leg;
-		if (CHECK_INT(replica_protect_beside(cases[i].leg, "data-protect", name),
-			      cases[i].name != NULL) && cases[i].name)
+		if (CHECK_INT(replica_protect_beside(cases[i].leg, "data-protect", name), is) && is)
 			CHECK_STR(name, cases[i].name);
 	}
 	ktap_case = NULL;
@@ -150,11 +151,11 @@ static void fates(void)
 /* What has the name, and the tag, may be the last consistent copy of another replica. */
 static void left(void)
 {
-	static char tag[] = "dm-replica-snapshot,dm-replica-protect";
-	static char other[] = "dm-replica-snapshot";
-	static char thin[] = "thin", linear[] = "linear", leg[] = "data-replica", none[] = "";
-	static char elsewhere[] = "other-replica";
-	static const struct {
+	char tag[] = "dm-replica-snapshot,dm-replica-protect";
+	char other[] = "dm-replica-snapshot";
+	char thin[] = "thin", linear[] = "linear", leg[] = "data-replica", none[] = "";
+	char elsewhere[] = "other-replica";
+	const struct {
 		struct replica_lv lv;
 		bool is;
 	} cases[] = {

@@ -251,8 +251,10 @@ static void delta_updates(void)
 static void foreign_keys(void)
 {
 	static const char *const names[] = {
-		"DeltaUpdateBlocks", "ConsistentPointInTime", "Multihop", "LogDevices",
-		"ReplicationQuorum", "SyncMode",
+		"DeltaUpdateBlocks", "ConsistentPointInTime", "ConsistentAsyncCopy",
+		"OnGroupOrListError", "UnequalGroupsAction", "Pairing", "Multihop", "AutoDelete",
+		"TimeBeforeRemoval", "LogDevices", "LogSizeInBytes", "ReplicationQuorum",
+		"SyncMode",
 	};
 	struct replica_settings s;
 	char text[64];
@@ -262,8 +264,10 @@ static void foreign_keys(void)
 		snprintf(text, sizeof(text), "%s=1", names[i]);
 		CHECK_INT(parse(text, &s), REPLICA_NOT_SUPPORTED);
 		CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), names[i]);
+		CHECK_HAS(replica_error_description(replica_last_error(ctx)), " is not supported: ");
 		CHECK_INT(s.present, 0);
 	}
+	ktap_case = NULL;
 }
 
 static void keys_are_listed(void)

@@ -287,7 +287,10 @@ static void redeems(void)
 	refused(REPLICA_INVALID_PARAMETER, "ReplicationSettings");
 	redeem_of("zero");
 	args.mode = DM_REPLICA_MODE_ASYNC;
-	refused(REPLICA_INVALID_PARAMETER, "Mode");
+	refused(REPLICA_NOT_SUPPORTED, "Mode");
+	redeem_of("zero");
+	args.mode = DM_REPLICA_MODE_ADAPTIVE;
+	refused(REPLICA_NOT_SUPPORTED, "Mode");
 	redeem_of("/nonexistent/token");
 	refused(REPLICA_NOT_FOUND, "Token");
 	fake_free(ctx);
@@ -311,6 +314,7 @@ static void captures(void)
 	CAPTURE(token, "zero", REPLICA_INVALID_PARAMETER, "Token");
 	CAPTURE(token, "/dev/null", REPLICA_INVALID_PARAMETER, "Token");
 	CAPTURE(mode, DM_REPLICA_MODE_ASYNC, REPLICA_NOT_SUPPORTED, "Mode");
+	CAPTURE(mode, DM_REPLICA_MODE_ADAPTIVE, REPLICA_NOT_SUPPORTED, "Mode");
 	CAPTURE(rpo_ms, 100, REPLICA_INVALID_PARAMETER, "RecoveryPointObjective");
 	CAPTURE(meta, "/dev/sdz", REPLICA_INVALID_PARAMETER, "MetaDevice");
 	CAPTURE(skip_initial_copy, true, REPLICA_INVALID_PARAMETER, "SkipInitialCopy");

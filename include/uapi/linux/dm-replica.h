@@ -202,7 +202,7 @@ enum dm_replica_attr {
 
 #define DM_REPLICA_CONFIRM_MAX_MS	3600000	/* longest time that CONFIRM may wait: one hour */
 #define DM_REPLICA_CLAIM_MAX		131072	/* most sectors of a claim of OFFLOAD: 64 MiB */
-#define DM_REPLICA_OFFLOAD_MAX_S	3600	/* longest that the feature offload waits, seconds */
+#define DM_REPLICA_OFFLOAD_MAX_S	3600	/* longest wait of the feature offload, seconds */
 
 enum dm_replica_offload_step {
 	DM_REPLICA_OFFLOAD_CLAIM = 1,	/* what it has them copy next */
