@@ -386,7 +386,8 @@ static int remove_volume(struct replica_thin_work *work, struct replica_thin_vol
 {
 	int ret = REPLICA_SUCCESS, r;
 
-	if (!v->made)
+	/* Whether a snapshot is ours need not be asked, nor is one that may be torn to be seen. */
+	if (!v->made && !is_snapshot(v))
 		ret = bring_up(work, &v);
 	if (ret || !v)
 		return ret;
