@@ -29,6 +29,7 @@ enum replica_log_whole {
  * @label_pending: the replica has not got the label of this activation yet
  * @label_retry: jiffies: before that it is not tried while the replica gets no writes
  * @label_unread: the replica could not be asked for its label yet
+ * @label_torn: the replica is none that the log knows, and the superblock is to say so first
  * @label_behind: at activation: it still has that of the one before
  * @everything: at activation: all is to be copied, for it is not known what
  * @planned: the copy state that the superblock is to tell, 0: the present one
@@ -59,6 +60,7 @@ struct replica_intents {
 	bool stopped;
 	bool label_pending;
 	bool label_unread;
+	bool label_torn;
 	bool label_behind;
 	bool everything;
 	u16 planned;

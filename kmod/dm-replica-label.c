@@ -10,6 +10,7 @@
 #include "dm-replica-clone.h"
 #include "dm-replica-delta.h"
 #include "dm-replica-intent-priv.h"
+#include "dm-replica-protect.h"
 
 /* Before a replica that gets no writes is tried again, jiffies. */
 #define LABEL_RETRY	(60 * HZ)
@@ -100,6 +101,19 @@ static const char *judge_origin(struct replica_intents *intents, struct dm_repli
 	}
 }
 
+/*
+ * What the log says of the replica is not true of this one: it may be from the middle of a
+ * resync, and its snapshot is not to take the place of one that is good.
+ */
+static void copy_all_of_it(struct replica_intents *intents)
+{
+	replica_intents_everything(intents);
+	/* At the opening this is what it goes by. */
+	intents->meta->sb->flags &= cpu_to_le16((u16)~DM_REPLICA_SB_WHOLE);
+	intents->label_torn = true;
+	replica_protect_torn(intents->replica);
+}
+
 static const char *judge_kinship(struct replica_intents *intents,
 				 const struct dm_replica_label *label)
 {
@@ -111,7 +125,7 @@ static const char *judge_kinship(struct replica_intents *intents,
 		return NULL;
 	case REPLICA_KIN_OLD_REPLICA:
 		DMWARN("%s: the replica is an old one: everything is copied", replica->name);
-		replica_intents_everything(intents);
+		copy_all_of_it(intents);
 		return NULL;
 	case REPLICA_KIN_OLD_META:
 		return "meta device is an old copy: the replica was in use after it was made";
@@ -154,7 +168,7 @@ static const char *judge_label(struct replica_intents *intents, struct dm_replic
 	case REPLICA_BLOCK_DAMAGED:
 		DMWARN("%s: the label of the replica is damaged: everything is copied",
 		       replica->name);
-		replica_intents_everything(intents);
+		copy_all_of_it(intents);
 		return NULL;
 	default:
 		return "replica has lost its label: another device, or it was written to elsewhere";
@@ -302,8 +316,17 @@ bool replica_label_due(struct replica_intents *intents)
 
 int replica_intents_write_label(struct replica_intents *intents)
 {
+	int r;
+
 	if (!intents->label_pending || (intents->label_unread && !judge_late(intents)))
 		return 0;
+	/* The one on the device may say that it is whole, and must not when it is copied to. */
+	if (intents->label_torn) {
+		r = replica_intents_write_sb(intents, 0);
+		if (r)
+			return r;
+		intents->label_torn = false;
+	}
 	/* A replica that fails gets its label when it is back. */
 	if (replica_meta_write_label(intents->meta))
 		return 0;

@@ -164,6 +164,16 @@ void replica_protect_refresh(struct replica *replica)
 	spin_unlock_irq(&replica->lock);
 }
 
+/* A resync that waits for a snapshot of it waits for nothing. */
+void replica_protect_torn(struct replica *replica)
+{
+	spin_lock_irq(&replica->lock);
+	replica->whole = false;
+	if (replica->guard == REPLICA_GUARD_WAITS)
+		go_on(replica);
+	spin_unlock_irq(&replica->lock);
+}
+
 /* Whoever reads it reads one line. */
 static void copy_plain(char *to, const char *from, size_t size)
 {

@@ -37,6 +37,8 @@ void __replica_guard_keep(struct replica *replica, u16 job_type, enum replica_wa
 
 /* Settings, or the table, may have changed, or the device is resumed.  op_mutex held. */
 void replica_protect_refresh(struct replica *replica);
+/* The replica is no copy of one moment after all.  Takes replica->lock. */
+void replica_protect_torn(struct replica *replica);
 /* Worker of replica->protect_work. */
 void replica_protect_work(struct work_struct *work);
 /**

@@ -79,6 +79,28 @@ old_replica()
 	compare_legs "$origin" "$replica" 16384
 }
 
+# It may be from the middle of a resync: no snapshot of it is waited for, and none made.
+old_is_torn()
+{
+	setup
+	save "$replica"
+	turn 8
+	turn 16
+	new_mirror r "$origin" "$replica" protect snapshot
+	synced r
+	wait_for 20 "the log to have it as whole" status_is r whole 1
+	run dmsetup remove r
+	put_back "$replica"
+	dmesg_mark
+	new_mirror r "$origin" "$replica" protect snapshot
+	synced r
+	dmesg_has "the replica is an old one" || fail "not said"
+	! dmesg_has "waits for the snapshot" || fail "it was taken for a copy of one moment"
+	same "resync_bytes" "$(status r resync_bytes)" $((8 * 1048576))
+	run dmsetup remove r
+	compare_legs "$origin" "$replica" 16384
+}
+
 old_meta()
 {
 	setup
@@ -189,6 +211,7 @@ prepared()
 
 ktap_header
 ktap_case "an old replica is copied in full" old_replica
+ktap_case "an old replica is no consistent copy" old_is_torn
 ktap_case "an old meta device is refused" old_meta
 ktap_case "another replica is refused" other_replica
 ktap_case "swapped legs are refused" swapped

@@ -318,6 +318,7 @@ kept()
 	same "the snapshot" "$(mirrored "$copy")" "$before"
 	run replicactl create "$origin" --name data --pool "$pool_of" --meta pool \
 		--protect snapshot --wait-for synchronized --timeout 60s
+	protects_nothing
 	run replicactl wait data --timeout 60s
 	wait_for 20 "the log to have it as whole" status_is data whole 1
 	run replicactl wait data --timeout 60s
@@ -328,9 +329,79 @@ kept()
 	[[ $(get '.warnings | join(" ")') == *data-protect* ]] || fail "no warning: $json"
 	same "waits" "$(status data waits_protected)" 1
 	same "the snapshot" "$(mirrored "$copy")" "$before"
+	protects_nothing
 	run replicactl resync --force data
 	run replicactl wait data --timeout 60s
 	same "the snapshot" "$(mirrored "$copy")" "$before"
+}
+
+# protects_nothing: whatever has the name of the snapshot is none of this replica.
+protects_nothing()
+{
+	cli status data
+	same "what protects it" "$(get .Replica.ProtectedBy)" null
+	same "incomplete" "$(get .Replica.ProtectionIncomplete)" false
+}
+
+# A snapshot of which nobody has seen that the resync waited for it is no consistent copy, and
+# is not said to be one. Whoever was to see it is played by the tag.
+incomplete()
+{
+	begin thick
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	run replicactl resync data
+	wait_for 30 "the copy to be under way" copying
+	is_protected
+	run lvchange -qq --deltag dm-replica-whole vgt/data-protect
+	cli status data
+	same "what protects it" "$(get .Replica.ProtectedBy)" null
+	same "point in time" "$(get .Replica.ProtectedPointInTime)" null
+	same "incomplete" "$(get .Replica.ProtectionIncomplete)" true
+	same "lost" "$(get .Replica.ProtectionLost)" false
+	run "$(dirname "$0")/lib/json-check.py" "$schema" <<<"$json"
+	cli_text status data
+	[[ $text == *"$copy is not complete, and may be torn"* ]] || fail "status does not tell"
+	run message data set resync_rate auto
+	run replicactl wait data --timeout 60s
+	[[ ! -e $copy ]] || fail "the snapshot is still there"
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
+# Both legs are volumes of one pool of dm-thin. When a failover by force has put the leg that has
+# the snapshot in the place of the origin, return-to-pool gives back the other one alone.
+same_pool()
+{
+	local disk first=/dev/mapper/first-replica
+	new_loop disk 24M
+	fill "$disk" 3
+	new_linear origin "$disk"
+	new_pool 192M
+	copy=/dev/mapper/data-protect
+	defer dm_gone first
+	run replicactl create "$origin" --name first --pool "$pool" --meta pool \
+		--wait-for synchronized --timeout 60s
+	run replicactl detach first
+	defer dm_gone data
+	run replicactl create "$first" --name data --pool "$pool" --meta pool \
+		--protect snapshot --wait-for synchronized --timeout 60s
+	wait_for 20 "the log to have it as whole" status_is data whole 1
+	before=$(mirrored "$first")
+	run replicactl failover data
+	changed
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	cli failback data
+	same "return_value" "$(get .return_value)" 4096
+	wait_for 30 "the copy to be under way" copying
+	is_protected
+	run replicactl failover --force data
+	same "what protects it" "$(mirrored "$copy")" "$before"
+	run replicactl return-to-pool --force data
+	[[ ! -e /dev/mapper/data-replica ]] || fail "the target is still there"
+	[[ -e $first ]] || fail "the origin is gone"
+	same "the snapshot of the origin" "$(mirrored "$copy")" "$before"
 }
 
 # A command that is refused takes nothing away: the resync may be about to get its answer. Who
@@ -463,6 +534,8 @@ ktap_case "killed while the leg is suspended (dm)" killed_asleep
 ktap_case "a command that is refused takes nothing away" refused_end dm
 ktap_case "what a replica has left (thick)" kept thick
 ktap_case "what a replica has left (dm)" kept dm
+ktap_case "a snapshot that was not completed is not taken for a copy" incomplete
+ktap_case "both legs in one pool: that of the origin stays" same_pool
 ktap_case "no room for the snapshot" no_room
 ktap_case "a store that overflows" overflows
 ktap_case "a failback: nothing is left of the snapshot of the former origin" way_back

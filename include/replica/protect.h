@@ -22,6 +22,7 @@ struct replica_protection {
 	char *device;			/* "/dev/mapper/..." */
 	uint64_t point_in_time;		/* that it is a copy of, time of day; 0: not known */
 	bool lost;			/* its store was full: it is no copy any more */
+	bool incomplete;		/* it is being made, or who did was killed: no copy */
 };
 
 struct replica_protect_args {

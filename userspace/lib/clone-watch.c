@@ -109,10 +109,19 @@ bool replica_clone_watched(struct replica_ctx *ctx, const struct replica_info *i
 }
 
 /* The claim that is seen is the caller's own, and he goes. */
+void replica_clone_left(struct replica_ctx *ctx, struct replica_info *info)
+{
+	struct clone_lock l;
+
+	if (info->sync_type == REPLICA_SYNC_TYPE_CLONE)
+		info->ends_itself = will_end(ctx, info) ||
+				    replica_lock_held(lock_of(&l, WATCH, info->name, true)) > 0;
+}
+
 void replica_clone_made(struct replica_ctx *ctx, struct replica_info *info, bool waits)
 {
-	if (info->sync_type == REPLICA_SYNC_TYPE_CLONE && !waits)
-		info->ends_itself = will_end(ctx, info);
+	if (!waits)
+		replica_clone_left(ctx, info);
 	replica_record_note(ctx, info);
 }
 

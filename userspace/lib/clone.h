@@ -28,7 +28,8 @@ int replica_clone_end(struct replica_ctx *ctx, const struct replica_create_args 
  * return value.  tidy_rest: for who has not claimed it and is about to make a replica of that
  * name: what the end of a clone that had it has left goes.  begin: that, and a clone is claimed,
  * which nobody ends then before he has looked at it.
- * made: for him when he has; waits: he will until it is complete, and ends it.
+ * made: for him when he has; waits: he will until it is complete, and ends it.  left: when he goes
+ * all the same, as one whose time is over: does anybody else end it?
  * watched: is there somebody who will end it when it is complete, as far as can be seen?
  * claimed: one of them does it, or has created it: 1, 0, or -errno where it cannot be seen, as by
  * who is not root.
@@ -40,6 +41,7 @@ void replica_clone_tidy_rest(struct replica_ctx *ctx, const char *name);
 int replica_clone_begin(struct replica_ctx *ctx, const struct replica_create_args *args,
 			const char *name, int *fd);
 void replica_clone_made(struct replica_ctx *ctx, struct replica_info *info, bool waits);
+void replica_clone_left(struct replica_ctx *ctx, struct replica_info *info);
 bool replica_clone_watched(struct replica_ctx *ctx, const struct replica_info *info);
 int replica_clone_claimed(const char *name);
 

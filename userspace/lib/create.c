@@ -399,6 +399,8 @@ static int create(struct create *c)
 		ret = wait_for_state(c);
 	if (!ret)
 		ret = replica_clone_end(c->ctx, c->args, c->result->info, &c->result->ended);
+	if (c->result->info)
+		replica_clone_left(c->ctx, c->result->info);
 	if (ret)
 		return ret;
 	return c->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;

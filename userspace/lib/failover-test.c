@@ -136,23 +136,13 @@ uint64_t replica_test_moment(const struct replica_info *info, uint64_t now)
 	       info->lag_ms < now ? now - info->lag_ms : 0;
 }
 
-/* 0 for one that is not told. */
-static void read_legs(const struct replica_info *info, dev_t legs[2])
-{
-	const char *const numbers[] = { info->replica, info->origin };
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (!numbers[i] || replica_parse_devno(numbers[i], &legs[i]))
-			legs[i] = 0;
-}
-
 static int open_leg(struct test *t, const struct replica_info *info)
 {
 	char path[PATH_MAX];
 	dev_t devno;
 	int r;
 
-	read_legs(info, t->legs);
+	replica_info_legs(info, t->legs);
 	devno = t->legs[0];
 	if (!devno)
 		return replica_fail(t->ctx, REPLICA_FAILED, EPROTO, "Name",
@@ -414,7 +404,7 @@ static int legs_of(struct replica_ctx *ctx, const char *name, dev_t legs[2])
 	if (!ret)
 		ret = replica_info_read(ctx, g, name, &info);
 	if (!ret)
-		read_legs(info, legs);
+		replica_info_legs(info, legs);
 	replica_info_free(info);
 	if (!replica_is_gone(ctx, ret) && ret != REPLICA_NOT_SUPPORTED)
 		return ret;

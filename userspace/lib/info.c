@@ -63,6 +63,15 @@ static char *path_of(struct replica_ctx *ctx, const char *devno)
 	return path[0] == '/' ? strdup(path) : NULL;
 }
 
+void replica_info_legs(const struct replica_info *info, dev_t legs[REPLICA_LEGS])
+{
+	const char *const numbers[REPLICA_LEGS] = { info->replica, info->origin };
+
+	for (size_t i = 0; i < REPLICA_LEGS; i++)
+		if (!numbers[i] || replica_parse_devno(numbers[i], &legs[i]))
+			legs[i] = 0;
+}
+
 struct reader {
 	struct replica_ctx *ctx;
 	struct replica_info *list;	/* ordered by name */

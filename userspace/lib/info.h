@@ -13,6 +13,11 @@ int replica_info_read(struct replica_ctx *ctx, struct replica_genl *g,
 int replica_info_list(struct replica_ctx *ctx, struct replica_genl *g,
 		      struct replica_info **list);
 
+/* Pure.  The replica, and what was the replica before they changed places, or will be. */
+#define REPLICA_LEGS	2
+/* Their numbers, 0 for one that is not told. */
+void replica_info_legs(const struct replica_info *info, dev_t legs[REPLICA_LEGS]);
+
 /* operate.c */
 int replica_confirm_name(struct replica_ctx *ctx, struct replica_genl *g,
 			 const char *name, uint32_t timeout_ms);

@@ -99,7 +99,7 @@ struct replica_lvm_snap {
 	const char *name;
 	uint64_t size;			/* bytes, whole extents */
 	uint64_t chunk;			/* bytes */
-	const char *tags[4];		/* NULL: no more */
+	const char *tags[5];		/* NULL: no more */
 };
 
 int replica_lvm_snapshot(struct replica_ctx *ctx, const struct replica_lvm_snap *snap);

@@ -7,8 +7,10 @@
 #include "offload.h"
 #include "ondisk.h"
 
-/* More pieces are not looked at beforehand. */
+/* More pieces are not looked at beforehand: of a stripe each chunk is one. */
 #define PIECES_MAX	65536
+#define TEXT_OF(number)	#number
+#define TEXT(number)	TEXT_OF(number)
 
 struct pair {
 	dev_t from;
@@ -33,9 +35,12 @@ static bool pair_can(struct replica_ctx *ctx, const struct pair *pair, char *how
 	return copier;
 }
 
-/* Each pair of disks that data would go between; one that cannot is enough to say no. */
+/*
+ * Each pair of disks that data would go between; one that cannot is enough to say no.  *all: not
+ * when there are too many pieces to be looked at.
+ */
 static bool layers_can(struct replica_ctx *ctx, const struct replica_layer *base,
-		       const struct replica_layer *target, uint64_t sectors, char *how)
+		       const struct replica_layer *target, uint64_t sectors, char *how, bool *all)
 {
 	struct pair pairs[REPLICA_COPIERS_MAX], pair;
 	uint64_t sector = 0, a, b, run, at;
@@ -61,15 +66,17 @@ static bool layers_can(struct replica_ctx *ctx, const struct replica_layer *base
 			return false;
 		pairs[count++] = pair;
 	}
+	*all = sector >= sectors;
 	return true;
 }
 
 bool replica_offload_can(struct replica_ctx *ctx, dev_t base, dev_t target, uint64_t sectors,
-			 uint64_t region, char *how)
+			 uint64_t region, char *how, bool *all)
 {
 	struct replica_layer *from, *to = NULL;
 	bool can;
 
+	*all = true;
 	if (region > REPLICA_OFFLOAD_REGION) {
 		snprintf(how, REPLICA_OFFLOAD_WHY,
 			 "regions of more than 64 MiB are too large for it");
@@ -78,10 +85,16 @@ bool replica_offload_can(struct replica_ctx *ctx, dev_t base, dev_t target, uint
 	from = replica_layer_read(ctx, base, how);
 	if (from)
 		to = replica_layer_read(ctx, target, how);
-	can = from && to && layers_can(ctx, from, to, sectors, how);
+	can = from && to && layers_can(ctx, from, to, sectors, how, all);
 	replica_layer_free(from);
 	replica_layer_free(to);
 	return can;
+}
+
+/* Behind the command by which they copy. */
+static const char *reservation(bool all)
+{
+	return all ? "" : ", as far as the first " TEXT(PIECES_MAX) " pieces of them tell";
 }
 
 /* Of which size the kernel makes them. */
@@ -92,26 +105,36 @@ static uint64_t region_bytes(uint64_t sectors, const struct replica_settings *se
 	return (uint64_t)replica_default_region_sectors(sectors) << SECTOR_SHIFT;
 }
 
-bool replica_offload_check(struct replica_check *check, dev_t base, uint64_t sectors,
-			   uint32_t wish, const struct replica_settings *settings)
+static void note(struct replica_check *check, uint32_t wish, bool can, bool all, const char *how)
 {
 	enum replica_check_code cannot = wish == REPLICA_OFFLOAD_MUST ?
 					 REPLICA_CHECK_NO_OFFLOAD : REPLICA_CHECK_OFFLOAD;
+
+	if (!can)
+		replica_finding_add(check, cannot, REPLICA_PARAM_TARGET,
+				    "the devices cannot copy by themselves: %s", how);
+	else if (!all && wish == REPLICA_OFFLOAD_MUST)
+		replica_finding_add(check, cannot, REPLICA_PARAM_TARGET,
+				    "whether the devices can copy all of it by themselves is not known: it lies in more than %d pieces, and no more are looked at",
+				    PIECES_MAX);
+	else
+		replica_finding_add(check, REPLICA_CHECK_OFFLOAD, REPLICA_PARAM_TARGET,
+				    "the devices copy by themselves what the source has not overwritten, by %s%s",
+				    how, reservation(all));
+}
+
+bool replica_offload_check(struct replica_check *check, dev_t base, uint64_t sectors,
+			   uint32_t wish, const struct replica_settings *settings)
+{
 	char how[REPLICA_OFFLOAD_WHY];
-	bool can;
+	bool can, all;
 
 	/* What cannot be looked at has been found already. */
 	if (wish == REPLICA_OFFLOAD_NEVER || !check->target.devno)
 		return false;
 	can = replica_offload_can(check->ctx, base, check->target.devno, sectors,
-				  region_bytes(sectors, settings), how);
-	if (can)
-		replica_finding_add(check, REPLICA_CHECK_OFFLOAD, REPLICA_PARAM_TARGET,
-				    "the devices copy by themselves what the source has not overwritten, by %s",
-				    how);
-	else
-		replica_finding_add(check, cannot, REPLICA_PARAM_TARGET,
-				    "the devices cannot copy by themselves: %s", how);
+				  region_bytes(sectors, settings), how, &all);
+	note(check, wish, can, all, how);
 	return can;
 }
 
@@ -131,6 +154,7 @@ EXPORT int replica_offload_possible(struct replica_ctx *ctx, const char *source,
 	struct replica_blockdev from, to;
 	char text[REPLICA_OFFLOAD_WHY];
 	uint64_t sectors;
+	bool all;
 	int ret;
 
 	*can = false;
@@ -143,7 +167,8 @@ EXPORT int replica_offload_possible(struct replica_ctx *ctx, const char *source,
 		return ret;
 	sectors = (from.size < to.size ? from.size : to.size) >> SECTOR_SHIFT;
 	*can = replica_offload_can(ctx, from.devno, to.devno, sectors, region_bytes(sectors, NULL),
-				   text);
-	*how = strdup(text);
+				   text, &all);
+	if (asprintf(how, "%s%s", text, *can ? reservation(all) : "") < 0)
+		*how = NULL;
 	return *how ? REPLICA_SUCCESS : replica_fail_memory(ctx);
 }

@@ -148,12 +148,12 @@ void replica_proof_free(struct replica_proof *proof);
 /* ------------------------------------------------------------------------ */
 /*
  * offload-can.c: can the devices copy from base to target?  The command is named in how, else
- * why not.  check: the same of what is checked, by enum replica_offload; adds what it finds.
+ * why not; *all: false when not all that is to be copied was looked at.  check: the same of what is checked, by enum replica_offload; adds what it finds.
  * offload-start.c: for who has made a redeem with the feature: the process is
  * started; if it cannot be, the kernel is told, and copies by itself.
  */
 bool replica_offload_can(struct replica_ctx *ctx, dev_t base, dev_t target, uint64_t sectors,
-			 uint64_t region, char *how);
+			 uint64_t region, char *how, bool *all);
 bool replica_offload_check(struct replica_check *check, dev_t base, uint64_t sectors,
 			   uint32_t wish, const struct replica_settings *settings);
 void replica_offload_start(struct replica_ctx *ctx, const char *name);

@@ -103,10 +103,9 @@ static int fail_torn(struct replica_ctx *ctx, const char *name,
 static bool may_have(struct replica_ctx *ctx, const struct replica_info *info)
 {
 	struct replica_protect_copy copy;
-	struct replica_blockdev leg;
-	bool may = !replica_protect_leg(ctx, info, &leg);
+	bool may = info->settings.protect == DM_REPLICA_PROTECT_SNAPSHOT;
 
-	if (may && info->settings.protect != DM_REPLICA_PROTECT_SNAPSHOT) {
+	if (!may) {
 		may = replica_protect_look(ctx, info, &copy);
 		replica_protect_clear(&copy);
 	}
@@ -135,7 +134,7 @@ enum replica_protect_fate replica_protect_fate(const struct replica_info *info, 
 static int decide(struct replica_ctx *ctx, const struct replica_info *info, bool force,
 		  bool goes, struct replica_protect_copy *copy)
 {
-	switch (replica_protect_fate(info, copy->lost, force, goes)) {
+	switch (replica_protect_fate(info, copy->lost || !copy->whole, force, goes)) {
 	case REPLICA_PROTECT_DROP:
 		copy->kept = false;
 		return replica_protect_drop(ctx, copy);
@@ -157,24 +156,16 @@ static int read_info(struct replica_ctx *ctx, const char *name, struct replica_i
 	return ret ? ret : replica_info_read(ctx, g, name, info);
 }
 
-/* Of one pool of dm-thin both legs have the same one: its directory does not say of which it is. */
-static bool is_same(const struct replica_protect_copy *a, const struct replica_protect_copy *b)
-{
-	return a->there && b->there && !strcmp(a->uuid, b->uuid);
-}
-
 /* goes: the replica, not the origin.  With force one that cannot be seen to is not in the way. */
 static int settle_legs(struct replica_ctx *ctx, const struct replica_info *info, bool force,
 		       bool goes, struct replica_protect_copy copies[REPLICA_LEGS])
 {
 	struct replica_blockdev legs[REPLICA_LEGS];
-	size_t nr;
-	int ret = replica_protect_legs(ctx, info, legs, &nr);
+	int ret = REPLICA_SUCCESS;
 
-	for (size_t i = 0; i < nr && (!ret || force); i++) {
-		ret = replica_protect_find(ctx, info->name, &legs[i], &copies[i]);
-		if (i && is_same(&copies[0], &copies[i]))
-			replica_protect_clear(&copies[i]);
+	replica_protect_legs(ctx, info, legs);
+	for (size_t i = 0; i < REPLICA_LEGS && (!ret || force); i++) {
+		ret = replica_protect_find(ctx, info, &legs[i], &copies[i]);
 		if (!ret && copies[i].there)
 			ret = decide(ctx, info, force, goes && !i, &copies[i]);
 	}
@@ -207,7 +198,6 @@ int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, b
 		replica_error_clear(ctx);	/* whoever ends it says what is wrong */
 		return REPLICA_SUCCESS;
 	}
-	/* A leg that is gone has no snapshot that could be removed. */
 	if (info->sync_type != REPLICA_SYNC_TYPE_CLONE && info->meta && may_have(ctx, info))
 		ret = settle(ctx, name, force, goes, ending);
 	replica_info_free(info);
@@ -217,7 +207,7 @@ int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, b
 	return REPLICA_SUCCESS;
 }
 
-/* What is kept is nobody's: no later replica of the name is to take it for a copy of its own. */
+/* What is kept is nobody's: whoever lists the tags is not to look for its replica. */
 static int set_free(struct replica_ctx *ctx, const struct replica_protect_copy *copy)
 {
 	static const char *const kept[] = { REPLICA_POOL_TAG_KEPT },
@@ -247,7 +237,7 @@ static int fail_free(struct replica_ctx *ctx, const struct replica_protect_copy 
 	if (ret == REPLICA_NOT_FOUND && !replica_lines_are_of(ctx, copy->name, copy->uuid))
 		return REPLICA_SUCCESS;
 	replica_fail(ctx, ret, err.sm_code, REPLICA_PARAM_POOL,
-		     "the replica has ended, and its snapshot %s stays, but still has the tag %s, for which the next replica of this name would remove it",
+		     "the replica has ended, and its snapshot %s stays, but still has the tag %s, as if there were a replica that it protects",
 		     copy->name, REPLICA_POOL_TAG_PROTECT);
 	replica_error_message(ctx, err.message[0] ? err.message : err.description);
 	return ret;

@@ -9,6 +9,8 @@
 #include <replica/snapshot.h>
 
 #include "belong.h"
+#include "genl.h"
+#include "info.h"
 #include "protect.h"
 #include "registry.h"
 #include "snapshot-create.h"
@@ -51,6 +53,8 @@ struct making {
 	struct replica_protect_copy *copy;
 	uint64_t at;
 	char at_tag[sizeof(REPLICA_POOL_TAG_AT) + 20];	/* "" for none */
+	char uuid[REPLICA_UUID_TEXT];	/* of the replica */
+	char of_tag[REPLICA_PROTECT_TAG];
 	char dm[DM_REPLICA_NAME_LEN];
 	char lv[DM_REPLICA_NAME_LEN];
 };
@@ -64,6 +68,73 @@ static void note_moment(struct making *m)
 		m->at = now - m->info->consistent_age_ms;
 	if (m->at)
 		snprintf(m->at_tag, sizeof(m->at_tag), "%s%" PRIu64, REPLICA_POOL_TAG_AT, m->at);
+}
+
+/* Of two replicas that had a name one after the other each has its own snapshot. */
+static int note_uuid(struct making *m)
+{
+	replica_protect_uuid(m->ctx, m->info, m->uuid);
+	snprintf(m->of_tag, sizeof(m->of_tag), REPLICA_POOL_TAG_OF "%s", m->uuid);
+	if (m->uuid[0])
+		return REPLICA_SUCCESS;
+	return replica_fail(m->ctx, REPLICA_FAILED, EPROTO, "Name",
+			    "the uuid of replica \"%s\", by which its snapshot is to be told, is neither that of its mapped device nor to be read from its log",
+			    m->info->name);
+}
+
+/* ------------------------------------------------------------------------ */
+/* Is it a copy of a replica that was whole? */
+
+bool replica_protect_waits(struct replica_ctx *ctx, const struct replica_info *info)
+{
+	struct replica_error err = ctx->err;
+	struct replica_info *now = NULL;
+	struct replica_genl *g;
+	bool waits = !replica_genl_get(ctx, &g) &&
+		     !replica_info_read(ctx, g, info->name, &now) && now->waits_protected &&
+		     now->job && now->job->id == info->job->id;
+
+	replica_info_free(now);
+	ctx->err = err;
+	return waits;
+}
+
+/*
+ * Asked behind the snapshot, not before: as long as one job waits nothing is written to the
+ * replica, and when it waits no more somebody may have forced it before there was a snapshot.
+ */
+static int check_waits(void *data)
+{
+	struct making *m = data;
+
+	if (replica_protect_waits(m->ctx, m->info))
+		return REPLICA_SUCCESS;
+	return replica_fail(m->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+			    "the resync of \"%s\" did not wait until there was the snapshot, which may be torn",
+			    m->info->name);
+}
+
+/* One of dm-thin has it since it has an entry. */
+static int seal(struct making *m)
+{
+	static const char *const whole[] = { REPLICA_POOL_TAG_WHOLE };
+	struct replica_lv *lv = NULL;
+	int ret;
+
+	if (m->copy->whole)
+		return REPLICA_SUCCESS;
+	ret = check_waits(m);
+	if (!ret)
+		ret = replica_lvm_by_dm_uuid(m->ctx, m->copy->uuid, &lv);
+	if (!ret && !lv)
+		ret = replica_fail(m->ctx, REPLICA_FAILED, 0, REPLICA_PARAM_POOL,
+				   "LVM does not tell of the snapshot %s", m->copy->name);
+	if (!ret)
+		ret = replica_volume_tag(m->ctx, lv, "--addtag", whole, ARRAY_SIZE(whole));
+	replica_lvsnap_forget(m->ctx);
+	replica_lv_free(lv);
+	m->copy->whole = !ret;
+	return ret;
 }
 
 /* udev hides what has the label of a replica; it is behind all that is mirrored. */
@@ -93,23 +164,25 @@ static int take_label(struct making *m)
 
 static int check_made(struct making *m)
 {
-	int ret = replica_protect_find(m->ctx, m->info->name, m->leg, m->copy);
+	int ret = replica_protect_find(m->ctx, m->info, m->leg, m->copy);
 
 	if (!ret && !m->copy->there)
 		ret = replica_fail(m->ctx, REPLICA_FAILED, 0, REPLICA_PARAM_POOL,
 				   "a snapshot of the replica of \"%s\" was made, and it is not there",
 				   m->info->name);
-	return ret ? ret : take_label(m);
+	if (!ret)
+		ret = take_label(m);
+	return ret ? ret : seal(m);
 }
 
 /*
  * LVM that was killed leaves the store of a thick one, a volume with the tag and without a
  * source; and one that is not active is seen by nobody.  A thin one whose source is gone has all
- * that was on it; and names of several replicas may have become one, as LVM takes few characters.
+ * that was on it; and what is of another replica that had the name may be its last copy.
  */
-bool replica_protect_is_left(const struct replica_lv *lv, const char *leg)
+bool replica_protect_is_left(const struct replica_lv *lv, const char *leg, const char *uuid)
 {
-	if (!replica_lv_has_tag(lv, REPLICA_POOL_TAG_PROTECT) || lv->merging)
+	if (!replica_protect_is_of(lv, uuid, 0) || lv->merging)
 		return false;
 	return *lv->origin ? !strcmp(lv->origin, leg) : strcmp(lv->segtype, REPLICA_THIN_TARGET);
 }
@@ -119,7 +192,7 @@ static int tidy_left(struct making *m, const struct replica_lv *leg)
 	struct replica_lv *left;
 	int ret = replica_lvm_lv(m->ctx, leg->vg, m->lv, &left);
 
-	if (!ret && left && replica_protect_is_left(left, leg->name))
+	if (!ret && left && replica_protect_is_left(left, leg->name, m->uuid))
 		ret = replica_lvm_remove(m->ctx, left, REPLICA_POOL_TAG_PROTECT);
 	replica_lv_free(left);
 	replica_lvsnap_forget(m->ctx);
@@ -151,7 +224,9 @@ static int prepare_lvm(struct making *m, uint64_t *bytes)
 
 static int make_lvm(struct making *m)
 {
-	const char *const tags[2] = { REPLICA_POOL_TAG_PROTECT, m->at_tag[0] ? m->at_tag : NULL };
+	const char *const tags[3] = {
+		REPLICA_POOL_TAG_PROTECT, m->of_tag, m->at_tag[0] ? m->at_tag : NULL,
+	};
 	struct replica_create_args args = {
 		.size = sizeof(args),
 		.sync_type = REPLICA_SYNC_TYPE_SNAPSHOT,
@@ -178,12 +253,17 @@ static int make_lvm(struct making *m)
 
 static int make_thin(struct making *m)
 {
-	char pool[144];
-	struct replica_lvm_new new = {
+	char pool[144], leg_tag[REPLICA_PROTECT_TAG];
+	const struct replica_lvm_new new = {
 		.vg = pool,
 		.name = m->dm,
 		.size = m->leg->size,
-		.tags = { REPLICA_POOL_TAG_PROTECT, m->at_tag[0] ? m->at_tag : NULL },
+		.tags = { REPLICA_POOL_TAG_PROTECT, m->of_tag, leg_tag,
+			  m->at_tag[0] ? m->at_tag : NULL },
+	};
+	const struct replica_thin_order order = {
+		.leg = m->leg, .lv = &new, .at = m->at, .of = m->uuid,
+		.good = REPLICA_POOL_TAG_WHOLE, .check = check_waits, .data = m,
 	};
 	uint32_t id;
 
@@ -191,7 +271,8 @@ static int make_thin(struct making *m)
 		return replica_fail(m->ctx, REPLICA_FAILED, EPROTO, REPLICA_PARAM_POOL,
 				    "which pool \"%s\" is a volume of cannot be told by its table, nor by what lies under it",
 				    m->leg->dm_name);
-	return replica_thin_snapshot(m->ctx, m->leg, &new, m->at);
+	snprintf(leg_tag, sizeof(leg_tag), REPLICA_POOL_TAG_LEG "%" PRIu32, id);
+	return replica_thin_snapshot(m->ctx, &order);
 }
 
 /* What was made is of no use without the rest; the error stays. */
@@ -215,6 +296,8 @@ int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *inf
 	int ret = replica_protect_judge(ctx, leg->path, leg->dm_uuid);
 
 	memset(copy, 0, sizeof(*copy));
+	if (!ret)
+		ret = note_uuid(&m);
 	if (ret)
 		return ret;
 	note_moment(&m);

@@ -95,38 +95,28 @@ static int read_info(struct protect *p, struct replica_info **info)
 	return replica_info_read(p->ctx, p->g, p->name, info);
 }
 
-/* Does the job that was seen still wait?  Asked before what cannot be undone; the error stays. */
-static bool still_waits(struct protect *p, uint32_t job)
-{
-	struct replica_error err = p->ctx->err;
-	struct replica_info *info = NULL;
-	bool waits = !read_info(p, &info) && info->waits_protected && info->job &&
-		     info->job->id == job;
-
-	replica_info_free(info);
-	p->ctx->err = err;
-	return waits;
-}
-
-static int drop_older_of(struct protect *p, const struct replica_blockdev *leg, uint32_t job)
+/* Whether it waits still is asked before what cannot be undone. */
+static int drop_older_of(struct protect *p, const struct replica_info *info,
+			 const struct replica_blockdev *leg)
 {
 	struct replica_protect_copy copy;
-	int ret = replica_protect_find(p->ctx, p->name, leg, &copy);
+	int ret = replica_protect_find(p->ctx, info, leg, &copy);
 
-	if (!ret && copy.there && still_waits(p, job))
+	if (!ret && copy.there && replica_protect_waits(p->ctx, info))
 		ret = replica_protect_drop(p->ctx, &copy);
 	replica_protect_clear(&copy);
 	return ret;
 }
 
 /* The replica is whole, so that an older copy is of no use, whichever leg it is of. */
-static int drop_older(struct protect *p, const struct replica_blockdev *legs, size_t nr,
-		      uint32_t job)
+static int drop_older(struct protect *p, const struct replica_info *info)
 {
+	struct replica_blockdev legs[REPLICA_LEGS];
 	int ret = REPLICA_SUCCESS;
 
-	for (size_t i = 0; !ret && i < nr; i++)
-		ret = drop_older_of(p, &legs[i], job);
+	replica_protect_legs(p->ctx, info, legs);
+	for (size_t i = 0; !ret && i < REPLICA_LEGS; i++)
+		ret = drop_older_of(p, info, &legs[i]);
 	return ret;
 }
 
@@ -137,7 +127,7 @@ static bool is_refused(const struct protect *p, int ret)
 		       replica_is_gone(p->ctx, ret));
 }
 
-/* An answer that is refused is for a resync that went on without: the copy may be torn. */
+/* An answer that is refused is for a resync that somebody wanted to go on without. */
 static int make_and_answer(struct protect *p, const struct replica_info *info,
 			   const struct replica_blockdev *leg)
 {
@@ -159,19 +149,17 @@ static int make_and_answer(struct protect *p, const struct replica_info *info,
 
 static int serve(struct protect *p, const struct replica_info *info)
 {
-	struct replica_blockdev legs[REPLICA_LEGS];
-	uint32_t job = info->job->id;
-	size_t nr;
-	int ret = replica_protect_legs(p->ctx, info, legs, &nr);
+	struct replica_blockdev leg;
+	int ret = replica_protect_leg(p->ctx, info, &leg);
 
 	if (!ret)
-		ret = drop_older(p, legs, nr, job);
-	if (!ret && still_waits(p, job))
-		ret = make_and_answer(p, info, &legs[0]);
+		ret = drop_older(p, info);
+	if (!ret && replica_protect_waits(p->ctx, info))
+		ret = make_and_answer(p, info, &leg);
 	if (!ret)
 		return ret;
-	if (still_waits(p, job)) {
-		tell_failure(p, job);
+	if (replica_protect_waits(p->ctx, info)) {
+		tell_failure(p, info->job->id);
 		return ret;
 	}
 	replica_error_clear(p->ctx);	/* nobody wants it any more */
@@ -180,12 +168,14 @@ static int serve(struct protect *p, const struct replica_info *info)
 
 /*
  * Has it served?  After a crash a log that has failed is worth nothing, and everything is copied
- * to a replica that nobody takes for whole: then the copy is what there is.
+ * to a replica that nobody takes for whole: then the copy is what there is.  One that may be torn
+ * is of no use to anybody: whoever made it was killed, and no resync waits for it.
  */
 static bool has_served(const struct replica_info *info, const struct replica_protect_copy *copy)
 {
-	return info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED && info->whole &&
-	       (!info->meta_failed || copy->lost);
+	return !copy->whole ||
+	       (info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED && info->whole &&
+		(!info->meta_failed || copy->lost));
 }
 
 /* The directory of a pool is asked at first only: looking at it is work for the pool. */
@@ -224,7 +214,7 @@ static int wake_leg(struct protect *p, const struct replica_info *info)
 		replica_error_clear(p->ctx);
 		return REPLICA_SUCCESS;
 	}
-	ret = replica_protect_find(p->ctx, p->name, &leg, &copy);
+	ret = replica_protect_find(p->ctx, info, &leg, &copy);
 	if (!ret && copy.lv && !copy.lv->active)
 		ret = replica_thin_wake(p->ctx, &leg);
 	replica_protect_clear(&copy);
@@ -236,7 +226,7 @@ static int tidy_leg(struct protect *p, const struct replica_info *info,
 		    const struct replica_blockdev *leg, bool *left)
 {
 	struct replica_protect_copy copy;
-	int ret = replica_protect_find(p->ctx, p->name, leg, &copy);
+	int ret = replica_protect_find(p->ctx, info, leg, &copy);
 
 	if (!ret && copy.there && !has_served(info, &copy)) {
 		*left = true;
@@ -255,15 +245,14 @@ static int tidy_leg(struct protect *p, const struct replica_info *info,
 static int tidy(struct protect *p, const struct replica_info *info, bool *left)
 {
 	struct replica_blockdev legs[REPLICA_LEGS];
-	size_t nr;
 	int ret;
 
 	*left = false;
 	ret = wake_leg(p, info);
 	if (ret || !worth_finding(p, info))
 		return ret;
-	ret = replica_protect_legs(p->ctx, info, legs, &nr);
-	for (size_t i = 0; !ret && i < nr; i++)
+	replica_protect_legs(p->ctx, info, legs);
+	for (size_t i = 0; !ret && i < REPLICA_LEGS; i++)
 		ret = tidy_leg(p, info, &legs[i], left);
 	p->searched = !ret;
 	return ret;

@@ -5,6 +5,10 @@
  * LVM makes it of a volume of its own, with REPLICA_POOL_TAG_PROTECT.  Of a volume that was cut
  * from a pool of dm-thin it is another volume of that pool, which the directory has with the
  * same tag; and a uuid by which udev knows it: it has the file system of its source.
+ *
+ * Both carry the uuid of their replica, as another one may get the name; and
+ * REPLICA_POOL_TAG_WHOLE as soon as the resync was seen to wait still when they were there:
+ * until then nobody can tell whether the resync went on, and they are torn.
  */
 #ifndef _REPLICA_LIB_PROTECT_H
 #define _REPLICA_LIB_PROTECT_H
@@ -12,21 +16,29 @@
 #include <replica/protect.h>
 
 #include "check.h"
+#include "info.h"
+#include "ondisk.h"
 #include "pool.h"
 #include "sysfs.h"
 
 /* Behind the prefix of the uuids of volumes of a pool of dm-thin. */
-#define REPLICA_THIN_PROTECT_MARK	"protect-"	/* and the moment, in hexadecimal */
+#define REPLICA_THIN_PROTECT_MARK	"protect-"	/* and the moment, in hexadecimal, */
+#define REPLICA_PROTECT_OF_LEN		18	/* "-" and the beginning of the replica's uuid */
 /* The moment, milliseconds of the time of day, follows. */
 #define REPLICA_POOL_TAG_AT		"dm-replica-at."
-
-/* The replica, and what was the replica before they changed places, or will be. */
-#define REPLICA_LEGS	2
+/* The uuid of the replica follows; of dm-thin, the number of the volume that it is of. */
+#define REPLICA_POOL_TAG_OF		"dm-replica-of."
+#define REPLICA_POOL_TAG_LEG		"dm-replica-leg."
+/* It is a copy of a replica that was whole; a device of dm-thin has no other. */
+#define REPLICA_POOL_TAG_WHOLE		"dm-replica-whole"
+/* Room for any of these with what follows. */
+#define REPLICA_PROTECT_TAG		(sizeof(REPLICA_POOL_TAG_OF) + REPLICA_UUID_TEXT)
 
 /* One that was found.  lv is of a pool of dm-thin, else NULL. */
 struct replica_protect_copy {
 	bool there;
 	bool lost;
+	bool whole;			/* false: torn perhaps, and no copy for anybody */
 	bool kept;			/* when its replica ends: as a volume like any other */
 	char name[DM_REPLICA_NAME_LEN];
 	char uuid[DM_REPLICA_UUID_LEN];
@@ -37,22 +49,30 @@ struct replica_protect_copy {
 /*
  * protect-find.c.  Pure: names, what device-mapper and LVM call it; at, the moment that is
  * among the tags, 0 for none; beside, the name that device-mapper has for a volume in the group
- * of another one, false: that is none.
- * leg: the replica's device.  legs: that, and the origin if it can be examined: a copy that was
- * made of it before they changed places is as much to be dealt with.  find: of one leg, a return
- * value, also if there is none; look: of the replica, else of the origin, by the kernel's
- * devices, false for none, or what cannot be told.  Both to be cleared in any case.
+ * of another one, false: that is none; is_of, is the volume a snapshot that protects the replica
+ * with that uuid, of the volume with that number, 0: of any; is_of_uuid, the same of a mapped
+ * device of dm-thin.
+ * uuid: that of the replica, "" if nobody knows it.
+ * leg: the replica's device, examined.  legs: that, and the origin: a copy that was made of it
+ * before they changed places is as much to be dealt with.  What sysfs says without either being
+ * opened: devno, dm_name and dm_uuid, or nothing.  find: of one leg, a return value, also if
+ * there is none; look: of the replica, else of the origin, by the kernel's devices, false for
+ * none, or what cannot be told.  Both to be cleared in any case.
  * fill: info->protection; what goes wrong is no failure.
  */
 void replica_protect_names(const char *name, char dm[DM_REPLICA_NAME_LEN],
 			   char lv[DM_REPLICA_NAME_LEN]);
 uint64_t replica_protect_at(const char *tags);
 bool replica_protect_beside(const char *leg, const char *lv, char name[DM_REPLICA_NAME_LEN]);
+bool replica_protect_is_of(const struct replica_lv *lv, const char *uuid, uint32_t leg);
+bool replica_protect_is_of_uuid(const char *dm_uuid, const char *uuid, uint64_t *at);
+void replica_protect_uuid(struct replica_ctx *ctx, const struct replica_info *info,
+			  char uuid[REPLICA_UUID_TEXT]);
 int replica_protect_leg(struct replica_ctx *ctx, const struct replica_info *info,
 			struct replica_blockdev *leg);
-int replica_protect_legs(struct replica_ctx *ctx, const struct replica_info *info,
-			 struct replica_blockdev legs[REPLICA_LEGS], size_t *nr);
-int replica_protect_find(struct replica_ctx *ctx, const char *name,
+void replica_protect_legs(struct replica_ctx *ctx, const struct replica_info *info,
+			  struct replica_blockdev legs[REPLICA_LEGS]);
+int replica_protect_find(struct replica_ctx *ctx, const struct replica_info *info,
 			 const struct replica_blockdev *leg, struct replica_protect_copy *copy);
 bool replica_protect_look(struct replica_ctx *ctx, const struct replica_info *info,
 			  struct replica_protect_copy *copy);
@@ -64,12 +84,14 @@ void replica_protect_fill(struct replica_ctx *ctx, struct replica_info *info);
  * protect-make.c.  Pure: store, how large the store of a thick one is to be, of a replica of
  * size bytes of which so many are to be copied, where so many are free.  judge: can there be a
  * snapshot of that leg at all?  Pure but for the error.  is_left: pure; is the volume, which has
- * the name that a snapshot of the volume leg is to get, in its way, and ours to remove?  make,
- * drop: return values.
+ * the name that a snapshot of the volume leg is to get, in its way, and left by the replica with
+ * that uuid?  waits: does the job of info still wait?  The error stays.  make, drop: return
+ * values; what is made for a resync that waits no more is removed, and REPLICA_CACHE_OUT_OF_DATE.
  */
 uint64_t replica_protect_store(uint64_t size, uint64_t dirty, uint64_t free);
 int replica_protect_judge(struct replica_ctx *ctx, const char *path, const char *dm_uuid);
-bool replica_protect_is_left(const struct replica_lv *lv, const char *leg);
+bool replica_protect_is_left(const struct replica_lv *lv, const char *leg, const char *uuid);
+bool replica_protect_waits(struct replica_ctx *ctx, const struct replica_info *info);
 int replica_protect_make(struct replica_ctx *ctx, const struct replica_info *info,
 			 const struct replica_blockdev *leg,
 			 const struct replica_protect_args *args,

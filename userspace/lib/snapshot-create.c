@@ -300,7 +300,7 @@ int replica_snap_create(struct replica_ctx *ctx, const struct replica_create_arg
 static int create_replica(struct replica_ctx *ctx, const struct replica_create_args *args,
 			  bool test, struct replica_create_result **result)
 {
-	const char *const tags[2] = { test ? REPLICA_POOL_TAG_TEST : NULL };
+	const char *const tags[3] = { test ? REPLICA_POOL_TAG_TEST : NULL };
 	int ret = replica_snap_check_params(ctx, args);
 
 	if (ret)

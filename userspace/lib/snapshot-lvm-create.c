@@ -25,7 +25,7 @@ struct making {
 	struct replica_check check;
 	struct replica_lv *origin;
 	struct replica_pool pool;
-	const char *const *tags;		/* two that it gets besides */
+	const char *const *tags;		/* three that it gets besides */
 	bool thin;
 	uint64_t bytes;				/* of the store; 0 for a thin one */
 	uint64_t chunk;				/* likewise */
@@ -317,7 +317,7 @@ static int make(struct making *m)
 		.name = m->lv,
 		.size = m->bytes,
 		.chunk = m->chunk,
-		.tags = { REPLICA_POOL_TAG_SNAPSHOT, m->once, m->tags[0], m->tags[1] },
+		.tags = { REPLICA_POOL_TAG_SNAPSHOT, m->once, m->tags[0], m->tags[1], m->tags[2] },
 	};
 	int ret;
 
@@ -401,7 +401,7 @@ int replica_lvsnap_check(struct replica_ctx *ctx, const struct replica_create_ar
 }
 
 int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			  const char *const tags[2], struct replica_create_result *result)
+			  const char *const tags[3], struct replica_create_result *result)
 {
 	struct making *m = making_new(ctx, args);
 

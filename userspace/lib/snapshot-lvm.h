@@ -76,7 +76,7 @@ bool replica_lvsnap_source(struct replica_ctx *ctx, const struct replica_create_
 int replica_lvsnap_check(struct replica_ctx *ctx, const struct replica_create_args *args,
 			 struct replica_finding **findings);
 int replica_lvsnap_create(struct replica_ctx *ctx, const struct replica_create_args *args,
-			  const char *const tags[2], struct replica_create_result *result);
+			  const char *const tags[3], struct replica_create_result *result);
 
 /*
  * snapshot-lvm-end.c: as replica_snap_end(), and replica_restore() of a name that is

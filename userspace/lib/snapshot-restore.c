@@ -163,22 +163,6 @@ static int begin_locked(struct replica_ctx *ctx, const char *name, struct replic
 	return ret;
 }
 
-static int show_progress(struct replica_ctx *ctx, const char *name, replica_progress_fn progress,
-			 void *data)
-{
-	struct replica_info *info;
-	int ret;
-
-	if (!progress)
-		return REPLICA_SUCCESS;
-	ret = replica_snap_info(ctx, name, &info);
-	if (!ret && progress(info, data))
-		ret = replica_fail(ctx, REPLICA_FAILED, ECANCELED, NULL,
-				   "the wait for the restore was ended by the caller; the restore goes on");
-	replica_info_free(info);
-	return ret;
-}
-
 /* The kernel has no such snapshot any more: another command has ended it meanwhile. */
 static bool is_gone(const struct replica_snap *snap)
 {
@@ -198,17 +182,42 @@ static bool ends_now(const struct replica_snap *snap)
 	return gone;
 }
 
+static int fail_ended(const struct replica_snap *snap)
+{
+	return replica_fail(snap->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
+			    "snapshot \"%s\" was ended by another command while this one waited for the restore; that command says whether \"%s\" is restored whole",
+			    snap->self->name, snap->upper->name);
+}
+
 static int fail_merge(const struct replica_snap *snap)
 {
 	const char *name = snap->self->name, *upper = snap->upper->name;
 
 	if (ends_now(snap))
-		return replica_fail(snap->ctx, REPLICA_CACHE_OUT_OF_DATE, ESTALE, "Name",
-				    "snapshot \"%s\" was ended by another command while this one waited for the restore; that command says whether \"%s\" is restored whole",
-				    name, upper);
+		return fail_ended(snap);
 	return replica_fail(snap->ctx, REPLICA_FAILED, EIO, "Name",
 			    "the restore from \"%s\" has failed: a device gave an error, and \"%s\" is partly restored; the kernel log says more, and the same command goes on when the device works again",
 			    name, upper);
+}
+
+static int show_progress(const struct replica_snap *snap, replica_progress_fn progress,
+			 void *data)
+{
+	struct replica_ctx *ctx = snap->ctx;
+	struct replica_info *info;
+	int ret;
+
+	if (!progress)
+		return REPLICA_SUCCESS;
+	ret = replica_snap_info(ctx, snap->self->name, &info);
+	/* That there is none, or none of ours, is true, and not what has happened. */
+	if (ret && ends_now(snap))
+		ret = fail_ended(snap);
+	else if (!ret && progress(info, data))
+		ret = replica_fail(ctx, REPLICA_FAILED, ECANCELED, NULL,
+				   "the wait for the restore was ended by the caller; the restore goes on");
+	replica_info_free(info);
+	return ret;
 }
 
 /* Until nothing is left in the store. */
@@ -229,7 +238,7 @@ static int wait_merge(const struct replica_snap *snap, uint32_t timeout_ms,
 			return REPLICA_SUCCESS;
 		if (r || !usage.valid)
 			return fail_merge(snap);
-		ret = show_progress(ctx, name, progress, data);
+		ret = show_progress(snap, progress, data);
 		if (ret)
 			return ret;
 		if (timeout_ms && replica_now_ms() - start >= timeout_ms)

@@ -210,14 +210,25 @@ void replica_sysfs_changed(struct replica_ctx *ctx, dev_t devno)
 		send_change(ctx, devs.dev[i]);
 }
 
-/* The set grows while it is walked; it has no duplicates, so that ends. */
-void replica_sysfs_stack(struct replica_ctx *ctx, dev_t devno,
-			 struct replica_devs *devs)
+/*
+ * devno first, and what it lies on; disks: a partition lies on its disk.  The set grows while
+ * it is walked; it has no duplicates, so that ends.
+ */
+static void walk_down(struct replica_ctx *ctx, dev_t devno, bool disks, struct replica_devs *devs)
 {
 	devs->count = 0;
 	add_dev(devs, devno);
-	for (size_t i = 0; i < devs->count; i++)
+	for (size_t i = 0; i < devs->count; i++) {
+		if (disks)
+			add_dev(devs, replica_sysfs_disk(ctx, devs->dev[i]));
 		add_entries(ctx, devs->dev[i], "slaves", false, devs);
+	}
+}
+
+void replica_sysfs_stack(struct replica_ctx *ctx, dev_t devno,
+			 struct replica_devs *devs)
+{
+	walk_down(ctx, devno, false, devs);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -301,15 +312,12 @@ static bool has_property(struct replica_ctx *ctx, dev_t devno, const char *prope
 /* Where there is more than can be asked about, that is not trusted. */
 bool replica_sysfs_untrusted_below(struct replica_ctx *ctx, dev_t devno)
 {
-	struct replica_devs devs = { .count = 0 };
+	struct replica_devs devs;
 
-	add_dev(&devs, devno);
-	for (size_t i = 0; i < devs.count; i++) {
-		if (i && has_property(ctx, devs.dev[i], "REPLICA_UNTRUSTED=1"))
+	walk_down(ctx, devno, true, &devs);
+	for (size_t i = 1; i < devs.count; i++)
+		if (has_property(ctx, devs.dev[i], "REPLICA_UNTRUSTED=1"))
 			return true;
-		add_dev(&devs, replica_sysfs_disk(ctx, devs.dev[i]));
-		add_entries(ctx, devs.dev[i], "slaves", false, &devs);
-	}
 	return devs.count == REPLICA_DEVS_MAX;
 }
 

@@ -20,6 +20,7 @@
 struct taking {
 	struct replica_thin_work work;
 	struct replica_thin_volume *v;
+	const struct replica_thin_order *order;
 	const struct replica_blockdev *leg;
 	uint32_t origin;			/* the number of the leg */
 };
@@ -31,13 +32,22 @@ static struct replica_thin_map map_of(const struct replica_thin_volume *v)
 	};
 }
 
-/* Of a volume that is there its mapped device would be one. */
+/*
+ * Of a volume that is there a mapped device would be one.  It has a name of its own, lest somebody
+ * take it for the snapshot; who is killed leaves it, and the next one finds it by that name.
+ */
 static int is_free(struct taking *t, bool *is)
 {
-	struct replica_thin_map map = map_of(t->v);
+	char name[96], uuid[128];
+	const struct replica_thin_map map = {
+		.name = name, .uuid = uuid, .id = t->v->id, .sectors = t->v->sectors,
+		.hidden = REPLICA_UDEV_HIDDEN,
+	};
 	int ret;
 
-	map.hidden = REPLICA_UDEV_HIDDEN;
+	snprintf(name, sizeof(name), "%s-%" PRIu32, t->work.name, t->v->id);
+	snprintf(uuid, sizeof(uuid), REPLICA_THIN_DIR_PREFIX "%s",
+		 strpbrk(name, "0123456789"));
 	ret = replica_thin_map_make(&t->work, &map);
 	*is = ret == REPLICA_NOT_FOUND;
 	if (!*is)
@@ -116,6 +126,19 @@ static int take(struct taking *t)
 	return ret ? ret : woken;
 }
 
+/* An entry that does not have the tag is of one that nobody is to rely on. */
+static int approve(struct taking *t)
+{
+	const char *const good[] = { t->order->good };
+	int ret = t->order->check(t->order->data);
+
+	if (!ret && !replica_thin_tag_text(t->v->tags, sizeof(t->v->tags), "--addtag", good, 1))
+		ret = replica_fail(t->work.ctx, REPLICA_NO_RESOURCES, ENOSPC, REPLICA_PARAM_POOL,
+				   "snapshot %s of pool %s has no room for another tag",
+				   t->v->name, t->work.pool.path);
+	return ret ? ret : replica_thin_save(&t->work);
+}
+
 /* The directory is written when the leg goes on: it lies in the same pool. */
 static int make(struct taking *t)
 {
@@ -125,7 +148,7 @@ static int make(struct taking *t)
 	if (!ret)
 		ret = take(t);
 	if (!ret)
-		ret = replica_thin_save(&t->work);
+		ret = approve(t);
 	if (ret)
 		return ret;
 	map = map_of(t->v);
@@ -185,22 +208,22 @@ int replica_thin_wake(struct replica_ctx *ctx, const struct replica_blockdev *le
 	return ret;
 }
 
-int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_blockdev *leg,
-			  const struct replica_lvm_new *lv, uint64_t at)
+int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_thin_order *order)
 {
 	char id[REPLICA_UUID_TEXT], uuid[64];
-	struct taking t = { .leg = leg };
+	struct taking t = { .order = order, .leg = order->leg };
 	uint8_t bytes[16];
-	int ret = replica_thin_begin(ctx, lv->vg, true, &t.work);
+	int ret = replica_thin_begin(ctx, order->lv->vg, true, &t.work);
 
 	if (ret)
 		return ret;
 	replica_uuid_random(bytes);
 	replica_uuid_text(bytes, id);
-	snprintf(uuid, sizeof(uuid), "%s%" PRIx64 "-%.18s", REPLICA_THIN_PROTECT_MARK, at, id);
+	snprintf(uuid, sizeof(uuid), REPLICA_THIN_PROTECT_MARK "%" PRIx64 "-%.*s-%.7s", order->at,
+		 REPLICA_PROTECT_OF_LEN, order->of, id);
 	ret = check_leg(&t);
 	if (!ret)
-		ret = replica_thin_add(&t.work, lv, uuid, &t.v);
+		ret = replica_thin_add(&t.work, order->lv, uuid, &t.v);
 	if (!ret)
 		ret = make(&t);
 	if (ret && t.v)

@@ -386,7 +386,8 @@ static int remove_volume(struct replica_thin_work *work, struct replica_thin_vol
 {
 	int ret = REPLICA_SUCCESS, r;
 
-	if (!v->made)
+	/* Whether a snapshot is ours need not be asked, nor is one that may be torn to be seen. */
+	if (!v->made && !is_snapshot(v))
 		ret = bring_up(work, &v);
 	if (ret || !v)
 		return ret;
@@ -397,15 +398,24 @@ static int remove_volume(struct replica_thin_work *work, struct replica_thin_vol
 	return r && r != -ENODATA ? fail_delete(work, v, r) : forget(work, v);
 }
 
+/* *v: the entry of the volume, or NULL if there is none any more. */
+static int begin_on(struct replica_ctx *ctx, const struct replica_lv *lv,
+		    struct replica_thin_work *work, struct replica_thin_volume **v)
+{
+	int ret = replica_thin_begin(ctx, lv->vg, false, work);
+
+	*v = ret ? NULL : find_uuid(work, lv->uuid);
+	return ret;
+}
+
 int replica_thin_remove(struct replica_ctx *ctx, const struct replica_lv *lv, const char *tag)
 {
 	struct replica_thin_work work;
 	struct replica_thin_volume *v;
-	int ret = replica_thin_begin(ctx, lv->vg, false, &work);
+	int ret = begin_on(ctx, lv, &work, &v);
 
 	if (ret)
 		return ret;
-	v = find_uuid(&work, lv->uuid);
 	if (v) {
 		const struct replica_lv now = { .tags = v->tags };
 
@@ -431,11 +441,10 @@ int replica_thin_tag(struct replica_ctx *ctx, const struct replica_lv *lv, const
 {
 	struct replica_thin_work work;
 	struct replica_thin_volume *v;
-	int ret = replica_thin_begin(ctx, lv->vg, false, &work);
+	int ret = begin_on(ctx, lv, &work, &v);
 
 	if (ret)
 		return ret;
-	v = find_uuid(&work, lv->uuid);
 	if (v)
 		ret = change_tags(&work, v, change, tags, count);
 	else
@@ -448,11 +457,10 @@ int replica_thin_activate(struct replica_ctx *ctx, const struct replica_lv *lv)
 {
 	struct replica_thin_work work;
 	struct replica_thin_volume *v;
-	int ret = replica_thin_begin(ctx, lv->vg, false, &work);
+	int ret = begin_on(ctx, lv, &work, &v);
 
 	if (ret)
 		return ret;
-	v = find_uuid(&work, lv->uuid);
 	if (v)
 		ret = bring_up(&work, &v);
 	return replica_thin_end(&work, ret);

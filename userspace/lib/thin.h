@@ -162,13 +162,23 @@ int replica_thin_activate(struct replica_ctx *ctx, const struct replica_lv *lv);
 int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 			    struct replica_lv **lv);
 /*
- * thin-snapshot.c: of leg, which is a volume of its own pool; lv: pool, name and tags.  at: the
- * moment that its uuid has.  wake: of a leg that a killed snapshot has left suspended; not while
+ * thin-snapshot.c: of leg, which is a volume of its own pool.  check is called behind it: when it
+ * fails there is no snapshot; else it has the tag good, and gets its mapped device then only.  So
+ * who finds that device finds no other.  wake: of a leg that a killed snapshot has left suspended; not while
  * somebody is at that.  add, has_id: thin.c; an entry with that uuid.
  */
 struct replica_blockdev;
-int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_blockdev *leg,
-			  const struct replica_lvm_new *lv, uint64_t at);
+struct replica_thin_order {
+	const struct replica_blockdev *leg;
+	const struct replica_lvm_new *lv;	/* pool, name and tags */
+	uint64_t at;			/* the moment, and */
+	const char *of;			/* the uuid of the replica, which its own uuid has */
+	const char *good;
+	int (*check)(void *data);
+	void *data;
+};
+
+int replica_thin_snapshot(struct replica_ctx *ctx, const struct replica_thin_order *order);
 int replica_thin_wake(struct replica_ctx *ctx, const struct replica_blockdev *leg);
 int replica_thin_add(struct replica_thin_work *work, const struct replica_lvm_new *lv,
 		     const char *uuid, struct replica_thin_volume **out);

@@ -454,6 +454,8 @@ static int redeem(struct redeem *r)
 	} while (!ret && r->renamed);
 	if (!ret)
 		ret = replica_token_wait(r->ctx, &r->args, r->result);
+	if (r->result->info)
+		replica_clone_left(r->ctx, r->result->info);
 	if (ret)
 		return ret;
 	return r->result->info->job ? REPLICA_JOB_STARTED : REPLICA_SUCCESS;

@@ -14,13 +14,20 @@ static char *text_of(const struct replica_protection *p)
 
 	if (p->lost)
 		return mem_format("nothing any more: the store of %s was full", p->device);
+	if (p->incomplete)
+		return mem_format("nothing: %s is not complete, and may be torn", p->device);
 	if (!p->point_in_time)
 		return mem_format("%s, as it was before the resync", p->device);
 	human_time(when, sizeof(when), p->point_in_time);
 	return mem_format("%s, as it was at %s", p->device, when);
 }
 
-/* One that is lost protects nothing, and whoever reads the document must not take it for one. */
+static bool is_copy(const struct replica_protection *p)
+{
+	return p && !p->lost && !p->incomplete;
+}
+
+/* What is no copy protects nothing, and whoever reads the document must not take it for one. */
 void show_protection(struct out *out, const struct replica_info *info)
 {
 	const struct replica_protection *p = info->protection;
@@ -28,14 +35,15 @@ void show_protection(struct out *out, const struct replica_info *info)
 
 	out_bool(out, KEY_JSON("ReplicaWhole"), info->whole);
 	out_bool(out, KEY_JSON("WaitsForProtection"), info->waits_protected);
-	out_string(out, KEY_JSON("ProtectedBy"), p && !p->lost ? p->device : NULL);
-	out_time(out, KEY_JSON("ProtectedPointInTime"), p && !p->lost ? p->point_in_time : 0);
+	out_string(out, KEY_JSON("ProtectedBy"), is_copy(p) ? p->device : NULL);
+	out_time(out, KEY_JSON("ProtectedPointInTime"), is_copy(p) ? p->point_in_time : 0);
 	out_bool(out, KEY_JSON("ProtectionLost"), p && p->lost);
+	out_bool(out, KEY_JSON("ProtectionIncomplete"), p && p->incomplete);
 	if (!p)
 		return;
 	text = text_of(p);
 	out_string(out, KEY_TEXT("Protected by"), text);
-	if (p->lost)
+	if (!is_copy(p))
 		out_tone(out, OUT_BAD);
 	free(text);
 }

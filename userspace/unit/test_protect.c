@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "fake.h"
 #include "ktap.h"
@@ -148,11 +149,118 @@ static void fates(void)
 	}
 }
 
+#define UUID	"01234567-89ab-4cde-8123-456789abcdef"
+#define OTHER	"01234567-89ab-4cdf-8123-456789abcdef"
+
+/* A name may be that of several replicas, one after the other, and a pool have both legs. */
+static void marks(void)
+{
+	char protects[] = "dm-replica-protect,dm-replica-of." UUID ",dm-replica-leg.8388609";
+	char kept[] = "dm-replica-of." UUID ",dm-replica-leg.8388609,dm-replica-kept";
+	char older[] = "dm-replica-protect,dm-replica-at.5";
+	struct replica_lv lv = { .tags = protects };
+
+	CHECK(replica_protect_is_of(&lv, UUID, 0));
+	CHECK(replica_protect_is_of(&lv, UUID, 8388609));
+	CHECK(!replica_protect_is_of(&lv, UUID, 8388610));
+	CHECK(!replica_protect_is_of(&lv, OTHER, 0));
+	CHECK(!replica_protect_is_of(&lv, "", 0));
+	lv.tags = kept;
+	CHECK(!replica_protect_is_of(&lv, UUID, 8388609));
+	lv.tags = older;
+	CHECK(!replica_protect_is_of(&lv, UUID, 0) && !replica_protect_is_of(&lv, "", 0));
+}
+
+/* By the mapped device alone, whose uuid has the first half of that of the replica. */
+static void mapped(void)
+{
+	static const struct {
+		const char *dm_uuid;
+		bool is;
+		uint64_t at;
+	} cases[] = {
+		{ "REPLICATHIN-protect-ff-01234567-89ab-4cde-0000000", true, 255 },
+		{ "REPLICATHIN-protect-0-01234567-89ab-4cde-1", true, 0 },
+		{ "REPLICATHIN-protect-ff-01234567-89ab-4cdf-0000000", false, 255 },
+		{ "REPLICATHIN-protect-ff-01234567-89ab-4cde", false, 255 },
+		{ "REPLICATHIN-protect-ff-01234567", false, 255 },
+		{ "REPLICATHIN-protect-ff", false, 255 },
+		{ "REPLICATHIN-protect-", false, 0 },
+		{ "REPLICATHIN-01234567-89ab-4cde-8123-456789abcdef", false, 0 },
+		{ "", false, 0 },
+	};
+	uint64_t at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ktap_case = cases[i].dm_uuid;
+		CHECK_INT(replica_protect_is_of_uuid(cases[i].dm_uuid, UUID, &at), cases[i].is);
+		CHECK_INT(at, cases[i].at);
+		CHECK(!replica_protect_is_of_uuid(cases[i].dm_uuid, "", &at));
+	}
+	ktap_case = NULL;
+}
+
+/* A source that has a replica under its own name keeps its own uuid. */
+static void identities(void)
+{
+	char ours[] = "REPLICA-" UUID, lvm[] = "LVM-" UUID, odd[] = "REPLICA-ORIGIN-x";
+	char origin[] = "253:3", replica[] = "253:4";
+	struct replica_info info = { .origin = origin, .replica = replica, .uuid = ours };
+	struct replica_ctx *ctx = fake_ctx();
+	char uuid[REPLICA_UUID_TEXT];
+
+	replica_protect_uuid(ctx, &info, uuid);
+	CHECK_STR(uuid, UUID);
+	info.uuid = lvm;
+	replica_protect_uuid(ctx, &info, uuid);
+	CHECK_STR(uuid, "");
+	fake_file("/sys/dev/block/253:4/dm/name", "hidden\n");
+	fake_file("/sys/dev/block/253:4/dm/uuid", "REPLICA-ORIGIN-" OTHER "\n");
+	replica_protect_uuid(ctx, &info, uuid);
+	CHECK_STR(uuid, OTHER);
+	fake_file("/sys/dev/block/253:3/dm/name", "hidden\n");
+	fake_file("/sys/dev/block/253:3/dm/uuid", "REPLICA-ORIGIN-" UUID "\n");
+	info.uuid = odd;
+	replica_protect_uuid(ctx, &info, uuid);
+	CHECK_STR(uuid, UUID);
+	fake_free(ctx);
+}
+
+/* Nothing of a leg is opened: here neither has a node, nor a size. */
+static void known_legs(void)
+{
+	char origin[] = "253:3", replica[] = "253:4";
+	struct replica_info info = { .name = origin, .origin = origin, .replica = replica };
+	struct replica_blockdev legs[REPLICA_LEGS], leg;
+	struct replica_ctx *ctx = fake_ctx();
+
+	fake_file("/sys/dev/block/253:3/dm/name", "vg-first\n");
+	fake_file("/sys/dev/block/253:3/dm/uuid", "LVM-abc\n");
+	CHECK(replica_protect_leg(ctx, &info, &leg));
+	replica_protect_legs(ctx, &info, legs);
+	CHECK_INT(legs[0].devno, 0);
+	CHECK_STR(legs[0].dm_uuid, "");
+	CHECK_INT(legs[1].devno, makedev(253, 3));
+	CHECK_STR(legs[1].dm_name, "vg-first");
+	CHECK_STR(legs[1].dm_uuid, "LVM-abc");
+	fake_file("/sys/dev/block/253:4/dm/name", "data-replica\n");
+	fake_file("/sys/dev/block/253:4/dm/uuid", "REPLICATHIN-x\n");
+	replica_protect_legs(ctx, &info, legs);
+	CHECK_INT(legs[0].devno, makedev(253, 4));
+	CHECK_STR(legs[0].dm_uuid, "REPLICATHIN-x");
+	info.origin = NULL;
+	replica_protect_legs(ctx, &info, legs);
+	CHECK_INT(legs[1].devno, 0);
+	CHECK_STR(legs[1].dm_uuid, "");
+	fake_free(ctx);
+}
+
 /* What has the name, and the tag, may be the last consistent copy of another replica. */
 static void left(void)
 {
-	char tag[] = "dm-replica-snapshot,dm-replica-protect";
-	char other[] = "dm-replica-snapshot";
+	char tag[] = "dm-replica-snapshot,dm-replica-protect,dm-replica-of." UUID;
+	char other[] = "dm-replica-snapshot,dm-replica-of." UUID;
+	char former[] = "dm-replica-snapshot,dm-replica-protect,dm-replica-of." OTHER;
 	char thin[] = "thin", linear[] = "linear", leg[] = "data-replica", none[] = "";
 	char elsewhere[] = "other-replica";
 	const struct {
@@ -167,11 +275,13 @@ static void left(void)
 		{ { .tags = tag, .segtype = thin, .origin = elsewhere }, false },
 		{ { .tags = tag, .segtype = thin, .origin = leg, .merging = true }, false },
 		{ { .tags = other, .segtype = linear, .origin = leg }, false },
+		{ { .tags = former, .segtype = linear, .origin = leg }, false },
+		{ { .tags = former, .segtype = linear, .origin = none }, false },
 		{ { .tags = none, .segtype = linear, .origin = none }, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		CHECK_INT(replica_protect_is_left(&cases[i].lv, leg), cases[i].is);
+		CHECK_INT(replica_protect_is_left(&cases[i].lv, leg, UUID), cases[i].is);
 }
 
 /* Without a log nobody knows after a crash whether the replica is whole. */
@@ -297,7 +407,8 @@ static void still_tagged(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(names), T(beside), T(moments), T(stores), T(judges), T(left), T(fates),
+		T(names), T(beside), T(moments), T(stores), T(judges), T(marks), T(mapped),
+		T(identities), T(known_legs), T(left), T(fates),
 		T(still_tagged), T(needs_a_log), T(replies), T(directory),
 	};
 

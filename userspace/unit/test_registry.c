@@ -289,13 +289,20 @@ static void units(void)
 {
 	struct replica_ctx *ctx = fake_ctx();
 	char name[DM_REPLICA_NAME_LEN];
+	struct replica_info own = {	/* of who waited, saw his own claim, and goes */
+		.name = (char *)"r", .sync_type = REPLICA_SYNC_TYPE_CLONE, .ends_itself = true,
+	};
 
 	fake_file("/run/udev/control", "");
 	fake_file("/usr/lib/systemd/system/dm-replica-finish@.service", "[Unit]\n");
+	replica_clone_left(ctx, &own);
+	CHECK(!own.ends_itself);
 	CHECK(!ends_itself(ctx, (char *)"r", false));
 	fake_file("/run/systemd/system/x", "");
 	CHECK(ends_itself(ctx, (char *)"r", false));
 	CHECK(!ends_itself(ctx, (char *)"r", true));
+	replica_clone_left(ctx, &own);
+	CHECK(own.ends_itself);
 	memset(name, 'n', sizeof(name));
 	name[127] = '\0';
 	CHECK(ends_itself(ctx, name, false));

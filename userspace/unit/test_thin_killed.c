@@ -5,9 +5,6 @@
  * of it goes, and nothing of others; and what else can lie about, as the mapped devices of a
  * copy of the pool, does no harm.  The kernel is one of our own, in shared memory.
  */
-#include <sys/mman.h>
-#include <sys/wait.h>
-
 #include "fake.h"
 #include "ktap.h"
 #include "thin-kernel.h"
@@ -16,51 +13,11 @@
 #include "../lib/thin-work.c"
 #include "../lib/thin.c"
 
-#define POOL	"/dev/mapper/p"
-
-/* ------------------------------------------------------------------------ */
-
-static struct replica_ctx *ctx;
-
-static int create(const char *name)
-{
-	const struct replica_lvm_new new = {
-		.vg = POOL, .name = name, .size = 1 << 20,
-		.tags = { REPLICA_POOL_TAG, "dm-replica.x" },
-	};
-
-	return test_create(ctx, &new);
-}
-
-/* What 'return-to-pool --left' does; the number of volumes that it has removed. */
-static int tidy(void)
-{
-	struct replica_lv *list;
-	int count = 0;
-
-	if (test_list(ctx, POOL, &list))
-		return -1;
-	for (struct replica_lv *lv = list; lv; lv = lv->next)
-		if (!lv->active && test_activate(ctx, lv))
-			count = -1;
-	replica_lv_free(list);
-	if (count || test_list(ctx, POOL, &list))
-		return -1;
-	for (struct replica_lv *lv = list; lv; lv = lv->next, count++)
-		if (!lv->active || test_remove(ctx, lv, REPLICA_POOL_TAG))
-			return -1;
-	replica_lv_free(list);
-	return count;
-}
+#include "thin-killed.h"
 
 static int remove_all(void)
 {
 	return tidy() < 0 ? REPLICA_FAILED : REPLICA_SUCCESS;
-}
-
-static int create_one(void)
-{
-	return create("x-replica");
 }
 
 static int create_two(void)
@@ -68,53 +25,6 @@ static int create_two(void)
 	int ret = create("x-replica");
 
 	return ret ? ret : create("x-meta");
-}
-
-/* In a process that is killed before its Nth call; true if it was. */
-static bool killed(int (*work)(void), int n)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		kernel->calls_left = n;
-		_exit(work() ? 1 : 0);
-	}
-	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
-	kernel->calls_left = 0;
-	CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KILLED);
-	return WEXITSTATUS(status) == KILLED;
-}
-
-/* Somebody else's are there, and nothing of ours. */
-static void all_gone(unsigned int theirs)
-{
-	for (unsigned int i = 0; i < SLOTS; i++) {
-		CHECK_INT(kernel->volume[i].there, theirs >> i & 1);
-		CHECK_STR(kernel->map[i].name, "");
-	}
-}
-
-static void begin_pool(unsigned int theirs)
-{
-	kernel = mmap(NULL, sizeof(*kernel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
-	if (kernel == MAP_FAILED)
-		abort();
-	ctx = fake_ctx();
-	ctx->host = &host;
-	kernel->fd = memfd_create("directory", MFD_CLOEXEC);
-	for (unsigned int i = 0; i < SLOTS; i++) {
-		kernel->volume[i].there = theirs >> i & 1;
-		kernel->volume[i].written = theirs >> i & 1;
-	}
-}
-
-static void end_pool(void)
-{
-	close(kernel->fd);
-	munmap(kernel, sizeof(*kernel));
-	fake_free(ctx);
 }
 
 static void makes_and_removes(void)

@@ -31,10 +31,11 @@ static struct kernel {
 	} volume[SLOTS];		/* of the numbers from FIRST on */
 	struct {
 		char name[128];
-		char uuid[130];
+		char uuid[DM_REPLICA_UUID_LEN];
 		uint32_t loaded;	/* number; 0: no table */
 		uint32_t live;
 		uint64_t sectors;
+		bool suspended;
 		unsigned int other;	/* minor of the pool, if it is not ours */
 		int below;		/* slot of what it is the source of snapshots of, from 1 */
 	} map[SLOTS];			/* name "": free */
@@ -69,13 +70,32 @@ static bool is_mapped(uint32_t id)
 	return false;
 }
 
+/* The pool takes it of a volume that is there, and wants its device suspended. */
+static int kernel_snapshot(uint32_t id, uint32_t origin)
+{
+	uint32_t slot = id - FIRST;
+
+	for (int i = 0; i < SLOTS; i++)
+		if (kernel->map[i].live == origin && !kernel->map[i].suspended)
+			return -EINVAL;
+	if (slot >= SLOTS || !kernel->volume[origin - FIRST].there)
+		return -EINVAL;
+	if (kernel->volume[slot].there)
+		return -EEXIST;
+	kernel->volume[slot].there = true;
+	kernel->volume[slot].written = kernel->volume[origin - FIRST].written;
+	return 0;
+}
+
 static int message(const struct replica_thin_pool *pool, const char *what, uint32_t id)
 {
 	bool make = !strcmp(what, "create_thin");
-	uint32_t slot = id - FIRST;
+	uint32_t slot = id - FIRST, other;
 
 	(void)pool;
 	step();
+	if (sscanf(what, "create_snap %u", &other) == 1)
+		return kernel_snapshot(other, id);
 	if (slot >= SLOTS)
 		return -EINVAL;
 	if (make && kernel->volume[slot].there)
@@ -128,7 +148,19 @@ static int resume(struct replica_ctx *ctx, const char *name, int hidden, bool fr
 	(void)hidden;
 	(void)freeze;
 	step();
-	kernel->map[i].live = kernel->map[i].loaded;
+	if (kernel->map[i].loaded)
+		kernel->map[i].live = kernel->map[i].loaded;
+	kernel->map[i].suspended = false;
+	return REPLICA_SUCCESS;
+}
+
+static int __attribute__((unused)) suspend(struct replica_ctx *ctx, const char *name)
+{
+	int i = find_map(name);
+
+	(void)ctx;
+	step();
+	kernel->map[i].suspended = true;
 	return REPLICA_SUCCESS;
 }
 
@@ -213,6 +245,7 @@ static int lines_read(struct replica_ctx *ctx, const char *name, dev_t dev,
 		 kernel->map[i].below ? kernel->map[i].below - 1U :
 		 kernel->map[i].other ? kernel->map[i].other : 9, kernel->map[i].live);
 	snprintf(lines->uuid, sizeof(lines->uuid), "%s", kernel->map[i].uuid);
+	lines->suspended = kernel->map[i].suspended;
 	if (!kernel->map[i].live)
 		return 0;
 	lines->line = calloc(1, sizeof(*lines->line));
@@ -269,6 +302,7 @@ static __typeof__(replica_thin_note_size) test_note_size __attribute__((unused))
 #define replica_snap_make		make
 #define replica_snap_load		load
 #define replica_snap_resume		resume
+#define replica_snap_suspend		suspend
 #define replica_snap_idle		idle
 #define replica_dm_remove		dm_remove
 #define replica_lines_are_of		are_of
