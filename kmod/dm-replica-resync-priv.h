@@ -91,6 +91,7 @@ struct question {
  * @queue_tries: how often the next window has waited for the queue
  * @drain_seq: one above the last entry of the queue when all was copied, 0: not yet
  * @ios: application's requests when a window was last made
+ * @busy_at: when the application was last seen to do I/O, 0: not yet
  * @question: the clock's alone, apart from its completion
  */
 struct replica_resync {
@@ -119,6 +120,7 @@ struct replica_resync {
 	u64 drain_seq;
 	unsigned int queue_tries;
 	u64 ios;
+	ktime_t busy_at;
 	struct question question;
 	struct window windows[WINDOWS];
 	struct batch batches[WINDOWS + 1];

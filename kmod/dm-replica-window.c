@@ -21,6 +21,8 @@
 #define PART_GAP		64
 /* Before it is looked again whether the queue has something for a window, ms. */
 #define QUEUE_PAUSE_MS		10
+/* The application is busy until it has done nothing for so long. */
+#define BUSY_MS			100
 
 static void window_over(struct window *window)
 {
@@ -291,19 +293,25 @@ static const struct {
 	[DM_REPLICA_PRIORITY_HIGH] = { 0, 0 },
 };
 
-/* Return: when the next window may begin, 0 when it need not look at the application. */
+/*
+ * Windows that end together, or between two reads of a slow origin, see nothing new of an
+ * application that is busy all the same: what counts is when it was last seen.
+ *
+ * Return: when the next window may begin, 0 when it need not look at the application.
+ */
 static ktime_t yield_until(struct replica_resync *resync, u8 priority, ktime_t took)
 {
 	u64 ios = replica_counter_sum(resync->replica, DM_REPLICA_C_READS) +
 		  replica_counter_sum(resync->replica, DM_REPLICA_C_WRITES);
-	bool busy = ios != resync->ios ||
-		    replica_counter_sum(resync->replica, DM_REPLICA_C_INFLIGHT);
+	ktime_t now = ktime_get();
 
+	if (ios != resync->ios || replica_counter_sum(resync->replica, DM_REPLICA_C_INFLIGHT))
+		resync->busy_at = now;
 	resync->ios = ios;
-	if (!busy || priority >= ARRAY_SIZE(yields))
+	if (ktime_ms_delta(now, resync->busy_at) > BUSY_MS || priority >= ARRAY_SIZE(yields))
 		return 0;
-	return ktime_add_ns(ktime_get(), min_t(u64, yields[priority].factor * ktime_to_ns(took),
-					       yields[priority].max_ms * NSEC_PER_MSEC));
+	return ktime_add_ns(now, min_t(u64, yields[priority].factor * ktime_to_ns(took),
+				       yields[priority].max_ms * NSEC_PER_MSEC));
 }
 
 static void pace(struct replica_resync *resync, struct window *window, u64 bytes)
