@@ -35,6 +35,7 @@ recovered()
 	told=$(returned)
 	wait_for 120 "an update" is_consistent
 	wait_for 60 "the barrier" barrier_over
+	run message r set delta_ms "$day"
 	update
 	untouched wait_for 30 "more writes" more_than "$((told + 50))"
 	is_point "$told"

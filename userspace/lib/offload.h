@@ -148,7 +148,8 @@ void replica_proof_free(struct replica_proof *proof);
 /* ------------------------------------------------------------------------ */
 /*
  * offload-can.c: can the devices copy from base to target?  The command is named in how, else
- * why not; *all: false when not all that is to be copied was looked at.  check: the same of what is checked, by enum replica_offload; adds what it finds.
+ * why not; *all: false when not all that is to be copied was looked at.  check: the same of what
+ * is checked, by enum replica_offload; adds what it finds.
  * offload-start.c: for who has made a redeem with the feature: the process is
  * started; if it cannot be, the kernel is told, and copies by itself.
  */

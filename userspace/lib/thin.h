@@ -164,8 +164,8 @@ int replica_thin_by_dm_uuid(struct replica_ctx *ctx, const char *dm_uuid,
 /*
  * thin-snapshot.c: of leg, which is a volume of its own pool.  check is called behind it: when it
  * fails there is no snapshot; else it has the tag good, and gets its mapped device then only.  So
- * who finds that device finds no other.  wake: of a leg that a killed snapshot has left suspended; not while
- * somebody is at that.  add, has_id: thin.c; an entry with that uuid.
+ * who finds that device finds no other.  wake: of a leg that a killed snapshot has left
+ * suspended; not while somebody is at that.  add, has_id: thin.c; an entry with that uuid.
  */
 struct replica_blockdev;
 struct replica_thin_order {

@@ -10,7 +10,6 @@ static dev_t refuses;			/* a disk from which nothing can be copied */
 
 static __typeof__(replica_offload_can) test_can __attribute__((unused));
 static __typeof__(replica_offload_check) test_check __attribute__((unused));
-extern __typeof__(replica_offload_possible) test_possible;
 
 static struct replica_copier *copier_open(struct replica_ctx *ctx, dev_t from, dev_t to, char *why)
 {
@@ -33,6 +32,8 @@ static void copier_close(struct replica_copier *copier)
 {
 	(void)copier;
 }
+
+extern __typeof__(replica_offload_possible) test_possible;
 
 #define replica_copier_open		copier_open
 #define replica_copier_name		copier_name
