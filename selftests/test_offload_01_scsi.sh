@@ -153,7 +153,9 @@ short_timeout()
 # is well.
 reads_another()
 {
-	local disk twin another target source table store file before by_device by_kernel reason
+	local disk target source table store file before by_device by_kernel reason
+	# shellcheck disable=SC2034 # new_scsi sets them, by name
+	local twin another
 	new_scsi twin 40M 0 77
 	new_scsi disk 40M 0 77
 	new_scsi another 40M 0 77
