@@ -73,6 +73,19 @@ bool replica_delta_behind(struct replica *replica)
 	return replica_delta_on(replica) && replica_log_dirty_regions(replica->log);
 }
 
+bool replica_delta_late(struct replica *replica)
+{
+	unsigned long flags;
+	bool late;
+
+	spin_lock_irqsave(&replica->lock, flags);
+	late = replica->first == REPLICA_FIRST_HELD ||
+	       (replica->first == REPLICA_FIRST_FROZEN &&
+		ktime_ms_delta(ktime_get(), replica->delta->frozen_at) > interval_of(replica));
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return late;
+}
+
 ktime_t __replica_delta_point(struct replica *replica)
 {
 	const struct replica_delta *delta = replica->delta;

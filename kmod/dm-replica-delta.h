@@ -90,6 +90,8 @@ static inline bool replica_delta_copies(const struct replica *replica)
 	return first == REPLICA_FIRST_FROZEN || first == REPLICA_FIRST_HELD;
 }
 
+/* Has the update under way taken longer than delta_ms, or does all that is written wait for it? */
+bool replica_delta_late(struct replica *replica);
 /* Was anything written since the last point in time?  Any context. */
 bool replica_delta_behind(struct replica *replica);
 

@@ -321,11 +321,11 @@ static void pace(struct replica_resync *resync, struct window *window, u64 bytes
 	ktime_t until = 0;
 
 	/*
-	 * A rate is a choice of its own: who says no more than that has nothing to yield.  Nor is
-	 * there anything to yield to writers that wait for the end of a delta update.
+	 * A rate is a choice of its own: who says no more than that has nothing to yield.  Nor has
+	 * a delta update that keeps the next one waiting, or the writers.
 	 */
 	if ((!rate || priority != DM_REPLICA_PRIORITY_UNMANAGED) &&
-	    READ_ONCE(resync->replica->first) != REPLICA_FIRST_HELD)
+	    !replica_delta_late(resync->replica))
 		until = yield_until(resync, priority, ktime_sub(ktime_get(), window->started));
 	if (!rate) {
 		resync->not_before = until;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=400
+# dm-replica-test: set=full timeout=440
 #
 # A delta update whose replica hangs, fails or is slow, or whose origin cannot be read: the
 # origin goes on and never fails (P1), the replica is not called consistent until an update is
@@ -353,6 +353,41 @@ no_instant()
 	compare_legs "$origin" "$replica"
 }
 
+# update_ms MIB: so much is written, and carried to the replica; the result is in $took.
+update_ms()
+{
+	local begin
+	put /dev/mapper/r 0 "$1"
+	begin=${EPOCHREALTIME/[.,]/}
+	update
+	took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
+	say "an update of $1 MiB took $took ms"
+}
+
+has_read()
+{
+	(($(status r reads) > $1))
+}
+
+# Beside an application that does not stop reading: what is late has nothing to yield.
+late()
+{
+	local took yielding
+	delta_legs 8
+	new_delay slow "$replica" 0 50
+	local copy=$slow
+	new_delta "$day" copy_priority low
+	fio --name=reader --filename=/dev/mapper/r --direct=1 --rw=randread --bs=4k \
+		--thinktime=5000 --time_based --runtime=600 --output=/dev/null &
+	defer end_load "$!"
+	wait_for 60 "the application to read" has_read 50
+	update_ms 4
+	yielding=$took
+	run message r set delta_ms 100
+	update_ms 4
+	((took * 2 < yielding)) || fail "$took ms when late, $yielding ms when not"
+}
+
 dirty()
 {
 	(($(status r dirty_regions) > 0))
@@ -371,5 +406,6 @@ ktap_case "an origin that cannot be read between updates" origin_read
 ktap_case "an objective that is missed holds writers" held
 ktap_case "and a suspend lets them go" held_and_suspended
 ktap_case "or stops the replica" stopped
+ktap_case "an update that is late yields to nobody" late
 ktap_case "an origin that hangs has no instant" no_instant
 ktap_finish
