@@ -381,10 +381,10 @@ late()
 		--thinktime=5000 --time_based --runtime=600 --output=/dev/null &
 	defer end_load "$!"
 	wait_for 60 "the application to read" has_read 50
-	update_ms 4
+	update_ms 8
 	yielding=$took
-	run message r set delta_ms 100
-	update_ms 4
+	run message r set delta_ms 1000
+	update_ms 8
 	((took * 2 < yielding)) || fail "$took ms when late, $yielding ms when not"
 }
 
