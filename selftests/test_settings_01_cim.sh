@@ -164,16 +164,15 @@ read_only_source()
 	cannot_write
 }
 
-# Who has it open may write.
+# Who uses it may write.
 read_only_in_use()
 {
-	local mapped
+	local mapped above
 	legs
 	new_linear mapped "$source"
-	exec {used}<>"$mapped"
+	new_linear above "$mapped"
 	cli_returns 1 1 create "$mapped" "$target" --settings ReadOnly=2
 	complains "is not supported for a source in use"
-	exec {used}>&-
 }
 
 delta_update()

@@ -199,8 +199,9 @@ static void read_table(struct dm_task *task, struct replica_dm_info *info)
 	uint64_t start, length;
 
 	dm_get_next_target(task, NULL, &start, &length, &type, &params);
-	info->ours = type && strcmp(type, REPLICA_TARGET_NAME) == 0;
-	if (info->ours)
+	info->has_legs = type && strcmp(type, REPLICA_TARGET_NAME) == 0;
+	info->ours = info->has_legs;
+	if (info->has_legs)
 		read_meta(params, info);
 	if (uuid && strncmp(uuid, REPLICA_DM_UUID_PREFIX,
 			    strlen(REPLICA_DM_UUID_PREFIX)) == 0)

@@ -14,6 +14,7 @@
 struct replica_dm_info {
 	bool exists;
 	bool ours;			/* a replica target, or our uuid */
+	bool has_legs;			/* a replica target: not what a finished clone leaves */
 	int open_count;
 	char meta[32];			/* "major:minor" of its meta device; "" if none */
 };

@@ -297,10 +297,12 @@ static int find_volumes(struct ending *e, struct replica_cut *legs, bool may_fai
 
 /*
  * A target that has taken the place of the origin is left with all the data, and is nothing
- * that 'return-to-pool --left' is to collect.
+ * that 'return-to-pool --left' is to collect.  A clone that was finished has let go of both.
  */
 static void spare_origin(struct ending *e, struct replica_cut *legs)
 {
+	if (!e->info.has_legs)
+		return;
 	if (replica_pool_origin(e->ctx, e->name, legs))
 		note_tags(e, NULL);
 	else if (replica_pool_keep(e->ctx, legs))
