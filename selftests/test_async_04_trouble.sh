@@ -59,13 +59,18 @@ hangs_full()
 	equal
 }
 
-# Without a limit to the replica's time a suspend takes what a suspend may take.
+# Without a limit to the replica's time it is never given up, also beyond the 30 s that there are
+# if nobody says anything; a suspend takes what a suspend may take.
 hangs_for_ever()
 {
 	slow 8 1 replica_timeout 0
 	hang_dev "$weak"
 	defer unhang_dev "$weak"
 	timed 3 small 50
+	ktap_pause 35
+	same "state" "$(status r state)" Synchronized
+	at_least "queue_entries" "$(status r queue_entries)" 1
+	same "replica_timeouts, detached" "$(status r replica_timeouts detached)" $'0\n0'
 	timed 35 dmsetup suspend r
 	run dmsetup resume r
 	unhang_dev "$weak"

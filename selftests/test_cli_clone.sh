@@ -120,6 +120,30 @@ shown()
 	[[ ! -e /dev/mapper/r ]] || fail "the mapped device is still there"
 }
 
+# By either name: the target is no copy yet, so it needs force, and then it is left as it is.
+let_go()
+{
+	local order before
+	legs
+	before=$(sha256sum <"$source")
+	for order in detach dissolve; do
+		run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta" \
+			--settings "$slow" --force
+		cli_returns 5 5 "$order" r
+		complains 'replica "r" is a clone: finish ends it when it is complete, remove at once'
+		in_state r Unsynchronized || fail "it does not go on"
+		[[ $(dmsetup table r) == *" role clone"* ]] || fail "the table: $(dmsetup table r)"
+		cli "$order" r --force
+		same "return_value and status" "$(get .return_value) $status" "0 0"
+		refuse dmsetup info r
+		no_log
+		cli_returns 8 8 activate "$meta"
+		cli_returns 8 8 wait r
+		same "the source" "$(sha256sum <"$source")" "$before"
+		run python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)' "$target"
+	done
+}
+
 restarted()
 {
 	legs
@@ -157,6 +181,7 @@ ktap_header
 ktap_case "a clone that is waited for ends by itself" awaited
 ktap_case "a clone in use is finished under its user" in_use
 ktap_case "what is shown and refused while it is copied" shown
+ktap_case "detach and dissolve of a clone" let_go
 ktap_case "a clone goes on after deactivate and activate" restarted
 ktap_case "what had a label has none when it is free" labels_erased
 ktap_case "parameters that contradict a clone" refused_values

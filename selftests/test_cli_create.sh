@@ -42,7 +42,10 @@ awaited()
 	cli create "$source" "$target" --name r --wait-for synchronized --timeout 60
 	returned 0
 	same "JobID" "$(get .JobID)" null
+	same "the target" "$(get .TargetStorageVolume)" "$target"
 	same "the state" "$(get .Replica.CopyStateDescription)" Synchronized
+	same "the mode, which nobody gave" "$(get '"\(.Replica.Mode) \(.Replica.ModeDescription)"')" "2 sync"
+	same "an error" "$(get .error)" null
 	compare_legs "$source" "$target"
 }
 
@@ -117,6 +120,7 @@ skipped()
 	before=$(md5sum "$target")
 	cli create "$source" "$target" --name r --skip-initial-copy
 	returned 0
+	same "JobID" "$(get .JobID)" null
 	same "the state" "$(get .Replica.CopyStateDescription)" Synchronized
 	same "the target" "$(md5sum "$target")" "$before"
 }

@@ -177,6 +177,7 @@ comes_back()
 	((dirty > 0 && dirty < 8388608)) || fail "$dirty bytes are dirty"
 	cli deactivate r
 	same "return_value" "$(get .return_value)" 0
+	same "the state" "$(get .CopyState)" 15
 	refuse dmsetup info r
 	same "what scan finds" "$(found '"\(.Active) \(.Clean) \(.DirtyBytes)"')" "false true $dirty"
 	cli activate r

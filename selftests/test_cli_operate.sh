@@ -86,9 +86,21 @@ by_state()
 	[[ $complaint == *"possible now: "*resync* ]] || fail "resync is not offered"
 }
 
+# Of the jobs of the replica that there is: FILTER of each.
+of_jobs()
+{
+	cli jobs r >/dev/null
+	get "[.Jobs | map(select(.ReplicaEnded == null)) | sort_by(.JobID)[] | $1] | tojson"
+}
+
 aborted()
 {
 	slow_replica r
+	leads suspend Suspended
+	same "its job" "$(of_jobs '.JobState, .JobStatus, [.OperationalStatus[].Value]')" \
+		'[5,"Suspended",[10]]'
+	cli resume r
+	same "return_value and JobID" "$(get '"\(.return_value) \(.JobID)"')" "4096 1"
 	leads abort Aborted
 	cli resync r
 	same "return_value" "$(get .return_value)" 4096
@@ -96,8 +108,8 @@ aborted()
 	same "return_value" "$(get .return_value)" 0
 	same "JobID" "$(get .JobID)" 2
 	run in_state r Aborted
-	cli jobs r
-	same "the states of the jobs" "$(get '[.Jobs | map(select(.ReplicaEnded == null)) | sort_by(.JobID)[] | .JobState] | @csv')" 8,8
+	same "the states of the jobs" "$(of_jobs '.JobState, [.OperationalStatus[].Value], .ErrorCode')" \
+		'[8,[10,14],0,8,[10,14],0]'
 	cli_returns 4 4 cancel r 2
 	cli_returns 8 8 cancel r 77
 }
@@ -148,6 +160,7 @@ not_detached()
 	legs
 	run replicactl fracture r
 	cli_returns 4 4 detach r
+	complains 'replica "r" is Fractured, not Synchronized'
 	run in_state r Fractured
 	cli detach r --force
 	same "return_value" "$(get .return_value)" 0

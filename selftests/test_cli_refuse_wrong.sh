@@ -55,6 +55,8 @@ no_device()
 	legs
 	refused 8 8 not-found "/dev/no-such does not exist" "$source" /dev/no-such
 	refused 5 5 not-a-block-device "/etc/passwd is not a block device" /etc/passwd "$target"
+	refused 5 5 not-a-block-device "/etc/passwd is not a block device" "$source" /etc/passwd --force
+	same "ParameterInfo" "$(get .error.ParameterInfo)" TargetStorageVolume
 }
 
 names()

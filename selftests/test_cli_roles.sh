@@ -187,6 +187,13 @@ prepared()
 		$((8 << 20))
 	starts Activate activate r
 	compare_legs "$source" "$target"
+	# Where nothing flows there is nothing to give up, and no force is wanted.
+	run replicactl deactivate r
+	leads Prepare Prepared prepare r
+	same "what is to be copied" "$(replicactl --json status r | jq .Replica.DirtyBytes)" \
+		$((8 << 20))
+	starts Activate activate r
+	compare_legs "$source" "$target"
 }
 
 # With a log there is nothing of it left, and with none there are two equal devices.

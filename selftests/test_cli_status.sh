@@ -98,6 +98,53 @@ with_kernel()
 	same "the state" "$(get .Replica.CopyState)" 7
 }
 
+# association STATE REQUESTED PROGRESS METHODOLOGY: what the association is by the numbers of CIM.
+association()
+{
+	cli status r
+	same "CopyState, RequestedCopyState, ProgressStatus, CopyMethodology" \
+		"$(get '.Replica | [.CopyState, .RequestedCopyState, .ProgressStatus, .CopyMethodology] |
+			map(tostring) | join(" ")')" "$*"
+}
+
+# Each property of the association, from the initial copy on.
+properties()
+{
+	local made
+	slow_replica r
+	association 3 4 6 3
+	same "SyncType, Mode, CopyType" "$(get '.Replica | "\(.SyncType) \(.Mode) \(.CopyTypeDescription)"')" \
+		"6 2 Sync"
+	(($(get .Replica.PercentSynced) < 100)) || fail "it is said to be complete"
+	same "when it was in step, and suspended" \
+		"$(get '.Replica | "\(.WhenSynced) \(.WhenSuspended)"')" "null null"
+	made=$(get .Replica.WhenEstablished)
+	[[ $made == 20*Z ]] || fail "it was made at $made"
+	run replicactl wait r --timeout 120
+	association 4 15 2 4
+	same "PercentSynced" "$(get .Replica.PercentSynced)" 100
+	[[ $(get .Replica.WhenSynced) > $made ]] || fail "it was in step before it was made"
+	run replicactl mode r async
+	cli status r
+	same "Mode, CopyType" "$(get '.Replica | "\(.Mode) \(.CopyTypeDescription)"')" "3 Async"
+	run replicactl suspend r
+	association 9 15 25 4
+	[[ $(get .Replica.WhenSuspended) > $(get .Replica.WhenSynced) ]] || fail "it was suspended before"
+	run replicactl deactivate r
+	association 8 15 19 4
+	run replicactl activate r
+	run replicactl wait r --timeout 60
+	run replicactl fracture r
+	association 6 15 18 4
+	run replicactl resync r
+	run replicactl wait r --timeout 60
+	run replicactl resync r --force
+	association 3 4 7 3
+	same "WhenEstablished" "$(get .Replica.WhenEstablished)" "$made"
+	run replicactl abort r
+	association 12 15 18 4
+}
+
 table()
 {
 	legs
@@ -178,6 +225,7 @@ full_disk()
 ktap_header
 ktap_case "JSON agrees with the kernel's status line" with_kernel
 ktap_case "so it does for a queue" queue
+ktap_case "every property of the association" properties
 ktap_case "the table has a row for each replica" table
 ktap_case "the block has units and exact numbers" block
 ktap_case "the path of the node is a name too" by_path

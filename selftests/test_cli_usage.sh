@@ -17,8 +17,9 @@ wrong()
 	same "the exit status" "$status" 64
 	cli "$@"
 	same "the exit status with --json" "$status" 64
-	same "return_value and ParameterInfo" \
-		"$(get '"\(.return_value) \(.error.ParameterInfo)"')" "5 $parameter"
+	same "return_value, ParameterInfo and ProviderName" \
+		"$(get '"\(.return_value) \(.error.ParameterInfo) \(.error.ProviderName)"')" \
+		"5 $parameter replicactl"
 	complains "$sentence"
 	[[ $complaint == *"--help' shows what there is"* ]] || fail "no word about --help"
 }

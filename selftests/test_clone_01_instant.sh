@@ -121,19 +121,26 @@ suspended()
 # refused WORD...: and nothing has changed.
 refused()
 {
+	dmesg_mark
 	refuse message r "$@"
+	[[ -z ${because:-} ]] || dmesg_has "$because" || fail "no sentence"
 	same "state" "$(status r state)" Unsynchronized
 }
 
 operations()
 {
-	local word
+	local word because="a clone has no such operation: abort and resume are all"
 	slow_clone r
-	for word in activate deactivate fracture resync suspend resume split reset_to_sync \
-		reset_to_async reset_to_adaptive verify; do
+	for word in activate deactivate fracture resync suspend split reset_to_sync reset_to_async \
+		reset_to_adaptive reverse_roles failover failback restore prepare; do
 		refused "$word"
 	done
-	refused resync force
+	for word in resync failover restore prepare; do
+		refused "$word" force
+	done
+	because=
+	refused resume
+	refused verify
 	refused confirm 100
 	run message r abort
 	same "state, progress" "$(status r state progress)" $'Aborted\n22'

@@ -341,30 +341,35 @@ failover_broken()
 	compare_legs "$origin" "$replica"
 }
 
-# held_back OPERATION [force]: refused, as the legs are to have their places back first.
+# held_back SENTENCE OPERATION [force]: refused, and not said to be possible.
 held_back()
 {
 	dmesg_mark
-	refuse message r "$@"
-	dmesg_has "before the legs have their places back" || fail "no sentence"
+	refuse message r "${@:2}"
+	dmesg_has "$1" || fail "no sentence"
 	cli capabilities r
-	same "is $1 said to be possible?" \
-		"$(get "[.OperationsWithForce[].Value] | index(${numbers[$1]})")" null
+	same "is $2 said to be possible?" \
+		"$(get "[.OperationsWithForce[].Value] | index(${numbers[$2]})")" null
 }
 
 # On the way back nothing else turns the legs around, in whichever state it waits.
 way_back()
 {
-	local order
+	local order first="before the legs have their places back"
+	local state="not allowed in the present copy state"
 	setup
 	enter Failedover
 	put /dev/mapper/r 0 "$size"
 	message r set resync_rate 1
 	run message r failback
+	same "state, progress" "$(status r state progress)" $'Unsynchronized\n12'
 	for order in "" suspend deactivate; do
 		[[ -z $order ]] || run message r "$order"
-		held_back failover force
-		held_back prepare force
+		held_back "$first" failover force
+		held_back "$first" prepare force
+		# These are for states that there are none of on the way.
+		held_back "$state" restore force
+		held_back "$state" reverse_roles
 	done
 	same "state" "$(status r state)" Inactive
 	message r set resync_rate auto

@@ -163,6 +163,7 @@ lent()
 	run replicactl activate r --pool "$pool"
 	cli_returns 4 4 return-to-pool r
 	complains "is the source of a snapshot"
+	same "SMErrorCode" "$(get .error.SMErrorCode)" 6
 	cli return-to-pool --left "$pool" --force
 	same "what goes" "$(get '[.Volumes[] | .Removed] | any')" false
 	[[ $(dmsetup table r-replica) == *snapshot-origin* ]] || fail "$(dmsetup table r-replica)"

@@ -212,6 +212,48 @@ out_of_date()
 	[[ $(get .error.Hint) == *"try again"* ]] || fail "no cure is told"
 }
 
+# A replica that comes and goes, until somebody says that it is enough.
+pass_by()
+{
+	until [[ -e $1 ]]; do
+		dmsetup create passing --table "$2"
+		dmsetup remove passing
+	done
+}
+
+enough()
+{
+	touch "$1"
+	wait "$2" || true
+}
+
+# Each time, after it has asked and before it has heard all, another replica comes or goes.
+none_stays()
+{
+	local log=/tmp/requests-$BASHPID one two
+	legs
+	new_loop one 1M
+	new_loop two 1M
+	run replicactl create "$source" "$target" --name r --wait-for synchronized
+	defer rm -f "$log" "$log.enough"
+	defer dm_gone passing
+	(set +eE; pass_by "$log.enough" "0 2048 replica $one $two - sync 2 sync skip") >/dev/null 2>&1 &
+	defer enough "$log.enough" $!
+	under=(strace -qq -o "$log" -e trace=sendmsg
+		-e "inject=sendmsg:delay_exit=$((1500 * ktap_factor))ms")
+	cli status
+	under=()
+	same "the exit status" "$status" 13
+	same "return_value" "$(get .return_value)" 40003
+	same "the sentence" "$(get .error.Description)" "replicas came or went while they were listed"
+	same "SMErrorCode" "$(get .error.SMErrorCode)" 116
+	[[ $(get .error.Hint) == *"try again"* ]] || fail "no cure is told"
+	(($(grep -c sendmsg "$log") >= 10)) || fail "it did not try ten times"
+	enough "$log.enough" $!
+	cli status
+	same "return_value when nothing changes" "$(get .return_value)" 0
+}
+
 no_memory()
 {
 	legs
@@ -236,4 +278,5 @@ ktap_case "8: a target, and a replica, that does not exist" not_found
 ktap_case "40001: without CAP_SYS_ADMIN" denied
 ktap_case "40002: more memory than there is" no_memory
 ktap_case "40003: the module is another one than before" out_of_date
+ktap_case "40003: replicas come and go while they are listed" none_stays
 ktap_finish

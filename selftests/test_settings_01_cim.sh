@@ -257,6 +257,8 @@ same_as_ours()
 		--mode adaptive
 	yes '.ReplicationSettings | [.OnReplicaError, .CopyRecoveryMode] | @csv' 1,2 \
 		FailedCopyStopsHostIO=false,CopyRecoveryMode=4 --force
+	yes .ReplicationSettings.RecoveryPointObjective 500 overflow=track --mode async --rpo 500ms --force
+	yes .ReplicationSettings.RecoveryPointObjective 15000 overflow=track --mode async --rpo 15 --force
 	no 5 CopyRecoveryMode=1 "must be 2 (automatic), 3 (manual)"
 	no 5 FailedCopyStopsHostIO=2 "must be true or false"
 	no 5 CopyPriority=5 "must be 0 (not managed), 1 (low)"

@@ -112,6 +112,10 @@ refusals()
 	complains "is not for snapshots"
 	cli_returns 1 1 resize snap
 	complains "is not for snapshots"
+	cli dissolve snap
+	same "return_value of dissolve" "$(get .return_value)" 0
+	mapping_gone snap || fail "the snapshot is there"
+	all_as_before
 }
 
 stale_store()

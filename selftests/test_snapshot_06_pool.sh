@@ -231,6 +231,7 @@ lvm_fails()
 	run flock --shared 9
 	ended "its store is not given back to its pool" remove snap
 	exec 9>&-
+	[[ $(get .error.SMMessage) == *"lock"* ]] || fail "what LVM said: $(get .error.SMMessage)"
 	same "what helps" "$(get .error.SMDetails)" \
 		"when that is mended, 'replicactl return-to-pool --left vgt' removes it"
 	run replicactl return-to-pool --left vgt

@@ -280,7 +280,9 @@ full_store()
 	[[ $(cat "$dev_dir/redeem") == *"job 1 of replica \"r\" ended as Exception"* ]] ||
 		fail "it does not say so"
 	cli jobs r
-	same "the job" "$(get '[.Jobs[] | select(.ReplicaEnded == null)][0].JobStateDescription')" Exception
+	same "the job" "$(get '[.Jobs[] | select(.ReplicaEnded == null)][0] | [.JobStateDescription,
+		.ErrorCode, [.OperationalStatus[].Value], .JobStatus == .ErrorDescription] | tojson')" \
+		'["Exception",4,[17,6],true]'
 	refuse_token 4 4 "is lost: its store is full" "$file" "$other"
 	wait_for 30 "the end of all tries" no_more_tries r
 	run replicactl remove r

@@ -13,6 +13,7 @@
 #include "create-goals.h"
 #include "genl.h"
 #include "info.h"
+#include "protect.h"
 #include "signature.h"
 
 bool replica_check_open(struct replica_check *c, const char *path,
@@ -295,6 +296,8 @@ EXPORT int replica_check_create(struct replica_ctx *ctx,
 	if (ret)
 		return ret;
 	ret = replica_check_args(&check, args, &replicas);
+	if (!ret)
+		ret = replica_protect_check_create(&check, args);
 	replica_info_free(replicas);
 	*list = check.findings;
 	if (meta_bytes)

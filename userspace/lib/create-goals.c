@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "create-goals.h"
+#include "protect.h"
 
 /* Between delta updates, when the methodology is asked for and no interval, ms. */
 #define DEFAULT_DELTA_MS	30000
@@ -306,6 +307,8 @@ int replica_goals_check(struct replica_ctx *ctx, const struct replica_create_arg
 		ret = check_delta(ctx, a);
 	if (!ret && s->present & REPLICA_SETTING_READ_ONLY)
 		ret = check_read_only(ctx, s->read_only);
+	if (!ret)
+		ret = replica_protect_check_params(ctx, a);
 	if (!ret && s->present & REPLICA_SETTING_WAIT_STATE && a->wait_for_copy_state &&
 	    s->wait_state != a->wait_for_copy_state)
 		ret = replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "WaitForCopyState",

@@ -53,18 +53,22 @@ static int check_updates(struct replica_ctx *ctx, const struct replica_create_ar
 			    s.delta_ms / 1000.0);
 }
 
-int replica_protect_check_create(struct replica_check *check,
-				 const struct replica_create_args *args)
+int replica_protect_check_params(struct replica_ctx *ctx, const struct replica_create_args *args)
 {
 	const struct replica_settings *s = args->replication_settings;
 	int ret;
 
 	if (!is_wanted(s))
 		return REPLICA_SUCCESS;
-	ret = check_stop(check->ctx, s);
-	if (!ret)
-		ret = check_updates(check->ctx, args);
-	return ret ? ret : judge(check->ctx, &check->target);
+	ret = check_stop(ctx, s);
+	return ret ? ret : check_updates(ctx, args);
+}
+
+int replica_protect_check_create(struct replica_check *check,
+				 const struct replica_create_args *args)
+{
+	return is_wanted(args->replication_settings) ? judge(check->ctx, &check->target) :
+						       REPLICA_SUCCESS;
 }
 
 int replica_protect_check_set(struct replica_ctx *ctx, const char *name,

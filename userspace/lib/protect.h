@@ -117,13 +117,16 @@ enum replica_protect_fate {
 };
 
 /*
- * protect-check.c.  create: of a target that was examined; set: of a replica that there is.
+ * protect-check.c.  params: before there is a target; create: of a target that was examined;
+ * set: of a replica that there is.
  * end: before a replica ends: a snapshot of one that is whole goes, of whichever leg.  One of a
  * torn replica is the last consistent copy: without force that is a failure, with it the snapshot
  * stays, or goes with its replica if that goes.  fate: the same, pure.  ended: after end, in any
  * case; gone: the replica is.  Returns ret, with its error, or that a snapshot that stays could
  * not be told from one of the next replica of the name.
  */
+int replica_protect_check_params(struct replica_ctx *ctx,
+				 const struct replica_create_args *args);
 int replica_protect_check_create(struct replica_check *check,
 				 const struct replica_create_args *args);
 int replica_protect_check_set(struct replica_ctx *ctx, const char *name,

@@ -252,6 +252,42 @@ static void peer(void)
 	replica_create_result_free(result);
 }
 
+/* What tells a target from any other: what its maker gave it, or device-mapper, or its number. */
+static void unique_ids(void)
+{
+	static const struct {
+		const char *attr;
+		const char *value;
+		const char *id;
+	} steps[] = {
+		{ "ro", "0\n", "4000:772" },
+		{ "device/wwid", "\n", "4000:772" },
+		{ "device/wwid", "naa.5000c500a1b2c3d4\n", "naa.5000c500a1b2c3d4" },
+		{ "wwid", "eui.0025385b71b01234\n", "eui.0025385b71b01234" },
+		{ "dm/uuid", "LVM-abc\n", "LVM-abc" },
+	};
+	struct replica_create_result *result;
+	char peer_id[64];
+
+	fake_file("/etc/machine-id", "0123abcd\n");
+	reset_args();
+	args.dry_run = true;
+	args.source = "/dev/sdx";
+	args.target_storage_volume = "/dev/sdz";
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		ktap_case = steps[i].id;
+		fake_attr("sdz", steps[i].attr, steps[i].value);
+		snprintf(peer_id, sizeof(peer_id), "0123abcd/%s", steps[i].id);
+		CHECK_INT(replica_create_replica(ctx, &args, &result), 0);
+		if (CHECK(result)) {
+			CHECK_STR(result->peer.unique_id, steps[i].id);
+			CHECK_STR(result->peer.peer_object_id, peer_id);
+		}
+		replica_create_result_free(result);
+	}
+	ktap_case = NULL;
+}
+
 static void rest(void)
 {
 	struct replica_settings settings = {
@@ -441,7 +477,7 @@ int main(void)
 {
 	static const struct ktap_test tests[] = {
 		T(sync_types), T(snapshots), T(clones), T(modes), T(modes_of_tables), T(places),
-		T(peer), T(rest), T(room), T(names), T(settings),
+		T(peer), T(unique_ids), T(rest), T(room), T(names), T(settings),
 		T(counters), T(name_faults), T(generated_names), T(null_is_freed),
 	};
 	int r;
@@ -451,6 +487,7 @@ int main(void)
 	/* Numbers that no replica of this system has. */
 	fake_disk("sdx", "4000:770", 1 << 20);
 	fake_disk("sdy", "4000:771", 1 << 20);
+	fake_disk("sdz", "4000:772", 1 << 20);
 	fake_dm("dm-0", "253:0", 1 << 20, "sda-replica");
 	r = ktap_run(tests, KTAP_COUNT(tests));
 	fake_free(ctx);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "create-goals.h"
 #include "fake.h"
 #include "ktap.h"
 #include "messages.h"
@@ -310,6 +311,88 @@ static void needs_a_log(void)
 	fake_free(ctx);
 }
 
+/* refused: by whoever makes it of a volume, or of one from a pool, and by whoever asks before. */
+static void excluded(struct replica_ctx *ctx, struct replica_create_args *args, const char *by)
+{
+	struct replica_create_result *result;
+	struct replica_finding *list;
+	const char *volume = args->target_storage_volume;
+
+	ktap_case = by;
+	for (int pool = 0; pool < 2; pool++) {
+		args->target_storage_volume = pool ? NULL : volume;
+		args->target_storage_pool = pool ? "vg" : NULL;
+		args->dry_run = pool;
+		CHECK_INT(replica_create_replica(ctx, args, &result), REPLICA_INVALID_PARAMETER);
+		CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "protect");
+		CHECK_HAS(replica_error_description(replica_last_error(ctx)), by);
+		CHECK(!result);
+		replica_create_result_free(result);
+	}
+	args->target_storage_volume = volume;
+	args->target_storage_pool = NULL;
+	args->dry_run = false;
+	CHECK_INT(replica_check_create(ctx, args, NULL, &list), REPLICA_INVALID_PARAMETER);
+	CHECK_HAS(replica_error_description(replica_last_error(ctx)), by);
+	replica_finding_free(list);
+	ktap_case = NULL;
+}
+
+/* Neither does any harm alone. */
+static void excludes(void)
+{
+	struct replica_settings s = {
+		.present = REPLICA_SETTING_PROTECT | REPLICA_SETTING_ON_REPLICA_ERROR,
+		.protect = DM_REPLICA_PROTECT_SNAPSHOT,
+		.on_replica_error = DM_REPLICA_ON_ERROR_STOP,
+	};
+	struct replica_create_args args = {
+		.size = sizeof(args), .source = "/dev/sda", .sync_type = REPLICA_SYNC_TYPE_MIRROR,
+		.target_storage_volume = "/dev/sdb", .meta = "/dev/sdc",
+		.replication_settings = &s,
+	};
+	struct replica_ctx *ctx = fake_ctx();
+
+	excluded(ctx, &args, "protect=snapshot and on_replica_error=stop exclude each other");
+	s.on_replica_error = DM_REPLICA_ON_ERROR_TRACK;
+	CHECK_INT(replica_goals_check(ctx, &args), REPLICA_SUCCESS);
+	s.on_replica_error = DM_REPLICA_ON_ERROR_STOP;
+	s.protect = DM_REPLICA_PROTECT_NONE;
+	CHECK_INT(replica_goals_check(ctx, &args), REPLICA_SUCCESS);
+	s.present = REPLICA_SETTING_PROTECT | REPLICA_SETTING_DELTA;
+	s.protect = DM_REPLICA_PROTECT_SNAPSHOT;
+	s.delta_ms = 30000;
+	excluded(ctx, &args, "protect=snapshot and delta updates exclude each other");
+	s.delta_ms = 0;
+	CHECK_INT(replica_goals_check(ctx, &args), REPLICA_SUCCESS);
+	fake_free(ctx);
+}
+
+/* What looks at a target before there is anything knows it as well. */
+static void checks(void)
+{
+	const struct replica_settings s = {
+		.present = REPLICA_SETTING_PROTECT, .protect = DM_REPLICA_PROTECT_SNAPSHOT,
+	};
+	struct replica_create_args args = {
+		.size = sizeof(args), .source = "/dev/sdx", .sync_type = REPLICA_SYNC_TYPE_MIRROR,
+		.target_storage_volume = "/dev/sdy", .replication_settings = &s,
+	};
+	struct replica_ctx *ctx = fake_ctx();
+	struct replica_finding *list = NULL;
+
+	/* Numbers that no replica of this system has. */
+	fake_disk("sdx", "4000:770", 1 << 20);
+	fake_disk("sdy", "4000:771", 1 << 20);
+	CHECK_INT(replica_check_create(ctx, &args, NULL, &list), REPLICA_NOT_SUPPORTED);
+	CHECK_STR(replica_error_parameter_info(replica_last_error(ctx)), "protect");
+	replica_finding_free(list);
+	args.replication_settings = NULL;
+	CHECK_INT(replica_check_create(ctx, &args, NULL, &list), REPLICA_SUCCESS);
+	replica_finding_free(list);
+	fake_free(ctx);
+}
+
 static void replies(void)
 {
 	struct nl_msg *msg = info_msg();
@@ -409,7 +492,7 @@ int main(void)
 	static const struct ktap_test tests[] = {
 		T(names), T(beside), T(moments), T(stores), T(judges), T(marks), T(mapped),
 		T(identities), T(known_legs), T(left), T(fates),
-		T(still_tagged), T(needs_a_log), T(replies), T(directory),
+		T(still_tagged), T(needs_a_log), T(excludes), T(checks), T(replies), T(directory),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
