@@ -70,7 +70,14 @@ static u32 interval_of(const struct replica *replica)
 
 bool replica_delta_behind(struct replica *replica)
 {
-	return replica_delta_on(replica) && replica_log_dirty_regions(replica->log);
+	unsigned long flags;
+	bool behind;
+
+	/* A table of another size may be about to bring another log. */
+	spin_lock_irqsave(&replica->lock, flags);
+	behind = replica->delta_on && replica_log_dirty_regions(replica->log);
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return behind;
 }
 
 bool replica_delta_late(struct replica *replica)
