@@ -428,11 +428,12 @@ static bool freeze_now(struct replica *replica)
 {
 	bool frozen;
 
-	replica_log_freeze(replica->log);
 	spin_lock_irq(&replica->lock);
 	/* Thawed by a change of state. */
 	frozen = replica->first == REPLICA_FIRST_ALL && replica->delta_on;
 	if (frozen) {
+		/* In one step: who has it begun anew has marked before, or finds it frozen. */
+		replica_log_freeze(replica->log);
 		replica->delta->frozen_at = ktime_get();
 		set_first(replica, REPLICA_FIRST_FROZEN);
 	}
