@@ -70,7 +70,14 @@ static u32 interval_of(const struct replica *replica)
 
 bool replica_delta_behind(struct replica *replica)
 {
-	return replica_delta_on(replica) && replica_log_dirty_regions(replica->log);
+	unsigned long flags;
+	bool behind;
+
+	/* A table of another size may be about to bring another log. */
+	spin_lock_irqsave(&replica->lock, flags);
+	behind = replica->delta_on && replica_log_dirty_regions(replica->log);
+	spin_unlock_irqrestore(&replica->lock, flags);
+	return behind;
 }
 
 bool replica_delta_late(struct replica *replica)
@@ -421,11 +428,12 @@ static bool freeze_now(struct replica *replica)
 {
 	bool frozen;
 
-	replica_log_freeze(replica->log);
 	spin_lock_irq(&replica->lock);
 	/* Thawed by a change of state. */
 	frozen = replica->first == REPLICA_FIRST_ALL && replica->delta_on;
 	if (frozen) {
+		/* In one step: who has it begun anew has marked before, or finds it frozen. */
+		replica_log_freeze(replica->log);
 		replica->delta->frozen_at = ktime_get();
 		set_first(replica, REPLICA_FIRST_FROZEN);
 	}

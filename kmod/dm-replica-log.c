@@ -176,11 +176,13 @@ u64 replica_log_next_dirty(struct replica_log *log, u64 region)
 
 void replica_log_freeze(struct replica_log *log)
 {
-	spin_lock_irq(&log->lock);
+	unsigned long flags;
+
+	spin_lock_irqsave(&log->lock, flags);
 	bitmap_copy(log->frozen, log->dirty, log->nr_regions);
 	WRITE_ONCE(log->nr_frozen, log->nr_dirty);
 	WRITE_ONCE(log->freezes, log->freezes + 1);
-	spin_unlock_irq(&log->lock);
+	spin_unlock_irqrestore(&log->lock, flags);
 }
 
 bool replica_log_frozen(struct replica_log *log, sector_t sector, sector_t sectors)

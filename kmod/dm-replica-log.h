@@ -120,7 +120,7 @@ u64 replica_log_regions(struct replica_log *log);
 /* First dirty region at or behind @region, or replica_log_regions(). */
 u64 replica_log_next_dirty(struct replica_log *log, u64 region);
 
-/* What is dirty now is frozen.  No write is under way.  May sleep. */
+/* What is dirty now is frozen.  No write is under way.  Any context. */
 void replica_log_freeze(struct replica_log *log);
 /* Is any region of the range frozen?  Any context, as the others. */
 bool replica_log_frozen(struct replica_log *log, sector_t sector, sector_t sectors);

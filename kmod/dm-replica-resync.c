@@ -556,6 +556,17 @@ u32 __replica_resync_begin(struct replica *replica, u16 job_type, enum replica_w
 	return id;
 }
 
+/*
+ * A replica that gets writes again also serves what the origin cannot read, but for what is dirty:
+ * what it may have lost with its cache while it was set aside has to be that before.
+ */
+static void mark_lost(struct replica *replica, u32 from, u64 durable)
+{
+	if (!replica->clone && BIT(READ_ONCE(replica->state)) & from &&
+	    !replica_io_keeps_up(replica))
+		replica_log_mark_cached(replica->log, durable);
+}
+
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
 			 const char *reason)
 {
@@ -572,6 +583,7 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		replica_leg_probe_soon(replica);
 		return 0;
 	}
+	mark_lost(replica, from, durable);
 	if (!replica_state_move(replica, from, DM_REPLICA_STATE_UNSYNCHRONIZED, reason))
 		return 0;
 
@@ -587,6 +599,7 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 			order_resume(replica);
 		return 0;
 	}
+	/* Again: what was out when it was set aside may have come back since. */
 	replica_log_mark_cached(replica->log, durable);
 	atomic64_set(&replica->lost_gen, S64_MAX);
 

@@ -551,6 +551,7 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 	struct replica *replica = replica_target_get(rt);
 	struct replica_status status;
 	unsigned int sz = 0;
+	bool behind;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
@@ -558,14 +559,14 @@ static void replica_status(struct dm_target *ti, status_type_t type, unsigned in
 		replica_status_emit(&status, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
+		behind = replica_delta_behind(replica);
 		/* Whoever loads the line again must not be told what is no longer so. */
 		spin_lock(&adoption_lock);
 		replica_table_emit(rt, &replica->settings,
 				   rt->resumed ? replica->mode : rt->params.mode,
 				   rt->params.sync_skip &&
 				   (!rt->resumed ||
-				    (replica->state == DM_REPLICA_STATE_SYNCHRONIZED &&
-				     !replica_delta_behind(replica))),
+				    (replica->state == DM_REPLICA_STATE_SYNCHRONIZED && !behind)),
 				   result, maxlen);
 		spin_unlock(&adoption_lock);
 		break;
