@@ -56,6 +56,7 @@ all_back()
 {
 	is_plain src
 	if [[ $pool == vgt ]]; then
+		[[ -z $(volumes vgt) ]] || say "return-to-pool --left: $(<"$dev_dir/said")"
 		same "the volumes" "$(volumes vgt)" ""
 	else
 		all_free "$pool"

@@ -168,10 +168,18 @@ with_tool()
 	printf '%s\n' '#!/bin/bash' "real=$real" "$@" >"$script"
 	chmod +x "$script"
 	mount --bind "$script" "$tool"
-	defer umount "$tool"
+	defer own_tool "$tool"
 	hash -r
 	replicactl()
 	{
 		"$real" "$@"
 	}
+}
+
+# own_tool TOOL: with_tool is over; what is cleaned up after it takes the tool itself.
+own_tool()
+{
+	unset -f replicactl
+	hash -r
+	umount "$1"
 }
