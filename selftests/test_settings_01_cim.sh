@@ -167,7 +167,9 @@ read_only_source()
 # Who uses it may write.
 read_only_in_use()
 {
-	local mapped above
+	local mapped
+	# shellcheck disable=SC2034 # it is there, and that is all
+	local above
 	legs
 	new_linear mapped "$source"
 	new_linear above "$mapped"
