@@ -110,6 +110,80 @@ table()
 		fail "the row is '${text#*$'\n'}'"
 }
 
+# one MEMBER: of the replica, with its description.
+one()
+{
+	get ".Replica | \"\\(.$1) \\(.$1Description)\""
+}
+
+# associated STATE SYNC_STATE: "null null" where SyncState has no value for it.
+associated()
+{
+	local kept=false
+	[[ $1 != Synchronized ]] || kept=true
+	cli status r
+	same "CopyState" "$(get .Replica.CopyStateDescription)" "$1"
+	same "SyncState in $1" "$(one SyncState)" "$2"
+	same "SyncMaintained in $1" "$(get .Replica.SyncMaintained)" "$kept"
+	same "ReplicaType" "$(one ReplicaType)" "2 Full Copy"
+	same "WhenActivated, WhenDeactivated" \
+		"$(get '.Replica | "\(.WhenActivated) \(.WhenDeactivated)"')" "null null"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" "$(get .Replica.WhenSynced)"
+}
+
+# since TIME MEMBER: it is a time from then on, and has come.
+since()
+{
+	local at now
+	at=$(get ".Replica.$2[:19]")
+	now=$(date -u +%FT%T)
+	[[ $at != null && ! $at < $1 && ! $at > $now ]] || fail "$2 is $at, not from $1 to $now"
+}
+
+# By each operation that leads to another state, there and back.
+association()
+{
+	local began
+	began=$(date -u +%FT%T)
+	legs
+	associated Synchronized "6 Synchronized"
+	same "RequestedCopyState" "$(one RequestedCopyState)" "15 Not Applicable"
+	since "$began" WhenEstablished
+	since "$began" WhenSynchronized
+	same "WhenSuspended" "$(get .Replica.WhenSuspended)" null
+	run replicactl fracture r
+	associated Fractured "13 Fractured"
+	run replicactl resync r
+	run replicactl wait r --timeout 60
+	run replicactl split r
+	associated Split "13 Fractured"
+	run replicactl resync r
+	run replicactl wait r --timeout 60
+	run replicactl suspend r
+	associated Suspended "9 Quiesced"
+	since "$began" WhenSuspended
+	run replicactl deactivate r
+	associated Inactive "9 Quiesced"
+	run replicactl prepare r
+	associated Prepared "4 Prepared"
+	run replicactl activate r
+	run replicactl wait r --timeout 60
+	associated Synchronized "6 Synchronized"
+	run replicactl failover r
+	associated Failedover "null null"
+}
+
+association_while_copied()
+{
+	slow_replica r
+	associated Unsynchronized "5 ResyncInProgress"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" null
+	same "RequestedCopyState" "$(one RequestedCopyState)" "4 Synchronized"
+	run replicactl abort r
+	associated Aborted "null null"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" null
+}
+
 # shows LABEL VALUE
 shows()
 {
@@ -178,6 +252,8 @@ full_disk()
 ktap_header
 ktap_case "JSON agrees with the kernel's status line" with_kernel
 ktap_case "so it does for a queue" queue
+ktap_case "the properties of the association follow the state" association
+ktap_case "so they do while it is copied" association_while_copied
 ktap_case "the table has a row for each replica" table
 ktap_case "the block has units and exact numbers" block
 ktap_case "the path of the node is a name too" by_path
