@@ -101,6 +101,13 @@ shown()
 	cli status r
 	same "SyncType, CopyType" "$(get '"\(.Replica.SyncType) \(.Replica.CopyTypeDescription)"')" \
 		"8 UnSyncUnAssoc"
+	same "SyncState, ReplicaType, SyncMaintained" \
+		"$(get '.Replica | "\(.SyncStateDescription) \(.ReplicaType) \(.SyncMaintained)"')" \
+		"CopyInProgress 2 false"
+	[[ $(get .Replica.WhenActivated) != null ]] || fail "it has no instant"
+	same "WhenActivated" "$(get .Replica.WhenActivated)" "$(get .Replica.WhenEstablished)"
+	same "WhenSynchronized, WhenDeactivated" \
+		"$(get '.Replica | "\(.WhenSynchronized) \(.WhenDeactivated)"')" "null null"
 	same "the job" "$(get .Replica.Job.JobTypeDescription)" Clone
 	same "ConsistentNow" "$(get .Replica.ConsistentNow)" false
 	cli_text finish r

@@ -220,6 +220,7 @@ errors()
 	valid quux
 	valid status --wacth
 	valid create
+	valid create --token zero
 }
 
 others()

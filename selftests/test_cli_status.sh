@@ -98,8 +98,8 @@ with_kernel()
 	same "the state" "$(get .Replica.CopyState)" 7
 }
 
-# association STATE REQUESTED PROGRESS METHODOLOGY: what the association is by the numbers of CIM.
-association()
+# numbers STATE REQUESTED PROGRESS METHODOLOGY: what the association is by the numbers of CIM.
+numbers()
 {
 	cli status r
 	same "CopyState, RequestedCopyState, ProgressStatus, CopyMethodology" \
@@ -112,7 +112,7 @@ properties()
 {
 	local made
 	slow_replica r
-	association 3 4 6 3
+	numbers 3 4 6 3
 	same "SyncType, Mode, CopyType" "$(get '.Replica | "\(.SyncType) \(.Mode) \(.CopyTypeDescription)"')" \
 		"6 2 Sync"
 	(($(get .Replica.PercentSynced) < 100)) || fail "it is said to be complete"
@@ -121,28 +121,28 @@ properties()
 	made=$(get .Replica.WhenEstablished)
 	[[ $made == 20*Z ]] || fail "it was made at $made"
 	run replicactl wait r --timeout 120
-	association 4 15 2 4
+	numbers 4 15 2 4
 	same "PercentSynced" "$(get .Replica.PercentSynced)" 100
 	[[ $(get .Replica.WhenSynced) > $made ]] || fail "it was in step before it was made"
 	run replicactl mode r async
 	cli status r
 	same "Mode, CopyType" "$(get '.Replica | "\(.Mode) \(.CopyTypeDescription)"')" "3 Async"
 	run replicactl suspend r
-	association 9 15 25 4
+	numbers 9 15 25 4
 	[[ $(get .Replica.WhenSuspended) > $(get .Replica.WhenSynced) ]] || fail "it was suspended before"
 	run replicactl deactivate r
-	association 8 15 19 4
+	numbers 8 15 19 4
 	run replicactl activate r
 	run replicactl wait r --timeout 60
 	run replicactl fracture r
-	association 6 15 18 4
+	numbers 6 15 18 4
 	run replicactl resync r
 	run replicactl wait r --timeout 60
 	run replicactl resync r --force
-	association 3 4 7 3
+	numbers 3 4 7 3
 	same "WhenEstablished" "$(get .Replica.WhenEstablished)" "$made"
 	run replicactl abort r
-	association 12 15 18 4
+	numbers 12 15 18 4
 }
 
 table()
@@ -155,6 +155,80 @@ table()
 		fail "the heading is '${text%%$'\n'*}'"
 	[[ ${text#*$'\n'} =~ ^r\ +Fractured\ +[0-9]+\ %\ +sync\ +$source\ +$target\ +1\.0\ MiB\ +[0-9.]+\ m?s$ ]] ||
 		fail "the row is '${text#*$'\n'}'"
+}
+
+# one MEMBER: of the replica, with its description.
+one()
+{
+	get ".Replica | \"\\(.$1) \\(.$1Description)\""
+}
+
+# associated STATE SYNC_STATE: "null null" where SyncState has no value for it.
+associated()
+{
+	local kept=false
+	[[ $1 != Synchronized ]] || kept=true
+	cli status r
+	same "CopyState" "$(get .Replica.CopyStateDescription)" "$1"
+	same "SyncState in $1" "$(one SyncState)" "$2"
+	same "SyncMaintained in $1" "$(get .Replica.SyncMaintained)" "$kept"
+	same "ReplicaType" "$(one ReplicaType)" "2 Full Copy"
+	same "WhenActivated, WhenDeactivated" \
+		"$(get '.Replica | "\(.WhenActivated) \(.WhenDeactivated)"')" "null null"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" "$(get .Replica.WhenSynced)"
+}
+
+# since TIME MEMBER: it is a time from then on, and has come.
+since()
+{
+	local at now
+	at=$(get ".Replica.$2[:19]")
+	now=$(date -u +%FT%T)
+	[[ $at != null && ! $at < $1 && ! $at > $now ]] || fail "$2 is $at, not from $1 to $now"
+}
+
+# By each operation that leads to another state, there and back.
+association()
+{
+	local began
+	began=$(date -u +%FT%T)
+	legs
+	associated Synchronized "6 Synchronized"
+	same "RequestedCopyState" "$(one RequestedCopyState)" "15 Not Applicable"
+	since "$began" WhenEstablished
+	since "$began" WhenSynchronized
+	same "WhenSuspended" "$(get .Replica.WhenSuspended)" null
+	run replicactl fracture r
+	associated Fractured "13 Fractured"
+	run replicactl resync r
+	run replicactl wait r --timeout 60
+	run replicactl split r
+	associated Split "13 Fractured"
+	run replicactl resync r
+	run replicactl wait r --timeout 60
+	run replicactl suspend r
+	associated Suspended "9 Quiesced"
+	since "$began" WhenSuspended
+	run replicactl deactivate r
+	associated Inactive "9 Quiesced"
+	run replicactl prepare r
+	associated Prepared "4 Prepared"
+	run replicactl activate r
+	run replicactl wait r --timeout 60
+	associated Synchronized "6 Synchronized"
+	run replicactl failover r
+	associated Failedover "null null"
+}
+
+association_while_copied()
+{
+	slow_replica r
+	associated Unsynchronized "5 ResyncInProgress"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" null
+	same "RequestedCopyState" "$(one RequestedCopyState)" "4 Synchronized"
+	run replicactl abort r
+	associated Aborted "null null"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" null
 }
 
 # shows LABEL VALUE
@@ -226,6 +300,8 @@ ktap_header
 ktap_case "JSON agrees with the kernel's status line" with_kernel
 ktap_case "so it does for a queue" queue
 ktap_case "every property of the association" properties
+ktap_case "the properties of the association follow the state" association
+ktap_case "so they do while it is copied" association_while_copied
 ktap_case "the table has a row for each replica" table
 ktap_case "the block has units and exact numbers" block
 ktap_case "the path of the node is a name too" by_path

@@ -38,6 +38,13 @@ miscounted()
 	wrong COMMAND "a command is needed"
 	wrong "SOURCE [TARGET]" "'create' needs SOURCE TARGET, or SOURCE and --pool" create /dev/null
 	wrong c "'c' is one argument too many for 'create'" create a b c
+	wrong "SOURCE [TARGET]" "'create' needs SOURCE [TARGET]" create
+	wrong "SOURCE [TARGET]" "'create' needs SOURCE [TARGET]" create --name r
+	wrong "SOURCE [TARGET]" "'create' needs SOURCE [TARGET]" create --token t --sync-type clone
+	wrong TARGET "TARGET is missing: 'create --token zero' has no argument, expected the device to overwrite with zeroes" \
+		create --token zero
+	wrong TARGET "TARGET is missing: 'create --token t' has no argument, expected the device to overwrite with what the token names" \
+		create --token t --force
 	wrong "SOURCE [TARGET]" "'check' needs SOURCE TARGET, or SOURCE and --pool" check /dev/null
 	wrong b "'check --pool' takes SOURCE alone" check a b --pool vg
 	wrong c "'c' is one argument too many for 'check'" check a b c

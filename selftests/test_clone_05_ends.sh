@@ -225,6 +225,9 @@ kept()
 	cli status r
 	same "state, EndsByItself" "$(get '"\(.Replica.CopyStateDescription) \(.Replica.EndsByItself)"')" \
 		"Synchronized false"
+	same "SyncState, SyncMaintained" \
+		"$(get '.Replica | "\(.SyncState) \(.SyncStateDescription) \(.SyncMaintained)"')" \
+		"14 Frozen false"
 	run replicactl finish r
 	free r
 }

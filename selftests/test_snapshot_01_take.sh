@@ -27,6 +27,12 @@ one_snapshot()
 	cli status snap
 	same CopyState "$(get .Replica.CopyState)" 4
 	same SyncType "$(get .Replica.SyncType)" 7
+	same "SyncState, ReplicaType, SyncMaintained" \
+		"$(get '.Replica | "\(.SyncStateDescription), \(.ReplicaTypeDescription), \(.SyncMaintained)"')" \
+		"Idle, After Delta, false"
+	same "times that nobody keeps" \
+		"$(get '.Replica | "\(.WhenSynchronized) \(.WhenActivated) \(.WhenDeactivated)"')" \
+		"null null null"
 	same Source "$(get .Replica.SourceStorageVolume)" "$source"
 	(($(get .Replica.Store.UsedBytes) > 6000000)) || fail "no use of the store is told"
 	cli remove snap

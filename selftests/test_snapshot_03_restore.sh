@@ -49,6 +49,7 @@ in_use_meanwhile()
 	cli status snap
 	same ProgressStatus "$(get .Replica.ProgressStatusDescription)" Restoring
 	same CopyState "$(get .Replica.CopyState)" 3
+	same SyncState "$(get .Replica.SyncStateDescription)" RestoreInProgress
 	same JobType "$(get .Replica.Job.JobTypeDescription)" Restore
 	cli jobs
 	same "the job in the list" "$(get '.Jobs[] | select(.ElementName == "snap") | .JobTypeDescription')" Restore

@@ -43,6 +43,27 @@ under_load()
 	no_token tok "$store"
 }
 
+# The instant is that which stands in the file.
+properties()
+{
+	local source leg table store at
+	new_source 4M
+	new_loop store 4M
+	capture tok "$source" "$store" "$dev_dir/token"
+	at=$(($(od -An -tu8 --endian=big -j32 -N8 "$dev_dir/token")))
+	cli status tok
+	same "WhenActivated" "$(get .Replica.WhenActivated)" \
+		"$(date -u -d "@$((at / 1000))" +%FT%T).$(printf %03d $((at % 1000)))Z"
+	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" "$(get .Replica.WhenActivated)"
+	same "WhenDeactivated" "$(get .Replica.WhenDeactivated)" null
+	same "SyncState, ReplicaType, SyncMaintained" \
+		"$(get '.Replica | "\(.SyncState) \(.ReplicaType) \(.SyncMaintained)"')" "11 4 false"
+	cli_text status tok
+	grep -qE "^ *Captured: +20" <<<"$text" || fail "no time of the capture: $text"
+	run replicactl token release tok
+	no_token tok "$store"
+}
+
 # What is at the path of a file system is the device that is mounted, and no token.
 mounted()
 {
@@ -239,6 +260,7 @@ zeroes()
 
 ktap_header
 ktap_case "two targets are the source at the capture, which was under load" under_load
+ktap_case "when it was captured, and what it is kept as" properties
 ktap_case "of a file system in use" mounted
 ktap_case "two redeems at once, and who ends them" side_by_side
 ktap_case "two at once without a name" unnamed

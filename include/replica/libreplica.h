@@ -274,6 +274,10 @@ struct replica_info {
 	struct replica_protection *protection;	/* by replica_get() and _list(), or NULL */
 	uint32_t offload_state;		/* enum dm_replica_offload_state; 0: none, token.h */
 	char *offload_reason;		/* why it is over; NULL: not known, or all was copied */
+	bool sync_maintained;		/* a mirror that is Synchronized */
+	uint32_t sync_state;		/* enum replica_sync_state */
+	uint32_t replica_type;		/* enum replica_type */
+	uint64_t when_activated;	/* its one instant; 0: of a mirror, or not known */
 };
 
 void replica_info_free(struct replica_info *list);

@@ -69,6 +69,28 @@ enum replica_copy_type {
 	REPLICA_COPY_TYPE_UNSYNC_UNASSOC = 5,	/* of one instant; the association ends */
 };
 
+/* CIM_StorageSynchronized.SyncState: those of its values that there are here. */
+enum replica_sync_state {
+	REPLICA_SYNC_STATE_NONE,	/* none of CIM's says it: NULL */
+	REPLICA_SYNC_STATE_INITIALIZED = 2,
+	REPLICA_SYNC_STATE_PREPARED = 4,
+	REPLICA_SYNC_STATE_RESYNC = 5,	/* in progress, or the first copy of a mirror */
+	REPLICA_SYNC_STATE_SYNCHRONIZED = 6,	/* of a mirror; SyncMaintained is true */
+	REPLICA_SYNC_STATE_QUIESCED = 9,
+	REPLICA_SYNC_STATE_RESTORE = 10,	/* in progress, or a failback */
+	REPLICA_SYNC_STATE_IDLE,	/* a snapshot, or a token */
+	REPLICA_SYNC_STATE_BROKEN,
+	REPLICA_SYNC_STATE_FRACTURED,
+	REPLICA_SYNC_STATE_FROZEN,	/* a clone that is complete */
+	REPLICA_SYNC_STATE_COPY,	/* in progress, of a clone */
+};
+
+/* CIM_StorageSynchronized.ReplicaType: how the copy is kept. */
+enum replica_type {
+	REPLICA_TYPE_FULL_COPY = 2,
+	REPLICA_TYPE_AFTER_DELTA = 4,	/* as what differs from the source */
+};
+
 /* What became of the mapped device of a clone that has ended. */
 enum replica_ended {
 	REPLICA_ENDED_NOT,		/* it is a clone still */
@@ -240,6 +262,8 @@ enum replica_enum {
 	REPLICA_ENUM_PROTECT,		/* enum dm_replica_protect */
 	REPLICA_ENUM_OFFLOAD,		/* enum replica_offload */
 	REPLICA_ENUM_OFFLOAD_STATE,	/* enum dm_replica_offload_state */
+	REPLICA_ENUM_SYNC_STATE,	/* enum replica_sync_state */
+	REPLICA_ENUM_REPLICA_TYPE,	/* enum replica_type */
 
 	REPLICA_ENUM_COUNT
 };

@@ -91,6 +91,7 @@ static int read_info(const struct nlmsghdr *nlh, void *data)
 	info->thin = replica_thin_of_legs(reader->ctx, info->replica, info->meta);
 	info->ends_itself = info->sync_type == REPLICA_SYNC_TYPE_CLONE &&
 			    replica_clone_watched(reader->ctx, info);
+	replica_info_associate(info);
 	while (*at && strcmp((*at)->name, info->name) < 0)
 		at = &(*at)->next;
 	info->next = *at;

@@ -18,6 +18,12 @@ int replica_info_list(struct replica_ctx *ctx, struct replica_genl *g,
 /* Their numbers, 0 for one that is not told. */
 void replica_info_legs(const struct replica_info *info, dev_t legs[REPLICA_LEGS]);
 
+/*
+ * association.c: pure.  Fills in what MSFT_SMStorageSynchronizedBase has besides: sync_maintained,
+ * sync_state, replica_type and when_activated, by the kind, the state and the progress.
+ */
+void replica_info_associate(struct replica_info *info);
+
 /* operate.c */
 int replica_confirm_name(struct replica_ctx *ctx, struct replica_genl *g,
 			 const char *name, uint32_t timeout_ms);

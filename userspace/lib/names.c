@@ -4,10 +4,7 @@
  * the words of the table line where that has some.
  */
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "replica-private.h"
@@ -78,6 +75,29 @@ static const struct name copy_types[] = {
 };
 
 static_assert(ARRAY_SIZE(copy_types) == 3, "enum replica_copy_type");
+
+static const struct name sync_states[] = {
+	{ REPLICA_SYNC_STATE_INITIALIZED, "Initialized", NULL },
+	{ REPLICA_SYNC_STATE_PREPARED, "Prepared", NULL },
+	{ REPLICA_SYNC_STATE_RESYNC, "ResyncInProgress", NULL },
+	{ REPLICA_SYNC_STATE_SYNCHRONIZED, "Synchronized", NULL },
+	{ REPLICA_SYNC_STATE_QUIESCED, "Quiesced", NULL },
+	{ REPLICA_SYNC_STATE_RESTORE, "RestoreInProgress", NULL },
+	{ REPLICA_SYNC_STATE_IDLE, "Idle", NULL },
+	{ REPLICA_SYNC_STATE_BROKEN, "Broken", NULL },
+	{ REPLICA_SYNC_STATE_FRACTURED, "Fractured", NULL },
+	{ REPLICA_SYNC_STATE_FROZEN, "Frozen", NULL },
+	{ REPLICA_SYNC_STATE_COPY, "CopyInProgress", NULL },
+};
+
+static_assert(ARRAY_SIZE(sync_states) == 11, "enum replica_sync_state");
+
+static const struct name replica_types[] = {
+	{ REPLICA_TYPE_FULL_COPY, "Full Copy", NULL },
+	{ REPLICA_TYPE_AFTER_DELTA, "After Delta", NULL },
+};
+
+static_assert(ARRAY_SIZE(replica_types) == 2, "enum replica_type");
 
 static const struct name operations[] = {
 	{ DM_REPLICA_OP_ABORT, "Abort", NULL },
@@ -399,6 +419,8 @@ static const struct {
 	[REPLICA_ENUM_PROTECT] = { protections, ARRAY_SIZE(protections) },
 	[REPLICA_ENUM_OFFLOAD] = { offloads, ARRAY_SIZE(offloads) },
 	[REPLICA_ENUM_OFFLOAD_STATE] = { offload_states, ARRAY_SIZE(offload_states) },
+	[REPLICA_ENUM_SYNC_STATE] = { sync_states, ARRAY_SIZE(sync_states) },
+	[REPLICA_ENUM_REPLICA_TYPE] = { replica_types, ARRAY_SIZE(replica_types) },
 };
 
 static_assert(ARRAY_SIZE(tables) == REPLICA_ENUM_COUNT, "enum replica_enum");
@@ -421,40 +443,6 @@ bool replica_enum_has(enum replica_enum which, unsigned int value)
 	return false;
 }
 
-static const char *skip_separators(const char *s)
-{
-	while (*s == '-' || *s == '_' || *s == ' ')
-		s++;
-	return s;
-}
-
-static bool same_words(const char *a, const char *b)
-{
-	for (;;) {
-		a = skip_separators(a);
-		b = skip_separators(b);
-		if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
-			return false;
-		if (!*a)
-			return true;
-		a++;
-		b++;
-	}
-}
-
-/* A decimal number, or UINT_MAX. */
-static unsigned int number_of(const char *text)
-{
-	unsigned long value;
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return UINT_MAX;
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	return *end || errno || value >= UINT_MAX ? UINT_MAX : value;
-}
-
 EXPORT int replica_enum_value(enum replica_enum which, const char *name,
 			      unsigned int *value)
 {
@@ -462,12 +450,12 @@ EXPORT int replica_enum_value(enum replica_enum which, const char *name,
 
 	if ((unsigned int)which >= ARRAY_SIZE(tables) || !name)
 		return -ENOENT;
-	number = number_of(name);
+	number = replica_number_of(name);
 	for (size_t i = 0; i < tables[which].count; i++) {
 		const struct name *n = &tables[which].names[i];
 
-		if (same_words(name, n->name) || number == n->value ||
-		    (n->alias && same_words(name, n->alias))) {
+		if (replica_same_words(name, n->name) || number == n->value ||
+		    (n->alias && replica_same_words(name, n->alias))) {
 			*value = n->value;
 			return 0;
 		}

@@ -104,6 +104,13 @@ int replica_enum_exact(enum replica_enum which, const char *name,
 		       unsigned int *value);
 bool replica_enum_has(enum replica_enum which, unsigned int value);
 
+/*
+ * words.c.  same_words: but for the case of letters, "-", "_" and blanks.  number_of: of a
+ * decimal number and nothing else; UINT_MAX for any other text.
+ */
+bool replica_same_words(const char *a, const char *b);
+unsigned int replica_number_of(const char *text);
+
 /* The bits of enum replica_setting that a log may have, and the last of them. */
 #define REPLICA_SETTINGS_OF_LOG	(((REPLICA_SETTING_COPY_PRIORITY << 1) - 1) | \
 				 REPLICA_SETTING_READ_ONLY | REPLICA_SETTING_DELTA | \

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "info.h"
 #include "snapshot-lvm.h"
 #include "sysfs.h"
 #include "thin.h"
@@ -196,8 +197,10 @@ int replica_snap_info_new(const struct replica_snap *snap, struct replica_info *
 
 	*info = calloc(1, sizeof(**info));
 	r = *info ? describe(snap, *info) : -ENOMEM;
-	if (!r && (*info)->reason)
+	if (!r && (*info)->reason) {
+		replica_info_associate(*info);
 		return REPLICA_SUCCESS;
+	}
 	replica_info_free(*info);
 	*info = NULL;
 	return replica_fail_memory(snap->ctx);

@@ -175,6 +175,7 @@ int replica_token_describe(const struct replica_snap *snap, struct replica_info 
 	replica_token_state_read(snap->ctx, id, &state);
 	info->sync_type = REPLICA_SYNC_TYPE_TOKENIZED_CLONE;
 	info->when_established = state.captured;
+	info->when_synced = state.captured;
 	info->token = calloc(1, sizeof(*info->token));
 	if (!info->token)
 		return -ENOMEM;

@@ -149,6 +149,7 @@ static bool ended_since(struct replica_ctx *ctx, const struct replica_wait *w, i
 	if (last) {
 		last->copy_state = w->state;
 		last->percent_synced = 100;
+		replica_info_associate(last);
 	}
 	return true;
 }

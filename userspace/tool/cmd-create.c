@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* replicactl create */
 #include <stdlib.h>
+#include <string.h>
 
 #include "create.h"
 #include "credentials.h"
@@ -180,11 +181,27 @@ static int create_make(struct cli *cli, struct replica_create_args *args, bool w
 	return status;
 }
 
+/* A redeem has but TARGET, and anything else at least SOURCE. */
+static int none_given(struct cli *cli, const struct create_options *opts)
+{
+	const struct command *command = cli->command;
+
+	if (!opts->token || opts->sync_type != SYNC_TYPE_NONE)
+		return report_usage(cli, command->args, "'%s' needs %s", command->name,
+				    command->args);
+	return report_usage(cli, "TARGET",
+			    "TARGET is missing: 'create --token %s' has no argument, expected the device to overwrite with %s",
+			    opts->token, strcmp(opts->token, REPLICA_TOKEN_ZERO) ?
+			    "what the token names" : "zeroes");
+}
+
 /* Which of the two arguments there are. */
 static int check_usage(struct cli *cli, const struct create_options *opts)
 {
 	bool tokenized = opts->sync_type == REPLICA_SYNC_TYPE_TOKENIZED_CLONE;
 
+	if (!cli->nr_args)
+		return none_given(cli, opts);
 	if (opts->token && opts->sync_type == SYNC_TYPE_NONE && cli->args[1])
 		return report_usage(cli, cli->args[1],
 				    "'create --token FILE' takes TARGET alone; to write FILE, add --sync-type tokenized-clone");
@@ -278,7 +295,6 @@ const struct command cmd_create = {
 	.name = "create",
 	.group = GROUP_MAKE,
 	.run = create_run,
-	.min_args = 1,
 	.max_args = 2,
 	.args = "SOURCE [TARGET]",
 	.complete = { COMPLETE_DEVICE, COMPLETE_DEVICE },

@@ -151,6 +151,19 @@ static uint32_t copy_type(const struct replica_info *info)
 							      REPLICA_COPY_TYPE_ASYNC;
 }
 
+/* What MSFT_SMStorageSynchronizedBase says once more, in its own values, for programs. */
+static void show_association(struct out *out, const struct replica_info *info)
+{
+	out_bool(out, KEY_JSON("SyncMaintained"), info->sync_maintained);
+	if (info->sync_state != REPLICA_SYNC_STATE_NONE) {
+		show_enum(out, KEY_JSON("SyncState"), REPLICA_ENUM_SYNC_STATE, info->sync_state);
+	} else {
+		out_none(out, KEY_JSON("SyncState"));
+		out_none(out, KEY_JSON("SyncStateDescription"));
+	}
+	show_enum(out, KEY_JSON("ReplicaType"), REPLICA_ENUM_REPLICA_TYPE, info->replica_type);
+}
+
 /* Who ends a clone that is complete; one that was given up is for people to look at. */
 static void show_end(struct out *out, const struct replica_info *info)
 {
@@ -200,6 +213,7 @@ static void show_state(struct out *out, const struct replica_info *info)
 		  REPLICA_ENUM_MODE, info->mode);
 	show_enum(out, KEY_JSON("CopyMethodology"), REPLICA_ENUM_METHODOLOGY,
 		  snapshot ? REPLICA_METHODOLOGY_COPY_ON_WRITE : methodology_of(info));
+	show_association(out, info);
 }
 
 static void show_leg(struct out *out, const char *prefix, const char *label, const char *column,
@@ -283,12 +297,23 @@ static void show_point(struct out *out, const struct replica_info *info)
 	free(text);
 }
 
+/* Nobody keeps when an association was deactivated. */
+static void show_activation(struct out *out, const struct replica_info *info)
+{
+	bool taken = info->token && info->when_activated;
+
+	out_time(out, KEY_JSON("WhenSynchronized"), info->when_synced);
+	out_time(out, KEY("WhenActivated", taken ? "Captured" : NULL, NULL), info->when_activated);
+	out_none(out, KEY_JSON("WhenDeactivated"));
+}
+
 static void show_times(struct out *out, const struct replica_info *info)
 {
 	out_time(out, KEY("WhenEstablished", "Created", NULL), info->when_established);
 	out_time(out, KEY("WhenSynced", "Last in sync", NULL), info->when_synced);
 	out_time(out, KEY("WhenSuspended", info->when_suspended ? "Suspended" : NULL, NULL),
 		 info->when_suspended);
+	show_activation(out, info);
 	out_number(out, KEY_JSON("EventSequence"), info->event_seq);
 }
 
@@ -358,6 +383,7 @@ static void show_snapshot(struct out *out, const struct replica_info *info,
 	show_thin(out, info->thin);
 	show_store(out, info);
 	show_token(out, info->token);
+	show_activation(out, info);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Chunk size", NULL), info->region_size);
 	out_bool(out, KEY_JSON("ConsistentNow"), info->consistent_now);
