@@ -103,7 +103,7 @@ ktime_t __replica_delta_point(struct replica *replica)
 char *replica_delta_contradiction(const struct replica_settings *settings, u16 mode, bool clone,
 				  unsigned int *attr)
 {
-	*attr = DM_REPLICA_S_DELTA;
+	*attr = DM_REPLICA_S_DELTA_MS;
 	if (!settings->delta_ms)
 		return NULL;
 	if (clone)

@@ -83,7 +83,7 @@ static int put_settings(struct sk_buff *skb, const struct replica_settings *sett
 	      nla_put_u8(skb, DM_REPLICA_S_OVERFLOW, settings->overflow) ?:
 	      nla_put_u32(skb, DM_REPLICA_S_MAX_SKEW, settings->max_skew) ?:
 	      nla_put_u8(skb, DM_REPLICA_S_COPY_PRIORITY, settings->copy_priority) ?:
-	      nla_put_u32(skb, DM_REPLICA_S_DELTA, settings->delta_ms) ?:
+	      nla_put_u32(skb, DM_REPLICA_S_DELTA_MS, settings->delta_ms) ?:
 	      nla_put_u8(skb, DM_REPLICA_S_PROTECT, settings->protect);
 	if (!err)
 		nla_nest_end(skb, nest);
@@ -191,7 +191,7 @@ u32 replica_nl_parse_settings(struct nlattr **attrs, struct replica_settings *se
 	if (mask & REPLICA_SET_COPY_PRIORITY)
 		settings->copy_priority = nla_get_u8(attrs[DM_REPLICA_S_COPY_PRIORITY]);
 	if (mask & REPLICA_SET_DELTA)
-		settings->delta_ms = nla_get_u32(attrs[DM_REPLICA_S_DELTA]);
+		settings->delta_ms = nla_get_u32(attrs[DM_REPLICA_S_DELTA_MS]);
 	if (mask & REPLICA_SET_PROTECT)
 		settings->protect = nla_get_u8(attrs[DM_REPLICA_S_PROTECT]);
 	return mask;

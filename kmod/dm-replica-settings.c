@@ -110,7 +110,7 @@ static const struct {
 	  "max_skew must be 0 (half of queue_bytes) or up to 2147483648 bytes" },
 	{ DM_REPLICA_S_COPY_PRIORITY, copy_priority_good,
 	  "copy_priority must be 0 (unmanaged), 1 (low), 2 (same), 3 (high) or 4 (urgent)" },
-	{ DM_REPLICA_S_DELTA, delta_good, "delta_ms must be 0 (none) or 1000 to 86400000 ms" },
+	{ DM_REPLICA_S_DELTA_MS, delta_good, "delta_ms must be 0 (none) or 1000 to 86400000 ms" },
 	{ DM_REPLICA_S_PROTECT, protect_good, "protect must be 1 (none) or 2 (snapshot)" },
 };
 
@@ -181,8 +181,8 @@ static const char *protect_contradiction(struct replica *replica,
 /* The one at fault is one of those that were given, if it is not the one that is named. */
 static unsigned int given(u32 mask, unsigned int attr)
 {
-	static const u8 rpo[] = { DM_REPLICA_S_DELTA, DM_REPLICA_S_OVERFLOW };
-	static const u8 protect[] = { DM_REPLICA_S_DELTA, DM_REPLICA_S_ON_REPLICA_ERROR };
+	static const u8 rpo[] = { DM_REPLICA_S_DELTA_MS, DM_REPLICA_S_OVERFLOW };
+	static const u8 protect[] = { DM_REPLICA_S_DELTA_MS, DM_REPLICA_S_ON_REPLICA_ERROR };
 	const u8 *others = attr == DM_REPLICA_S_RPO ? rpo : protect;
 	unsigned int i;
 

@@ -123,7 +123,7 @@ struct replica_settings {
 #define REPLICA_SET_OVERFLOW		BIT(DM_REPLICA_S_OVERFLOW)
 #define REPLICA_SET_MAX_SKEW		BIT(DM_REPLICA_S_MAX_SKEW)
 #define REPLICA_SET_COPY_PRIORITY	BIT(DM_REPLICA_S_COPY_PRIORITY)
-#define REPLICA_SET_DELTA		BIT(DM_REPLICA_S_DELTA)
+#define REPLICA_SET_DELTA		BIT(DM_REPLICA_S_DELTA_MS)
 #define REPLICA_SET_PROTECT		BIT(DM_REPLICA_S_PROTECT)
 
 /* How a discard reaches the legs: only zeroes leave both with equal bytes. */

@@ -97,7 +97,7 @@ enum replica_setting {			/* bits of "present" */
 	REPLICA_SETTING_METHODOLOGY = 1u << 16,
 	REPLICA_SETTING_READ_ONLY = 1u << 17,	/* reported as read_only of struct replica_info */
 	REPLICA_SETTING_WAIT_STATE = 1u << 18,
-	REPLICA_SETTING_DELTA = 1u << 19,	/* reported, and may be changed */
+	REPLICA_SETTING_DELTA_MS = 1u << 19,	/* reported, and may be changed */
 	REPLICA_SETTING_PROTECT = 1u << 20,	/* likewise; snapshot: with a meta device only */
 };
 

@@ -26,7 +26,7 @@ static uint32_t delta_of(const struct replica_create_args *a)
 
 	if (!s)
 		return 0;
-	if (setting_of(a, REPLICA_SETTING_DELTA, 1))
+	if (setting_of(a, REPLICA_SETTING_DELTA_MS, 1))
 		return s->delta_ms;
 	return setting_of(a, REPLICA_SETTING_METHODOLOGY, s->methodology) ==
 	       REPLICA_METHODOLOGY_DELTA_UPDATE ? DEFAULT_DELTA_MS : 0;
@@ -58,7 +58,7 @@ struct replica_settings replica_goals_settings(const struct replica_create_args 
 	}
 	if (delta_of(a)) {
 		settings.delta_ms = delta_of(a);
-		settings.present |= REPLICA_SETTING_DELTA;
+		settings.present |= REPLICA_SETTING_DELTA_MS;
 	}
 	return settings;
 }

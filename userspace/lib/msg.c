@@ -74,7 +74,7 @@ static const struct replica_field settings_fields[] = {
 	SETTING(OVERFLOW, KIND_U8, overflow),
 	SETTING(MAX_SKEW, KIND_U32_WIDE, max_skew),
 	SETTING(COPY_PRIORITY, KIND_U8, copy_priority),
-	SETTING(DELTA, KIND_U32, delta_ms),
+	SETTING(DELTA_MS, KIND_U32, delta_ms),
 	SETTING(PROTECT, KIND_U8, protect),
 	{ .attr = 0 },
 };

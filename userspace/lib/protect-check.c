@@ -46,7 +46,7 @@ static int check_updates(struct replica_ctx *ctx, const struct replica_create_ar
 {
 	const struct replica_settings s = replica_goals_settings(args);
 
-	if (!(s.present & REPLICA_SETTING_DELTA) || !s.delta_ms)
+	if (!(s.present & REPLICA_SETTING_DELTA_MS) || !s.delta_ms)
 		return REPLICA_SUCCESS;
 	return replica_fail(ctx, REPLICA_INVALID_PARAMETER, EINVAL, "protect",
 			    "protect=snapshot and delta updates exclude each other: each of them, every %g s, would wait for a snapshot",

@@ -113,7 +113,7 @@ unsigned int replica_number_of(const char *text);
 
 /* The bits of enum replica_setting that a log may have, and the last of them. */
 #define REPLICA_SETTINGS_OF_LOG	(((REPLICA_SETTING_COPY_PRIORITY << 1) - 1) | \
-				 REPLICA_SETTING_READ_ONLY | REPLICA_SETTING_DELTA | \
+				 REPLICA_SETTING_READ_ONLY | REPLICA_SETTING_DELTA_MS | \
 				 REPLICA_SETTING_PROTECT)
 #define REPLICA_SETTING_LAST	REPLICA_SETTING_PROTECT
 

@@ -54,8 +54,8 @@ static int put_settings(struct nl_msg *msg, const struct replica_settings *s)
 		r |= nla_put_u32(msg, DM_REPLICA_S_MAX_SKEW, s->max_skew);
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		r |= nla_put_u8(msg, DM_REPLICA_S_COPY_PRIORITY, s->copy_priority);
-	if (s->present & REPLICA_SETTING_DELTA)
-		r |= nla_put_u32(msg, DM_REPLICA_S_DELTA, s->delta_ms);
+	if (s->present & REPLICA_SETTING_DELTA_MS)
+		r |= nla_put_u32(msg, DM_REPLICA_S_DELTA_MS, s->delta_ms);
 	if (s->present & REPLICA_SETTING_PROTECT)
 		r |= nla_put_u8(msg, DM_REPLICA_S_PROTECT, s->protect);
 	return r;
@@ -165,7 +165,7 @@ static const struct {
 	{ DM_REPLICA_S_OVERFLOW, "overflow" },
 	{ DM_REPLICA_S_MAX_SKEW, "max_skew" },
 	{ DM_REPLICA_S_COPY_PRIORITY, "copy_priority" },
-	{ DM_REPLICA_S_DELTA, "delta_ms" },
+	{ DM_REPLICA_S_DELTA_MS, "delta_ms" },
 	{ DM_REPLICA_S_PROTECT, "protect" },
 };
 

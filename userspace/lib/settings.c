@@ -175,7 +175,7 @@ static int parse_copy_priority(const char *value, struct replica_settings *s,
 
 int replica_settings_delta(uint64_t ms, struct replica_settings *s)
 {
-	s->present |= REPLICA_SETTING_DELTA;
+	s->present |= REPLICA_SETTING_DELTA_MS;
 	if (ms > DM_REPLICA_DELTA_MAX_MS)
 		return -EINVAL;
 	s->delta_ms = ms;
@@ -261,7 +261,7 @@ static bool contradict(const struct replica_settings *a,
 	       ((both & REPLICA_SETTING_MAX_SKEW) && a->max_skew != b->max_skew) ||
 	       ((both & REPLICA_SETTING_COPY_PRIORITY) &&
 		a->copy_priority != b->copy_priority) ||
-	       ((both & REPLICA_SETTING_DELTA) && a->delta_ms != b->delta_ms) ||
+	       ((both & REPLICA_SETTING_DELTA_MS) && a->delta_ms != b->delta_ms) ||
 	       ((both & REPLICA_SETTING_PROTECT) && a->protect != b->protect) ||
 	       replica_goals_contradict(a, b);
 }
@@ -297,7 +297,7 @@ void replica_settings_merge(struct replica_settings *to,
 		to->max_skew = from->max_skew;
 	if (from->present & REPLICA_SETTING_COPY_PRIORITY)
 		to->copy_priority = from->copy_priority;
-	if (from->present & REPLICA_SETTING_DELTA)
+	if (from->present & REPLICA_SETTING_DELTA_MS)
 		to->delta_ms = from->delta_ms;
 	if (from->present & REPLICA_SETTING_PROTECT)
 		to->protect = from->protect;
@@ -380,7 +380,7 @@ int replica_settings_validate(const struct replica_settings *s,
 		{ REPLICA_SETTING_COPY_PRIORITY,
 		  replica_enum_has(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority),
 		  "copy_priority", PRIORITY_RULE },
-		{ REPLICA_SETTING_DELTA, delta_ok(s->delta_ms), "delta_ms", DELTA_RULE },
+		{ REPLICA_SETTING_DELTA_MS, delta_ok(s->delta_ms), "delta_ms", DELTA_RULE },
 		{ REPLICA_SETTING_PROTECT, replica_enum_has(REPLICA_ENUM_PROTECT, s->protect),
 		  "protect", PROTECT_RULE },
 	};

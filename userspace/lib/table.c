@@ -95,7 +95,7 @@ static void add_settings(struct features *f, const struct replica_settings *s)
 	if (s->present & REPLICA_SETTING_COPY_PRIORITY)
 		add_feature(f, "copy_priority",
 			    replica_enum_name(REPLICA_ENUM_COPY_PRIORITY, s->copy_priority));
-	if (s->present & REPLICA_SETTING_DELTA && s->delta_ms)
+	if (s->present & REPLICA_SETTING_DELTA_MS && s->delta_ms)
 		add_number(f, "delta_ms", s->delta_ms);
 	if (s->present & REPLICA_SETTING_READ_ONLY && s->read_only == REPLICA_READ_ONLY_SOURCE)
 		add_feature(f, "read_only", "source");
@@ -281,7 +281,7 @@ static int read_delta(const char *value, struct replica_table *t)
 {
 	uint64_t ms;
 
-	t->settings.present |= REPLICA_SETTING_DELTA;
+	t->settings.present |= REPLICA_SETTING_DELTA_MS;
 	if (read_number(value, DM_REPLICA_DELTA_MAX_MS, &ms))
 		return -EINVAL;
 	t->settings.delta_ms = ms;

@@ -145,13 +145,13 @@ static bool add_interval(struct cli *cli, uint32_t ms, struct replica_settings *
 {
 	if (!ms)
 		return true;
-	if (settings->present & REPLICA_SETTING_DELTA && settings->delta_ms != ms) {
+	if (settings->present & REPLICA_SETTING_DELTA_MS && settings->delta_ms != ms) {
 		*status = report_usage(cli, "delta-update-interval",
 				       "'--delta-update-interval' contradicts the interval in '--settings'");
 		return false;
 	}
 	settings->delta_ms = ms;
-	settings->present |= REPLICA_SETTING_DELTA;
+	settings->present |= REPLICA_SETTING_DELTA_MS;
 	return true;
 }
 

@@ -29,7 +29,7 @@ static void show_queue_settings(struct out *out, const struct replica_settings *
 	if (set->present & REPLICA_SETTING_COPY_PRIORITY)
 		show_enum(out, KEY("CopyPriority", "copy_priority", NULL),
 			  REPLICA_ENUM_COPY_PRIORITY, set->copy_priority);
-	if (set->present & REPLICA_SETTING_DELTA) {
+	if (set->present & REPLICA_SETTING_DELTA_MS) {
 		if (set->delta_ms)
 			out_duration(out, KEY_TEXT("delta_ms"), set->delta_ms);
 		else

@@ -133,7 +133,7 @@ static unsigned int methodology_of(const struct replica_info *info)
 {
 	const struct replica_job *job = info->job;
 
-	if (info->settings.present & REPLICA_SETTING_DELTA && info->settings.delta_ms)
+	if (info->settings.present & REPLICA_SETTING_DELTA_MS && info->settings.delta_ms)
 		return REPLICA_METHODOLOGY_DELTA_UPDATE;
 	if (!info->when_synced ||
 	    (job && job->type != DM_REPLICA_JOB_VERIFY && job->bytes_total >= info->size))

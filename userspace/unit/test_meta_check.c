@@ -202,7 +202,7 @@ static void formatted(void)
 		CHECK_INT(f->copy_state, DM_REPLICA_STATE_INITIALIZED);
 		CHECK_INT(f->mode, DM_REPLICA_MODE_SYNC);
 		CHECK_INT(f->settings.present,
-			  0x3fff | REPLICA_SETTING_DELTA | REPLICA_SETTING_PROTECT);
+			  0x3fff | REPLICA_SETTING_DELTA_MS | REPLICA_SETTING_PROTECT);
 		CHECK_INT(f->settings.queue_bytes, 64 * MIB);
 		CHECK_INT(f->settings.overflow, DM_REPLICA_OVERFLOW_BLOCK);
 		CHECK_INT(f->settings.rpo_ms, 0);
@@ -235,7 +235,7 @@ static void formatted_with_a_mode(void)
 	if (CHECK(f)) {
 		CHECK_INT(f->mode, DM_REPLICA_MODE_ADAPTIVE);
 		CHECK_INT(f->settings.present,
-			  0x3fff | REPLICA_SETTING_DELTA | REPLICA_SETTING_PROTECT);
+			  0x3fff | REPLICA_SETTING_DELTA_MS | REPLICA_SETTING_PROTECT);
 		CHECK_INT(f->settings.queue_bytes, s.queue_bytes);
 		CHECK_INT(f->settings.rpo_ms, s.rpo_ms);
 		CHECK_INT(f->settings.overflow, s.overflow);

@@ -391,7 +391,7 @@ static void queue_setting_at_fault(void)
 	static const char *const names[] = { "queue_bytes", "rpo", "overflow", "max_skew",
 						"copy_priority", "delta_ms" };
 	const struct replica_settings s = {
-		.present = 0x3e00 | REPLICA_SETTING_DELTA, .overflow = 1,
+		.present = 0x3e00 | REPLICA_SETTING_DELTA_MS, .overflow = 1,
 	};
 	struct nl_msg *msg = replica_msg_new(FAMILY, DM_REPLICA_CMD_SET, 0, "vol");
 	uint32_t at = NLMSG_HDRLEN + GENL_HDRLEN + NLA_HDRLEN + 4 + NLA_HDRLEN;
@@ -432,7 +432,7 @@ static void attribute_at_fault(void)
 static void settings_survive(void)
 {
 	const struct replica_settings s = {
-		.present = 0x3e9f | REPLICA_SETTING_DELTA | REPLICA_SETTING_PROTECT,
+		.present = 0x3e9f | REPLICA_SETTING_DELTA_MS | REPLICA_SETTING_PROTECT,
 		.payload = 2, .on_replica_error = 2,
 		.recovery = 3, .resync_rate = 9, .replica_timeout_ms = 1000,
 		.on_meta_error = 2, .queue_bytes = 4 << 20, .rpo_ms = 100, .overflow = 3,

@@ -359,7 +359,7 @@ static void excludes(void)
 	s.on_replica_error = DM_REPLICA_ON_ERROR_STOP;
 	s.protect = DM_REPLICA_PROTECT_NONE;
 	CHECK_INT(replica_goals_check(ctx, &args), REPLICA_SUCCESS);
-	s.present = REPLICA_SETTING_PROTECT | REPLICA_SETTING_DELTA;
+	s.present = REPLICA_SETTING_PROTECT | REPLICA_SETTING_DELTA_MS;
 	s.protect = DM_REPLICA_PROTECT_SNAPSHOT;
 	s.delta_ms = 30000;
 	excluded(ctx, &args, "protect=snapshot and delta updates exclude each other");

@@ -236,14 +236,14 @@ static void delta_updates(void)
 	struct replica_settings s;
 
 	CHECK_INT(parse("delta_ms=1000", &s), 0);
-	CHECK_INT(s.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(s.present, REPLICA_SETTING_DELTA_MS);
 	CHECK_INT(s.delta_ms, 1000);
 	CHECK_INT(parse("delta_ms=1d", &s), 0);
 	CHECK_INT(s.delta_ms, 86400000);
 	CHECK_INT(parse(both, &s), 0);
 	CHECK_INT(s.delta_ms, 90000);
 	CHECK_INT(parse("delta_ms=0", &s), 0);
-	CHECK_INT(s.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(s.present, REPLICA_SETTING_DELTA_MS);
 	CHECK_INT(s.delta_ms, 0);
 }
 

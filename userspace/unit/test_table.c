@@ -104,12 +104,12 @@ static void delta_updates(void)
 
 	t.mode = DM_REPLICA_MODE_ASYNC;
 	t.settings = (struct replica_settings){
-		.present = REPLICA_SETTING_DELTA, .delta_ms = 30000,
+		.present = REPLICA_SETTING_DELTA_MS, .delta_ms = 30000,
 	};
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);
 	CHECK_HAS(line, " async 2 delta_ms 30000");
 	CHECK_INT(replica_table_parse(line, &back, &why), 0);
-	CHECK_INT(back.settings.present, REPLICA_SETTING_DELTA);
+	CHECK_INT(back.settings.present, REPLICA_SETTING_DELTA_MS);
 	CHECK_INT(back.settings.delta_ms, 30000);
 	t.settings.delta_ms = 0;
 	CHECK_INT(replica_table_build(&t, line, sizeof(line)), 0);

@@ -187,7 +187,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_SECTORS,		/* u64, 512 byte sectors from A_SECTOR on */
 	DM_REPLICA_A_QUEUE,		/* (R) nest, enum dm_replica_queue_attr */
 	DM_REPLICA_A_SYNC_TYPE,		/* (R) u16, enum dm_replica_sync_type */
-	DM_REPLICA_A_POINT_AGE,		/* (R) u64, ms since the last point in time, see S_DELTA */
+	DM_REPLICA_A_POINT_AGE,		/* (R) u64, ms since the last point in time, see S_DELTA_MS */
 	DM_REPLICA_A_DELTA_DUE,		/* (R) u64, ms until the next delta update; 0: under way */
 	DM_REPLICA_A_READ_ONLY,		/* (R) u8, CIM's ReadOnly: 2 source, 0: neither */
 	DM_REPLICA_A_WHOLE,		/* (R) u8, 1: the replica is a copy of one moment */
@@ -231,7 +231,7 @@ enum dm_replica_setting_attr {
 	DM_REPLICA_S_OVERFLOW,		/* u8, enum dm_replica_overflow */
 	DM_REPLICA_S_MAX_SKEW,		/* u32, bytes, mode adaptive; 0: half of QUEUE_BYTES */
 	DM_REPLICA_S_COPY_PRIORITY,	/* u8, enum dm_replica_copy_priority */
-	DM_REPLICA_S_DELTA,		/* u32, ms between delta updates, 0: writes are shipped */
+	DM_REPLICA_S_DELTA_MS,		/* u32, ms between delta updates, 0: writes are shipped */
 	DM_REPLICA_S_PROTECT,		/* u8, enum dm_replica_protect; needs a meta device */
 	__DM_REPLICA_S_LAST
 };
@@ -395,7 +395,7 @@ enum dm_replica_job_type {
 	DM_REPLICA_JOB_CLONE,
 	DM_REPLICA_JOB_RESTORE,		/* from the replica to the origin, see OP_RESTORE */
 	DM_REPLICA_JOB_FAILBACK,	/* likewise, see OP_FAILBACK */
-	DM_REPLICA_JOB_DELTA,		/* a delta update, see S_DELTA */
+	DM_REPLICA_JOB_DELTA,		/* a delta update, see S_DELTA_MS */
 };
 
 /* CIM_ConcreteJob.JobState */
@@ -490,7 +490,7 @@ enum dm_replica_event_type {
 	DM_REPLICA_EVENT_META_ERROR,	/* the log cannot be written: see on_meta_error */
 	DM_REPLICA_EVENT_META_BACK,	/* it can again */
 	DM_REPLICA_EVENT_MODE,		/* the mode, or in mode adaptive Q_ACK, changed */
-	DM_REPLICA_EVENT_RPO,		/* under overflow block or S_DELTA: missed, or kept again */
+	DM_REPLICA_EVENT_RPO,		/* under overflow block or S_DELTA_MS: missed, or kept again */
 	DM_REPLICA_EVENT_ROLES,		/* origin and replica changed places */
 	DM_REPLICA_EVENT_PROTECT,	/* a resync waits for CMD_PROTECTED */
 };
