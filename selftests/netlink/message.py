@@ -44,7 +44,8 @@ def check_help(name):
     same('the list', len(listed), len(set(listed)))
     operations = {word.replace('-', '_') for word in client.protocol.enums['operation']}
     same('operations and messages', set(listed),
-         operations | {'set', 'confirm', 'cancel', 'jobs', 'verify', 'differences', 'help'})
+         operations | {'set', 'confirm', 'cancel', 'jobs', 'verify', 'differences', 'protected',
+                       'help'})
 
 
 def check_settings(name, **wanted):
