@@ -71,12 +71,16 @@ port()
 }
 
 # A busy host delays timer interrupts so much that the kernel's check of its IO-APIC,
-# which lasts ten ticks, finds a broken machine: no_timer_check.
+# which lasts ten ticks, finds a broken machine: no_timer_check. The emulator translates code
+# anew for each address that it is mapped at, and keeps it with the page for as long as that has
+# any: pages of shared libraries had lists so long that whoever was given one of them later waited
+# for minutes while it was cleared: norandmaps.
 kernel_cmdline()
 {
 	local line='console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=16M no_timer_check'
 	line+=' kasan_multi_shot rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=60'
-	[[ -z $opt_icount ]] || line+=' nokaslr norandmaps'
+	line+=' norandmaps'
+	[[ -z $opt_icount ]] || line+=' nokaslr'
 	[[ -z $opt_systemd ]] || line+=' systemd.show_status=0 systemd.log_target=null'
 	echo "$line${opt_append:+ $opt_append}"
 }
