@@ -87,8 +87,8 @@ names()
 	legs 8 "a+b=c#d-e@f"
 	run replicactl create "$source" "$target" --name "a+b=c#d-e@f" --sync-type clone --meta "$meta"
 	wait_for 60 "the clone to end" gone "a+b=c#d-e@f"
-	free "a+b=c#d-e@f"
 	unit_rests "a:2bb:3dc:23d-e@f"
+	free "a+b=c#d-e@f"
 }
 
 attached()
@@ -248,6 +248,42 @@ activated()
 	free r
 }
 
+# The last event of a clone comes while it can still be found: who it wakes is not to fall asleep.
+given_up_often()
+{
+	local round n pids
+	legs
+	for ((round = 0; round < 8; round++)); do
+		run replicactl create "$source" "$target" --name r --sync-type clone --settings "$slow"
+		wait_for 30 "the unit to wait" watched r
+		pids=()
+		for n in 1 2 3; do
+			replicactl __finish r &
+			pids+=($!)
+		done
+		for n in "${pids[@]}"; do
+			wait_for 20 "a process to wait" asleep "$n"
+		done
+		run replicactl remove r
+		for n in "${pids[@]}"; do
+			wait_for 20 "a process to end" ended "$n"
+			wait "$n" || fail "one has failed in round $round"
+		done
+		unit_rests r
+	done
+}
+
+# Of its system calls it is in poll(2) only for the next event.
+asleep()
+{
+	[[ $(cat "/proc/$1/wchan") == *poll* ]]
+}
+
+ended()
+{
+	[[ ! -e /proc/$1 || $(awk '/^State/ { print $2 }' "/proc/$1/status") == Z ]]
+}
+
 mirrors()
 {
 	legs
@@ -268,5 +304,6 @@ ktap_case "a create that waits is killed" killed_create
 ktap_case "one that was given up stays" given_up
 ktap_case "one that is to be kept stays" kept
 ktap_case "deactivate and activate" activated
+ktap_case "all who wait hear of its removal, again and again" given_up_often
 ktap_case "a mirror does not end" mirrors
 ktap_finish

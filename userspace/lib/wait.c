@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Waiting for a copy state or for the end of a job, woken by events. */
 #include <errno.h>
-#include <limits.h>
 #include <time.h>
 
 #include "event.h"
@@ -11,6 +10,13 @@
 
 /* Somebody who is shown progress wants to see it move between events. */
 #define PROGRESS_MS	500
+
+/*
+ * The last event of a replica comes while it can still be found, and no other one follows.
+ * Who began to wait between the two gets none at all.
+ */
+#define GOING_MS	50
+#define NO_EVENT_MS	10000
 
 uint64_t replica_now_ms(void)
 {
@@ -167,22 +173,25 @@ static int look(struct replica_ctx *ctx, const struct replica_wait *w,
 	return REPLICA_SUCCESS;
 }
 
-/* How long to sleep: -1 without limit; 0 when the time is over. */
-static int nap(const struct replica_wait *w, uint64_t start)
+/* How long to sleep; 0 when the time is over. */
+static int nap(const struct replica_wait *w, uint64_t start, bool going)
 {
 	uint64_t spent = replica_now_ms() - start;
-	uint64_t left = w->progress ? PROGRESS_MS : INT_MAX;
+	uint64_t left = going ? GOING_MS : w->progress ? PROGRESS_MS : NO_EVENT_MS;
 
 	if (w->timeout_ms && spent >= w->timeout_ms)
 		return 0;
 	if (w->timeout_ms && w->timeout_ms - spent < left)
 		left = w->timeout_ms - spent;
-	return left == INT_MAX ? -1 : (int)left;
+	return (int)left;
 }
 
-/* Sleeps until an event or for ms.  *hit: the state was reached, if only shortly. */
+/*
+ * Sleeps until an event or for ms.  *hit: the state was reached, if only shortly; *going: the
+ * last event was that of its end.
+ */
 static int sleep_for_event(struct replica_ctx *ctx, const struct replica_wait *w,
-			   struct replica_monitor *m, int ms, bool *hit)
+			   struct replica_monitor *m, int ms, bool *hit, bool *going)
 {
 	struct replica_event *event;
 	int ret = replica_monitor_take(m, ms, &event);
@@ -197,6 +206,7 @@ static int sleep_for_event(struct replica_ctx *ctx, const struct replica_wait *w
 		return ret;
 	*hit = w->state && event->type == DM_REPLICA_EVENT_STATE &&
 	       event->copy_state == w->state;
+	*going = event->type == DM_REPLICA_EVENT_REMOVED;
 	replica_event_free(event);
 	return REPLICA_SUCCESS;
 }
@@ -218,7 +228,7 @@ int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *w)
 {
 	uint64_t start = replica_now_ms();
 	struct replica_monitor *m;
-	bool over = false;
+	bool over = false, going = false;
 	int ret, ms;
 
 	ret = replica_monitor_open(ctx, w->name, &m);
@@ -230,12 +240,12 @@ int replica_wait_run(struct replica_ctx *ctx, const struct replica_wait *w)
 		ret = look(ctx, w, m, &over);
 		if (ret || over)
 			break;
-		ms = nap(w, start);
+		ms = nap(w, start, going);
 		if (!ms) {
 			ret = fail_timeout(ctx, w);
 			break;
 		}
-		ret = sleep_for_event(ctx, w, m, ms, &over);
+		ret = sleep_for_event(ctx, w, m, ms, &over, &going);
 		if (ret)
 			break;
 	}
