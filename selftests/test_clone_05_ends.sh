@@ -11,6 +11,7 @@
 . "$(dirname "$0")/lib/cli.sh"
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/attach.sh"
+. "$(dirname "$0")/lib/udev.sh"
 
 slow=resync_rate=1,region_size=64k
 
@@ -215,12 +216,8 @@ given_up()
 
 kept()
 {
-	local rule=/run/udev/rules.d/57-keep.rules
 	legs
-	mkdir -p /run/udev/rules.d
-	echo 'ENV{DM_NAME}=="r", ENV{REPLICA_KEEP}="1"' >"$rule"
-	defer rm -f "$rule"
-	run udevadm control --reload
+	udev_rule 57-keep 'ENV{DM_NAME}=="r", ENV{REPLICA_KEEP}="1"'
 	run replicactl create "$source" "$target" --name r --sync-type clone --meta "$meta"
 	run replicactl wait r --timeout 60
 	run udevadm settle

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib/ktap.sh"
 . "$(dirname "$0")/lib/dev.sh"
 . "$(dirname "$0")/lib/cli.sh"
+. "$(dirname "$0")/lib/udev.sh"
 
 uuid=11111111-2222-3333-4444-555555555555
 
@@ -74,14 +75,10 @@ active()
 	return 0
 }
 
-# udev_rule NAME KEY=VALUE: a rule for the target, until the end of the case.
-udev_rule()
+# target_rule NAME KEY=VALUE: a rule for the target, until the end of the case.
+target_rule()
 {
-	local file=/run/udev/rules.d/$1.rules
-	run mkdir -p "${file%/*}"
-	echo "SUBSYSTEM==\"block\", KERNEL==\"${target##*/}\", $2" >"$file"
-	defer rm -f "$file"
-	run udevadm control --reload
+	udev_rule "$1" "SUBSYSTEM==\"block\", KERNEL==\"${target##*/}\", $2"
 }
 
 # The end of a replica is told when its label is there still, and longer with a slow log: what
@@ -92,7 +89,7 @@ looking()
 	new_dm slow delay "0 $(dev_sectors "$meta") delay $meta 0 0 $meta 0 1000"
 	new_replica blue "$source" "$target" --meta "$slow"
 	wait_for 20 "the target to be hidden" hidden "$target" replica
-	udev_rule 62-slow 'ENV{REPLICA_ROLE}=="replica", PROGRAM="/bin/sleep 5"'
+	target_rule 62-slow 'ENV{REPLICA_ROLE}=="replica", PROGRAM="/bin/sleep 5"'
 	run replicactl detach blue
 	wait_for 20 "the target to be seen again" visible "$target"
 }
@@ -114,7 +111,7 @@ inactive()
 	run udevadm settle
 	known_inactive || fail "not hidden as at boot"
 	[[ $(findfs "UUID=$uuid") == "$source" ]] || fail "the replica is found by uuid"
-	udev_rule 57-show 'ENV{REPLICA_VISIBLE}="1"'
+	target_rule 57-show 'ENV{REPLICA_VISIBLE}="1"'
 	run udevadm trigger --settle "$target"
 	udev_has "$target" "ID_FS_UUID=$uuid" || fail "REPLICA_VISIBLE does not show it"
 }
@@ -166,7 +163,7 @@ forged()
 	run mkfs.ext4 -q -F -U "$uuid" -L data "$target" 60M
 	put_label
 	hidden "$target" replica || fail "a label behind the file system does not hide it"
-	udev_rule 57-foreign 'ENV{REPLICA_UNTRUSTED}="1"'
+	target_rule 57-foreign 'ENV{REPLICA_UNTRUSTED}="1"'
 	run udevadm trigger --settle "$target"
 	udev_has "$target" "ID_FS_UUID=$uuid" || fail "the label of a device that is not trusted counts"
 	new_linear above "$target"
