@@ -82,33 +82,6 @@ removed()
 	[[ $status == 8 || $status == 4 ]] || fail "the exit status is $status: $(cat "$dev_dir/said")"
 }
 
-# The last event of a replica comes while it can still be found: who it wakes is not to fall asleep.
-removed_often()
-{
-	local source target round n pids status
-	new_loop source 8M
-	new_loop target 8M
-	for ((round = 0; round < 12; round++)); do
-		new_replica r "$source" "$target"
-		run replicactl fracture r
-		pids=()
-		for n in 1 2 3; do
-			replicactl wait r --for split --timeout 60 2>"$dev_dir/said$n" &
-			pids+=($!)
-		done
-		for n in "${pids[@]}"; do
-			wait_for 20 "replicactl to wait" caught "$n"
-		done
-		run replicactl remove r
-		for n in 1 2 3; do
-			status=0
-			wait "${pids[n - 1]}" || status=$?
-			[[ $status == 8 || $status == 4 ]] ||
-				fail "the exit status in round $round is $status: $(cat "$dev_dir/said$n")"
-		done
-	done
-}
-
 missing()
 {
 	cli_returns 8 8 wait nobody
@@ -136,7 +109,6 @@ ktap_case "4 when the state is out of reach" out_of_reach
 ktap_case "Ctrl-C ends the wait, not the copy" ended_by INT
 ktap_case "so does SIGTERM" ended_by TERM
 ktap_case "it ends when the replica is removed" removed
-ktap_case "so it does for all who wait, again and again" removed_often
 ktap_case "8 when there is no such replica" missing
 ktap_case "confirm tells durable from not" confirmed
 ktap_finish
