@@ -103,9 +103,10 @@ killed_alone()
 	((status == 137 || status == 9))
 }
 
+# Nor is about to begin: a child of the tool has its name until it becomes a program of LVM.
 lvm_ended()
 {
-	! pgrep -x 'lvs|vgs|lvcreate|lvremove|lvchange|lvconvert' >/dev/null
+	! pgrep -x 'replicactl|lvs|vgs|lvcreate|lvremove|lvchange|lvconvert' >/dev/null
 }
 
 # first_kill CALL FIRST KILLS ARG...: at call $n, and at each $step later.
