@@ -89,12 +89,9 @@ gone()
 # The comparison that all tests end with has to see a single byte.
 one_byte()
 {
-	local byte
 	twins 8
 	same "differing sectors" "$(differing_sectors "$origin" "$replica")" 0
-	byte=$(dd if="$replica" bs=1 skip=5000001 count=1 status=none | od -An -tu1)
-	printf '%b' "\\x$(printf %02x $((byte ^ 1)))" |
-		dd of="$replica" bs=1 seek=5000001 conv=notrunc status=none
+	flip_bit "$replica" 5000001
 	same "differing sectors" "$(differing_sectors "$origin" "$replica")" 1
 }
 

@@ -147,11 +147,9 @@ stranger()
 # flip OFFSET...: one bit of the meta device each.
 flip()
 {
-	local offset byte
+	local offset
 	for offset in "$@"; do
-		byte=$(dd if="$mirror_meta" bs=1 skip="$offset" count=1 status=none | od -An -tu1)
-		printf '%b' "\\x$(printf %02x $((byte ^ 1)))" |
-			dd of="$mirror_meta" bs=1 seek="$offset" conv=notrunc,fsync status=none
+		flip_bit "$mirror_meta" "$offset"
 	done
 }
 

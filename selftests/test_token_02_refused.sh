@@ -14,11 +14,8 @@ key=/var/lib/dm-replica/token.key
 # flipped OFFSET: a copy of the token with one bit changed.
 flipped()
 {
-	local byte
 	cp "$file" "$dev_dir/other"
-	byte=$(od -An -tu1 -j"$1" -N1 "$file")
-	printf '%b' "\\x$(printf %02x $((byte ^ 4)))" |
-		dd of="$dev_dir/other" bs=1 seek="$1" conv=notrunc status=none
+	flip_bit "$dev_dir/other" "$1"
 }
 
 # As it was made, whatever the case has got to.

@@ -32,6 +32,15 @@ dev_name()
 	printf -v "$1" 'test-%s-%s-%s' "$2" "$BASHPID" "$dev_count"
 }
 
+# flip_bit FILE OFFSET: one bit of that byte, of a device or a file, becomes the other one.
+flip_bit()
+{
+	local byte
+	byte=$(od -An -tu1 -j"$2" -N1 "$1")
+	printf '%b' "\\x$(printf %02x $((byte ^ 1)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc,fsync status=none
+}
+
 # new_loop VAR SIZE [BLOCK_SIZE]: a loop device on a sparse file.
 new_loop()
 {
