@@ -131,7 +131,7 @@ offload_is()
 
 helper_of()
 {
-	pgrep -f "__offload $1\$" | head -n1
+	pgrep -f "__offload $1\$" | head -n1 || true
 }
 
 # redeem NAME FILE TARGET [OPTION]...

@@ -187,7 +187,7 @@ enum dm_replica_attr {
 	DM_REPLICA_A_SECTORS,		/* u64, 512 byte sectors from A_SECTOR on */
 	DM_REPLICA_A_QUEUE,		/* (R) nest, enum dm_replica_queue_attr */
 	DM_REPLICA_A_SYNC_TYPE,		/* (R) u16, enum dm_replica_sync_type */
-	DM_REPLICA_A_POINT_AGE,		/* (R) u64, ms since the last point in time, see S_DELTA_MS */
+	DM_REPLICA_A_POINT_AGE,		/* (R) u64, ms since the last point in time (S_DELTA_MS) */
 	DM_REPLICA_A_DELTA_DUE,		/* (R) u64, ms until the next delta update; 0: under way */
 	DM_REPLICA_A_READ_ONLY,		/* (R) u8, CIM's ReadOnly: 2 source, 0: neither */
 	DM_REPLICA_A_WHOLE,		/* (R) u8, 1: the replica is a copy of one moment */
@@ -490,7 +490,7 @@ enum dm_replica_event_type {
 	DM_REPLICA_EVENT_META_ERROR,	/* the log cannot be written: see on_meta_error */
 	DM_REPLICA_EVENT_META_BACK,	/* it can again */
 	DM_REPLICA_EVENT_MODE,		/* the mode, or in mode adaptive Q_ACK, changed */
-	DM_REPLICA_EVENT_RPO,		/* under overflow block or S_DELTA_MS: missed, or kept again */
+	DM_REPLICA_EVENT_RPO,		/* overflow block or S_DELTA_MS: missed, kept again */
 	DM_REPLICA_EVENT_ROLES,		/* origin and replica changed places */
 	DM_REPLICA_EVENT_PROTECT,	/* a resync waits for CMD_PROTECTED */
 };
