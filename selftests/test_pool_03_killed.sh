@@ -165,6 +165,7 @@ ktap_case "killed as it makes a mirror from a dm-thin pool" creating thin ioctl 
 ktap_case "killed as it writes what it has cut from there" creating thin pwrite64 16
 ktap_case "killed as it returns it" returning thin ioctl 24
 ktap_case "killed as it makes a mirror from a volume group" creating lvm ioctl 20
+ktap_case "killed as it writes what LVM has cut from there" creating lvm pwrite64 16
 ktap_case "killed while LVM cuts the volumes" creating lvm poll 10
 ktap_case "killed while LVM takes them back" returning lvm poll 8
 ktap_finish

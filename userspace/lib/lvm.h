@@ -87,7 +87,7 @@ struct replica_lvm_new {
 	const char *pool;
 	const char *name;
 	uint64_t size;			/* bytes, whole extents */
-	const char *tags[4];		/* NULL: no more */
+	const char *tags[5];		/* NULL: no more */
 };
 
 int replica_lvm_create(struct replica_ctx *ctx, const struct replica_lvm_new *lv);

@@ -185,6 +185,15 @@ static int zero_ends(struct replica_ctx *ctx, const struct replica_lv *lv)
 	return REPLICA_SUCCESS;
 }
 
+/* From then on what is on it counts.  The list of tags in lv is the one from before. */
+static int wipe(struct replica_ctx *ctx, const struct replica_lv *lv)
+{
+	static const char *const tags[] = { REPLICA_POOL_TAG_RETURN };
+	int ret = zero_ends(ctx, lv);
+
+	return ret ? ret : replica_volume_tag(ctx, lv, "--deltag", tags, ARRAY_SIZE(tags));
+}
+
 static int read_back(struct replica_ctx *ctx, const struct replica_lvm_new *new,
 		     struct replica_lv **lv)
 {
@@ -224,12 +233,15 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 {
 	char first[REPLICA_POOL_STEM + 8], name[REPLICA_POOL_STEM + 24], of[REPLICA_POOL_STEM + 16];
 	char once[REPLICA_CUT_TAG];
+	/* A new thin volume holds zeroes, if its pool sees to that. */
+	bool stale = !replica_pool_is_thin(pool) || pool->stale;
 	const struct replica_lvm_new new = {
 		.vg = pool->vg,
 		.pool = pool->thin[0] ? pool->thin : NULL,
 		.name = name,
 		.size = replica_pool_round(bytes, pool->unit),
-		.tags = { REPLICA_POOL_TAG, of, once, role->tag },
+		.tags = { REPLICA_POOL_TAG, of, once, stale ? REPLICA_POOL_TAG_RETURN : role->tag,
+			  stale ? role->tag : NULL },
 	};
 	int ret;
 
@@ -242,9 +254,8 @@ static int make_volume(struct replica_ctx *ctx, const struct replica_pool *pool,
 	ret = replica_volume_create(ctx, &new);
 	if (!ret)
 		ret = read_back(ctx, &new, lv);
-	/* A new thin volume holds zeroes, if its pool sees to that. */
-	if (!ret && (!replica_pool_is_thin(pool) || pool->stale))
-		ret = zero_ends(ctx, *lv);
+	if (!ret && stale)
+		ret = wipe(ctx, *lv);
 	if (!ret)
 		return REPLICA_SUCCESS;
 	replica_cut_undo_half(ctx, pool->vg, once);

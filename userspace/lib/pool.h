@@ -10,7 +10,10 @@
 /* What a volume of ours carries; the name of the replica follows the second. */
 #define REPLICA_POOL_TAG	"dm-replica"
 #define REPLICA_POOL_TAG_NAME	"dm-replica."
-/* It goes back to the pool whatever is on it.  No name of a replica makes this tag. */
+/*
+ * It goes back to the pool whatever is on it: its replica ends, or what lay there before it was
+ * cut has not been wiped yet.  No name of a replica makes this tag.
+ */
 #define REPLICA_POOL_TAG_RETURN	"dm-replica-return"
 /* It is the store of a snapshot, and of no use without it.  Likewise. */
 #define REPLICA_POOL_TAG_STORE	"dm-replica-store"
