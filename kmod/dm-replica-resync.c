@@ -570,6 +570,7 @@ static void mark_lost(struct replica *replica, u32 from, u64 durable)
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
 			 const char *reason)
 {
+	s64 lost = atomic64_read(&replica->lost_gen);
 	u64 durable = replica_leg_durable(replica);
 	/* Nothing of what a closed queue had may come behind the copy. */
 	bool paid = replica_queue_pay(replica);
@@ -601,7 +602,8 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 	}
 	/* Again: what was out when it was set aside may have come back since. */
 	replica_log_mark_cached(replica->log, durable);
-	atomic64_set(&replica->lost_gen, S64_MAX);
+	/* The floor of a flush that has failed meanwhile is for the next one. */
+	atomic64_cmpxchg(&replica->lost_gen, lost, S64_MAX);
 
 	spin_lock_irq(&replica->lock);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {
