@@ -387,12 +387,12 @@ same_pool()
 	run replicactl create "$first" --name data --pool "$pool" --meta pool \
 		--protect snapshot --wait-for synchronized --timeout 60s
 	wait_for 20 "the log to have it as whole" status_is data whole 1
-	before=$(mirrored "$first")
-	run replicactl failover data
-	changed
+	run replicactl reverse data
+	leg=$first
+	left_behind
 	run message data set resync_rate 1
 	start_bytes=$(status data resync_bytes)
-	cli failback data
+	cli resync data
 	same "return_value" "$(get .return_value)" 4096
 	wait_for 30 "the copy to be under way" copying
 	is_protected

@@ -83,7 +83,7 @@ ktap_case()
 	set +e
 	(
 		set -eE
-		deferred=()
+		deferred=() skipping=''
 		trap 'say "line ${BASH_LINENO[0]:-?}/$LINENO: \"$BASH_COMMAND\" ended with $?"' ERR
 		trap 'end_case $?' EXIT
 		"$@"
@@ -96,11 +96,13 @@ ktap_case()
 	esac
 }
 
-# end_case STATUS: a case whose cleanup fails has failed.
+# end_case STATUS: a case whose cleanup fails has failed, and so has one that ends with the
+# status of a skip because a command did.
 end_case()
 {
 	local status=$1
-	run_deferred || [[ $status != 0 ]] || status=1
+	[[ $status != "$KTAP_SKIP" || $skipping ]] || status=1
+	run_deferred || status=1
 	exit "$status"
 }
 
@@ -134,6 +136,7 @@ fail()
 skip()
 {
 	say "SKIP: $*"
+	skipping=y
 	exit "$KTAP_SKIP"
 }
 
