@@ -119,26 +119,29 @@ static bool may_have(struct replica_ctx *ctx, const struct replica_info *info)
 
 /*
  * Unsynchronized and whole without a wait, it has its answer, and is about to be written to.  One
- * that is not in step is refused without force, and goes on.
+ * that is not in step is refused without force, and goes on.  That the replica is whole tells
+ * nothing of an origin that was the replica before a failover by force.
  */
 enum replica_protect_fate replica_protect_fate(const struct replica_info *info, bool lost,
-					       bool force, bool goes)
+					       bool force, bool goes, bool of_origin)
 {
+	bool in_step = info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED;
 	bool torn = !info->whole || (info->copy_state == DM_REPLICA_STATE_UNSYNCHRONIZED &&
 				     !info->waits_protected);
 
-	if (lost || (force && goes))
+	if (lost || (force && goes && !of_origin))
 		return REPLICA_PROTECT_DROP;
 	if (torn)
 		return force ? REPLICA_PROTECT_KEEP : REPLICA_PROTECT_REFUSE;
-	return force || info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED ?
-	       REPLICA_PROTECT_DROP : REPLICA_PROTECT_STAY;
+	if (force && of_origin && !in_step)
+		return REPLICA_PROTECT_KEEP;
+	return force || in_step ? REPLICA_PROTECT_DROP : REPLICA_PROTECT_STAY;
 }
 
 static int decide(struct replica_ctx *ctx, const struct replica_info *info, bool force,
-		  bool goes, struct replica_protect_copy *copy)
+		  bool goes, bool of_origin, struct replica_protect_copy *copy)
 {
-	switch (replica_protect_fate(info, copy->lost || !copy->whole, force, goes)) {
+	switch (replica_protect_fate(info, copy->lost || !copy->whole, force, goes, of_origin)) {
 	case REPLICA_PROTECT_DROP:
 		copy->kept = false;
 		return replica_protect_drop(ctx, copy);
@@ -171,7 +174,7 @@ static int settle_legs(struct replica_ctx *ctx, const struct replica_info *info,
 	for (size_t i = 0; i < REPLICA_LEGS && (!ret || force); i++) {
 		ret = replica_protect_find(ctx, info, &legs[i], &copies[i]);
 		if (!ret && copies[i].there)
-			ret = decide(ctx, info, force, goes && !i, &copies[i]);
+			ret = decide(ctx, info, force, goes, i > 0, &copies[i]);
 	}
 	return ret;
 }

@@ -132,7 +132,7 @@ int replica_protect_check_create(struct replica_check *check,
 int replica_protect_check_set(struct replica_ctx *ctx, const char *name,
 			      const struct replica_settings *settings);
 enum replica_protect_fate replica_protect_fate(const struct replica_info *info, bool lost,
-					       bool force, bool goes);
+					       bool force, bool goes, bool of_origin);
 int replica_protect_end(struct replica_ctx *ctx, const char *name, bool force, bool goes,
 			struct replica_protect_ending *ending);
 int replica_protect_ended(struct replica_ctx *ctx, struct replica_protect_ending *ending,

@@ -108,45 +108,45 @@ static void judges(void)
 	fake_free(ctx);
 }
 
+#define S(state)	DM_REPLICA_STATE_##state
+#define F(fate)		REPLICA_PROTECT_##fate
+
 /* What becomes of the snapshot when its replica is to end. */
 static void fates(void)
 {
 	static const struct {
 		unsigned int state;
-		bool whole, waits, lost, force, goes;
 		enum replica_protect_fate fate;
+		bool whole, waits, lost, force, goes, origin;
 	} cases[] = {
-		{ DM_REPLICA_STATE_SYNCHRONIZED, .whole = true, .fate = REPLICA_PROTECT_DROP },
-		{ DM_REPLICA_STATE_SYNCHRONIZED, .fate = REPLICA_PROTECT_REFUSE },
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .fate = REPLICA_PROTECT_REFUSE },
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .force = true, .fate = REPLICA_PROTECT_KEEP },
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .force = true, .goes = true,
-		  .fate = REPLICA_PROTECT_DROP },
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .lost = true, .fate = REPLICA_PROTECT_DROP },
+		{ S(SYNCHRONIZED), F(DROP), .whole = true },
+		{ S(SYNCHRONIZED), F(REFUSE), .whole = false },
+		{ S(UNSYNCHRONIZED), F(REFUSE), .whole = false },
+		{ S(UNSYNCHRONIZED), F(KEEP), .force = true },
+		{ S(UNSYNCHRONIZED), F(DROP), .force = true, .goes = true },
+		{ S(UNSYNCHRONIZED), F(DROP), .lost = true },
 		/* It waits: without force it does not end, and the copy may get an answer. */
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true, .waits = true,
-		  .fate = REPLICA_PROTECT_STAY },
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true, .waits = true, .force = true,
-		  .fate = REPLICA_PROTECT_DROP },
+		{ S(UNSYNCHRONIZED), F(STAY), .whole = true, .waits = true },
+		{ S(UNSYNCHRONIZED), F(DROP), .whole = true, .waits = true, .force = true },
 		/* It had it, and nothing has come yet. */
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true,
-		  .fate = REPLICA_PROTECT_REFUSE },
-		{ DM_REPLICA_STATE_UNSYNCHRONIZED, .whole = true, .force = true,
-		  .fate = REPLICA_PROTECT_KEEP },
-		{ DM_REPLICA_STATE_BROKEN, .whole = true, .fate = REPLICA_PROTECT_STAY },
-		{ DM_REPLICA_STATE_BROKEN, .whole = true, .force = true,
-		  .fate = REPLICA_PROTECT_DROP },
-		{ DM_REPLICA_STATE_BROKEN, .force = true, .fate = REPLICA_PROTECT_KEEP },
+		{ S(UNSYNCHRONIZED), F(REFUSE), .whole = true },
+		{ S(UNSYNCHRONIZED), F(KEEP), .whole = true, .force = true },
+		{ S(BROKEN), F(STAY), .whole = true },
+		{ S(BROKEN), F(DROP), .whole = true, .force = true },
+		{ S(BROKEN), F(KEEP), .force = true },
+		/* The replica is whole; the origin was torn when it was failed over to. */
+		{ S(FAILEDOVER), F(STAY), .whole = true, .origin = true },
+		{ S(FAILEDOVER), F(KEEP), .whole = true, .force = true, .goes = true,
+		  .origin = true },
+		{ S(SYNCHRONIZED), F(DROP), .whole = true, .force = true, .origin = true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct replica_info info = {
-			.copy_state = cases[i].state, .whole = cases[i].whole,
-			.waits_protected = cases[i].waits,
-		};
+		const struct replica_info info = { .copy_state = cases[i].state,
+			.whole = cases[i].whole, .waits_protected = cases[i].waits };
 
-		CHECK_INT(replica_protect_fate(&info, cases[i].lost, cases[i].force,
-					       cases[i].goes), cases[i].fate);
+		CHECK_INT(replica_protect_fate(&info, cases[i].lost, cases[i].force, cases[i].goes,
+					       cases[i].origin), cases[i].fate);
 	}
 }
 
