@@ -35,6 +35,7 @@ struct posted {
 
 /**
  * struct replica_offload - what the feature needs
+ * @replica: whose it is
  * @mutex: one step at a time
  * @link: in @sessions while there is an owner; under sessions_lock
  * @portid: of the owner, who has a reference of @replica; changed under @mutex and sessions_lock
