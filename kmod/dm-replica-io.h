@@ -120,7 +120,8 @@ typedef void (*replica_request_fn)(struct replica_request *request, blk_status_t
  * @context: for @done
  * @sent: jiffies when it was made
  * @link: in replica->resend
- * @sector: of the bio, to send it again
+ * @leg: that it was sent to, to send it again
+ * @sector: likewise, of the bio
  * @bytes: likewise
  * @nr_vecs: pieces in @vecs that have to be given back
  * @vecs: table of the data: @inline_vecs or a page of the pool
@@ -151,6 +152,7 @@ struct replica_request {
 	atomic_t state;
 	unsigned long sent;
 	struct list_head link;
+	struct block_device *leg;
 	sector_t sector;
 	unsigned int bytes;
 	unsigned int nr_vecs;

@@ -187,19 +187,21 @@ static void send_later(struct replica_request *request)
 }
 
 /* The replica has no room now, or has changed and must not be asked like this. */
-static bool not_taken(struct bio *bio)
+static bool not_taken(struct replica_request *request)
 {
+	struct bio *bio = &request->bio;
+
 	if (!(bio->bi_opf & REQ_NOWAIT))
 		return false;
 	return bio->bi_status == BLK_STS_AGAIN ||
-	       (bio->bi_status == BLK_STS_NOTSUPP && !bdev_nowait(bio->bi_bdev));
+	       (bio->bi_status == BLK_STS_NOTSUPP && !bdev_nowait(request->leg));
 }
 
 static void request_endio(struct bio *bio)
 {
 	struct replica_request *request = container_of(bio, struct replica_request, bio);
 
-	if (unlikely(bio->bi_status) && not_taken(bio))
+	if (unlikely(bio->bi_status) && not_taken(request))
 		send_later(request);
 	else
 		complete_request(request, bio->bi_status);
@@ -210,6 +212,7 @@ void replica_request_send(struct replica_request *request)
 	struct bio *bio = &request->bio;
 
 	bio->bi_end_io = request_endio;
+	request->leg = bio->bi_bdev;
 	request->sector = bio->bi_iter.bi_sector;
 	request->bytes = bio->bi_iter.bi_size;
 	if (likely(bdev_nowait(bio->bi_bdev)))
@@ -217,23 +220,39 @@ void replica_request_send(struct replica_request *request)
 	submit_bio_noacct(bio);
 }
 
-static void send_again(struct replica_request *request)
+/*
+ * As it was before it was sent: whoever it went through may have split it, so that it was the end of
+ * several, or have sent it on to another device, at another sector.  Its data and its cgroup stay.
+ */
+static void renew(struct replica_request *request)
 {
 	struct bio *bio = &request->bio;
+	unsigned short ioprio = bio->bi_ioprio, vcnt = bio->bi_vcnt;
+	struct bio_vec *vecs = bio->bi_io_vec;
+	struct bio whose;
 
+	bio_init(&whose, request->leg, NULL, 0, 0);
+	bio_clone_blkg_association(&whose, bio);
+	bio_reset(bio, request->leg, bio->bi_opf & ~(REQ_NOWAIT | REQ_DRV));
+	bio_clone_blkg_association(bio, &whose);
+	bio_uninit(&whose);
+	bio->bi_end_io = request_endio;
+	bio->bi_ioprio = ioprio;
+	bio->bi_io_vec = vecs;
+	bio->bi_vcnt = vcnt;
+	bio->bi_iter.bi_sector = request->sector;
+	bio->bi_iter.bi_size = request->bytes;
+}
+
+static void send_again(struct replica_request *request)
+{
 	/* Given up meanwhile: the replica never gets to see it. */
 	if (atomic_read(&request->state) != REPLICA_REQUEST_SENT) {
 		complete_request(request, BLK_STS_TIMEOUT);
 		return;
 	}
-	bio->bi_iter = (struct bvec_iter) {
-		.bi_sector = request->sector,
-		.bi_size = request->bytes,
-	};
-	bio->bi_status = BLK_STS_OK;
-	bio->bi_opf &= ~REQ_NOWAIT;
-	bio_set_dev(bio, bio->bi_bdev);
-	submit_bio_noacct(bio);
+	renew(request);
+	submit_bio_noacct(&request->bio);
 }
 
 static struct replica_request *next_to_send(struct replica *replica)
