@@ -60,11 +60,13 @@ void replica_leg_flush_end(struct replica *replica, const struct replica_flush *
 
 void replica_leg_flush_failed(struct replica *replica, const struct replica_flush *flush)
 {
-	s64 floor = atomic64_read(&replica->lost_gen);
+	unsigned long flags;
 
-	while (floor > (s64)flush->before &&
-	       !atomic64_try_cmpxchg(&replica->lost_gen, &floor, flush->before))
-		;
+	spin_lock_irqsave(&replica->lock, flags);
+	replica->flush_failures++;
+	if (atomic64_read(&replica->lost_gen) > (s64)flush->before)
+		atomic64_set(&replica->lost_gen, flush->before);
+	spin_unlock_irqrestore(&replica->lock, flags);
 }
 
 u64 replica_leg_durable(struct replica *replica)
