@@ -8,6 +8,7 @@
 #include "dm-replica-beat.h"
 #include "dm-replica-cbw.h"
 #include "dm-replica-delta.h"
+#include "dm-replica-intent.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 
@@ -429,8 +430,9 @@ static bool freeze_now(struct replica *replica)
 	bool frozen;
 
 	spin_lock_irq(&replica->lock);
-	/* Thawed by a change of state. */
-	frozen = replica->first == REPLICA_FIRST_ALL && replica->delta_on;
+	/* Thawed by a change of state; or what the origin has lost is not marked yet. */
+	frozen = replica->first == REPLICA_FIRST_ALL && replica->delta_on &&
+		 !replica_intents_origin_doubt(replica);
 	if (frozen) {
 		/* In one step: who has it begun anew has marked before, or finds it frozen. */
 		replica_log_freeze(replica->log);
@@ -470,7 +472,7 @@ static bool freeze(struct replica *replica)
 
 enum due {
 	DUE_NOTHING,
-	DUE_LATER,	/* a verify holds it back */
+	DUE_LATER,	/* a verify holds it back, or marks that are to come */
 	DUE_FREEZE,	/* a job waits for it */
 	DUE_UPDATE,
 	DUE_POINT,	/* nothing was written: the replica is of now */
@@ -497,7 +499,7 @@ static enum due due_now(struct replica *replica)
 		return due_unsynced(replica, time);
 	if (!(BIT(replica->state) & REPLICA_VERIFY_STATES) || !time)
 		return DUE_NOTHING;
-	if (__replica_job_current(replica))
+	if (__replica_job_current(replica) || replica_intents_origin_doubt(replica))
 		return DUE_LATER;
 	return replica_log_dirty_regions(replica->log) ? DUE_UPDATE : DUE_POINT;
 }

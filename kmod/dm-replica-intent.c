@@ -573,6 +573,14 @@ static bool is_due(struct replica_intents *intents, unsigned int ms)
 	return time_after_eq(jiffies, intents->last_tick + msecs_to_jiffies(ms));
 }
 
+/* What is marked is to be copied. */
+static void copy_lost(struct replica *replica)
+{
+	/* What is in the queue may be newer than what the origin has now: no copy before it. */
+	if (!replica_queue_give_up(replica, "behind: origin flush error"))
+		replica_state_unsynced(replica, "origin flush error");
+}
+
 /*
  * A flush of the origin failed: what was in its cache may be gone, and the next flush
  * that ends well says nothing about it.
@@ -581,15 +589,17 @@ static void mark_origin_lost(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
 
-	if (!atomic_read(&intents->origin_lost))
+	int failures = atomic_read(&intents->origin_lost);
+
+	if (!failures)
 		return;
-	replica_log_mark_cached(replica->log, atomic64_read(&intents->settled));
-	atomic_set(&intents->origin_lost, 0);
+	/* What one that fails meanwhile has lost may be where it is marked already. */
+	do
+		replica_log_mark_cached(replica->log, atomic64_read(&intents->settled));
+	while (!atomic_try_cmpxchg(&intents->origin_lost, &failures, 0));
 	/* What is not copied yet may not be of the instant any more. */
 	replica_delta_restart(replica);
-	/* What is in the queue may be newer than what the origin has now: no copy before it. */
-	if (!replica_queue_give_up(replica, "behind: origin flush error"))
-		replica_state_unsynced(replica, "origin flush error");
+	copy_lost(replica);
 }
 
 static int work_once(struct replica_intents *intents)
@@ -721,12 +731,26 @@ void replica_intents_settled(struct replica *replica, u64 generation)
 		;
 }
 
+bool replica_intents_origin_doubt(struct replica *replica)
+{
+	return replica->intents && atomic_read(&replica->intents->origin_lost);
+}
+
 void replica_intents_origin_lost(struct replica *replica)
 {
-	if (!replica->intents)
+	if (replica->intents) {
+		atomic_inc(&replica->intents->origin_lost);
+		/* Before the worker has marked it: until then nothing is frozen anew. */
+		replica_delta_restart(replica);
+		replica_intents_note(replica);
 		return;
-	atomic_set(&replica->intents->origin_lost, 1);
-	replica_intents_note(replica);
+	}
+	if (replica->clone || !bdev_write_cache(replica->origin_bdev))
+		return;
+	/* Without a log nobody has noted what may have been in the cache. */
+	replica_log_mark_all(replica->log);
+	replica_delta_restart(replica);
+	copy_lost(replica);
 }
 
 void replica_intents_status(struct replica *replica, struct replica_meta_status *status)

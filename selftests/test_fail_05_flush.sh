@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# dm-replica-test: set=full timeout=240 mem=2048
+#
+# A flush that fails has lost what it was to save, and the disk may tell only once: whoever
+# heard of it remembers, whatever is going on at that moment (P3).
+. "$(dirname "$0")/lib/ktap.sh"
+. "$(dirname "$0")/lib/dev.sh"
+. "$(dirname "$0")/lib/replica.sh"
+. "$(dirname "$0")/lib/crash.sh"
+
+data()
+{
+	dd if="$1" bs=1M count=8 iflag=direct status=none | sha256sum
+}
+
+# in_step [PARAMETER...]: with nothing in the caches.
+in_step()
+{
+	start_disks "$log"
+	mirror_sectors=$sectors
+	new_mirror r /dev/nbd0 /dev/nbd1 sync skip region_size "$region" "$@"
+	run sync /dev/mapper/r
+}
+
+equal()
+{
+	wait_for 60 "the legs to be in step" in_sync r
+	dm_gone r
+	same "the replica" "$(data /dev/nbd1)" "$(data /dev/nbd0)"
+	stop_disks
+}
+
+flush()
+{
+	dd if=/dev/null of=/dev/mapper/r conv=notrunc,fsync status=none
+}
+
+
+# The flush is out at the replica when the next copy is ordered, which waits for it. Its floor
+# must neither be forgotten nor stay: then no region would ever be settled, and writes to more of
+# them than the log has at a time would wait for ever.
+as_a_resync_begins()
+{
+	local mirror_meta=/dev/nbd2 mirror_mode=async flusher resync
+	in_step activity 512 replica_timeout 20000
+	put /dev/mapper/r 2 1
+	wait_for 20 "the queue to be empty" status_is r queue_entries 0
+	disks hang 1
+	flush &
+	flusher=$!
+	wait_for 10 "the flush to be under way" status_is r queue_entries 1
+	run message r fracture
+	run message r resync &
+	resync=$!
+	ktap_pause 1
+	disks fail_flush 1
+	disks unhang 1
+	wait "$flusher" || true
+	run wait "$resync"
+	wait_for 60 "the legs to be in step" in_sync r
+	timed 60 put /dev/mapper/r 0 8
+	equal
+}
+
+# Nobody has noted what was in the origin's cache: all of it is copied.
+of_the_origin()
+{
+	in_step "$@"
+	put /dev/mapper/r 2 1
+	disks fail_flush 0
+	refuse flush
+	[[ $(data /dev/nbd0) != "$(data /dev/nbd1)" ]] || fail "nothing was lost"
+	equal
+}
+
+of_the_origin_logged()
+{
+	local mirror_meta=/dev/nbd2
+	of_the_origin activity 512
+}
+
+# Who changes the places tells the origin to flush, and stays away when it cannot.
+as_legs_change_places()
+{
+	in_step
+	put /dev/mapper/r 2 1
+	disks fail_flush 0
+	dmesg_mark
+	refuse message r reverse_roles
+	dmesg_has "the origin could not be flushed" || fail "ended otherwise"
+	equal
+}
+
+# The update that was under way is of no instant any more: it begins anew.
+in_a_delta_update()
+{
+	local mirror_mode=async
+	in_step delta_ms 1000 "$@"
+	put /dev/mapper/r 2 1
+	disks fail_flush 0
+	refuse flush
+	run message r confirm 60000
+	equal
+}
+
+log=$dev_dir/crash-log-$$
+ktap_header
+defer rm -f "$log"
+ktap_case "of the replica, as a resync begins" as_a_resync_begins
+ktap_case "of the origin, without a meta device" of_the_origin
+ktap_case "of the origin, with a meta device" of_the_origin_logged
+ktap_case "of the origin, as the legs are to change places" as_legs_change_places
+ktap_case "of the origin, in delta updates" in_a_delta_update
+ktap_finish
