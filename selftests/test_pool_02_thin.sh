@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=650
+# dm-replica-test: set=full timeout=750
 #
 # Targets, logs and stores cut from a dm-thin pool that LVM does not manage: of the right
 # size, equal to the source, told by their numbers, found after a boot, given back when
@@ -72,6 +72,32 @@ kept()
 	same "the number" "$(get .Replica.TargetThinID)" $((thin_first + 2))
 	compare_legs "$source" /dev/mapper/r-replica $((8 << 11))
 	compare_legs "$source" /dev/mapper/q-replica $((8 << 11))
+}
+
+# The directory of the pool takes what LVM takes; a name that it does not would make it unreadable.
+odd_names()
+{
+	local name
+	new_pool 64M
+	new_loop source 8M
+	fill "$source" 3
+	for name in r:1 a@b=c _tmeta; do
+		defer dm_gone "$name"
+		cli create "$source" --pool "$pool" --name "$name" --meta pool --protect snapshot \
+			--wait-for synchronized --timeout 60
+		same "return_value for $name" "$(get .return_value)" 0
+		run replicactl fracture "$name"
+		dd if=/dev/urandom of="/dev/mapper/$name" bs=64k count=9 oflag=direct status=none
+		run replicactl resync "$name"
+		run replicactl wait "$name" --timeout 60s
+		cli return-to-pool --left "$pool"
+		same "return_value of a look at the pool" "$(get .return_value)" 0
+		compare_legs "$source" "$(replicactl --json status "$name" |
+			jq -r .Replica.TargetStorageVolume)" $((8 << 11))
+		cli return-to-pool "$name"
+		same "return_value of the return of $name" "$(get .return_value)" 0
+		all_free "$pool"
+	done
 }
 
 returned()
@@ -482,6 +508,7 @@ modprobe -q dm-replica || true
 ktap_case "what is cut has the right size, and the copy equals the source" made
 ktap_case "pool and numbers are told" told
 ktap_case "detach keeps the target" kept
+ktap_case "names that LVM does not take" odd_names
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "after a boot activate --pool finds them" rebooted
 ktap_case "after a boot dmsetup does, by what was told" by_hand

@@ -59,6 +59,9 @@ void replica_pool_volume_stem(const char *stem, char *name, size_t size)
 
 	for (size_t i = 0; i < ARRAY_SIZE(begin); i++)
 		reserved |= !strncmp(stem, begin[i], strlen(begin[i]));
+	/* Nor one that begins with a dash. */
+	for (size_t i = 0; i < ARRAY_SIZE(within); i++)
+		reserved |= !strncmp(stem, within[i], strlen(within[i]));
 	snprintf(name, size, "%s%s", reserved ? "replica-" : "", stem);
 	for (size_t i = 0; i < ARRAY_SIZE(within); i++)
 		while ((at = strstr(name, within[i])))

@@ -19,12 +19,12 @@
 void replica_protect_names(const char *name, char dm[DM_REPLICA_NAME_LEN],
 			   char lv[DM_REPLICA_NAME_LEN])
 {
-	char stem[DM_REPLICA_NAME_LEN];
+	char text[DM_REPLICA_NAME_LEN];
 
-	snprintf(dm, DM_REPLICA_NAME_LEN, "%.*s" PROTECT_SUFFIX,
+	snprintf(text, sizeof(text), "%.*s" PROTECT_SUFFIX,
 		 (int)(DM_REPLICA_NAME_LEN - sizeof(PROTECT_SUFFIX)), name);
-	replica_pool_stem(dm, stem, sizeof(stem));
-	replica_pool_volume_stem(stem, lv, DM_REPLICA_NAME_LEN);
+	replica_pool_stem(text, dm, DM_REPLICA_NAME_LEN);
+	replica_pool_volume_stem(dm, lv, DM_REPLICA_NAME_LEN);
 }
 
 uint64_t replica_protect_at(const char *tags)

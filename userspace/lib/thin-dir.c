@@ -54,29 +54,6 @@ static u32 checksum_of(const struct disk_copy *copy)
 	return cpu_to_le32(crc32c(crc, copy->entry, sizeof(copy->entry)));
 }
 
-void replica_thin_encode(const struct replica_thin_dir *dir, void *copy)
-{
-	struct disk_copy *disk = copy;
-
-	memset(disk, 0, sizeof(*disk));
-	memcpy(disk->head.magic, MAGIC, sizeof(disk->head.magic));
-	disk->head.version = cpu_to_le32(VERSION);
-	disk->head.seq = cpu_to_le64(dir->seq);
-	disk->head.count = cpu_to_le32(dir->count);
-	for (size_t i = 0; i < dir->count; i++) {
-		const struct replica_thin_volume *v = &dir->volume[i];
-		struct disk_entry *e = &disk->entry[i];
-
-		e->id = cpu_to_le32(v->id);
-		e->state = cpu_to_le32(v->made ? STATE_MADE : 0);
-		e->sectors = cpu_to_le64(v->sectors);
-		memcpy(e->uuid, v->uuid, strnlen(v->uuid, sizeof(e->uuid) - 1));
-		memcpy(e->name, v->name, strnlen(v->name, sizeof(e->name) - 1));
-		memcpy(e->tags, v->tags, strnlen(v->tags, sizeof(e->tags) - 1));
-	}
-	disk->head.checksum = checksum_of(disk);
-}
-
 /* ------------------------------------------------------------------------ */
 
 static bool is_word(const char *text, size_t size, const char *also)
@@ -104,6 +81,33 @@ static bool take_entry(const struct disk_entry *e, struct replica_thin_volume *v
 	memcpy(v->tags, e->tags, sizeof(v->tags));
 	return replica_lvm_name_ok(v->name) &&
 	       !strncmp(v->uuid, REPLICA_THIN_UUID_PREFIX, strlen(REPLICA_THIN_UUID_PREFIX));
+}
+
+bool replica_thin_encode(const struct replica_thin_dir *dir, void *copy)
+{
+	struct disk_copy *disk = copy;
+	struct replica_thin_volume back;
+	bool good = true;
+
+	memset(disk, 0, sizeof(*disk));
+	memcpy(disk->head.magic, MAGIC, sizeof(disk->head.magic));
+	disk->head.version = cpu_to_le32(VERSION);
+	disk->head.seq = cpu_to_le64(dir->seq);
+	disk->head.count = cpu_to_le32(dir->count);
+	for (size_t i = 0; i < dir->count; i++) {
+		const struct replica_thin_volume *v = &dir->volume[i];
+		struct disk_entry *e = &disk->entry[i];
+
+		e->id = cpu_to_le32(v->id);
+		e->state = cpu_to_le32(v->made ? STATE_MADE : 0);
+		e->sectors = cpu_to_le64(v->sectors);
+		memcpy(e->uuid, v->uuid, strnlen(v->uuid, sizeof(e->uuid) - 1));
+		memcpy(e->name, v->name, strnlen(v->name, sizeof(e->name) - 1));
+		memcpy(e->tags, v->tags, strnlen(v->tags, sizeof(e->tags) - 1));
+		good &= take_entry(e, &back);
+	}
+	disk->head.checksum = checksum_of(disk);
+	return good;
 }
 
 static bool take_copy(const struct disk_copy *disk, struct replica_thin_dir *dir)

@@ -132,8 +132,10 @@ int replica_thin_save(struct replica_thin_work *work)
 	if (posix_memalign((void **)&copies, DM_REPLICA_BLOCK_SIZE, COPIES_BYTES))
 		return replica_fail_memory(work->ctx);
 	memset(copies, 0, COPIES_BYTES);
-	replica_thin_encode(work->dir, copies + place);
-	r = first ? replica_write_at(work->fd, copies, COPIES_BYTES, 0) :
+	/* What could not be read back would take all the others with it. */
+	r = replica_thin_encode(work->dir, copies + place) ? 0 : -EINVAL;
+	if (!r)
+		r = first ? replica_write_at(work->fd, copies, COPIES_BYTES, 0) :
 		    replica_write_at(work->fd, copies + place, REPLICA_THIN_COPY_BYTES, place);
 	if (!r && fdatasync(work->fd))
 		r = -errno;

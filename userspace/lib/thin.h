@@ -72,11 +72,12 @@ struct replica_thin_pool {
 bool replica_thin_is(const char *pool);
 
 /*
- * thin-dir.c, pure.  encode: into one copy, all of it.  decode: the newer of two copies that
+ * thin-dir.c, pure.  encode: into one copy, all of it; false if that could not be read back, as
+ * with a name that no volume can have.  decode: the newer of two copies that
  * lie one behind the other; 0, -ENODATA (there are zeroes) or -EBADMSG.
  * drop: forgets an entry.  tag: adds ("--addtag") or takes away ("--deltag"); false: no room.
  */
-void replica_thin_encode(const struct replica_thin_dir *dir, void *copy);
+bool replica_thin_encode(const struct replica_thin_dir *dir, void *copy);
 int replica_thin_decode(const void *copies, struct replica_thin_dir *dir);
 void replica_thin_drop(struct replica_thin_dir *dir, struct replica_thin_volume *volume);
 bool replica_thin_tag_text(char *tags, size_t size, const char *change,

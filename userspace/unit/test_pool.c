@@ -170,6 +170,8 @@ static void reserved_names(void)
 	CHECK_STR(name, "replica-pvmove");
 	replica_pool_volume_stem("a_tdata_tmeta_tdata", name, sizeof(name));
 	CHECK_STR(name, "a-tdata-tmeta-tdata");
+	replica_pool_volume_stem("_tmeta", name, sizeof(name));
+	CHECK_STR(name, "replica--tmeta");
 	replica_pool_volume_stem("snapshot_mlog", name, 12);
 	CHECK_STR(name, "replica-sna");
 }

@@ -23,7 +23,7 @@ static void names(void)
 	CHECK_STR(dm, "data-protect");
 	CHECK_STR(lv, "data-protect");
 	replica_protect_names("a@b:c", dm, lv);
-	CHECK_STR(dm, "a@b:c-protect");
+	CHECK_STR(dm, "a_b_c-protect");	/* the directory of a pool takes no other */
 	CHECK_STR(lv, "a_b_c-protect");
 	memset(longest, 'a', sizeof(longest));
 	longest[DM_REPLICA_NAME_LEN - 1] = '\0';
@@ -431,7 +431,7 @@ static void directory(void)
 	CHECK(replica_thin_tag_text(v->tags, sizeof(v->tags), "--addtag",
 				    (const char *const[]){ REPLICA_POOL_TAG_PROTECT,
 				    REPLICA_POOL_TAG_AT "1700000000123" }, 2));
-	replica_thin_encode(&dir[0], copies);
+	CHECK(replica_thin_encode(&dir[0], copies));
 	CHECK_INT(replica_thin_decode(copies, &dir[1]), 0);
 	CHECK_INT(dir[1].count, 1);
 	CHECK_STR(dir[1].volume[0].uuid, v->uuid);

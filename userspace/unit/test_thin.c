@@ -140,7 +140,13 @@ static void add(uint32_t id, const char *name, bool made)
 static void write_dir(void)
 {
 	dir.seq++;
-	replica_thin_encode(&dir, copies + dir.seq % 2 * REPLICA_THIN_COPY_BYTES);
+	CHECK(replica_thin_encode(&dir, copies + dir.seq % 2 * REPLICA_THIN_COPY_BYTES));
+}
+
+static void write_bad(void)
+{
+	dir.seq++;
+	CHECK(!replica_thin_encode(&dir, copies + dir.seq % 2 * REPLICA_THIN_COPY_BYTES));
 }
 
 static void begin(void)
@@ -172,6 +178,23 @@ static void round_trip(void)
 	CHECK_STR(dir.volume[0].name, "a-meta");
 }
 
+/* What would not be read back, and take the others with it, is no copy. */
+static void one_way(void)
+{
+	static const char *const names[] = { "r:1-replica", "a@b", "#", "=", "-tmeta", "", ".." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		begin();
+		add(REPLICA_THIN_FIRST + 1, "a", true);
+		add(REPLICA_THIN_FIRST + 2, names[i], true);
+		snprintf(dir.volume[1].tags, sizeof(dir.volume[1].tags), "dm-replica");
+		CHECK(!replica_thin_encode(&dir, copies));
+	}
+	begin();
+	add(REPLICA_THIN_FIRST, "a", true);
+	CHECK(!replica_thin_encode(&dir, copies));
+}
+
 /* A write that was cut off leaves the copy before it, or nothing of the first one. */
 static void torn(void)
 {
@@ -201,29 +224,29 @@ static void hostile(void)
 {
 	begin();
 	add(REPLICA_THIN_FIRST, "a", true);
-	write_dir();
+	write_bad();
 	CHECK_INT(replica_thin_decode(copies, &back), 0);	/* as if nothing had been written */
 	CHECK_INT(back.count, 0);
 	begin();
 	add(7, "a", true);
-	write_dir();
-	write_dir();
+	write_bad();
+	write_bad();
 	CHECK_INT(replica_thin_decode(copies, &back), -EBADMSG);
 	begin();
 	add(1 << 24, "a", true);
-	write_dir();
-	write_dir();
+	write_bad();
+	write_bad();
 	CHECK_INT(replica_thin_decode(copies, &back), -EBADMSG);
 	begin();
 	add(REPLICA_THIN_FIRST + 1, "a/b", true);
-	write_dir();
-	write_dir();
+	write_bad();
+	write_bad();
 	CHECK_INT(replica_thin_decode(copies, &back), -EBADMSG);
 	begin();
 	add(REPLICA_THIN_FIRST + 1, "a", true);
 	strcpy(dir.volume[0].uuid, "LVM-x");
-	write_dir();
-	write_dir();
+	write_bad();
+	write_bad();
 	CHECK_INT(replica_thin_decode(copies, &back), -EBADMSG);
 }
 
@@ -263,7 +286,7 @@ static void tags(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(good_status), T(bad_status), T(tables), T(room), T(no_pools), T(round_trip),
+		T(good_status), T(bad_status), T(tables), T(room), T(no_pools), T(round_trip), T(one_way),
 		T(torn), T(hostile), T(damaged), T(tags),
 	};
 
