@@ -142,6 +142,8 @@ int replica_thin_save(struct replica_thin_work *work)
 	free(copies);
 	if (!r)
 		return REPLICA_SUCCESS;
+	/* What is there may be torn: the next one goes there too, and not over the good one. */
+	work->dir->seq--;
 	work->known = false;
 	return fail_io(work, r, "written");
 }
