@@ -208,8 +208,8 @@ static int pick(struct replica_snap *snap, const char *name, const char *uuid, d
 }
 
 /* LVM takes its time, and is not asked when the kernel has no device of that name. */
-static int find_lvm(struct replica_ctx *ctx, const char *lv, const char *uuid,
-		    const struct replica_blockdev *leg, struct replica_protect_copy *copy)
+static int ask_lvm(struct replica_ctx *ctx, const char *lv, const char *uuid,
+		   const struct replica_blockdev *leg, struct replica_protect_copy *copy)
 {
 	struct replica_snap snap = { .ctx = ctx };
 	char name[DM_REPLICA_NAME_LEN];
@@ -225,8 +225,23 @@ static int find_lvm(struct replica_ctx *ctx, const char *lv, const char *uuid,
 		ret = replica_lvsnap_list(&snap);
 	if (!ret)
 		ret = pick(&snap, lv, uuid, leg->devno, copy);
+	/* The tag of one that is whole may come at any moment, and no mapped device tells. */
+	if (copy->there && !copy->whole)
+		replica_lvsnap_forget(ctx);
 	replica_snap_clear(&snap);
 	return ret;
+}
+
+/* What LVM said earlier is no proof that it is not whole. */
+static int find_lvm(struct replica_ctx *ctx, const char *lv, const char *uuid,
+		    const struct replica_blockdev *leg, struct replica_protect_copy *copy)
+{
+	int ret = ask_lvm(ctx, lv, uuid, leg, copy);
+
+	if (ret || !copy->there || copy->whole)
+		return ret;
+	replica_protect_clear(copy);
+	return ask_lvm(ctx, lv, uuid, leg, copy);
 }
 
 /* ------------------------------------------------------------------------ */
