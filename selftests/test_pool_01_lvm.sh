@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=650
+# dm-replica-test: set=full timeout=750
 #
 # Targets and meta devices cut from an LVM volume group and thin pool: of the right size,
 # blank, given back when anything fails, kept by detach, removed by return-to-pool.
@@ -312,6 +312,22 @@ finished()
 	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
 }
 
+# The paths in a log are out of date then: its uuid is in the label, too.
+renamed()
+{
+	made
+	run replicactl deactivate r
+	run vgrename -qy vgt vgu
+	defer vg_gone vgu
+	cli return-to-pool --left vgu --force
+	same "the volumes" "$(volumes vgu)" "r-meta r-replica"
+	same "why the target stays" "$(get '.Volumes[] | select(.StorageVolume | endswith("replica")) | .Reason')" \
+		'it has the label of replica "r", whose log is there'
+	run vgrename -qy vgu vgt
+	run replicactl activate r
+	goes_back
+}
+
 # The preflight passes without the module; the deed does not.
 late_failure()
 {
@@ -387,6 +403,7 @@ ktap_case "detach keeps a target that has become the origin" detached_as_origin
 ktap_case "remove keeps a target that has become the origin" ends_as_origin remove
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot
+ktap_case "a volume group that has another name now" renamed
 ktap_case "refusals leave nothing behind" refusals
 ktap_case "who is to supply the target, and how: each value" wishes
 ktap_case "a failure after the cut leaves nothing behind" late_failure

@@ -27,6 +27,8 @@ struct known {
 	dev_t devno;
 	char name[DM_REPLICA_NAME_LEN];		/* of the replica */
 	bool live;
+	bool log;				/* it is a log, */
+	uint8_t uuid[16];			/* and that is its replica's */
 };
 
 struct left {
@@ -58,6 +60,7 @@ static int add_known(struct left *l, dev_t devno, const char *name, bool live)
 	known += l->count++;
 	known->devno = devno;
 	known->live = live;
+	known->log = false;
 	snprintf(known->name, sizeof(known->name), "%s", name);
 	return REPLICA_SUCCESS;
 }
@@ -76,6 +79,20 @@ static int add_path(struct left *l, const char *path, const char *name)
 
 	return path && l->ctx->host->devno(l->ctx, path, &devno) == 0 ?
 	       add_known(l, devno, name, false) : REPLICA_SUCCESS;
+}
+
+/* The paths in a log may be out of date, as of a volume group that has another name now. */
+static int add_log(struct left *l, const struct dm_replica_superblock *sb, const char *name)
+{
+	int ret = add_known(l, 0, name, false);
+	struct known *known;
+
+	if (ret)
+		return ret;
+	known = &l->known[l->count - 1];
+	known->log = true;
+	memcpy(known->uuid, sb->uuid, sizeof(known->uuid));
+	return REPLICA_SUCCESS;
 }
 
 static int know_replicas(struct left *l)
@@ -116,6 +133,8 @@ static int know_named(struct left *l, const char *path, const struct replica_met
 		return REPLICA_SUCCESS;
 	ret = add_path(l, path, name);		/* a damaged one too */
 	if (!ret && sb)
+		ret = add_log(l, sb, name);
+	if (!ret && sb)
 		ret = add_path(l, meta->fields.origin_path, name);
 	if (!ret && sb)
 		ret = add_path(l, meta->fields.replica_path, name);
@@ -154,25 +173,47 @@ static int know_logs(struct left *l)
 /* ------------------------------------------------------------------------ */
 /* One volume */
 
-static bool has_label(struct left *l, const struct replica_lv *lv)
+/* Return: 0, an errno, or -ENODATA when there is none. */
+static int read_label(struct left *l, const struct replica_lv *lv, struct dm_replica_label *label)
 {
-	struct dm_replica_label label;
-	uint64_t size = lv->size - lv->size % sizeof(label);
+	uint64_t size = lv->size - lv->size % sizeof(*label);
 	int fd = l->ctx->host->open(l->ctx, lv->path, O_RDONLY | O_CLOEXEC);
 	int r = fd < 0 ? fd : 0;
 
 	if (!r && size)
-		r = replica_read_at(fd, &label, sizeof(label), size - sizeof(label));
+		r = replica_read_at(fd, label, sizeof(*label), size - sizeof(*label));
 	if (fd >= 0)
 		close(fd);
-	/* What cannot be read is not thrown away. */
-	return r || (size && replica_label_judge(&label) == REPLICA_BLOCK_GOOD);
+	if (r)
+		return r;
+	return size && replica_label_judge(label) == REPLICA_BLOCK_GOOD ? 0 : -ENODATA;
+}
+
+/* What cannot be read is not thrown away. */
+static bool has_label(struct left *l, const struct replica_lv *lv)
+{
+	struct dm_replica_label label;
+
+	return read_label(l, lv, &label) != -ENODATA;
 }
 
 static const struct known *find_known(const struct left *l, dev_t devno)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (l->known[i].devno == devno)
+		if (!l->known[i].log && l->known[i].devno == devno)
+			return &l->known[i];
+	return NULL;
+}
+
+/* Whose label it has, of the replicas whose logs were found. */
+static const struct known *find_log(struct left *l, const struct replica_lv *lv)
+{
+	struct dm_replica_label label;
+
+	if (read_label(l, lv, &label))
+		return NULL;
+	for (size_t i = 0; i < l->count; i++)
+		if (l->known[i].log && !memcmp(l->known[i].uuid, label.uuid, sizeof(label.uuid)))
 			return &l->known[i];
 	return NULL;
 }
@@ -231,6 +272,12 @@ static bool stays(struct left *l, const struct replica_lv *lv, char *why, size_t
 	if (known) {
 		snprintf(why, size, known->live ? "it belongs to replica \"%s\"" :
 			 "the log of replica \"%s\" names it", known->name);
+		return true;
+	}
+	known = find_log(l, lv);
+	if (known) {
+		snprintf(why, size, "it has the label of replica \"%s\", whose log is there",
+			 known->name);
 		return true;
 	}
 	snprintf(why, size, "it is in use");
