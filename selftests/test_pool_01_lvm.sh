@@ -312,6 +312,17 @@ finished()
 	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
 }
 
+# A return to the pool was cut off when it had marked them, and then the replica ended otherwise.
+marked()
+{
+	made
+	run lvchange -qy --addtag dm-replica-return vgt/r-replica vgt/r-meta
+	run replicactl remove r
+	cli return-to-pool --left vgt
+	same "the volumes" "$(volumes vgt)" r-replica
+	compare_legs "$source" /dev/mapper/vgt-r--replica $((8 << 11))
+}
+
 # The paths in a log are out of date then: its uuid is in the label, too.
 renamed()
 {
@@ -403,6 +414,7 @@ ktap_case "detach keeps a target that has become the origin" detached_as_origin
 ktap_case "remove keeps a target that has become the origin" ends_as_origin remove
 ktap_case "a target that was not cut from a pool is refused" not_ours
 ktap_case "a target with a snapshot is refused" with_snapshot
+ktap_case "a mark to go does not outlive a replica that is removed" marked
 ktap_case "a volume group that has another name now" renamed
 ktap_case "refusals leave nothing behind" refusals
 ktap_case "who is to supply the target, and how: each value" wishes

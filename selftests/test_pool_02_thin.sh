@@ -100,6 +100,37 @@ odd_names()
 	done
 }
 
+let_go()
+{
+	exec 9<&-
+}
+
+# Somebody opens it while the detach waits for the replica: it goes on, and is found after a boot.
+detached_in_vain()
+{
+	local detaching status=0
+	made
+	hang_dev /dev/mapper/r-replica
+	defer unhang_dev /dev/mapper/r-replica
+	replicactl detach r --timeout 120s &
+	detaching=$!
+	ktap_pause 2
+	exec 9</dev/mapper/r
+	defer let_go
+	unhang_dev /dev/mapper/r-replica
+	wait "$detaching" || status=$?
+	same "the exit status of the detach" "$status" 4
+	let_go
+	in_state r Synchronized || fail "it does not go on"
+	boot
+	cli activate r --pool "$pool"
+	[[ $(get .return_value) == @(0|4096) ]] || fail "return_value: $(get .return_value)"
+	wait_for 30 "the replica to be in sync" in_state r Synchronized
+	cli return-to-pool r
+	same "return_value" "$(get .return_value)" 0
+	all_free "$pool"
+}
+
 returned()
 {
 	made
@@ -509,6 +540,7 @@ ktap_case "what is cut has the right size, and the copy equals the source" made
 ktap_case "pool and numbers are told" told
 ktap_case "detach keeps the target" kept
 ktap_case "names that LVM does not take" odd_names
+ktap_case "a detach that fails changes nothing" detached_in_vain
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "after a boot activate --pool finds them" rebooted
 ktap_case "after a boot dmsetup does, by what was told" by_hand

@@ -431,6 +431,25 @@ refused_end()
 	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
 }
 
+# It is refused for another snapshot: then the one that protects the replica stays.
+refused_return()
+{
+	begin thick
+	run replicactl test-failover data
+	left_behind
+	run message data set resync_rate 1
+	start_bytes=$(status data resync_bytes)
+	cli resync data
+	wait_for 30 "the copy to be under way" copying
+	cli_returns 4 4 return-to-pool data --force
+	complains "has snapshots"
+	is_protected
+	run message data set resync_rate auto
+	run replicactl wait data --timeout 60s
+	run replicactl test-failover --end data
+	compare_legs "$origin" "$leg" "$(dev_sectors "$origin")"
+}
+
 unanswered()
 {
 	status_is data waits_protected 1 && [[ -e $copy ]]
@@ -532,6 +551,7 @@ ktap_case "killed at calls of device-mapper (dm)" killed_at dm ioctl 11
 ktap_case "killed at messages (thin)" killed_at thin sendmsg,sendto 2
 ktap_case "killed while the leg is suspended (dm)" killed_asleep
 ktap_case "a command that is refused takes nothing away" refused_end dm
+ktap_case "nor does a return that is refused" refused_return
 ktap_case "what a replica has left (thick)" kept thick
 ktap_case "what a replica has left (dm)" kept dm
 ktap_case "a snapshot that was not completed is not taken for a copy" incomplete

@@ -179,6 +179,8 @@ static int end_with_volumes(struct replica_ctx *ctx, const struct replica_info *
 	if (!ret)
 		ret = end(ctx, info, ended);
 	if (!ret)
+		replica_pool_kept(ctx, &legs);
+	if (!ret)
 		ret = replica_pool_give_back(ctx, &legs, false, NULL);
 	replica_cut_clear(&legs);
 	return ret;

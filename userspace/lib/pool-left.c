@@ -35,6 +35,7 @@ struct left {
 	struct replica_ctx *ctx;
 	bool force;
 	bool dry_run;
+	bool kept;				/* also those that are about to be kept */
 	struct replica_lv *volumes;
 	struct known *known;
 	size_t count;
@@ -319,9 +320,12 @@ static void judge(struct left *l, const struct replica_lv *lv)
 /* ------------------------------------------------------------------------ */
 /* All of a pool */
 
-static bool is_ours(const struct replica_lv *lv, const struct replica_pool *pool)
+static bool is_ours(const struct left *l, const struct replica_lv *lv,
+		    const struct replica_pool *pool)
 {
-	return replica_lv_has_tag(lv, REPLICA_POOL_TAG) && !strcmp(lv->pool, pool->thin);
+	return (replica_lv_has_tag(lv, REPLICA_POOL_TAG) ||
+		(l->kept && replica_lv_has_tag(lv, REPLICA_POOL_TAG_KEPT))) &&
+	       !strcmp(lv->pool, pool->thin);
 }
 
 static int list_ours(struct left *l, const struct replica_pool *pool)
@@ -330,7 +334,7 @@ static int list_ours(struct left *l, const struct replica_pool *pool)
 	int ret = replica_volume_list(l->ctx, pool->vg, &l->volumes);
 
 	while ((lv = *at)) {
-		if (is_ours(lv, pool)) {
+		if (is_ours(l, lv, pool)) {
 			at = &lv->next;
 			continue;
 		}
@@ -395,7 +399,7 @@ static int clean(struct left *l, const struct replica_pool *pool)
 
 EXPORT int replica_pool_activate(struct replica_ctx *ctx, const char *pool)
 {
-	struct left l = { .ctx = ctx };
+	struct left l = { .ctx = ctx, .kept = true };
 	struct replica_pool which;
 	int lock = -1, ret;
 

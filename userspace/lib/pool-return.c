@@ -156,16 +156,30 @@ int replica_pool_origin(struct replica_ctx *ctx, const char *name, struct replic
 /* May they go? */
 
 /* A thick snapshot goes with its origin, a thin one stays. */
+static bool goes_with(const struct replica_lv *snapshot, const struct replica_lv *lv)
+{
+	return !strcmp(snapshot->origin, lv->name) && strcmp(snapshot->segtype, "thin");
+}
+
 bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
 {
 	for (; list; list = list->next)
-		if (!strcmp(list->origin, lv->name) && strcmp(list->segtype, "thin"))
+		if (goes_with(list, lv))
+			return true;
+	return false;
+}
+
+/* But for the one that protects the replica, which goes before it. */
+static bool has_other_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
+{
+	for (; list; list = list->next)
+		if (goes_with(list, lv) && !replica_lv_has_tag(list, REPLICA_POOL_TAG_PROTECT))
 			return true;
 	return false;
 }
 
 static int check_snapshots(struct replica_ctx *ctx, const char *name,
-			   const struct replica_lv *lv)
+			   const struct replica_lv *lv, bool protected)
 {
 	struct replica_lv *list;
 	int ret;
@@ -175,7 +189,7 @@ static int check_snapshots(struct replica_ctx *ctx, const char *name,
 				    "the target of replica \"%s\", volume %s, is the source of a snapshot or of another replica, which has to end first",
 				    name, lv->shown);
 	ret = replica_volume_list(ctx, lv->vg, &list);
-	if (!ret && replica_lv_has_snapshot(list, lv))
+	if (!ret && (protected ? has_other_snapshot(list, lv) : replica_lv_has_snapshot(list, lv)))
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				   "the target of replica \"%s\", volume %s, has snapshots",
 				   name, lv->shown);
@@ -219,13 +233,13 @@ int replica_pool_was_cut(struct replica_ctx *ctx, const char *name,
 }
 
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
-			    const struct replica_cut *legs)
+			    const struct replica_cut *legs, bool protected)
 {
 	int ret = replica_pool_was_cut(ctx, name, legs);
 
 	if (!ret)
 		ret = check_holders(ctx, name, legs->target);
-	return ret ? ret : check_snapshots(ctx, name, legs->target);
+	return ret ? ret : check_snapshots(ctx, name, legs->target, protected);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -246,6 +260,34 @@ static size_t our_tags(char *copy, const char *tags[], size_t max)
 	return n;
 }
 
+static int tag_kept(struct replica_ctx *ctx, const struct replica_lv *lv, const char *change)
+{
+	static const char *const kept[] = { REPLICA_POOL_TAG_KEPT };
+
+	return replica_volume_tag(ctx, lv, change, kept, ARRAY_SIZE(kept));
+}
+
+/*
+ * One of dm-thin without a tag has no entry in its directory, and nobody would find it after a
+ * boot: as long as its replica is there it has another one instead.
+ */
+static int change_tags(struct replica_ctx *ctx, const struct replica_lv *lv, const char *change,
+		       const char *const *tags, size_t count)
+{
+	bool adds = !strcmp(change, "--addtag");
+	int ret = REPLICA_SUCCESS;
+
+	if (!lv->thin_id)
+		return replica_volume_tag(ctx, lv, change, tags, count);
+	if (!adds)
+		ret = tag_kept(ctx, lv, "--addtag");
+	if (!ret)
+		ret = replica_volume_tag(ctx, lv, change, tags, count);
+	if (!ret && adds)
+		ret = tag_kept(ctx, lv, "--deltag");
+	return ret;
+}
+
 /* Those that it had when it was looked for. */
 static int retag(struct replica_ctx *ctx, const struct replica_lv *lv, const char *change)
 {
@@ -261,7 +303,7 @@ static int retag(struct replica_ctx *ctx, const struct replica_lv *lv, const cha
 		return replica_fail_memory(ctx);
 	n = our_tags(copy, tags, ARRAY_SIZE(tags));
 	if (n)
-		ret = replica_volume_tag(ctx, lv, change, tags, n);
+		ret = change_tags(ctx, lv, change, tags, n);
 	free(copy);
 	return ret;
 }
@@ -287,6 +329,17 @@ void replica_pool_unkeep(struct replica_ctx *ctx, const struct replica_cut *legs
 		replica_error_details(ctx,
 				      "volume %s has lost the tag %s, and stays when the replica ends",
 				      bare->shown, REPLICA_POOL_TAG);
+}
+
+void replica_pool_kept(struct replica_ctx *ctx, const struct replica_cut *legs)
+{
+	const struct replica_lv *const both[] = { legs->target, legs->origin };
+	struct replica_error err = ctx->err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++)
+		if (both[i] && both[i]->thin_id)
+			tag_kept(ctx, both[i], "--deltag");
+	ctx->err = err;
 }
 
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs)

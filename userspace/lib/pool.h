@@ -29,7 +29,7 @@
 #define REPLICA_POOL_TAG_TEST		"dm-replica-test"
 /* Likewise, when it protects a replica that is resynced; a volume of dm-thin has it alone. */
 #define REPLICA_POOL_TAG_PROTECT	"dm-replica-protect"
-/* What such a one of dm-thin has instead when it has outlived its replica. */
+/* What one of dm-thin has instead when it has outlived its replica, or is about to. */
 #define REPLICA_POOL_TAG_KEPT		"dm-replica-kept"
 
 #define REPLICA_PARAM_POOL	"TargetStoragePool"
@@ -154,11 +154,14 @@ bool replica_pool_looks_cut(const char *dm_name, const char *dm_uuid);
 /* What no end of a snapshot would change: is there a target that may go? */
 int replica_pool_was_cut(struct replica_ctx *ctx, const char *name,
 			 const struct replica_cut *legs);
+/* protected: the snapshot that protects the replica is not in the way, it goes before. */
 int replica_pool_returnable(struct replica_ctx *ctx, const char *name,
-			    const struct replica_cut *legs);
+			    const struct replica_cut *legs, bool protected);
 int replica_pool_keep(struct replica_ctx *ctx, const struct replica_cut *legs);
 /* The replica goes on: its volumes get back what keep has taken.  The error stays. */
 void replica_pool_unkeep(struct replica_ctx *ctx, const struct replica_cut *legs);
+/* It has ended: those of dm-thin are nobody's business any more.  The error stays. */
+void replica_pool_kept(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs);
 void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_give_back(struct replica_ctx *ctx, const struct replica_cut *legs,

@@ -309,19 +309,6 @@ static void spare_origin(struct ending *e, struct replica_cut *legs)
 		note_tags(e, legs);
 }
 
-/* Who goes on as a replica is not marked any more. */
-static int end_marked(struct ending *e, const struct replica_cut *legs, bool force,
-		      enum volumes volumes)
-{
-	int ret = force || volumes == GIVE_BACK ? end(e) : end_in_order(e);
-
-	if (ret && !e->gone && volumes == GIVE_BACK)
-		replica_pool_spare(e->ctx, legs);
-	else if (ret && !e->gone)
-		replica_pool_unkeep(e->ctx, legs);
-	return ret;
-}
-
 /* Which device is the origin now; "" when that cannot be told. */
 static void read_origin(struct ending *e, char origin[32])
 {
@@ -349,6 +336,25 @@ static int check_places(struct ending *e, const char *before)
 			    e->name);
 }
 
+/*
+ * Who goes on as a replica is not marked any more.  LVM may have waited long for its locks, too.
+ */
+static int end_marked(struct ending *e, const struct replica_cut *legs, bool force,
+		      enum volumes volumes, const char *origin)
+{
+	int ret = check_places(e, origin);
+
+	if (!ret)
+		ret = force || volumes == GIVE_BACK ? end(e) : end_in_order(e);
+	if (ret && !e->gone && volumes == GIVE_BACK)
+		replica_pool_spare(e->ctx, legs);
+	else if (ret && !e->gone)
+		replica_pool_unkeep(e->ctx, legs);
+	else if (e->gone && volumes == KEEP_TARGET)
+		replica_pool_kept(e->ctx, legs);
+	return ret;
+}
+
 static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 		       uint32_t timeout_ms, enum volumes volumes,
 		       struct replica_pool_volume **list)
@@ -363,12 +369,13 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 		read_origin(&e, origin);
 		ret = find_volumes(&e, &legs, force && volumes == KEEP_TARGET);
 	}
+	/* Before anything goes: a refusal leaves the replica its protection. */
 	if (!ret && volumes == GIVE_BACK)
-		ret = replica_pool_was_cut(ctx, name, &legs);
+		ret = replica_pool_returnable(ctx, name, &legs, true);
 	if (!ret)
 		ret = replica_protect_end(ctx, name, force, volumes == GIVE_BACK, &protection);
 	if (!ret && volumes == GIVE_BACK)
-		ret = replica_pool_returnable(ctx, name, &legs);
+		ret = replica_pool_returnable(ctx, name, &legs, false);
 	if (!ret)
 		ret = settle(ctx, name, force, timeout_ms);
 	if (!ret)
@@ -376,7 +383,7 @@ static int detach_with(struct replica_ctx *ctx, const char *name, bool force,
 	if (!ret)
 		ret = mark_volumes(&e, &legs, volumes, force);
 	if (!ret)
-		ret = end_marked(&e, &legs, force, volumes);
+		ret = end_marked(&e, &legs, force, volumes, origin);
 	if (!ret)
 		ret = drop_hidden(&e);
 	if (!ret)
@@ -415,6 +422,18 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, GIVE_BACK, list);
 }
 
+/* Who keeps the volumes keeps them, also from a return to the pool that was cut off. */
+static void unmark(struct ending *e)
+{
+	struct replica_cut legs;
+
+	if (!replica_pool_legs(e->ctx, e->name, &legs) && legs.target &&
+	    replica_lv_has_tag(legs.target, REPLICA_POOL_TAG_RETURN))
+		replica_pool_spare(e->ctx, &legs);
+	replica_error_clear(e->ctx);
+	replica_cut_clear(&legs);
+}
+
 static int remove_mirror(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_protect_ending protection = { .lock = -1 };
@@ -428,11 +447,14 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		if (!ret)
 			replica_record_drop(ctx, name);
 	} else if (!ret) {
+		unmark(&e);
 		spare_origin(&e, &legs);
 		replica_protect_end(ctx, name, true, false, &protection);
 		ret = end(&e);
 		if (ret && !e.gone)
 			replica_pool_unkeep(ctx, &legs);
+		else if (e.gone)
+			replica_pool_kept(ctx, &legs);
 		if (!ret)
 			ret = drop_hidden(&e);
 		if (!ret)

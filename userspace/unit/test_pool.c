@@ -263,10 +263,10 @@ static void reversed(void)
 	const struct replica_cut both = { .origin = &lv, .target = &lv, .lock = -1 };
 	char tag[REPLICA_POOL_NAME_TAG], name[DM_REPLICA_NAME_LEN];
 
-	CHECK_INT(replica_pool_returnable(ctx, "data", &legs), REPLICA_FAILED);
+	CHECK_INT(replica_pool_returnable(ctx, "data", &legs, false), REPLICA_FAILED);
 	CHECK_HAS(replica_error_description(replica_last_error(ctx)),
 		  "volume vg/data-replica, which was cut from a pool, is its origin now");
-	CHECK_INT(replica_pool_returnable(ctx, "data", &both), REPLICA_FAILED);
+	CHECK_INT(replica_pool_returnable(ctx, "data", &both, false), REPLICA_FAILED);
 	fake_free(ctx);
 	/* By this it is known, in a name of any length. */
 	replica_pool_name_tag("a@b", tag);
