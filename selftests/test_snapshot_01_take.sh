@@ -30,9 +30,12 @@ one_snapshot()
 	same "SyncState, ReplicaType, SyncMaintained" \
 		"$(get '.Replica | "\(.SyncStateDescription), \(.ReplicaTypeDescription), \(.SyncMaintained)"')" \
 		"Idle, After Delta, false"
-	same "times that nobody keeps" \
-		"$(get '.Replica | "\(.WhenSynchronized) \(.WhenActivated) \(.WhenDeactivated)"')" \
-		"null null null"
+	same "CopyType, CopyMethodology" \
+		"$(get '.Replica | "\(.CopyType) \(.CopyTypeDescription) \(.CopyMethodology)"')" \
+		"4 UnSyncAssoc 6"
+	same "times that nobody keeps" "$(get '.Replica | [.WhenEstablished, .WhenSynced,
+		.WhenSynchronized, .WhenActivated, .WhenDeactivated, .WhenSuspended] | tostring')" \
+		"[null,null,null,null,null,null]"
 	same Source "$(get .Replica.SourceStorageVolume)" "$source"
 	(($(get .Replica.Store.UsedBytes) > 6000000)) || fail "no use of the store is told"
 	cli remove snap

@@ -54,6 +54,7 @@ fills_up()
 	refuse dd if=/dev/mapper/snap of=/dev/null bs=4k count=1 iflag=direct status=none
 	cli status snap
 	same CopyState "$(get .Replica.CopyState)" 5
+	same ProgressStatus "$(get .Replica.ProgressStatus)" 3
 	same SyncState "$(get .Replica.SyncStateDescription)" Broken
 	[[ $(get .Replica.Reason) == "the store is full"* ]] || fail "reason: $(get .Replica.Reason)"
 	cli_returns 4 4 restore snap

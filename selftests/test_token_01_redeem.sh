@@ -54,10 +54,14 @@ properties()
 	cli status tok
 	same "WhenActivated" "$(get .Replica.WhenActivated)" \
 		"$(date -u -d "@$((at / 1000))" +%FT%T).$(printf %03d $((at % 1000)))Z"
-	same "WhenSynchronized" "$(get .Replica.WhenSynchronized)" "$(get .Replica.WhenActivated)"
-	same "WhenDeactivated" "$(get .Replica.WhenDeactivated)" null
-	same "SyncState, ReplicaType, SyncMaintained" \
-		"$(get '.Replica | "\(.SyncState) \(.ReplicaType) \(.SyncMaintained)"')" "11 4 false"
+	for at in WhenSynchronized WhenEstablished WhenSynced; do
+		same "$at" "$(get ".Replica.$at")" "$(get .Replica.WhenActivated)"
+	done
+	same "WhenDeactivated, WhenSuspended" \
+		"$(get '.Replica | "\(.WhenDeactivated) \(.WhenSuspended)"')" "null null"
+	same "SyncState, ReplicaType, SyncMaintained, CopyType" \
+		"$(get '.Replica | "\(.SyncState) \(.ReplicaType) \(.SyncMaintained) \(.CopyType)"')" \
+		"11 4 false 4"
 	cli_text status tok
 	grep -qE "^ *Captured: +20" <<<"$text" || fail "no time of the capture: $text"
 	run replicactl token release tok

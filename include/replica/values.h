@@ -66,6 +66,7 @@ enum replica_sync_type {
 enum replica_copy_type {
 	REPLICA_COPY_TYPE_ASYNC = 2,
 	REPLICA_COPY_TYPE_SYNC = 3,
+	REPLICA_COPY_TYPE_UNSYNC_ASSOC = 4,	/* of one instant; the association stays */
 	REPLICA_COPY_TYPE_UNSYNC_UNASSOC = 5,	/* of one instant; the association ends */
 };
 

@@ -71,10 +71,11 @@ static_assert(ARRAY_SIZE(sync_types) == 4, "enum replica_sync_type");
 static const struct name copy_types[] = {
 	{ REPLICA_COPY_TYPE_ASYNC, "Async", NULL },
 	{ REPLICA_COPY_TYPE_SYNC, "Sync", NULL },
+	{ REPLICA_COPY_TYPE_UNSYNC_ASSOC, "UnSyncAssoc", NULL },
 	{ REPLICA_COPY_TYPE_UNSYNC_UNASSOC, "UnSyncUnAssoc", NULL },
 };
 
-static_assert(ARRAY_SIZE(copy_types) == 3, "enum replica_copy_type");
+static_assert(ARRAY_SIZE(copy_types) == 4, "enum replica_copy_type");
 
 static const struct name sync_states[] = {
 	{ REPLICA_SYNC_STATE_INITIALIZED, "Initialized", NULL },

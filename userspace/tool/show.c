@@ -141,9 +141,17 @@ static unsigned int methodology_of(const struct replica_info *info)
 	return REPLICA_METHODOLOGY_INCREMENTAL;
 }
 
+/* Of one instant, and kept as what differs from the source. */
+static bool is_snapshot(const struct replica_info *info)
+{
+	return info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token;
+}
+
 /* In mode adaptive it is what the copy is now. */
 static uint32_t copy_type(const struct replica_info *info)
 {
+	if (is_snapshot(info))
+		return REPLICA_COPY_TYPE_UNSYNC_ASSOC;
 	if (info->sync_type == REPLICA_SYNC_TYPE_CLONE)
 		return REPLICA_COPY_TYPE_UNSYNC_UNASSOC;
 	return info->mode == DM_REPLICA_MODE_SYNC ||
@@ -186,7 +194,7 @@ static void show_end(struct out *out, const struct replica_info *info)
 
 static void show_state(struct out *out, const struct replica_info *info)
 {
-	bool snapshot = info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token;
+	bool snapshot = is_snapshot(info);
 
 	show_enum(out, KEY("CopyState", "State", "STATE"), REPLICA_ENUM_COPY_STATE,
 		  info->copy_state);
@@ -207,8 +215,7 @@ static void show_state(struct out *out, const struct replica_info *info)
 	out_bool(out, KEY_JSON("DeviceSuspended"), info->dm_suspended);
 	show_enum(out, KEY("SyncType", "Type", snapshot ? "MODE" : NULL), REPLICA_ENUM_SYNC_TYPE,
 		  info->sync_type);
-	if (!snapshot)
-		show_enum(out, KEY_JSON("CopyType"), REPLICA_ENUM_COPY_TYPE, copy_type(info));
+	show_enum(out, KEY_JSON("CopyType"), REPLICA_ENUM_COPY_TYPE, copy_type(info));
 	show_enum(out, KEY("Mode", snapshot ? NULL : "Mode", snapshot ? NULL : "MODE"),
 		  REPLICA_ENUM_MODE, info->mode);
 	show_enum(out, KEY_JSON("CopyMethodology"), REPLICA_ENUM_METHODOLOGY,
@@ -309,12 +316,14 @@ static void show_activation(struct out *out, const struct replica_info *info)
 
 static void show_times(struct out *out, const struct replica_info *info)
 {
-	out_time(out, KEY("WhenEstablished", "Created", NULL), info->when_established);
-	out_time(out, KEY("WhenSynced", "Last in sync", NULL), info->when_synced);
+	bool live = !is_snapshot(info);
+
+	out_time(out, KEY("WhenEstablished", live ? "Created" : NULL, NULL),
+		 info->when_established);
+	out_time(out, KEY("WhenSynced", live ? "Last in sync" : NULL, NULL), info->when_synced);
 	out_time(out, KEY("WhenSuspended", info->when_suspended ? "Suspended" : NULL, NULL),
 		 info->when_suspended);
 	show_activation(out, info);
-	out_number(out, KEY_JSON("EventSequence"), info->event_seq);
 }
 
 static void show_meta(struct out *out, const struct replica_info *info)
@@ -383,7 +392,7 @@ static void show_snapshot(struct out *out, const struct replica_info *info,
 	show_thin(out, info->thin);
 	show_store(out, info);
 	show_token(out, info->token);
-	show_activation(out, info);
+	show_times(out, info);
 	out_bytes(out, KEY("Size", "Size", NULL), info->size);
 	out_bytes(out, KEY("RegionSize", "Chunk size", NULL), info->region_size);
 	out_bool(out, KEY_JSON("ConsistentNow"), info->consistent_now);
@@ -392,7 +401,7 @@ static void show_snapshot(struct out *out, const struct replica_info *info,
 
 void show_replica(struct out *out, const struct replica_info *info, const struct show_style *style)
 {
-	if (info->sync_type == REPLICA_SYNC_TYPE_SNAPSHOT || info->token) {
+	if (is_snapshot(info)) {
 		show_snapshot(out, info, style);
 		return;
 	}
@@ -409,6 +418,7 @@ void show_replica(struct out *out, const struct replica_info *info, const struct
 	show_consistency(out, info);
 	show_point(out, info);
 	show_times(out, info);
+	out_number(out, KEY_JSON("EventSequence"), info->event_seq);
 	show_running_job(out, info, style);
 	show_offload(out, info);
 	show_settings(out, &info->settings, style->brief ? NULL : "Settings");
