@@ -149,10 +149,14 @@ kinds()
 		"2 3 4"
 	# Without udev and systemd nothing ends a clone that nobody waits for.
 	cli_returns 0 0 capabilities --sync-type clone
+	same "the operations" "$(get '[.SupportedOperations[].Value] | join(" ")')" "2 8 9 16 19"
 	[[ -d /run/systemd/system ]] ||
 		same "the features" "$(get '[.SupportedFeatures[].Value] | join(" ")')" "7 8 24 51"
 	cli_returns 0 0 capabilities --sync-type snapshot
 	same "the operations" "$(get '[.SupportedOperations[].Value] | join(" ")')" "8 9 15 19"
+	cli_returns 0 0 capabilities --sync-type tokenized-clone
+	same "the operations" "$(get '[.SupportedOperations[].Value] | join(" ")')" "2 8 9 16"
+	same "the states" "$(get '[.SupportedCopyStates[].Value] | join(" ")')" "2 3 4 5 9 12"
 	cli_returns 1 1 capabilities --sync-type clone --mode async
 	complains "Asynchronous Clone Local (11) is not supported"
 	cli_returns 5 5 capabilities --sync-type 5

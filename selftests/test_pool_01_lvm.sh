@@ -339,6 +339,28 @@ renamed()
 	goes_back
 }
 
+# One that is not done goes back whole, by force alone, and its source stays as it was.
+clone_returned()
+{
+	local before
+	new_vg vgt 64M
+	new_loop source 8M
+	fill "$source" 7
+	before=$(sha256sum <"$source")
+	defer dm_gone r
+	cli create "$source" --pool vgt --name r --meta pool --sync-type clone --settings resync_rate=1
+	same "return_value" "$(get .return_value)" 4096
+	cli_returns 5 5 return-to-pool r
+	complains 'replica "r" is a clone'
+	same "the volumes" "$(volumes vgt)" "r-meta r-replica"
+	in_state r Unsynchronized || fail "it does not go on"
+	cli return-to-pool r --force
+	same "return_value" "$(get .return_value)" 0
+	same "the volumes" "$(volumes vgt)" ""
+	[[ ! -e /dev/mapper/r ]] || fail "the mapping is still there"
+	same "the source" "$(sha256sum <"$source")" "$before"
+}
+
 # The preflight passes without the module; the deed does not.
 late_failure()
 {
@@ -406,6 +428,7 @@ ktap_case "detach keeps the target" kept
 ktap_case "detach --force keeps it, and says what LVM has not done" kept_by_force
 ktap_case "the same where LVM does not see the volumes" unknown
 ktap_case "finish keeps the target of a clone" finished
+ktap_case "return-to-pool --force of a clone" clone_returned
 ktap_case "a volume with a file system stays" file_system
 ktap_case "return-to-pool removes what was cut" returned
 ktap_case "so it does where lvm.conf has reports look different" other_reports

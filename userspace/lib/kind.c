@@ -60,7 +60,8 @@ static const struct kind kinds[] = {
 	{
 		.sync_type = REPLICA_SYNC_TYPE_CLONE,
 		.types = { [DM_REPLICA_MODE_SYNC] = 10 },
-		.operations = OP(ABORT) | OP(RESUME) | OP_LIB(DETACH),
+		.operations = OP(ABORT) | OP(RESUME) | OP_LIB(DETACH) | OP_LIB(DISSOLVE) |
+			      OP_LIB(RETURN_TO_POOL),
 		.copy_states = STATE(INITIALIZED) | STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED) |
 			       STATE(BROKEN) | STATE(SUSPENDED) | STATE(ABORTED),
 		.wait_states = STATE(INITIALIZED) | STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED),
@@ -72,8 +73,8 @@ static const struct kind kinds[] = {
 		.sync_type = REPLICA_SYNC_TYPE_TOKENIZED_CLONE,
 		.types = { [DM_REPLICA_MODE_SYNC] = 14 },
 		.operations = OP(ABORT) | OP(RESUME) | OP_LIB(DETACH) | OP_LIB(DISSOLVE),
-		.copy_states = STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED) | STATE(BROKEN) |
-			       STATE(SUSPENDED) | STATE(ABORTED),
+		.copy_states = STATE(INITIALIZED) | STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED) |
+			       STATE(BROKEN) | STATE(SUSPENDED) | STATE(ABORTED),
 		/* Of a redeem; a capture is Synchronized from the first moment. */
 		.wait_states = STATE(INITIALIZED) | STATE(UNSYNCHRONIZED) | STATE(SYNCHRONIZED),
 		.features = FEATURE(SUSPENDS_SOURCE) | FEATURE(ELEMENT_NAME),
