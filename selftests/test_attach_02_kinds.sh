@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# dm-replica-test: set=full timeout=200
+# dm-replica-test: set=full timeout=260
 #
 # Each kind of mapped device that may be in use while it gets a replica, and those that
 # may not, each with its own sentence, and nothing has changed then.
@@ -87,6 +87,23 @@ thin()
 	attached "0 32768 thin /dev/mapper/pool 0"
 }
 
+delay()
+{
+	local disk
+	need modprobe dm-delay
+	new_loop disk 16M
+	attached "0 $(dev_sectors "$disk") delay $disk 0 1"
+}
+
+# It never fails here.
+flakey()
+{
+	local disk
+	need modprobe dm-flakey
+	new_loop disk 16M
+	attached "0 $(dev_sectors "$disk") flakey $disk 0 60 0"
+}
+
 # What cryptsetup opened has its key where only cryptsetup finds it.
 luks()
 {
@@ -165,6 +182,8 @@ ktap_case "dm-crypt" crypt
 ktap_case "striped" striped
 ktap_case "several lines" lines
 ktap_case "thin" thin
+ktap_case "delay" delay
+ktap_case "flakey" flakey
 ktap_case "a key in a keyring is refused, and the sentence helps" luks
 ktap_case "multipath is refused" multipath
 ktap_case "dm-mirror is refused" mirror

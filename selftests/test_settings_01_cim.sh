@@ -79,7 +79,9 @@ methodology()
 	no 5 DesiredCopyMethodology=3 "contradicts an initial copy that is skipped" \
 		--skip-initial-copy
 	for n in 2 3; do
+		run dd if=/dev/urandom of="$target" bs=1M count=8 conv=fsync status=none
 		yes .CopyMethodology 4 "DesiredCopyMethodology=$n" --force
+		compare_legs "$source" "$target"
 	done
 	yes .CopyMethodology 4 DesiredCopyMethodology=4 --force --skip-initial-copy
 }
@@ -267,6 +269,20 @@ same_as_ours()
 	no 5 MaximumSkew=3G "must be a size of up to 2G"
 }
 
+# In mode sync there is no lag; the mode may change.
+kept_rpo()
+{
+	legs
+	run replicactl create "$source" "$target" --name r --mode sync --settings rpo=15s \
+		--wait-for synchronized
+	cli status r
+	same "the objective" "$(get .Replica.ReplicationSettings.RecoveryPointObjective)" 15000
+	run replicactl mode r async
+	cli status r
+	same "Mode, and the objective" \
+		"$(get '.Replica | "\(.Mode) \(.ReplicationSettings.RecoveryPointObjective)"')" "3 15000"
+}
+
 # After the making it is too late.
 fixed_later()
 {
@@ -307,6 +323,7 @@ ktap_case "DeltaUpdateInterval and others that are not supported" delta_update
 ktap_case "delta updates by each of their names" delta_made
 ktap_case "WaitForCopyState" wait_state
 ktap_case "names of CIM for settings of ours" same_as_ours
+ktap_case "an RPO that is kept for another mode" kept_rpo
 ktap_case "what is fixed when a replica is created" fixed_later
 ktap_case "copy_priority outlives a restart" kept
 ktap_finish
