@@ -221,8 +221,8 @@ void replica_request_send(struct replica_request *request)
 }
 
 /*
- * As it was before it was sent: whoever it went through may have split it, so that it was the end of
- * several, or have sent it on to another device, at another sector.  Its data and its cgroup stay.
+ * As it was before it was sent: whoever it went through may have split it, so that it was the end
+ * of several, or have sent it on to another device, at another sector.  Data and cgroup stay.
  */
 static void renew(struct replica_request *request)
 {

@@ -321,7 +321,7 @@ struct replica {
 	atomic_t ending;		/* missed writes, about to be held or acknowledged */
 	atomic64_t flush_gen;		/* generation of replica flushes */
 	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
-	atomic64_t lost_gen;		/* but not beyond this: a flush failed; written under @lock */
+	atomic64_t lost_gen;		/* but not beyond this: one failed; written under @lock */
 	unsigned int flush_failures;	/* under @lock: flushes of the replica that have failed */
 	void *open_origin;		/* held while orphans are out, compat */
 	void *open_replica;

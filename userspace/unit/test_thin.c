@@ -286,8 +286,8 @@ static void tags(void)
 int main(void)
 {
 	static const struct ktap_test tests[] = {
-		T(good_status), T(bad_status), T(tables), T(room), T(no_pools), T(round_trip), T(one_way),
-		T(torn), T(hostile), T(damaged), T(tags),
+		T(good_status), T(bad_status), T(tables), T(room), T(no_pools), T(round_trip),
+		T(one_way), T(torn), T(hostile), T(damaged), T(tags),
 	};
 
 	return ktap_run(tests, KTAP_COUNT(tests));
