@@ -105,13 +105,18 @@ let_go()
 	exec 9<&-
 }
 
+awake()
+{
+	[[ ! -e $1 ]] || unhang_dev "$1"
+}
+
 # Somebody opens it while the detach waits for the replica: it goes on, and is found after a boot.
 detached_in_vain()
 {
 	local detaching status=0
 	made
 	hang_dev /dev/mapper/r-replica
-	defer unhang_dev /dev/mapper/r-replica
+	defer awake /dev/mapper/r-replica
 	replicactl detach r --timeout 120s &
 	detaching=$!
 	ktap_pause 2
