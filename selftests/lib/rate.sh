@@ -4,7 +4,8 @@
 # For tests of what the queue does when the load is more than the replica takes, in machines
 # whose time is counted in instructions. Sourced after queue.sh.
 #
-#	throttled [FEATURE VALUE]...	r, with a replica that takes 4 MiB/s
+#	throttled [FEATURE VALUE]...	r, with a replica that takes 4 MiB/s, and an origin that
+#				takes $origin_mbps, or anything
 #	offered SECONDS		sets load, the arguments of fio: 16 MiB/s
 #	traced [CMD...]		that load, as the block layer saw it, in $dev_dir/ages
 #	seen NAME		of what helpers/queue_age.py says of it
@@ -13,12 +14,15 @@ tracing=/sys/kernel/tracing
 
 throttled()
 {
-	local slow
-	new_null_blk origin 64M 512 irqmode=2 completion_nsec=100000
+	local slow disk features=(irqmode=2 completion_nsec=100000)
+	[[ -z ${origin_mbps:-} ]] || features=("mbps=$origin_mbps")
+	new_null_blk origin 64M 512 "${features[@]}"
 	new_null_blk slow 64M 512 mbps=4
 	# A request of more than 20 ms would never get through.
-	echo 64 >"/sys/block/${slow##*/}/queue/max_sectors_kb"
-	echo 2 >"/sys/block/${slow##*/}/queue/nomerges"
+	for disk in "$origin" "$slow"; do
+		echo 64 >"/sys/block/${disk##*/}/queue/max_sectors_kb"
+		echo 2 >"/sys/block/${disk##*/}/queue/nomerges"
+	done
 	new_linear replica "$slow"
 	new_mirror r "$origin" "$replica" sync skip region_size 128 "$@"
 }
