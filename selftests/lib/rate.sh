@@ -19,7 +19,7 @@ throttled()
 	new_null_blk origin 64M 512 "${features[@]}"
 	new_null_blk slow 64M 512 mbps=4
 	# A request of more than 20 ms would never get through.
-	for disk in "$origin" "$slow"; do
+	for disk in "$slow" ${origin_mbps:+"$origin"}; do
 		echo 64 >"/sys/block/${disk##*/}/queue/max_sectors_kb"
 		echo 2 >"/sys/block/${disk##*/}/queue/nomerges"
 	done
