@@ -222,20 +222,16 @@ void replica_request_send(struct replica_request *request)
 
 /*
  * As it was before it was sent: whoever it went through may have split it, so that it was the end
- * of several, or have sent it on to another device, at another sector.  Data and cgroup stay.
+ * of several, or have sent it on to another device, at another sector.  The cgroup is that of
+ * whoever sends it now: the writer's was given up with the first end of the bio.
  */
 static void renew(struct replica_request *request)
 {
 	struct bio *bio = &request->bio;
 	unsigned short ioprio = bio->bi_ioprio, vcnt = bio->bi_vcnt;
 	struct bio_vec *vecs = bio->bi_io_vec;
-	struct bio whose;
 
-	bio_init(&whose, request->leg, NULL, 0, 0);
-	bio_clone_blkg_association(&whose, bio);
 	bio_reset(bio, request->leg, bio->bi_opf & ~(REQ_NOWAIT | REQ_DRV));
-	bio_clone_blkg_association(bio, &whose);
-	bio_uninit(&whose);
 	bio->bi_end_io = request_endio;
 	bio->bi_ioprio = ioprio;
 	bio->bi_io_vec = vecs;
