@@ -484,7 +484,8 @@ static enum due due_unsynced(struct replica *replica, bool time)
 	const struct replica_job *job = __replica_job_current(replica);
 
 	if (job && job->state == DM_REPLICA_JOB_RUNNING)
-		return replica_delta_copies(replica) ? DUE_NOTHING : DUE_FREEZE;
+		return replica_delta_copies(replica) ? DUE_NOTHING :
+		       replica_intents_origin_doubt(replica) ? DUE_LATER : DUE_FREEZE;
 	return time && !job ? DUE_AGAIN : DUE_NOTHING;
 }
 

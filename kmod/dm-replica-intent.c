@@ -573,14 +573,6 @@ static bool is_due(struct replica_intents *intents, unsigned int ms)
 	return time_after_eq(jiffies, intents->last_tick + msecs_to_jiffies(ms));
 }
 
-/* What is marked is to be copied. */
-static void copy_lost(struct replica *replica)
-{
-	/* What is in the queue may be newer than what the origin has now: no copy before it. */
-	if (!replica_queue_give_up(replica, "behind: origin flush error"))
-		replica_state_unsynced(replica, "origin flush error");
-}
-
 /*
  * A flush of the origin failed: what was in its cache may be gone, and the next flush
  * that ends well says nothing about it.
@@ -599,15 +591,14 @@ static void mark_origin_lost(struct replica_intents *intents)
 	while (!atomic_try_cmpxchg(&intents->origin_lost, &failures, 0));
 	/* What is not copied yet may not be of the instant any more. */
 	replica_delta_restart(replica);
-	copy_lost(replica);
+	/* What is in the queue may be newer than what the origin has now: no copy before it. */
+	if (!replica_queue_give_up(replica, "behind: origin flush error"))
+		replica_state_unsynced(replica, "origin flush error");
 }
 
 static int work_once(struct replica_intents *intents)
 {
-	int r;
-
-	mark_origin_lost(intents);
-	r = serve_waiting(intents);
+	int r = serve_waiting(intents);
 
 	if ((!r || r == -EAGAIN) && is_due(intents, TICK_MS)) {
 		int t = tick(intents);
@@ -646,6 +637,8 @@ void replica_intents_work(struct work_struct *work)
 		replica_intents_try_again(intents);
 		intents->last_tick = jiffies;
 	}
+	/* Whether the log can be written or not: the state of the replica is to be true. */
+	mark_origin_lost(intents);
 	if (!intents->failed) {
 		r = work_once(intents);
 		if (r && r != -EAGAIN)
@@ -738,19 +731,12 @@ bool replica_intents_origin_doubt(struct replica *replica)
 
 void replica_intents_origin_lost(struct replica *replica)
 {
-	if (replica->intents) {
-		atomic_inc(&replica->intents->origin_lost);
-		/* Before the worker has marked it: until then nothing is frozen anew. */
-		replica_delta_restart(replica);
-		replica_intents_note(replica);
+	if (!replica->intents)
 		return;
-	}
-	if (replica->clone || !bdev_write_cache(replica->origin_bdev))
-		return;
-	/* Without a log nobody has noted what may have been in the cache. */
-	replica_log_mark_all(replica->log);
+	atomic_inc(&replica->intents->origin_lost);
+	/* Before the worker has marked it: until then nothing is frozen anew. */
 	replica_delta_restart(replica);
-	copy_lost(replica);
+	replica_intents_note(replica);
 }
 
 void replica_intents_status(struct replica *replica, struct replica_meta_status *status)
