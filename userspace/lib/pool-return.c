@@ -373,6 +373,35 @@ void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs)
 				      REPLICA_POOL_TAG_RETURN);
 }
 
+void replica_pool_note_target(struct replica_ctx *ctx, const char *name,
+			      char dm_uuid[DM_REPLICA_UUID_LEN])
+{
+	struct replica_error err = ctx->err;
+	struct replica_blockdev dev;
+	struct leg_numbers n;
+	bool found;
+
+	dm_uuid[0] = '\0';
+	if (!read_numbers(ctx, name, &n, &found) && found && open_number(ctx, n.target, &dev))
+		snprintf(dm_uuid, DM_REPLICA_UUID_LEN, "%s", dev.dm_uuid);
+	ctx->err = err;
+}
+
+void replica_pool_unmark(struct replica_ctx *ctx, const char *dm_uuid)
+{
+	static const char *const tags[] = { REPLICA_POOL_TAG_RETURN };
+	struct replica_error err = ctx->err;
+	struct replica_lv *lv = NULL;
+	bool marked = !replica_pool_find(ctx, dm_uuid, REPLICA_POOL_TAG_RETURN, &lv) && lv;
+	int ret = marked ? replica_volume_tag(ctx, lv, "--deltag", tags, 1) : REPLICA_SUCCESS;
+
+	ctx->err = err;
+	if (ret)
+		replica_error_details(ctx, "volume %s is still marked as to go, by the tag %s",
+				      lv->shown, REPLICA_POOL_TAG_RETURN);
+	replica_lv_free(lv);
+}
+
 int replica_pool_alone(struct replica_ctx *ctx, const struct replica_lv *lv)
 {
 	struct replica_lv *list;

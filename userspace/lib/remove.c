@@ -422,22 +422,11 @@ EXPORT int replica_return_to_pool(struct replica_ctx *ctx, const char *name, boo
 	return ret ? ret : detach_with(ctx, dm_name, force, timeout_ms, GIVE_BACK, list);
 }
 
-/* Who keeps the volumes keeps them, also from a return to the pool that was cut off. */
-static void unmark(struct ending *e)
-{
-	struct replica_cut legs;
-
-	if (!replica_pool_legs(e->ctx, e->name, &legs) && legs.target &&
-	    replica_lv_has_tag(legs.target, REPLICA_POOL_TAG_RETURN))
-		replica_pool_spare(e->ctx, &legs);
-	replica_error_clear(e->ctx);
-	replica_cut_clear(&legs);
-}
-
 static int remove_mirror(struct replica_ctx *ctx, const char *name)
 {
 	struct replica_protect_ending protection = { .lock = -1 };
 	struct replica_cut legs = { .lock = -1 };
+	char target[DM_REPLICA_UUID_LEN];
 	struct ending e;
 	int ret = begin(&e, ctx, name, false);
 
@@ -447,7 +436,7 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		if (!ret)
 			replica_record_drop(ctx, name);
 	} else if (!ret) {
-		unmark(&e);
+		replica_pool_note_target(ctx, name, target);
 		spare_origin(&e, &legs);
 		replica_protect_end(ctx, name, true, false, &protection);
 		ret = end(&e);
@@ -455,6 +444,8 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 			replica_pool_unkeep(ctx, &legs);
 		else if (e.gone)
 			replica_pool_kept(ctx, &legs);
+		if (e.gone)
+			replica_pool_unmark(ctx, target);
 		if (!ret)
 			ret = drop_hidden(&e);
 		if (!ret)
