@@ -176,10 +176,13 @@ static int end_with_volumes(struct replica_ctx *ctx, const struct replica_info *
 
 	if (!ret && info->copy_state == DM_REPLICA_STATE_SYNCHRONIZED)
 		ret = replica_pool_keep(ctx, &legs);
-	if (!ret)
+	if (!ret) {
 		ret = end(ctx, info, ended);
-	if (!ret)
-		replica_pool_kept(ctx, &legs);
+		if (*ended == REPLICA_ENDED_NOT)
+			replica_pool_unkeep(ctx, &legs);
+		else
+			replica_pool_kept(ctx, &legs);
+	}
 	if (!ret)
 		ret = replica_pool_give_back(ctx, &legs, false, NULL);
 	replica_cut_clear(&legs);

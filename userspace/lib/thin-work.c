@@ -129,8 +129,10 @@ int replica_thin_save(struct replica_thin_work *work)
 	char *copies;
 	int r;
 
-	if (posix_memalign((void **)&copies, DM_REPLICA_BLOCK_SIZE, COPIES_BYTES))
+	if (posix_memalign((void **)&copies, DM_REPLICA_BLOCK_SIZE, COPIES_BYTES)) {
+		work->dir->seq--;
 		return replica_fail_memory(work->ctx);
+	}
 	memset(copies, 0, COPIES_BYTES);
 	/* What could not be read back would take all the others with it. */
 	r = replica_thin_encode(work->dir, copies + place) ? 0 : -EINVAL;
