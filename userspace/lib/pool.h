@@ -165,9 +165,9 @@ void replica_pool_kept(struct replica_ctx *ctx, const struct replica_cut *legs);
 int replica_pool_doom(struct replica_ctx *ctx, const struct replica_cut *legs);
 void replica_pool_spare(struct replica_ctx *ctx, const struct replica_cut *legs);
 /*
- * Of a replica whose target stays, also one that was marked as to go when a return to the pool was
- * cut off.  note_target: its dm uuid, "" if it has none.  unmark: asks LVM, so it is for afterwards.
- * The error stays.
+ * Of a replica whose target stays, also one that was marked as to go when a return to the pool
+ * was cut off.  note_target: its dm uuid, "" if it has none.  unmark: asks LVM, so it is for
+ * afterwards.  The error stays.
  */
 void replica_pool_note_target(struct replica_ctx *ctx, const char *name,
 			      char dm_uuid[DM_REPLICA_UUID_LEN]);
