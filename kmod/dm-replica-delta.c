@@ -483,10 +483,11 @@ static enum due due_unsynced(struct replica *replica, bool time)
 {
 	const struct replica_job *job = __replica_job_current(replica);
 
-	if (job && job->state == DM_REPLICA_JOB_RUNNING)
-		return replica_delta_copies(replica) ? DUE_NOTHING :
-		       replica_intents_origin_doubt(replica) ? DUE_LATER : DUE_FREEZE;
-	return time && !job ? DUE_AGAIN : DUE_NOTHING;
+	if (!job)
+		return time ? DUE_AGAIN : DUE_NOTHING;
+	if (job->state != DM_REPLICA_JOB_RUNNING || replica_delta_copies(replica))
+		return DUE_NOTHING;
+	return replica_intents_origin_doubt(replica) ? DUE_LATER : DUE_FREEZE;
 }
 
 static enum due due_now(struct replica *replica)

@@ -580,7 +580,6 @@ static bool is_due(struct replica_intents *intents, unsigned int ms)
 static void mark_origin_lost(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
-
 	int failures = atomic_read(&intents->origin_lost);
 
 	if (!failures)
