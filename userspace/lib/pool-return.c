@@ -155,27 +155,20 @@ int replica_pool_origin(struct replica_ctx *ctx, const char *name, struct replic
 /* ------------------------------------------------------------------------ */
 /* May they go? */
 
-/* A thick snapshot goes with its origin, a thin one stays. */
-static bool goes_with(const struct replica_lv *snapshot, const struct replica_lv *lv)
+/* A thick snapshot goes with its origin, a thin one stays.  but: those with that tag, or NULL. */
+static bool has_snapshot(const struct replica_lv *list, const struct replica_lv *lv,
+			 const char *but)
 {
-	return !strcmp(snapshot->origin, lv->name) && strcmp(snapshot->segtype, "thin");
+	for (; list; list = list->next)
+		if (!strcmp(list->origin, lv->name) && strcmp(list->segtype, "thin") &&
+		    !(but && replica_lv_has_tag(list, but)))
+			return true;
+	return false;
 }
 
 bool replica_lv_has_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
 {
-	for (; list; list = list->next)
-		if (goes_with(list, lv))
-			return true;
-	return false;
-}
-
-/* But for the one that protects the replica, which goes before it. */
-static bool has_other_snapshot(const struct replica_lv *list, const struct replica_lv *lv)
-{
-	for (; list; list = list->next)
-		if (goes_with(list, lv) && !replica_lv_has_tag(list, REPLICA_POOL_TAG_PROTECT))
-			return true;
-	return false;
+	return has_snapshot(list, lv, NULL);
 }
 
 static int check_snapshots(struct replica_ctx *ctx, const char *name,
@@ -189,7 +182,7 @@ static int check_snapshots(struct replica_ctx *ctx, const char *name,
 				    "the target of replica \"%s\", volume %s, is the source of a snapshot or of another replica, which has to end first",
 				    name, lv->shown);
 	ret = replica_volume_list(ctx, lv->vg, &list);
-	if (!ret && (protected ? has_other_snapshot(list, lv) : replica_lv_has_snapshot(list, lv)))
+	if (!ret && has_snapshot(list, lv, protected ? REPLICA_POOL_TAG_PROTECT : NULL))
 		ret = replica_fail(ctx, REPLICA_FAILED, REPLICA_SM_IN_USE, "Name",
 				   "the target of replica \"%s\", volume %s, has snapshots",
 				   name, lv->shown);

@@ -346,11 +346,11 @@ static int end_marked(struct ending *e, const struct replica_cut *legs, bool for
 
 	if (!ret)
 		ret = force || volumes == GIVE_BACK ? end(e) : end_in_order(e);
-	if (ret && !e->gone && volumes == GIVE_BACK)
+	if (volumes == GIVE_BACK && !e->gone)
 		replica_pool_spare(e->ctx, legs);
-	else if (ret && !e->gone)
+	else if (volumes == KEEP_TARGET && !e->gone)
 		replica_pool_unkeep(e->ctx, legs);
-	else if (e->gone && volumes == KEEP_TARGET)
+	else if (volumes == KEEP_TARGET)
 		replica_pool_kept(e->ctx, legs);
 	return ret;
 }
@@ -440,12 +440,12 @@ static int remove_mirror(struct replica_ctx *ctx, const char *name)
 		spare_origin(&e, &legs);
 		replica_protect_end(ctx, name, true, false, &protection);
 		ret = end(&e);
-		if (ret && !e.gone)
-			replica_pool_unkeep(ctx, &legs);
-		else if (e.gone)
+		if (e.gone) {
 			replica_pool_kept(ctx, &legs);
-		if (e.gone)
 			replica_pool_unmark(ctx, target);
+		} else {
+			replica_pool_unkeep(ctx, &legs);
+		}
 		if (!ret)
 			ret = drop_hidden(&e);
 		if (!ret)
