@@ -9,11 +9,6 @@
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/crash.sh"
 
-data()
-{
-	dd if="$1" bs=1M count=8 iflag=direct status=none | sha256sum
-}
-
 # in_step [PARAMETER...]: with nothing in the caches.
 in_step()
 {
@@ -35,7 +30,6 @@ flush()
 {
 	dd if=/dev/null of=/dev/mapper/r conv=notrunc,fsync status=none
 }
-
 
 # The flush is out at the replica when the next copy is ordered, which waits for it. Its floor
 # must neither be forgotten nor stay: then no region would ever be settled, and writes to more of

@@ -14,11 +14,6 @@
 . "$(dirname "$0")/lib/replica.sh"
 . "$(dirname "$0")/lib/crash.sh"
 
-data()
-{
-	dd if="$1" bs=1M count=8 iflag=direct status=none | sha256sum
-}
-
 # set_aside: fractured, with writes that were in the replica's cache alone. With a meta device
 # the log's worker marks them soon, as it cannot flush a replica that is set aside.
 set_aside()

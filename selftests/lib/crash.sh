@@ -10,6 +10,7 @@
 #	begin [FEATURE VALUE]..., end	the mapping r, its halves fs and raw
 #	writer [OPTION]... FILE	in the background until stop_writers
 #	busy EVENTS		until so many more have been recorded
+#	data DEVICE		the sum of its first 8 MiB, past the page cache
 #	bad_replica, resync, cut_off, cut_begin	what may happen to it
 #	long_record [FEATURE VALUE]...	all of that, then every_cut and sample judge it
 #	keep NAME		the record goes to $CRASH_KEEP
@@ -118,6 +119,11 @@ stop_writers()
 		end_load "$pid"
 	done
 	writers=()
+}
+
+data()
+{
+	dd if="$1" bs=1M count=8 iflag=direct status=none | sha256sum
 }
 
 # busy EVENTS: until so many more have been recorded.
