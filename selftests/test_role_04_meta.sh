@@ -81,11 +81,6 @@ turn()
 	legs=("${legs[1]}" "${legs[0]}")
 }
 
-data()
-{
-	dd if="$1" bs=1M count=8 iflag=direct status=none | sha256sum
-}
-
 # The one way out is a full copy, which an administrator orders.
 accepted()
 {
