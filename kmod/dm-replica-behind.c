@@ -147,7 +147,7 @@ unsigned int replica_queue_detach_older(struct replica *replica, unsigned int ag
 
 	while ((request = detach_first(queue, age_ms))) {
 		if (!request->sectors)
-			replica_leg_flush_failed(replica, &request->flush);
+			replica_flush_failed(&replica->on_replica, &request->flush);
 		/* First: whatever waits for it must not be sent when it is over. */
 		replica_state_replica_failed(replica, request->sector, -ETIMEDOUT,
 					     "replica write timed out");

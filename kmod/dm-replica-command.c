@@ -15,7 +15,7 @@
  * @work: sends it: a leg that hangs may have no room for one more
  * @over: it has ended, or nobody waits for it any more; who is second sees to a failure
  * @failed: what is to be done about one
- * @flush: what a flush of the replica is to make durable
+ * @flush: what a flush is to make durable
  */
 struct replica_command {
 	struct kref refs;
@@ -143,9 +143,9 @@ static int flush_leg(struct replica *replica, struct block_device *leg,
  * A disk may tell only once that it has lost what it had to write, so a flush that fails
  * counts, also when nobody waits for it any more.
  */
-static void replica_flush_failed(struct replica_command *command)
+static void copy_flush_failed(struct replica_command *command)
 {
-	replica_leg_flush_failed(command->replica, &command->flush);
+	replica_flush_failed(&command->replica->on_replica, &command->flush);
 	replica_state_replica_failed(command->replica, 0, blk_status_to_errno(command->status),
 				     "replica flush error");
 }
@@ -155,24 +155,25 @@ int replica_command_flush_replica(struct replica *replica, struct replica_comman
 {
 	int r;
 
-	command->failed = replica_flush_failed;
-	command->flush.before = atomic64_read(&replica->flushed_gen);
+	command->failed = copy_flush_failed;
+	replica_flush_begin(&replica->on_replica, &command->flush);
 	kref_get(&command->refs);
 	r = flush_leg(replica, replica->replica_bdev, command, ms);
 	if (r == -EIO)
-		replica_flush_failed(command);
+		copy_flush_failed(command);
 	replica_command_drop(command);
 	return r;
 }
 
 static void origin_flush_failed(struct replica_command *command)
 {
-	replica_intents_origin_lost(command->replica);
+	replica_origin_lost(command->replica, &command->flush);
 }
 
 int replica_command_flush_origin(struct replica *replica, struct replica_command *command,
-				 unsigned int ms)
+				 const struct replica_flush *flush, unsigned int ms)
 {
 	command->failed = origin_flush_failed;
+	command->flush = *flush;
 	return flush_leg(replica, replica->origin_bdev, command, ms);
 }

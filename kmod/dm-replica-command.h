@@ -22,14 +22,14 @@ void replica_command_drop(struct replica_command *command);
  * -ETIMEDOUT when it is still out, which no error of a leg is taken for.
  *
  * ask: does the replica answer at all?  flush_replica: a failure counts, also one that nobody
- * waits for any more.  flush_origin: a failure in time is the caller's to tell: what is lost
- * matters only if the origin stays it.
+ * waits for any more.  flush_origin: a failure of @flush, which has begun, is the caller's to
+ * tell if it comes in time: what is lost matters only if the origin stays it.
  */
 int replica_command_ask(struct replica *replica, struct replica_command *command,
 			unsigned int ms);
 int replica_command_flush_replica(struct replica *replica, struct replica_command *command,
 				  unsigned int ms);
 int replica_command_flush_origin(struct replica *replica, struct replica_command *command,
-				 unsigned int ms);
+				 const struct replica_flush *flush, unsigned int ms);
 
 #endif /* DM_REPLICA_COMMAND_H */

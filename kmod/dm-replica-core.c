@@ -25,6 +25,7 @@ static void unmake(struct replica *replica)
 	cancel_delayed_work_sync(&replica->deferred_work);
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
+	cancel_work_sync(&replica->lost_work);
 	cancel_work_sync(&replica->state_work);
 	cancel_work_sync(&replica->protect_work);
 	cancel_delayed_work_sync(&replica->back_work);
@@ -124,6 +125,7 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	INIT_DELAYED_WORK(&replica->confirm_work, replica_confirm_work);
 	INIT_DELAYED_WORK(&replica->back_work, replica_swap_back_work);
 	INIT_WORK(&replica->state_work, replica_state_work);
+	INIT_WORK(&replica->lost_work, replica_origin_lost_work);
 	INIT_WORK(&replica->protect_work, replica_protect_work);
 	INIT_WORK(&replica->event_work, replica_event_work);
 	INIT_WORK(&replica->release_work, release_work);
@@ -140,7 +142,8 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	strscpy(replica->reason, "table loaded", sizeof(replica->reason));
 	replica->current_job = -1U;
 	atomic64_set(&replica->flush_gen, 1);
-	atomic64_set(&replica->lost_gen, S64_MAX);
+	replica_durable_init(&replica->on_origin, replica);
+	replica_durable_init(&replica->on_replica, replica);
 }
 
 /* What only the clone role has. */

@@ -432,7 +432,7 @@ static bool freeze_now(struct replica *replica)
 	spin_lock_irq(&replica->lock);
 	/* Thawed by a change of state; or what the origin has lost is not marked yet. */
 	frozen = replica->first == REPLICA_FIRST_ALL && replica->delta_on &&
-		 !replica_intents_origin_doubt(replica);
+		 !replica_durable_doubt(&replica->on_origin);
 	if (frozen) {
 		/* In one step: who has it begun anew has marked before, or finds it frozen. */
 		replica_log_freeze(replica->log);
@@ -487,7 +487,7 @@ static enum due due_unsynced(struct replica *replica, bool time)
 		return time ? DUE_AGAIN : DUE_NOTHING;
 	if (job->state != DM_REPLICA_JOB_RUNNING || replica_delta_copies(replica))
 		return DUE_NOTHING;
-	return replica_intents_origin_doubt(replica) ? DUE_LATER : DUE_FREEZE;
+	return replica_durable_doubt(&replica->on_origin) ? DUE_LATER : DUE_FREEZE;
 }
 
 static enum due due_now(struct replica *replica)
@@ -501,7 +501,7 @@ static enum due due_now(struct replica *replica)
 		return due_unsynced(replica, time);
 	if (!(BIT(replica->state) & REPLICA_VERIFY_STATES) || !time)
 		return DUE_NOTHING;
-	if (__replica_job_current(replica) || replica_intents_origin_doubt(replica))
+	if (__replica_job_current(replica) || replica_durable_doubt(&replica->on_origin))
 		return DUE_LATER;
 	return replica_log_dirty_regions(replica->log) ? DUE_UPDATE : DUE_POINT;
 }

@@ -25,7 +25,6 @@ enum replica_log_whole {
  * @note: the superblock is out of date
  * @failed: the meta device could not be written
  * @stopped: the device is suspended
- * @origin_lost: a flush of the origin failed, and its marks are not made yet
  * @label_pending: the replica has not got the label of this activation yet
  * @label_retry: jiffies: before that it is not tried while the replica gets no writes
  * @label_unread: the replica could not be asked for its label yet
@@ -37,7 +36,6 @@ enum replica_log_whole {
  * @planned_whole: likewise: what is to be the replica is a copy of one moment
  * @whole: enum replica_log_whole; written under replica->lock, or when a write is over
  * @last_tick: jiffies of the last look at what is idle
- * @settled: writes up to this generation are durable on both legs
  * @activity: slots; @nr_used of them in use
  * @hand: the slot that is looked at next for taking back
  * @next: the slot that is looked at next for giving away
@@ -55,7 +53,6 @@ struct replica_intents {
 	struct bio_list waiting;
 	u64 waits;
 	atomic_t note;
-	atomic_t origin_lost;
 	bool failed;
 	bool stopped;
 	bool label_pending;
@@ -69,7 +66,6 @@ struct replica_intents {
 	u8 whole;
 	unsigned long label_retry;
 	unsigned long last_tick;
-	atomic64_t settled;
 	u32 activity;
 	u32 nr_used;
 	u32 hand;

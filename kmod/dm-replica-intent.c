@@ -75,9 +75,15 @@ static void free_slot(struct replica_intents *intents, u32 slot)
 static bool unsettled(struct replica_intents *intents, u64 region)
 {
 	struct replica *replica = intents->replica;
+	u64 cached = atomic64_read(&replica->log->cached[region]);
 
-	return replica->legs_volatile &&
-	       atomic64_read(&replica->log->cached[region]) > atomic64_read(&intents->settled);
+	/* Of a clone's replica clone.c asks before it opens a region. */
+	if (replica->clone)
+		return false;
+	return (replica->origin_volatile &&
+		cached > replica_durable_generation(&replica->on_origin)) ||
+	       (replica->replica_volatile &&
+		cached > replica_leg_durable(replica));
 }
 
 /* A write that waits for us has not been issued. */
@@ -132,8 +138,12 @@ static bool deactivate(struct replica_intents *intents, u64 region)
 	if (!region_in_flight(replica, region) && !test_bit(region, log->dirty)) {
 		/* A copy notes what it left in a cache before it clears the mark. */
 		smp_rmb();
-		if (!unsettled(intents, region))
-			return true;
+		if (!unsettled(intents, region)) {
+			/* What a flush has lost is marked before there is no doubt about it. */
+			smp_rmb();
+			if (!test_bit(region, log->dirty))
+				return true;
+		}
 	}
 	set_bit(region, log->active);
 	return false;
@@ -151,22 +161,21 @@ static bool gets_data(const struct replica *replica)
 static int settle(struct replica_intents *intents)
 {
 	struct replica *replica = intents->replica;
-	s64 generation;
+	struct replica_flush flush;
 	int r = 0;
 
-	generation = atomic64_inc_return(&replica->flush_gen) - 1;
-	if (bdev_write_cache(replica->origin_bdev))
+	replica_flush_begin(&replica->on_origin, &flush);
+	if (replica->origin_volatile)
 		r = blkdev_issue_flush(replica->origin_bdev);
 	if (r) {
-		replica_intents_origin_lost(replica);
+		replica_origin_lost(replica, &flush);
 		return r;
 	}
+	replica_flush_end(&replica->on_origin, &flush);
 	/* One that does not get our writes may hang as long as it likes. */
 	if (replica->replica_volatile)
 		r = !gets_data(replica) || atomic_read(&replica->detached) ?
 		    -EIO : replica_leg_flush_wait(replica);
-	/* What earlier flushes made durable there is settled, whatever became of this. */
-	replica_intents_settled(replica, generation);
 	return r;
 }
 
@@ -573,28 +582,6 @@ static bool is_due(struct replica_intents *intents, unsigned int ms)
 	return time_after_eq(jiffies, intents->last_tick + msecs_to_jiffies(ms));
 }
 
-/*
- * A flush of the origin failed: what was in its cache may be gone, and the next flush
- * that ends well says nothing about it.
- */
-static void mark_origin_lost(struct replica_intents *intents)
-{
-	struct replica *replica = intents->replica;
-	int failures = atomic_read(&intents->origin_lost);
-
-	if (!failures)
-		return;
-	/* What one that fails meanwhile has lost may be where it is marked already. */
-	do
-		replica_log_mark_cached(replica->log, atomic64_read(&intents->settled));
-	while (!atomic_try_cmpxchg(&intents->origin_lost, &failures, 0));
-	/* What is not copied yet may not be of the instant any more. */
-	replica_delta_restart(replica);
-	/* What is in the queue may be newer than what the origin has now: no copy before it. */
-	if (!replica_queue_give_up(replica, "behind: origin flush error"))
-		replica_state_unsynced(replica, "origin flush error");
-}
-
 static int work_once(struct replica_intents *intents)
 {
 	int r = serve_waiting(intents);
@@ -637,7 +624,7 @@ void replica_intents_work(struct work_struct *work)
 		intents->last_tick = jiffies;
 	}
 	/* Whether the log can be written or not: the state of the replica is to be true. */
-	mark_origin_lost(intents);
+	replica_origin_mark_lost(intents->replica);
 	if (!intents->failed) {
 		r = work_once(intents);
 		if (r && r != -EAGAIN)
@@ -705,37 +692,6 @@ int replica_intents_empty(struct replica_intents *intents)
 	if (!r)
 		clear_bits(intents);
 	return r ?: replica_meta_write_log(intents->meta, true);
-}
-
-void replica_intents_settled(struct replica *replica, u64 generation)
-{
-	struct replica_intents *intents = replica->intents;
-	s64 settled;
-
-	if (!intents || atomic_read(&intents->origin_lost))
-		return;
-	/* Not beyond a flush of the replica that failed, until its marks are made. */
-	if (replica->replica_volatile)
-		generation = min(generation, replica_leg_durable(replica));
-	settled = atomic64_read(&intents->settled);
-	while (settled < (s64)generation &&
-	       !atomic64_try_cmpxchg(&intents->settled, &settled, generation))
-		;
-}
-
-bool replica_intents_origin_doubt(struct replica *replica)
-{
-	return replica->intents && atomic_read(&replica->intents->origin_lost);
-}
-
-void replica_intents_origin_lost(struct replica *replica)
-{
-	if (!replica->intents)
-		return;
-	atomic_inc(&replica->intents->origin_lost);
-	/* Before the worker has marked it: until then nothing is frozen anew. */
-	replica_delta_restart(replica);
-	replica_intents_note(replica);
 }
 
 void replica_intents_status(struct replica *replica, struct replica_meta_status *status)

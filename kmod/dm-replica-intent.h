@@ -78,12 +78,6 @@ void replica_intents_note(struct replica *replica);
 void replica_intents_sync(struct replica *replica);
 /* Is there a meta device that cannot be written?  Any context. */
 bool replica_intents_failed(struct replica *replica);
-/* A flush of both legs ended well: writes up to @generation are durable.  Any context. */
-void replica_intents_settled(struct replica *replica, u64 generation);
-/* A flush of the origin failed: what it lost is copied, if there is a log.  Any context. */
-void replica_intents_origin_lost(struct replica *replica);
-/* Did one, and what it lost is not marked yet?  Any context. */
-bool replica_intents_origin_doubt(struct replica *replica);
 void replica_intents_status(struct replica *replica, struct replica_meta_status *status);
 
 #endif /* DM_REPLICA_INTENT_H */

@@ -57,7 +57,7 @@ static void request_failed(struct replica_io *io, blk_status_t status, const cha
 
 	io->missed = true;
 	if (is_flush(io))
-		replica_leg_flush_failed(replica, &io->unranged.flush);
+		replica_flush_failed(&replica->on_replica, &io->unranged.on_replica);
 	else
 		replica_log_mark(replica->log, io_sector(io), io_sectors(io));
 	replica_state_replica_failed(replica, is_flush(io) ? 0 : io_sector(io),
@@ -91,7 +91,7 @@ static void origin_failed(struct replica_io *io)
 	if (replica->clone)
 		return;
 	if (is_flush(io)) {
-		replica_intents_origin_lost(replica);
+		replica_origin_lost(replica, &io->unranged.on_origin);
 		return;
 	}
 	replica_log_mark(replica->log, io_sector(io), io_sectors(io));
@@ -107,8 +107,8 @@ static void unlink_io(struct replica_io *io)
 	spin_unlock_irqrestore(&io->replica->lock, flags);
 }
 
-/* Both legs have it, possibly in their caches: what intent.c wants to know. */
-static void note_settling(struct replica_io *io)
+/* The origin has it, possibly in its cache. */
+static void note_origin(struct replica_io *io)
 {
 	struct replica *replica = io->replica;
 	struct bio *bio = replica_io_bio(io);
@@ -116,8 +116,8 @@ static void note_settling(struct replica_io *io)
 	if (io->kind == REPLICA_IO_WRITE && !(bio->bi_opf & REQ_FUA))
 		replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
 					atomic64_read(&replica->flush_gen));
-	else if (is_flush(io) && io->ship && !io->missed && !io->queued && !io->origin_status)
-		replica_intents_settled(replica, io->unranged.flush.generation);
+	else if (is_flush(io) && !io->origin_status)
+		replica_flush_end(&replica->on_origin, &io->unranged.on_origin);
 }
 
 /*
@@ -150,8 +150,8 @@ static bool finish(struct replica_io *io)
 		origin_failed(io);
 	if (io->vecs)
 		bio->bi_io_vec = io->vecs;
-	if (unlikely(replica->legs_volatile))
-		note_settling(io);
+	if (unlikely(replica->origin_volatile))
+		note_origin(io);
 
 	if (unlikely(may_hold))
 		atomic_inc(&replica->ending);
@@ -205,7 +205,7 @@ static void replica_part_done(struct replica_request *request, blk_status_t stat
 	trace_dm_replica_leg(io, status);
 	if (likely(!status)) {
 		if (unlikely(is_flush(io)))
-			replica_leg_flush_end(replica, &io->unranged.flush);
+			replica_flush_end(&replica->on_replica, &io->unranged.on_replica);
 		else if (replica->replica_volatile && !(request->bio.bi_opf & REQ_FUA))
 			replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
 						atomic64_read(&replica->flush_gen));
@@ -419,12 +419,13 @@ static enum start start_flush(struct replica_io *io, struct bio *bio)
 			return START_MEMORY;
 	}
 	bio_set_dev(bio, replica->origin_bdev);
+	replica_flush_begin(&replica->on_origin, &io->unranged.on_origin);
 	replica_io_link(io);
 	if (queued) {
 		replica_queue_init_request(request);
 		replica_queue_add(io, request);
 	} else if (request) {
-		replica_leg_flush_begin(replica, &io->unranged.flush);
+		replica_flush_begin(&replica->on_replica, &io->unranged.on_replica);
 		send_to_replica(io, request);
 	} else {
 		io->missed = !replica->clone;

@@ -25,21 +25,12 @@ enum replica_io_kind {
 };
 
 /**
- * struct replica_flush - a flush of the replica under way
- * @generation: writes up to here are durable when it ends well
- * @before: those that were when it began
- */
-struct replica_flush {
-	u64 generation;
-	u64 before;
-};
-
-/**
  * struct replica_io - per-bio data
  * @range: lock of the sectors that a write touches
  * @unranged: what others need instead of it
  * @unranged.link: place of a flush or a failed-over read in replica->unranged
- * @unranged.flush: what a flush makes durable
+ * @unranged.on_origin: what a flush makes durable there
+ * @unranged.on_replica: likewise, when it is not in the queue
  * @unranged.iter: of a read as it came, for the replica
  * @replica: the association
  * @request: the part that goes to the replica; NULL when not shipped
@@ -64,8 +55,13 @@ struct replica_io {
 		struct replica_range range;
 		struct {
 			struct list_head link;
-			struct replica_flush flush;
-			struct bvec_iter iter;
+			union {
+				struct {
+					struct replica_flush on_origin;
+					struct replica_flush on_replica;
+				};
+				struct bvec_iter iter;
+			};
 		} unranged;
 	};
 	struct replica *replica;
@@ -336,15 +332,12 @@ int replica_leg_flush_wait(struct replica *replica);
 int replica_leg_flush_patiently(struct replica *replica);
 /* No flush of our own is under way.  For wait_event(replica->quiet). */
 bool replica_leg_quiet(struct replica *replica);
-/*
- * A flush of the replica begins, and ends well or not.  Another one that ends
- * well does not cover what a failed one may have lost.  Any context.
- */
-void replica_leg_flush_begin(struct replica *replica, struct replica_flush *flush);
-void replica_leg_flush_end(struct replica *replica, const struct replica_flush *flush);
-void replica_leg_flush_failed(struct replica *replica, const struct replica_flush *flush);
 /* Writes with a generation up to here survive a loss of the replica's cache. */
-u64 replica_leg_durable(struct replica *replica);
+static inline u64 replica_leg_durable(const struct replica *replica)
+{
+	return replica_durable_generation(&replica->on_replica);
+}
+
 /* Requests that were given up and may still reach the replica.  May sleep. */
 bool replica_leg_owes(struct replica *replica);
 void replica_leg_probe_work(struct work_struct *work);

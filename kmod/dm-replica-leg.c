@@ -43,37 +43,6 @@ struct leg_flush {
 	void *context;
 };
 
-void replica_leg_flush_begin(struct replica *replica, struct replica_flush *flush)
-{
-	flush->before = atomic64_read(&replica->flushed_gen);
-	flush->generation = atomic64_inc_return(&replica->flush_gen) - 1;
-}
-
-void replica_leg_flush_end(struct replica *replica, const struct replica_flush *flush)
-{
-	s64 flushed = atomic64_read(&replica->flushed_gen);
-
-	while (flushed < (s64)flush->generation &&
-	       !atomic64_try_cmpxchg(&replica->flushed_gen, &flushed, flush->generation))
-		;
-}
-
-void replica_leg_flush_failed(struct replica *replica, const struct replica_flush *flush)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&replica->lock, flags);
-	replica->flush_failures++;
-	if (atomic64_read(&replica->lost_gen) > (s64)flush->before)
-		atomic64_set(&replica->lost_gen, flush->before);
-	spin_unlock_irqrestore(&replica->lock, flags);
-}
-
-u64 replica_leg_durable(struct replica *replica)
-{
-	return min(atomic64_read(&replica->flushed_gen), atomic64_read(&replica->lost_gen));
-}
-
 bool replica_leg_owes(struct replica *replica)
 {
 	return atomic_read(&replica->detached) || !replica_queue_paid(replica) ||
@@ -86,9 +55,9 @@ static void end_leg_flush(struct leg_flush *flush, blk_status_t status)
 	unsigned long flags;
 
 	if (!status) {
-		replica_leg_flush_end(replica, &flush->flush);
+		replica_flush_end(&replica->on_replica, &flush->flush);
 	} else {
-		replica_leg_flush_failed(replica, &flush->flush);
+		replica_flush_failed(&replica->on_replica, &flush->flush);
 		replica_state_replica_failed(replica, 0, blk_status_to_errno(status),
 					     status == BLK_STS_TIMEOUT ?
 					     "replica flush timed out" : "replica flush error");
@@ -145,7 +114,7 @@ static void send_flush(struct replica *replica, unsigned int limit_ms,
 	/* Its generation is of this leg: it is seen before the legs change places, or later. */
 	spin_lock_irq(&replica->lock);
 	leg = replica->replica_bdev;
-	replica_leg_flush_begin(replica, &flush->flush);
+	replica_flush_begin(&replica->on_replica, &flush->flush);
 	list_add_tail(&flush->link, &replica->own_flushes);
 	spin_unlock_irq(&replica->lock);
 	bio_init(&request->bio, leg, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);

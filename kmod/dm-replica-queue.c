@@ -244,7 +244,7 @@ static void issue_work(struct work_struct *work)
 	blk_start_plug(&plug);
 	while ((request = next_entry(queue))) {
 		if (is_flush(request))
-			replica_leg_flush_begin(replica, &request->flush);
+			replica_flush_begin(&replica->on_replica, &request->flush);
 		replica_request_send(request);
 	}
 	blk_finish_plug(&plug);
@@ -317,7 +317,7 @@ static void note_failure(struct replica_request *request, blk_status_t status)
 		return;
 	}
 	if (is_flush(request))
-		replica_leg_flush_failed(replica, &request->flush);
+		replica_flush_failed(&replica->on_replica, &request->flush);
 	else
 		replica_log_mark(replica->log, request->sector, request->sectors);
 	replica_state_replica_failed(replica, request->sector, blk_status_to_errno(status),
@@ -330,9 +330,8 @@ static void note_success(struct replica_request *request)
 	struct replica *replica = request->replica;
 
 	if (is_flush(request))
-		replica_leg_flush_end(replica, &request->flush);
-	else if ((replica->replica_volatile || replica->legs_volatile) &&
-		 !(request->bio.bi_opf & REQ_FUA))
+		replica_flush_end(&replica->on_replica, &request->flush);
+	else if (replica->replica_volatile && !(request->bio.bi_opf & REQ_FUA))
 		replica_log_note_cached(replica->log, request->sector, request->sectors,
 					atomic64_read(&replica->flush_gen));
 }

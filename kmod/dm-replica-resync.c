@@ -567,29 +567,6 @@ static void mark_lost(struct replica *replica, u32 from, u64 durable)
 		replica_log_mark_cached(replica->log, min(durable, replica_leg_durable(replica)));
 }
 
-/*
- * The floor of flushes that have failed goes when all that is above it is marked.  A flush that
- * fails in the course of that may leave the floor where it is: a number tells of it.
- */
-static void mark_above_floor(struct replica *replica, u64 durable)
-{
-	unsigned int failures;
-	bool all;
-
-	do {
-		spin_lock_irq(&replica->lock);
-		failures = replica->flush_failures;
-		durable = min(durable, replica_leg_durable(replica));
-		spin_unlock_irq(&replica->lock);
-		replica_log_mark_cached(replica->log, durable);
-		spin_lock_irq(&replica->lock);
-		all = replica->flush_failures == failures;
-		if (all)
-			atomic64_set(&replica->lost_gen, S64_MAX);
-		spin_unlock_irq(&replica->lock);
-	} while (!all);
-}
-
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
 			 const char *reason)
 {
@@ -623,7 +600,7 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		return 0;
 	}
 	/* Again: what was out when it was set aside may have come back since, or failed. */
-	mark_above_floor(replica, durable);
+	replica_durable_mark(&replica->on_replica, durable);
 
 	spin_lock_irq(&replica->lock);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {

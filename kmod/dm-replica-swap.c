@@ -48,7 +48,8 @@
  * @cut: it was cut off by then, and its cache may have been lost meanwhile
  * @ask: command to the replica, for when I/O is held
  * @flush: likewise, to the replica and to the origin
- * @origin_lost: the origin could not be flushed
+ * @origin_flush: that of the origin
+ * @origin_lost: it failed
  * @before: room for the superblock as it was
  * @deadline: jiffies: until then I/O is held for what is under way
  */
@@ -58,6 +59,7 @@ struct attempt {
 	bool cut;
 	struct replica_command *ask;
 	struct replica_command *flush[2];
+	struct replica_flush origin_flush;
 	bool origin_lost;
 	struct dm_replica_superblock *before;
 	unsigned long deadline;
@@ -102,7 +104,8 @@ static int check_legs(struct replica *replica, const struct replica_swap *swap,
 
 	spin_lock_irq(&replica->lock);
 	from = BIT(replica->state) & swap->from;
-	equal = !replica_log_dirty_regions(replica->log) && !replica->skewed_bytes;
+	equal = !replica_log_dirty_regions(replica->log) && !replica->skewed_bytes &&
+		!replica_durable_doubt(&replica->on_origin);
 	held = holds_completions(replica);
 	spin_unlock_irq(&replica->lock);
 	if (!from || (swap->equal && !equal)) {
@@ -309,7 +312,9 @@ static int settle_origin(struct replica *replica, struct attempt *attempt, const
 		return -EBUSY;
 	}
 	attempt->flush[1] = NULL;
-	r = replica_command_flush_origin(replica, flush, time_left(attempt));
+	replica_flush_begin(&replica->on_origin, &attempt->origin_flush);
+	r = replica_command_flush_origin(replica, flush, &attempt->origin_flush,
+					 time_left(attempt));
 	*error = "the origin could not be flushed";
 	attempt->origin_lost = r == -EIO;
 	return attempt->origin_lost && !attempt->swap->equal ? 0 : r;
@@ -346,18 +351,17 @@ static void exchange(struct replica *replica, bool back, bool whole)
 	generation = atomic64_inc_return(&replica->flush_gen) - 1;
 	swap(replica->origin_bdev, replica->replica_bdev);
 	swap(replica->origin_dev, replica->replica_dev);
-	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
+	swap(replica->origin_volatile, replica->replica_volatile);
 	replica->swap_back = back;
 	__replica_delta_swapped(replica, whole);
 	replica->whole = whole;
 	if (whole)
 		replica->last_consistent = ktime_get();
 	/* A flush of our own that begins from here on is of the other leg, and may fail. */
-	atomic64_set(&replica->flushed_gen, generation);
-	atomic64_set(&replica->lost_gen, S64_MAX);
+	__replica_durable_begin_anew(&replica->on_origin, generation);
+	__replica_durable_begin_anew(&replica->on_replica, generation);
 	spin_unlock_irq(&replica->lock);
 	replica_target_swap(replica->owner, replica->swaps + 1);
-	replica_intents_settled(replica, generation);
 	replica_queue_forget(replica);
 }
 
@@ -451,9 +455,9 @@ static int commit_and_exchange(struct replica *replica, const struct attempt *at
 		    commit(intents, attempt);
 	}
 	if (!r) {
-		/* All is marked, and the leg that lost something is not the origin any more. */
-		if (intents && attempt->origin_lost)
-			atomic_set(&intents->origin_lost, 0);
+		/* The leg that lost it is not the origin any more. */
+		if (replica_durable_doubt(&replica->on_origin))
+			replica_durable_mark(&replica->on_origin, U64_MAX);
 		exchange(replica, swap->back, !attempt->origin_lost);
 		enter_state(replica, swap, job_id);
 	}
@@ -534,7 +538,7 @@ static int swap_quiesced(struct replica *replica, struct attempt *attempt, u32 *
 		raise_roles(replica, attempt->swap->reason);
 		replica_leg_ship_barrier(replica);
 	} else if (attempt->origin_lost) {
-		replica_intents_origin_lost(replica);
+		replica_origin_lost(replica, &attempt->origin_flush);
 	}
 	replica_drain_end(replica, drain);
 	replica_gate_open(replica);

@@ -221,9 +221,8 @@ static void set_devices(struct replica_target *rt)
 
 	replica->origin_bdev = rt->origin->bdev;
 	replica->replica_bdev = rt->copy->bdev;
+	replica->origin_volatile = !rt->params.clone && bdev_write_cache(rt->origin->bdev);
 	replica->replica_volatile = bdev_write_cache(rt->copy->bdev);
-	replica->legs_volatile = rt->meta && !rt->params.clone && (replica->replica_volatile ||
-					      bdev_write_cache(rt->origin->bdev));
 }
 
 /*
@@ -506,6 +505,8 @@ static void replica_postsuspend(struct dm_target *ti)
 	replica_resync_quiesce(replica);
 	replica_delta_suspend(replica);
 	replica_clone_suspend(replica);
+	/* What a table that does not adopt us asks: are the legs equal? */
+	flush_work(&replica->lost_work);
 	/* No operation changes anything from here on: it would not be written down. */
 	mutex_lock(&replica->op_mutex);
 	replica->suspended = true;

@@ -50,6 +50,7 @@
 
 #include <linux/dm-replica.h>
 
+#include "dm-replica-durable.h"
 #include "dm-replica-guard.h"
 #include "dm-replica-range.h"
 
@@ -241,8 +242,8 @@ struct replica {
 	struct replica_stash __percpu *stash;
 	struct replica_counters __percpu *counters;
 	u8 region_shift;		/* log2 of sectors of a region */
-	bool replica_volatile;		/* the replica has a volatile cache */
-	bool legs_volatile;		/* it or the origin has, and there is a meta device */
+	bool origin_volatile;		/* the origin has a volatile cache; not of a clone */
+	bool replica_volatile;		/* the replica has one */
 	struct replica_intents *intents;	/* NULL without a meta device */
 	struct replica_clone *clone;	/* NULL but in the clone role */
 	struct replica_delta *delta;
@@ -319,10 +320,9 @@ struct replica {
 	atomic_t asked_origin;		/* 1 while the origin has resync.c's question */
 	atomic_t leg_commands;		/* of command.c that a leg still has */
 	atomic_t ending;		/* missed writes, about to be held or acknowledged */
-	atomic64_t flush_gen;		/* generation of replica flushes */
-	atomic64_t flushed_gen;		/* writes up to here are durable on the replica */
-	atomic64_t lost_gen;		/* but not beyond this: one failed; written under @lock */
-	unsigned int flush_failures;	/* under @lock: flushes of the replica that have failed */
+	atomic64_t flush_gen;		/* of flushes of the legs: see durable.h */
+	struct replica_durable on_origin;
+	struct replica_durable on_replica;
 	void *open_origin;		/* held while orphans are out, compat */
 	void *open_replica;
 	void *open_meta;
@@ -346,6 +346,7 @@ struct replica {
 	struct delayed_work timeout_work;
 	struct delayed_work probe_work;
 	struct work_struct state_work;
+	struct work_struct lost_work;
 	struct work_struct protect_work;	/* on log_wq */
 	struct delayed_work confirm_work;
 	struct delayed_work back_work;

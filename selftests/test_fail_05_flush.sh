@@ -61,19 +61,28 @@ as_a_resync_begins()
 # have been there before, with a flush that ended well.
 lose()
 {
-	local n written=$dev_dir/written-$BASHPID
+	local n copied written=$dev_dir/written-$BASHPID
 	defer rm -f "$written"
 	for n in 1 2 3 4 5 6 7 8; do
 		run dd if=/dev/urandom of="$written" bs=1M count=1 status=none
 		run dd if="$written" of=/dev/mapper/r bs=1M seek=2 oflag=direct conv=notrunc status=none
+		copied=$(status r resync_bytes)
 		disks fail_flush 0
 		refuse flush
-		cmp -s "$written" <(dd if=/dev/nbd0 bs=1M skip=2 count=1 iflag=direct status=none) ||
+		if ! cmp -s "$written" <(dd if=/dev/nbd0 bs=1M skip=2 count=1 iflag=direct status=none)
+		then
+			wait_for 60 "what was lost to be copied" more_copied "$copied"
 			return 0
+		fi
 		say "it was flushed before: $n"
 		wait_for 60 "the legs to be in step" in_sync r
 	done
 	fail "nothing was lost"
+}
+
+more_copied()
+{
+	(($(status r resync_bytes) > $1))
 }
 
 of_the_origin()
@@ -81,6 +90,54 @@ of_the_origin()
 	local mirror_meta=/dev/nbd2
 	in_step activity 512
 	lose
+	equal
+}
+
+# Without a log it is remembered as long as the association is active.
+without_a_log()
+{
+	in_step
+	lose
+	equal
+}
+
+# The flush that tells is one of ours: the legs stay where they are.
+as_places_change()
+{
+	local table copied
+	in_step
+	put /dev/mapper/r 2 1
+	table=$(dmsetup table r)
+	copied=$(status r resync_bytes)
+	disks fail_flush 0
+	dmesg_mark
+	refuse message r reverse_roles
+	dmesg_has "the origin could not be flushed" || fail "ended otherwise"
+	wait_for 60 "what was lost to be copied" more_copied "$copied"
+	same "the table" "$(dmsetup table r)" "$table"
+	equal
+}
+
+# Only what was written since its last good flush is in doubt: the replica serves the rest.
+of_one_that_dies()
+{
+	local n
+	in_step
+	put /dev/mapper/r 2 1
+	flush
+	put /dev/mapper/r 4 1
+	disks break 0
+	refuse flush
+	wait_for 20 "the loss to be noticed" status_is r state Unsynchronized
+	same "dirty_bytes" "$(status r dirty_bytes)" 1048576
+	for n in 0 2 6; do
+		cmp <(dd if=/dev/mapper/r bs=1M skip="$n" count=1 iflag=direct status=none) \
+			<(dd if=/dev/nbd1 bs=1M skip="$n" count=1 iflag=direct status=none) ||
+			fail "MiB $n is not the replica's"
+	done
+	at_least "read_failovers" "$(status r read_failovers)" 3
+	refuse dd if=/dev/mapper/r of=/dev/null bs=4k skip=1024 count=1 iflag=direct status=none
+	disks heal 0
 	equal
 }
 
@@ -99,5 +156,8 @@ ktap_header
 defer rm -f "$log"
 ktap_case "of the replica, as a resync begins" as_a_resync_begins
 ktap_case "of the origin" of_the_origin
+ktap_case "of the origin, without a log" without_a_log
+ktap_case "of the origin, as the legs are to change places" as_places_change
+ktap_case "of an origin that dies" of_one_that_dies
 ktap_case "of the origin, in delta updates" in_a_delta_update
 ktap_finish

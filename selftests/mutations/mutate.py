@@ -154,23 +154,21 @@ replica_order_add(&queue->order, &request->ordered);
 		replica_log_mark_cached("""),
     # So it is when they do not change places.
     'swap-flush-counts': (COMMAND, """\
-	command->flush.before = atomic64_read(&replica->flushed_gen);
 	kref_get(&command->refs);
 	r = flush_leg(replica, replica->replica_bdev, command, ms);
 """, """\
-	replica_leg_flush_begin(replica, &command->flush);
 	kref_get(&command->refs);
 	r = flush_leg(replica, replica->replica_bdev, command, ms);
 	if (!r)
-		replica_leg_flush_end(replica, &command->flush);
+		replica_flush_end(&replica->on_replica, &command->flush);
 """),
     # One that fails is forgotten with the order.
     'swap-flush-failure': (COMMAND, """\
 	if (r == -EIO)
-		replica_flush_failed(command);
+		copy_flush_failed(command);
 """, """\
 	if (0)
-		replica_flush_failed(command);
+		copy_flush_failed(command);
 """),
     # The origin that is left is thought to have all that it was given.
     'swap-origin-lost': (SWAP, """\
