@@ -95,6 +95,25 @@ write_error_heals()
 	compare_legs "$disk" "$replica"
 }
 
+# The caller knows of it. What an earlier flush has made durable is not in doubt.
+flush_error()
+{
+	local copied
+	modprobe -q dm-flakey || true
+	setup
+	put /dev/mapper/r 2 1
+	run flush /dev/mapper/r
+	put /dev/mapper/r 4 1
+	copied=$(status r resync_bytes)
+	set_table "$origin" "0 $(dev_sectors "$disk") flakey $disk 0 0 600 1 error_writes"
+	refuse flush /dev/mapper/r
+	wait_for 20 "a copy" more_copied r "$copied"
+	synced r
+	same "what was copied" "$(($(status r resync_bytes) - copied))" 1048576
+	good
+	compare_legs "$disk" "$replica"
+}
+
 # What was written while the replica was away is not there.
 dirty()
 {
@@ -157,6 +176,7 @@ ktap_header
 ktap_case "a failed read is served by the replica" failover
 ktap_case "a failed write is the caller's, its region dirty" write_error
 ktap_case "after a failed write the legs become equal" write_error_heals
+ktap_case "a flush fails: what it was to save is copied" flush_error
 ktap_case "no read is served from what may differ" dirty
 ktap_case "reads go to the origin alone" origin_only
 ktap_case "both legs fail" both

@@ -19,11 +19,6 @@ setup()
 	synced r
 }
 
-flush()
-{
-	run dd if=/dev/null of=/dev/mapper/r conv=notrunc,fsync status=none
-}
-
 # From now on the replica says yes to writes and forgets them, as a cache that loses power.
 forget()
 {
@@ -35,7 +30,7 @@ lost()
 {
 	setup
 	put /dev/mapper/r 1 1
-	flush
+	run flush /dev/mapper/r
 	forget
 	put /dev/mapper/r 3 1
 	same "state" "$(status r state)" Synchronized
@@ -77,7 +72,7 @@ copied()
 lost_hanging()
 {
 	setup replica_timeout 1000
-	flush
+	run flush /dev/mapper/r
 	forget
 	put /dev/mapper/r 3 1
 	hang_dev "$replica"
@@ -95,7 +90,7 @@ lost_hanging()
 lost_fractured()
 {
 	setup
-	flush
+	run flush /dev/mapper/r
 	forget
 	put /dev/mapper/r 3 1
 	run message r fracture

@@ -26,11 +26,6 @@ equal()
 	stop_disks
 }
 
-flush()
-{
-	dd if=/dev/null of=/dev/mapper/r conv=notrunc,fsync status=none
-}
-
 # The flush is out at the replica when the next copy is ordered, which waits for it. Its floor
 # must neither be forgotten nor stay: then no region would ever be settled, and writes to more of
 # them than the log has at a time would wait for ever.
@@ -41,7 +36,7 @@ as_a_resync_begins()
 	put /dev/mapper/r 2 1
 	wait_for 20 "the queue to be empty" status_is r queue_entries 0
 	disks hang 1
-	flush &
+	flush /dev/mapper/r &
 	flusher=$!
 	wait_for 10 "the flush to be under way" status_is r queue_entries 1
 	run message r fracture
@@ -68,21 +63,16 @@ lose()
 		run dd if="$written" of=/dev/mapper/r bs=1M seek=2 oflag=direct conv=notrunc status=none
 		copied=$(status r resync_bytes)
 		disks fail_flush 0
-		refuse flush
+		refuse flush /dev/mapper/r
 		if ! cmp -s "$written" <(dd if=/dev/nbd0 bs=1M skip=2 count=1 iflag=direct status=none)
 		then
-			wait_for 60 "what was lost to be copied" more_copied "$copied"
+			wait_for 60 "what was lost to be copied" more_copied r "$copied"
 			return 0
 		fi
 		say "it was flushed before: $n"
 		wait_for 60 "the legs to be in step" in_sync r
 	done
 	fail "nothing was lost"
-}
-
-more_copied()
-{
-	(($(status r resync_bytes) > $1))
 }
 
 of_the_origin()
@@ -113,7 +103,7 @@ as_places_change()
 	dmesg_mark
 	refuse message r reverse_roles
 	dmesg_has "the origin could not be flushed" || fail "ended otherwise"
-	wait_for 60 "what was lost to be copied" more_copied "$copied"
+	wait_for 60 "what was lost to be copied" more_copied r "$copied"
 	same "the table" "$(dmsetup table r)" "$table"
 	equal
 }
@@ -124,10 +114,10 @@ of_one_that_dies()
 	local n
 	in_step
 	put /dev/mapper/r 2 1
-	flush
+	run flush /dev/mapper/r
 	put /dev/mapper/r 4 1
 	disks break 0
-	refuse flush
+	refuse flush /dev/mapper/r
 	wait_for 20 "the loss to be noticed" status_is r state Unsynchronized
 	same "dirty_bytes" "$(status r dirty_bytes)" 1048576
 	for n in 0 2 6; do

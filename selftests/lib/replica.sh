@@ -16,6 +16,8 @@
 #	at_least A B, at_most A B	compare numbers
 #	twins MIB [BLOCK_SIZE]	$origin and $replica, equal
 #	put DEVICE FIRST_MIB COUNT_MIB	random bytes, direct, not flushed
+#	flush DEVICE		what is in its caches
+#	more_copied NAME BYTES	for wait_for: resync_bytes is more than that
 #	spray DEVICE [FIO OPTION]...	random writes, the data read back and verified
 #	start_load DEVICE [FIO OPTION]..., stop_load	the same in the background
 #	timed MAX CMD...	fails when CMD takes longer than MAX seconds,
@@ -156,6 +158,16 @@ put()
 {
 	run dd if=/dev/urandom of="$1" bs=1M seek="$2" count="$3" oflag=direct conv=notrunc \
 		status=none
+}
+
+flush()
+{
+	dd if=/dev/null of="$1" conv=notrunc,fsync status=none
+}
+
+more_copied()
+{
+	(($(status "$1" resync_bytes) > $2))
 }
 
 spray()
