@@ -628,6 +628,7 @@ void replica_intents_suspend(struct replica *replica)
 	mutex_unlock(&intents->mutex);
 	cancel_delayed_work_sync(&intents->work);
 	mutex_lock(&intents->mutex);
+	replica_origin_mark_lost(replica);
 	if (!intents->failed) {
 		r = replica_intents_empty(intents);
 		if (!r)

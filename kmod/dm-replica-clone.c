@@ -136,7 +136,8 @@ static bool any_unflushed(struct replica *replica)
 		unsigned long bits = copied_bits(log, word);
 
 		while (bits)
-			if ((u64)atomic64_read(&log->cached[take_bit(&bits, word)]) > durable)
+			if (replica_log_cached(log, REPLICA_LEG_REPLICA, take_bit(&bits, word),
+					       durable))
 				return true;
 		cond_resched();
 	}

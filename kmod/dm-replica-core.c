@@ -25,7 +25,6 @@ static void unmake(struct replica *replica)
 	cancel_delayed_work_sync(&replica->deferred_work);
 	cancel_delayed_work_sync(&replica->timeout_work);
 	cancel_delayed_work_sync(&replica->probe_work);
-	cancel_work_sync(&replica->lost_work);
 	cancel_work_sync(&replica->state_work);
 	cancel_work_sync(&replica->protect_work);
 	cancel_delayed_work_sync(&replica->back_work);
@@ -142,8 +141,8 @@ static void init_fields(struct replica *replica, const struct replica_params *pa
 	strscpy(replica->reason, "table loaded", sizeof(replica->reason));
 	replica->current_job = -1U;
 	atomic64_set(&replica->flush_gen, 1);
-	replica_durable_init(&replica->on_origin, replica);
-	replica_durable_init(&replica->on_replica, replica);
+	replica_durable_init(&replica->on_origin, replica, REPLICA_LEG_ORIGIN);
+	replica_durable_init(&replica->on_replica, replica, REPLICA_LEG_REPLICA);
 }
 
 /* What only the clone role has. */

@@ -510,7 +510,7 @@ static enum due due_now(struct replica *replica)
 static bool carry(struct replica *replica)
 {
 	/* A region that the replica may have lost again is one that changed. */
-	replica_log_mark_cached(replica->log, replica_leg_durable(replica));
+	replica_log_mark_cached(replica->log, REPLICA_LEG_REPLICA, replica_leg_durable(replica));
 	if (!freeze(replica))
 		return false;
 	if (replica_resync_start(replica, REPLICA_VERIFY_STATES, DM_REPLICA_JOB_DELTA,

@@ -4,12 +4,15 @@
  */
 #include "dm-replica-delta.h"
 #include "dm-replica-intent.h"
+#include "dm-replica-io.h"
 #include "dm-replica-log.h"
 #include "dm-replica-queue.h"
 
-void replica_durable_init(struct replica_durable *durable, struct replica *replica)
+void replica_durable_init(struct replica_durable *durable, struct replica *replica,
+			  enum replica_leg leg)
 {
 	durable->replica = replica;
+	durable->leg = leg;
 	atomic64_set(&durable->lost, S64_MAX);
 }
 
@@ -18,6 +21,14 @@ void __replica_durable_begin_anew(struct replica_durable *durable, u64 generatio
 	lockdep_assert_held(&durable->replica->lock);
 	atomic64_set(&durable->flushed, generation);
 	atomic64_set(&durable->lost, S64_MAX);
+}
+
+void replica_durable_note(struct replica_durable *durable, sector_t sector, sector_t sectors)
+{
+	struct replica *replica = durable->replica;
+
+	replica_log_note_cached(replica->log, durable->leg, sector, sectors,
+				atomic64_read(&replica->flush_gen));
 }
 
 void replica_flush_begin(struct replica_durable *durable, struct replica_flush *flush)
@@ -56,25 +67,24 @@ bool replica_durable_doubt(const struct replica_durable *durable)
 	return atomic64_read(&durable->lost) != S64_MAX;
 }
 
-/* A flush that fails meanwhile may leave the floor where it is: the number tells of it. */
-void replica_durable_mark(struct replica_durable *durable, u64 generation)
+bool replica_durable_mark(struct replica_durable *durable, u64 generation)
 {
 	struct replica *replica = durable->replica;
 	unsigned int failures;
 	bool all;
 
-	do {
-		spin_lock_irq(&replica->lock);
-		failures = durable->failures;
-		generation = min(generation, replica_durable_generation(durable));
-		spin_unlock_irq(&replica->lock);
-		replica_log_mark_cached(replica->log, generation);
-		spin_lock_irq(&replica->lock);
-		all = durable->failures == failures;
-		if (all)
-			atomic64_set(&durable->lost, S64_MAX);
-		spin_unlock_irq(&replica->lock);
-	} while (!all);
+	spin_lock_irq(&replica->lock);
+	failures = durable->failures;
+	generation = min(generation, replica_durable_generation(durable));
+	spin_unlock_irq(&replica->lock);
+	replica_log_mark_cached(replica->log, durable->leg, generation);
+	spin_lock_irq(&replica->lock);
+	/* One that failed meanwhile may have left the floor where it is: the number tells of it. */
+	all = durable->failures == failures;
+	if (all)
+		atomic64_set(&durable->lost, S64_MAX);
+	spin_unlock_irq(&replica->lock);
+	return all;
 }
 
 /*
@@ -86,10 +96,35 @@ void replica_origin_lost(struct replica *replica, const struct replica_flush *fl
 	replica_flush_failed(&replica->on_origin, flush);
 	/* Before the worker has marked it: until then nothing is frozen anew. */
 	replica_delta_restart(replica);
-	if (replica->intents)
+	if (replica->intents) {
 		replica_intents_note(replica);
-	else
-		queue_work(replica_aux_wq, &replica->lost_work);
+		return;
+	}
+	replica_get(replica);
+	if (!queue_work(replica_aux_wq, &replica->lost_work))
+		replica_put(replica);
+}
+
+/*
+ * The origin may have had a write, and have lost it, that waits for the replica still: it is
+ * noted when it ends.  It is seen here, or has been noted before it left the range lock.
+ */
+static void mark_under_way(struct replica *replica)
+{
+	struct replica_range *range;
+	unsigned int i;
+
+	for (i = 0; i < REPLICA_RANGE_BUCKETS; i++) {
+		struct replica_range_bucket *bucket = &replica->ranges->buckets[i];
+
+		spin_lock_irq(&bucket->lock);
+		for (range = replica_range_first(bucket); range;
+		     range = replica_range_next(bucket, range))
+			if (replica_io_is_issued(range))
+				replica_log_mark(replica->log, range->first,
+						 range->last - range->first + 1);
+		spin_unlock_irq(&bucket->lock);
+	}
 }
 
 void replica_origin_mark_lost(struct replica *replica)
@@ -98,6 +133,7 @@ void replica_origin_mark_lost(struct replica *replica)
 		lockdep_assert_held(&replica->op_mutex);
 	if (!replica_durable_doubt(&replica->on_origin))
 		return;
+	mark_under_way(replica);
 	replica_durable_mark(&replica->on_origin, U64_MAX);
 	/* What is not copied yet may not be of the instant any more. */
 	replica_delta_restart(replica);
@@ -110,8 +146,10 @@ void replica_origin_lost_work(struct work_struct *work)
 {
 	struct replica *replica = container_of(work, struct replica, lost_work);
 
-	/* With another table comes another log. */
+	/* With another table comes another log, and without one the association is over. */
 	mutex_lock(&replica->op_mutex);
-	replica_origin_mark_lost(replica);
+	if (replica->md)
+		replica_origin_mark_lost(replica);
 	mutex_unlock(&replica->op_mutex);
+	replica_put(replica);
 }

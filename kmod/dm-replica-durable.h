@@ -11,14 +11,22 @@
 #ifndef DM_REPLICA_DURABLE_H
 #define DM_REPLICA_DURABLE_H
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 
 struct replica;
 struct work_struct;
 
+enum replica_leg {
+	REPLICA_LEG_ORIGIN,
+	REPLICA_LEG_REPLICA,
+	REPLICA_LEGS,
+};
+
 /**
  * struct replica_durable - of one leg
  * @replica: the association
+ * @leg: enum replica_leg
  * @flushed: a flush up to this generation has ended well
  * @lost: but nothing beyond this one counts, for a flush failed; S64_MAX: none did.
  *	Written under replica->lock
@@ -26,6 +34,7 @@ struct work_struct;
  */
 struct replica_durable {
 	struct replica *replica;
+	enum replica_leg leg;
 	atomic64_t flushed;
 	atomic64_t lost;
 	unsigned int failures;
@@ -43,10 +52,13 @@ struct replica_flush {
 
 /* durable.c APIs: any context, unless said otherwise. */
 
-void replica_durable_init(struct replica_durable *durable, struct replica *replica);
-/* All writes up to @generation are, and there is no doubt about any.  replica->lock held. */
+void replica_durable_init(struct replica_durable *durable, struct replica *replica,
+			  enum replica_leg leg);
+/* Writes up to @generation are durable or marked, whatever was.  replica->lock held. */
 void __replica_durable_begin_anew(struct replica_durable *durable, u64 generation);
 
+/* The leg has these sectors, possibly in a volatile cache. */
+void replica_durable_note(struct replica_durable *durable, sector_t sector, sector_t sectors);
 /* A flush begins, and ends well or not. */
 void replica_flush_begin(struct replica_durable *durable, struct replica_flush *flush);
 void replica_flush_end(struct replica_durable *durable, const struct replica_flush *flush);
@@ -61,8 +73,9 @@ bool replica_durable_doubt(const struct replica_durable *durable);
  * replica_durable_mark - mark what is not durable on a leg, after which there is no doubt
  * @generation: nor is it beyond this, U64_MAX for no other bound
  * May sleep; the log stays the same meanwhile.
+ * Return: false when another flush has failed meanwhile: there is doubt still.
  */
-void replica_durable_mark(struct replica_durable *durable, u64 generation);
+bool replica_durable_mark(struct replica_durable *durable, u64 generation);
 
 /*
  * A flush of the origin failed: what it lost is on the replica still.  It is marked, and
@@ -70,8 +83,8 @@ void replica_durable_mark(struct replica_durable *durable, u64 generation);
  */
 void replica_origin_lost(struct replica *replica, const struct replica_flush *flush);
 /*
- * Mark it, if one did.  May sleep.  The mutex of the intents is held, or without them
- * op_mutex.
+ * Mark it, if one did fail.  May sleep.  The mutex of the intents is held, or without them
+ * op_mutex.  Whoever tells of another one meanwhile has this called again.
  */
 void replica_origin_mark_lost(struct replica *replica);
 /* Worker of replica->lost_work, for when there are no intents. */

@@ -75,23 +75,13 @@ static void free_slot(struct replica_intents *intents, u32 slot)
 static bool unsettled(struct replica_intents *intents, u64 region)
 {
 	struct replica *replica = intents->replica;
-	u64 cached = atomic64_read(&replica->log->cached[region]);
 
 	/* Of a clone's replica clone.c asks before it opens a region. */
-	if (replica->clone)
-		return false;
-	return (replica->origin_volatile &&
-		cached > replica_durable_generation(&replica->on_origin)) ||
-	       (replica->replica_volatile &&
-		cached > replica_leg_durable(replica));
-}
-
-/* A write that waits for us has not been issued. */
-static bool is_issued(const struct replica_range *range)
-{
-	/* Nor has one that waits for the range: it asks for its regions when granted. */
-	return range->kind == REPLICA_RANGE_WRITE && !range->blockers &&
-	       !container_of(range, struct replica_io, range)->log_waits;
+	return !replica->clone &&
+	       (replica_log_cached(replica->log, REPLICA_LEG_ORIGIN, region,
+				   replica_durable_generation(&replica->on_origin)) ||
+		replica_log_cached(replica->log, REPLICA_LEG_REPLICA, region,
+				   replica_leg_durable(replica)));
 }
 
 static bool writes_in(struct replica_range_bucket *bucket, u64 first, u64 last)
@@ -102,7 +92,8 @@ static bool writes_in(struct replica_range_bucket *bucket, u64 first, u64 last)
 	spin_lock_irq(&bucket->lock);
 	for (range = replica_range_first(bucket); range && !found;
 	     range = replica_range_next(bucket, range))
-		found = range->first <= last && range->last >= first && is_issued(range);
+		found = range->first <= last && range->last >= first &&
+			replica_io_is_issued(range);
 	spin_unlock_irq(&bucket->lock);
 	return found;
 }
@@ -165,7 +156,7 @@ static int settle(struct replica_intents *intents)
 	int r = 0;
 
 	replica_flush_begin(&replica->on_origin, &flush);
-	if (replica->origin_volatile)
+	if (bdev_write_cache(replica->origin_bdev))
 		r = blkdev_issue_flush(replica->origin_bdev);
 	if (r) {
 		replica_origin_lost(replica, &flush);

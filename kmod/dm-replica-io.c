@@ -90,10 +90,8 @@ static void origin_failed(struct replica_io *io)
 	/* A clone is of what was before. */
 	if (replica->clone)
 		return;
-	if (is_flush(io)) {
-		replica_origin_lost(replica, &io->unranged.on_origin);
+	if (is_flush(io))
 		return;
-	}
 	replica_log_mark(replica->log, io_sector(io), io_sectors(io));
 	replica_state_unsynced(replica, "origin write error");
 }
@@ -114,8 +112,7 @@ static void note_origin(struct replica_io *io)
 	struct bio *bio = replica_io_bio(io);
 
 	if (io->kind == REPLICA_IO_WRITE && !(bio->bi_opf & REQ_FUA))
-		replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
-					atomic64_read(&replica->flush_gen));
+		replica_durable_note(&replica->on_origin, io_sector(io), io_sectors(io));
 	else if (is_flush(io) && !io->origin_status)
 		replica_flush_end(&replica->on_origin, &io->unranged.on_origin);
 }
@@ -207,8 +204,7 @@ static void replica_part_done(struct replica_request *request, blk_status_t stat
 		if (unlikely(is_flush(io)))
 			replica_flush_end(&replica->on_replica, &io->unranged.on_replica);
 		else if (replica->replica_volatile && !(request->bio.bi_opf & REQ_FUA))
-			replica_log_note_cached(replica->log, io_sector(io), io_sectors(io),
-						atomic64_read(&replica->flush_gen));
+			replica_durable_note(&replica->on_replica, io_sector(io), io_sectors(io));
 	} else if ((status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET) &&
 		   !is_flush(io) && bio_op(&request->bio) != REQ_OP_WRITE) {
 		replica_refused(io);
@@ -631,8 +627,12 @@ int replica_io_end(struct bio *bio, blk_status_t *error)
 	switch (io->kind) {
 	case REPLICA_IO_READ:
 		return replica_io_end_read(io, bio, *error);
-	case REPLICA_IO_WRITE:
 	case REPLICA_IO_FLUSH:
+		/* At once: the next one that ends well says nothing about it, and may be faster. */
+		if (unlikely(*error) && !io->replica->clone)
+			replica_origin_lost(io->replica, &io->unranged.on_origin);
+		fallthrough;
+	case REPLICA_IO_WRITE:
 		io->origin_status = *error;
 		if (!origin_part_done(io) || !finish(io))
 			return DM_ENDIO_INCOMPLETE;

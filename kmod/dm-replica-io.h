@@ -210,6 +210,16 @@ void replica_io_granted(struct replica_io *io);
 void replica_io_detached(struct replica_io *io);
 /* The replica's part, or its leave to acknowledge, is given.  Any context. */
 void replica_io_put_pending(struct replica_io *io);
+/*
+ * Is it a write that a leg may have?  Not one that waits for the log, nor one that waits for its
+ * range and asks the log when that is granted.  Bucket lock held.
+ */
+static inline bool replica_io_is_issued(const struct replica_range *range)
+{
+	return range->kind == REPLICA_RANGE_WRITE && !range->blockers &&
+	       !container_of(range, struct replica_io, range)->log_waits;
+}
+
 /* Submit a granted write that has waited for intent.c or for room.  Any context. */
 void replica_io_continue(struct replica *replica, struct bio *bio);
 /* Give granted writes that were not issued back to device-mapper.  May sleep. */

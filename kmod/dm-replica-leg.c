@@ -532,7 +532,8 @@ void replica_leg_probe_work(struct work_struct *work)
 		break;
 	default:
 		/* It failed just now: what its cache held may be gone. */
-		replica_log_mark_cached(replica->log, replica_leg_durable(replica));
+		replica_log_mark_cached(replica->log, REPLICA_LEG_REPLICA,
+					replica_leg_durable(replica));
 		replica->probe_delay_ms = clamp(replica->probe_delay_ms * 2, PROBE_DELAY_MIN_MS,
 						PROBE_DELAY_MAX_MS);
 		atomic_set(&replica->probe, REPLICA_PROBE_WAIT);

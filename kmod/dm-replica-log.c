@@ -22,6 +22,7 @@ struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shi
 {
 	u64 regions = regions_of(sectors, region_shift);
 	struct replica_log *log;
+	enum replica_leg leg;
 
 	log = kzalloc(sizeof(*log), GFP_KERNEL);
 	if (!log)
@@ -33,9 +34,11 @@ struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shi
 	log->nr_regions = regions;
 	log->dirty = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
 	log->marked = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
-	log->cached = kvcalloc(regions, sizeof(atomic64_t), GFP_KERNEL);
+	for (leg = 0; leg < REPLICA_LEGS; leg++)
+		log->cached[leg] = kvcalloc(regions, sizeof(atomic64_t), GFP_KERNEL);
 	log->frozen = kvcalloc(BITS_TO_LONGS(regions), sizeof(long), GFP_KERNEL);
-	if (!log->dirty || !log->marked || !log->cached || !log->frozen) {
+	if (!log->dirty || !log->marked || !log->cached[REPLICA_LEG_ORIGIN] ||
+	    !log->cached[REPLICA_LEG_REPLICA] || !log->frozen) {
 		replica_log_destroy(log);
 		return NULL;
 	}
@@ -44,13 +47,16 @@ struct replica_log *replica_log_create(sector_t sectors, unsigned int region_shi
 
 void replica_log_destroy(struct replica_log *log)
 {
+	enum replica_leg leg;
+
 	if (!log)
 		return;
 	kvfree(log->frozen);
 	kvfree(log->sealed);
 	kvfree(log->touched);
 	kvfree(log->active);
-	kvfree(log->cached);
+	for (leg = 0; leg < REPLICA_LEGS; leg++)
+		kvfree(log->cached[leg]);
 	kvfree(log->marked);
 	kvfree(log->dirty);
 	kfree(log);
@@ -78,7 +84,7 @@ bool replica_log_seal(struct replica_log *log, u64 region, u64 durable)
 
 	spin_lock_irqsave(&log->lock, flags);
 	sealed = !test_bit(region, log->dirty) &&
-		 (u64)atomic64_read(&log->cached[region]) <= durable;
+		 !replica_log_cached(log, REPLICA_LEG_REPLICA, region, durable);
 	if (sealed)
 		__set_bit(region, log->sealed);
 	spin_unlock_irqrestore(&log->lock, flags);
@@ -89,11 +95,13 @@ void replica_log_import(struct replica_log *log, struct replica_log *from)
 {
 	/* Whole regions of the old size: its last one may have been a short one. */
 	u64 common = min_t(u64, log->nr_regions, from->sectors >> log->region_shift);
+	enum replica_leg leg;
 
 	if (log->sectors <= from->sectors)
 		common = log->nr_regions;
 	bitmap_copy(log->dirty, from->dirty, common);
-	memcpy(log->cached, from->cached, common * sizeof(atomic64_t));
+	for (leg = 0; leg < REPLICA_LEGS; leg++)
+		memcpy(log->cached[leg], from->cached[leg], common * sizeof(atomic64_t));
 	if (log->nr_regions > common)
 		bitmap_set(log->dirty, common, log->nr_regions - common);
 	log->nr_dirty = bitmap_weight(log->dirty, log->nr_regions);
@@ -234,31 +242,30 @@ bool replica_log_copy_end(struct replica_log *log, u64 region, u64 freezes)
 }
 
 /* Never backwards: two writes of a region may end in either order. */
-static void note_region(struct replica_log *log, u64 region, s64 generation)
+static void note_region(atomic64_t *cached, s64 generation)
 {
-	s64 noted = atomic64_read(&log->cached[region]);
+	s64 noted = atomic64_read(cached);
 
-	while (noted < generation &&
-	       !atomic64_try_cmpxchg(&log->cached[region], &noted, generation))
+	while (noted < generation && !atomic64_try_cmpxchg(cached, &noted, generation))
 		;
 }
 
-void replica_log_note_cached(struct replica_log *log, sector_t sector, sector_t sectors,
-			     u64 generation)
+void replica_log_note_cached(struct replica_log *log, enum replica_leg leg, sector_t sector,
+			     sector_t sectors, u64 generation)
 {
 	u64 region = sector >> log->region_shift;
 	u64 last = (sector + sectors - 1) >> log->region_shift;
 
 	for (; region <= last; region++)
-		note_region(log, region, generation);
+		note_region(&log->cached[leg][region], generation);
 }
 
-void replica_log_mark_cached(struct replica_log *log, u64 flushed)
+void replica_log_mark_cached(struct replica_log *log, enum replica_leg leg, u64 durable)
 {
 	u64 region;
 
 	for (region = 0; region < log->nr_regions; region++) {
-		if ((u64)atomic64_read(&log->cached[region]) > flushed)
+		if (replica_log_cached(log, leg, region, durable))
 			mark_region(log, region);
 		if (!(region & 0xffff))
 			cond_resched();

@@ -24,13 +24,15 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "dm-replica-durable.h"
+
 /**
  * struct replica_log - facts about each region; log.c's and intent.c's
  * @lock: taken to set a bit that was clear, and to clear one
  * @nr_dirty: number of bits in @dirty, under @lock, read without it
  * @dirty: the legs may differ
  * @marked: marked since the last copy_begin()
- * @cached: flush generation of the last write into a leg's cache
+ * @cached: of each leg, flush generation of the last write into its cache
  * @active: durably dirty on the meta device; NULL without one.  Set by intent.c
  *	only; cleared by it, and then valid when it has seen the bucket locks
  * @touched: written to since intent.c last looked
@@ -48,7 +50,7 @@ struct replica_log {
 	unsigned int region_shift;
 	unsigned long *dirty;
 	unsigned long *marked;
-	atomic64_t *cached;
+	atomic64_t *cached[REPLICA_LEGS];
 	unsigned long *active;
 	unsigned long *touched;
 	unsigned long *sealed;
@@ -139,14 +141,19 @@ void replica_log_copy_begin(struct replica_log *log, u64 region);
 bool replica_log_copy_end(struct replica_log *log, u64 region, u64 freezes);
 
 /*
- * Volatile caches: a write that the replica completed into its cache is lost
- * when the replica loses power.  Each region remembers the flush generation of
- * its last such write; regions written since the last good flush become dirty
- * when the replica fails.
+ * Volatile caches: a write that a leg completed into its cache is lost when it loses power.
+ * Each region remembers for each leg the flush generation of its last such write, or copy;
+ * see dm-replica-durable.h.
  */
-void replica_log_note_cached(struct replica_log *log, sector_t sector, sector_t sectors,
-			     u64 generation);
-/* Mark every region noted with a generation above @flushed.  May sleep. */
-void replica_log_mark_cached(struct replica_log *log, u64 flushed);
+void replica_log_note_cached(struct replica_log *log, enum replica_leg leg, sector_t sector,
+			     sector_t sectors, u64 generation);
+/* Mark every region noted with a generation above @durable.  May sleep. */
+void replica_log_mark_cached(struct replica_log *log, enum replica_leg leg, u64 durable);
+/* Was the region written on the leg after that generation?  Any context. */
+static inline bool replica_log_cached(const struct replica_log *log, enum replica_leg leg,
+				      u64 region, u64 durable)
+{
+	return (u64)atomic64_read(&log->cached[leg][region]) > durable;
+}
 
 #endif /* DM_REPLICA_LOG_H */

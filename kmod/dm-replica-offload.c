@@ -326,14 +326,14 @@ static u64 region_bytes(const struct replica *replica, u64 region)
 /* The same as the end of a batch of window.c. */
 static void end_regions(struct replica *replica, u64 first, u64 regions)
 {
-	u64 region, bytes = 0, generation = atomic64_read(&replica->flush_gen);
+	u64 region, bytes = 0;
 
 	for (region = first; region < first + regions; region++) {
 		if (!test_bit(region, replica->log->dirty))
 			continue;
 		if (replica->replica_volatile)
-			replica_log_note_cached(replica->log, region << replica->region_shift,
-						1, generation);
+			replica_durable_note(&replica->on_replica, region << replica->region_shift,
+					     1);
 		/* A clone is never frozen. */
 		if (replica_log_copy_end(replica->log, region, 0))
 			bytes += region_bytes(replica, region);

@@ -332,8 +332,7 @@ static void note_success(struct replica_request *request)
 	if (is_flush(request))
 		replica_flush_end(&replica->on_replica, &request->flush);
 	else if (replica->replica_volatile && !(request->bio.bi_opf & REQ_FUA))
-		replica_log_note_cached(replica->log, request->sector, request->sectors,
-					atomic64_read(&replica->flush_gen));
+		replica_durable_note(&replica->on_replica, request->sector, request->sectors);
 }
 
 /* The replica has completed it in time. */

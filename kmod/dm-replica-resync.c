@@ -476,6 +476,11 @@ static void end_pass(struct replica_resync *resync)
 		replica_resync_kick(resync);
 		return;
 	}
+	/* What the origin has lost is about to be marked. */
+	if (replica_durable_doubt(&replica->on_origin)) {
+		queue_delayed_work(replica->wq, &resync->work, msecs_to_jiffies(PRESSED_MS));
+		return;
+	}
 	/*
 	 * What was copied may be newer than what is in the queue: a state that the origin
 	 * never was in, until all that was queued by now is there.
@@ -564,7 +569,8 @@ static void mark_lost(struct replica *replica, u32 from, u64 durable)
 {
 	if (!replica->clone && BIT(READ_ONCE(replica->state)) & from &&
 	    !replica_io_keeps_up(replica))
-		replica_log_mark_cached(replica->log, min(durable, replica_leg_durable(replica)));
+		replica_log_mark_cached(replica->log, REPLICA_LEG_REPLICA,
+					min(durable, replica_leg_durable(replica)));
 }
 
 u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum replica_walk how,
@@ -600,7 +606,8 @@ u32 replica_resync_start(struct replica *replica, u32 from, u16 job_type, enum r
 		return 0;
 	}
 	/* Again: what was out when it was set aside may have come back since, or failed. */
-	replica_durable_mark(&replica->on_replica, durable);
+	while (!replica_durable_mark(&replica->on_replica, durable))
+		;
 
 	spin_lock_irq(&replica->lock);
 	if (replica->state == DM_REPLICA_STATE_UNSYNCHRONIZED) {

@@ -297,6 +297,8 @@ bool replica_state_set(struct replica *replica, u16 state, const char *reason)
 /* Is what the job was to copy there?  What came later is no part of a delta update. */
 static bool nothing_left(struct replica *replica)
 {
+	if (replica_durable_doubt(&replica->on_origin))
+		return false;
 	if (replica->delta_on)
 		return replica_delta_copies(replica) &&
 		       !replica_log_frozen_regions(replica->log);

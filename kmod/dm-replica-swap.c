@@ -50,17 +50,19 @@
  * @flush: likewise, to the replica and to the origin
  * @origin_flush: that of the origin
  * @origin_lost: it failed
+ * @torn: it did, or an earlier one whose loss is not marked yet
  * @before: room for the superblock as it was
  * @deadline: jiffies: until then I/O is held for what is under way
  */
 struct attempt {
 	const struct replica_swap *swap;
-	s64 durable;
+	u64 durable;
 	bool cut;
 	struct replica_command *ask;
 	struct replica_command *flush[2];
 	struct replica_flush origin_flush;
 	bool origin_lost;
+	bool torn;
 	struct dm_replica_superblock *before;
 	unsigned long deadline;
 };
@@ -317,6 +319,7 @@ static int settle_origin(struct replica *replica, struct attempt *attempt, const
 					 time_left(attempt));
 	*error = "the origin could not be flushed";
 	attempt->origin_lost = r == -EIO;
+	attempt->torn = attempt->origin_lost || replica_durable_doubt(&replica->on_origin);
 	return attempt->origin_lost && !attempt->swap->equal ? 0 : r;
 }
 
@@ -351,7 +354,8 @@ static void exchange(struct replica *replica, bool back, bool whole)
 	generation = atomic64_inc_return(&replica->flush_gen) - 1;
 	swap(replica->origin_bdev, replica->replica_bdev);
 	swap(replica->origin_dev, replica->replica_dev);
-	swap(replica->origin_volatile, replica->replica_volatile);
+	replica->origin_volatile = bdev_write_cache(replica->origin_bdev);
+	replica->replica_volatile = bdev_write_cache(replica->replica_bdev);
 	replica->swap_back = back;
 	__replica_delta_swapped(replica, whole);
 	replica->whole = whole;
@@ -401,7 +405,7 @@ static int commit(struct replica_intents *intents, const struct attempt *attempt
 	memcpy(sb->replica_path, before->origin_path, sizeof(sb->replica_path));
 	intents->planned = attempt->swap->to;
 	intents->planned_back = attempt->swap->back;
-	intents->planned_whole = !attempt->origin_lost;
+	intents->planned_whole = !attempt->torn;
 	r = replica_intents_write_sb(intents, 0);
 	intents->planned = 0;
 	if (!r)
@@ -424,7 +428,10 @@ static void mark_doubts(struct replica *replica, const struct attempt *attempt)
 	if (attempt->origin_lost)
 		replica_log_mark_all(replica->log);
 	else if (attempt->cut || !READ_ONCE(replica->ship))
-		replica_log_mark_cached(replica->log, attempt->durable);
+		replica_log_mark_cached(replica->log, REPLICA_LEG_REPLICA,
+					min(attempt->durable, replica_leg_durable(replica)));
+	if (attempt->torn)
+		replica_durable_mark(&replica->on_origin, U64_MAX);
 	replica_intents_sync(replica);
 }
 
@@ -455,10 +462,10 @@ static int commit_and_exchange(struct replica *replica, const struct attempt *at
 		    commit(intents, attempt);
 	}
 	if (!r) {
-		/* The leg that lost it is not the origin any more. */
+		/* The worker may have flushed it since: the marks are of the old origin. */
 		if (replica_durable_doubt(&replica->on_origin))
 			replica_durable_mark(&replica->on_origin, U64_MAX);
-		exchange(replica, swap->back, !attempt->origin_lost);
+		exchange(replica, swap->back, !attempt->torn);
 		enter_state(replica, swap, job_id);
 	}
 	if (intents)

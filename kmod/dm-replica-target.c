@@ -214,6 +214,20 @@ static void replace(struct replica_target *rt, struct replica *old)
 	replica_put(old);
 }
 
+static void disbelieve(struct replica_target *rt)
+{
+	rt->params.sync_skip = false;
+	rt->replica->sync_skip = false;
+}
+
+/* Are the legs equal for all that is known? */
+static bool believable(struct replica *old)
+{
+	return !old->clone && !replica_delta_behind(old) &&
+	       READ_ONCE(old->state) == DM_REPLICA_STATE_SYNCHRONIZED &&
+	       !replica_durable_doubt(&old->on_origin) && !atomic_read(&old->leg_commands);
+}
+
 /* What the I/O path needs to know of the devices, which a new table opens anew. */
 static void set_devices(struct replica_target *rt)
 {
@@ -227,18 +241,31 @@ static void set_devices(struct replica_target *rt)
 
 /*
  * What the origin has in a volatile cache belongs to the instant of a clone: a power cut
- * must not take it away while what is not copied yet is read from there.
+ * must not take it away while what is not copied yet is read from there.  So it is with what
+ * is copied, or is on the replica already: when it cannot be made durable it is as if it had been
+ * written just now.
  */
 static int settle_origin(struct replica_target *rt)
 {
 	struct block_device *origin = rt->origin->bdev;
+	struct replica *replica = rt->replica;
 	int r = 0;
 
-	if (rt->params.clone && bdev_write_cache(origin))
+	if (bdev_write_cache(origin))
 		r = blkdev_issue_flush(origin);
-	if (r)
+	if (!r)
+		return 0;
+	if (rt->params.clone) {
 		DMERR("origin could not be flushed (%d): it has no instant to be cloned", r);
-	return r;
+		return r;
+	}
+	DMWARN("origin could not be flushed (%d)", r);
+	replica_durable_note(&replica->on_origin, 0, replica->sectors);
+	if (rt->params.sync_skip) {
+		DMWARN("sync skip is not believed");
+		disbelieve(rt);
+	}
+	return 0;
 }
 
 /* The log of a new association.  On failure nothing has changed but the device. */
@@ -267,21 +294,12 @@ static int open_log(struct replica_target *rt, struct mapped_device *md)
 	return r;
 }
 
-static void disbelieve(struct replica_target *rt)
-{
-	rt->params.sync_skip = false;
-	rt->replica->sync_skip = false;
-}
-
 static int preresume_new(struct replica_target *rt, struct mapped_device *md,
 			 struct replica *old)
 {
 	int r;
 
-	/* The origin of a clone has been written to since. */
-	if (old && rt->params.sync_skip &&
-	    (old->clone || replica_delta_behind(old) ||
-	     READ_ONCE(old->state) != DM_REPLICA_STATE_SYNCHRONIZED)) {
+	if (old && rt->params.sync_skip && !believable(old)) {
 		DMWARN("%s: sync skip is not believed, the legs were not equal", old->name);
 		disbelieve(rt);
 	}
@@ -505,12 +523,12 @@ static void replica_postsuspend(struct dm_target *ti)
 	replica_resync_quiesce(replica);
 	replica_delta_suspend(replica);
 	replica_clone_suspend(replica);
-	/* What a table that does not adopt us asks: are the legs equal? */
-	flush_work(&replica->lost_work);
 	/* No operation changes anything from here on: it would not be written down. */
 	mutex_lock(&replica->op_mutex);
 	replica->suspended = true;
 	mutex_unlock(&replica->op_mutex);
+	/* What a table that does not adopt us asks: are the legs equal? */
+	flush_work(&replica->lost_work);
 	/* While the clock runs: it flushes the legs. */
 	replica_intents_suspend(replica);
 	wait_event(replica->quiet, replica_leg_quiet(replica));

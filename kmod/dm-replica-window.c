@@ -225,14 +225,14 @@ void replica_resync_ask_origin(struct replica_resync *resync)
 /* The batch has seen the last of its windows. */
 static void end_batch(struct replica *replica, struct batch *batch)
 {
-	u64 region, generation = atomic64_read(&replica->flush_gen);
+	u64 region;
 
 	for (region = batch->first; !batch->failed && region < batch->first + batch->regions;
 	     region++) {
 		/* The copy may sit in the replica's cache until the next flush. */
 		if (replica->replica_volatile)
-			replica_log_note_cached(replica->log, region << replica->region_shift,
-						1, generation);
+			replica_durable_note(&replica->on_replica, region << replica->region_shift,
+					     1);
 		replica_log_copy_end(replica->log, region, batch->freezes);
 	}
 	batch->regions = 0;

@@ -64,8 +64,7 @@ lose()
 		copied=$(status r resync_bytes)
 		disks fail_flush 0
 		refuse flush /dev/mapper/r
-		if ! cmp -s "$written" <(dd if=/dev/nbd0 bs=1M skip=2 count=1 iflag=direct status=none)
-		then
+		if ! origin_has "$written"; then
 			wait_for 60 "what was lost to be copied" more_copied r "$copied"
 			return 0
 		fi
@@ -88,6 +87,33 @@ without_a_log()
 {
 	in_step
 	lose
+	equal
+}
+
+origin_has()
+{
+	cmp -s "$1" <(dd if=/dev/nbd0 bs=1M skip=2 count=1 iflag=direct status=none)
+}
+
+# The origin had it, and has lost it, before the replica answers: it is known at once.
+as_a_write_waits()
+{
+	local writer flusher written=$dev_dir/written-$BASHPID
+	defer rm -f "$written"
+	in_step replica_timeout 20000
+	run dd if=/dev/urandom of="$written" bs=1M count=1 status=none
+	disks hang 1
+	dd if="$written" of=/dev/mapper/r bs=1M seek=2 oflag=direct conv=notrunc status=none &
+	writer=$!
+	wait_for 10 "the origin to have it" origin_has "$written"
+	disks fail_flush 0
+	flush /dev/mapper/r &
+	flusher=$!
+	wait_for 10 "the loss to be noticed" status_is r state Unsynchronized
+	refuse origin_has "$written"
+	disks unhang 1
+	run wait "$writer"
+	refuse wait "$flusher"
 	equal
 }
 
@@ -147,6 +173,7 @@ defer rm -f "$log"
 ktap_case "of the replica, as a resync begins" as_a_resync_begins
 ktap_case "of the origin" of_the_origin
 ktap_case "of the origin, without a log" without_a_log
+ktap_case "of the origin, as a write waits for the replica" as_a_write_waits
 ktap_case "of the origin, as the legs are to change places" as_places_change
 ktap_case "of an origin that dies" of_one_that_dies
 ktap_case "of the origin, in delta updates" in_a_delta_update

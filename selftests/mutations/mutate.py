@@ -14,6 +14,7 @@ CLONE = 'dm-replica-clone.c'
 IO, WINDOW = 'dm-replica-io.c', 'dm-replica-window.c'
 ORDER, QUEUE = 'dm-replica-order.h', 'dm-replica-queue.c'
 COMMAND, SWAP = 'dm-replica-command.c', 'dm-replica-swap.c'
+DURABLE = 'dm-replica-durable.c'
 
 MUTATIONS = {
     # Writes go before their intents are durable.
@@ -42,28 +43,30 @@ MUTATIONS = {
     'in-flight': (INTENT, 'if (!region_in_flight(replica, region) && !test_bit(',
                   'if (!test_bit('),
     # A region is given up with writes to it in the legs' caches.
-    'unsettled': (INTENT, 'return replica->legs_volatile &&',
-                  'return 0 && replica->legs_volatile &&'),
+    'unsettled': (INTENT, """\
+	return !replica->clone &&
+	       (replica_log_cached(""", """\
+	return 0 &&
+	       (replica_log_cached("""),
     # Writes are called durable without a flush of either leg.
     'no-settle': (INTENT, """\
 	if (bdev_write_cache(replica->origin_bdev))
 		r = blkdev_issue_flush(replica->origin_bdev);
 """, """\
-	atomic64_set(&intents->settled, generation);
+	replica_flush_end(&replica->on_origin, &flush);
+	replica_flush_end(&replica->on_replica, &flush);
 	return 0;
 """),
     'no-origin-flush': (INTENT, 'r = blkdev_issue_flush(replica->origin_bdev);', 'r = 0;'),
     'no-replica-flush': (INTENT, """\
 		    -EIO : replica_leg_flush_wait(replica);
-	/* What earlier flushes made durable there is settled, whatever became of this. */
-	replica_intents_settled(replica, generation);
 """, """\
 		    -EIO : 0;
-	atomic64_set(&intents->settled, generation);
+	replica_flush_end(&replica->on_replica, &flush);
 """),
     # A flush counts for writes that ended after it began.
-    'late-generation': (INTENT, 'generation = atomic64_inc_return(&replica->flush_gen) - 1;',
-                        'generation = atomic64_inc_return(&replica->flush_gen) + 1;'),
+    'late-generation': (DURABLE, 'atomic64_inc_return(&durable->replica->flush_gen) - 1;',
+                        'atomic64_inc_return(&durable->replica->flush_gen) + 1;'),
     # A slot is reused before the bit that stands in for it is durable.
     'no-save': (INTENT, """\
 			replica_intents_set_bit(intents, region, true);
@@ -108,8 +111,8 @@ r = replica_meta_write_log(intents->meta, true);
     # A resync calls clean what was written to while it copied.
     'lost-mark': (LOG, 'clean = !test_bit(region, log->marked);', 'clean = true;'),
     # What a resync has copied is thought to be durable.
-    'copy-durable': (WINDOW, 'if (replica->replica_volatile)\n			replica_log_note_cached(',
-                     'if (0)\n			replica_log_note_cached('),
+    'copy-durable': (WINDOW, 'if (replica->replica_volatile)\n			replica_durable_note(',
+                     'if (0)\n			replica_durable_note('),
     # Writes that do not go to the replica leave no mark.
     'no-mark': (IO, """\
 	if (unlikely(!io->ship) && !replica->clone)
@@ -117,7 +120,7 @@ r = replica_meta_write_log(intents->meta, true);
 	if (0)
 		replica_log_mark("""),
     # What was in the cache of a replica that failed is thought to be there.
-    'no-cached-mark': (LOG, 'if ((u64)atomic64_read(&log->cached[region]) > flushed)', 'if (0)'),
+    'no-cached-mark': (LOG, 'if (replica_log_cached(log, leg, region, durable))', 'if (0)'),
     # Regions of a clone are opened before the log is durably clear of them.
     'open-first': (CLONE, """\
 	r = intents->failed ? 0 : replica_meta_write_log(intents->meta, false);
