@@ -632,8 +632,9 @@ void replica_intents_suspend(struct replica *replica)
 	if (!intents->failed) {
 		r = replica_intents_empty(intents);
 		if (!r)
-			r = replica_intents_write_sb(intents, intents->nr_used ? 0 :
-						     DM_REPLICA_SB_CLEAN);
+			r = replica_intents_write_sb(intents, intents->nr_used ||
+						     atomic_read(&replica->leg_commands) ?
+						     0 : DM_REPLICA_SB_CLEAN);
 		if (r)
 			replica_intents_fail(intents, r);
 	}

@@ -67,44 +67,6 @@ bool replica_durable_doubt(const struct replica_durable *durable)
 	return atomic64_read(&durable->lost) != S64_MAX;
 }
 
-bool replica_durable_mark(struct replica_durable *durable, u64 generation)
-{
-	struct replica *replica = durable->replica;
-	unsigned int failures;
-	bool all;
-
-	spin_lock_irq(&replica->lock);
-	failures = durable->failures;
-	generation = min(generation, replica_durable_generation(durable));
-	spin_unlock_irq(&replica->lock);
-	replica_log_mark_cached(replica->log, durable->leg, generation);
-	spin_lock_irq(&replica->lock);
-	/* One that failed meanwhile may have left the floor where it is: the number tells of it. */
-	all = durable->failures == failures;
-	if (all)
-		atomic64_set(&durable->lost, S64_MAX);
-	spin_unlock_irq(&replica->lock);
-	return all;
-}
-
-/*
- * The origin.
- */
-
-void replica_origin_lost(struct replica *replica, const struct replica_flush *flush)
-{
-	replica_flush_failed(&replica->on_origin, flush);
-	/* Before the worker has marked it: until then nothing is frozen anew. */
-	replica_delta_restart(replica);
-	if (replica->intents) {
-		replica_intents_note(replica);
-		return;
-	}
-	replica_get(replica);
-	if (!queue_work(replica_aux_wq, &replica->lost_work))
-		replica_put(replica);
-}
-
 /*
  * The origin may have had a write, and have lost it, that waits for the replica still: it is
  * noted when it ends.  It is seen here, or has been noted before it left the range lock.
@@ -127,19 +89,82 @@ static void mark_under_way(struct replica *replica)
 	}
 }
 
+bool replica_durable_mark(struct replica_durable *durable, u64 generation)
+{
+	struct replica *replica = durable->replica;
+	unsigned int failures;
+	bool all;
+
+	spin_lock_irq(&replica->lock);
+	failures = durable->failures;
+	generation = min(generation, replica_durable_generation(durable));
+	spin_unlock_irq(&replica->lock);
+	if (durable->leg == REPLICA_LEG_ORIGIN)
+		mark_under_way(replica);
+	replica_log_mark_cached(replica->log, durable->leg, generation);
+	spin_lock_irq(&replica->lock);
+	/* One that failed meanwhile may have left the floor where it is: the number tells of it. */
+	all = durable->failures == failures;
+	if (all)
+		atomic64_set(&durable->lost, S64_MAX);
+	spin_unlock_irq(&replica->lock);
+	return all;
+}
+
+/*
+ * The origin.
+ */
+
+void replica_origin_fua_failed(struct replica *replica)
+{
+	struct replica_flush flush = { .before = atomic64_read(&replica->on_origin.flushed) };
+
+	replica_origin_lost(replica, &flush);
+}
+
+void replica_origin_lost(struct replica *replica, const struct replica_flush *flush)
+{
+	replica_flush_failed(&replica->on_origin, flush);
+	/* Before the worker has marked it: until then nothing is frozen anew. */
+	replica_delta_restart(replica);
+	if (replica->intents) {
+		replica_intents_note(replica);
+		return;
+	}
+	replica_get(replica);
+	if (!queue_work(replica_aux_wq, &replica->lost_work))
+		replica_put(replica);
+}
+
 void replica_origin_mark_lost(struct replica *replica)
 {
+	bool given_up;
+
 	if (!replica->intents)
 		lockdep_assert_held(&replica->op_mutex);
 	if (!replica_durable_doubt(&replica->on_origin))
 		return;
-	mark_under_way(replica);
+	/* What is in the queue may be newer than what the origin has now: no copy before it. */
+	given_up = replica_queue_give_up(replica, "behind: origin flush error");
 	replica_durable_mark(&replica->on_origin, U64_MAX);
 	/* What is not copied yet may not be of the instant any more. */
 	replica_delta_restart(replica);
-	/* What is in the queue may be newer than what the origin has now: no copy before it. */
-	if (!replica_queue_give_up(replica, "behind: origin flush error"))
+	if (!given_up)
 		replica_state_unsynced(replica, "origin flush error");
+}
+
+bool replica_origin_doubts(struct replica *replica, sector_t sector, sector_t sectors)
+{
+	u64 durable, region, last;
+
+	if (likely(!replica_durable_doubt(&replica->on_origin)))
+		return false;
+	durable = replica_durable_generation(&replica->on_origin);
+	last = replica_log_region(replica->log, sector + sectors - 1);
+	for (region = replica_log_region(replica->log, sector); region <= last; region++)
+		if (replica_log_cached(replica->log, REPLICA_LEG_ORIGIN, region, durable))
+			return true;
+	return false;
 }
 
 void replica_origin_lost_work(struct work_struct *work)

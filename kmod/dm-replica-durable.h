@@ -72,6 +72,7 @@ bool replica_durable_doubt(const struct replica_durable *durable);
 /**
  * replica_durable_mark - mark what is not durable on a leg, after which there is no doubt
  * @generation: nor is it beyond this, U64_MAX for no other bound
+ * Of the origin all writes under way are marked besides.
  * May sleep; the log stays the same meanwhile.
  * Return: false when another flush has failed meanwhile: there is doubt still.
  */
@@ -82,6 +83,10 @@ bool replica_durable_mark(struct replica_durable *durable, u64 generation);
  * copied, and nothing is frozen before that.
  */
 void replica_origin_lost(struct replica *replica, const struct replica_flush *flush);
+/* So did a write with FUA: for a disk without that it ended with a flush. */
+void replica_origin_fua_failed(struct replica *replica);
+/* May the origin have lost something there that is not marked yet?  Any context. */
+bool replica_origin_doubts(struct replica *replica, sector_t sector, sector_t sectors);
 /*
  * Mark it, if one did fail.  May sleep.  The mutex of the intents is held, or without them
  * op_mutex.  Whoever tells of another one meanwhile has this called again.

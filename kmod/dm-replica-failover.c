@@ -50,6 +50,9 @@ static bool may_fail_over(struct replica_io *io, struct bio *bio, blk_status_t s
 	       !READ_ONCE(replica->skewed_bytes) &&
 	       !replica_queue_in_range(replica, io->unranged.iter.bi_sector,
 				       io->unranged.iter.bi_size >> SECTOR_SHIFT) &&
+	       !replica_origin_doubts(replica, io->unranged.iter.bi_sector,
+				      io->unranged.iter.bi_size >> SECTOR_SHIFT) &&
+	       /* Last: the doubt goes when the marks are there. */
 	       !replica_log_dirty(replica->log, io->unranged.iter.bi_sector,
 				  io->unranged.iter.bi_size >> SECTOR_SHIFT);
 }

@@ -673,6 +673,9 @@ int replica_intents_empty(struct replica_intents *intents)
 	u32 before;
 	int r;
 
+	/* A flush that a leg still has may tell yet that something is lost. */
+	if (atomic_read(&intents->replica->leg_commands))
+		return save_marks(intents) ?: replica_meta_write_log(intents->meta, true);
 	bitmap_zero(log->touched, log->nr_regions);
 	do {
 		before = intents->nr_used;

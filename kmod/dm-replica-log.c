@@ -101,7 +101,8 @@ void replica_log_import(struct replica_log *log, struct replica_log *from)
 		common = log->nr_regions;
 	bitmap_copy(log->dirty, from->dirty, common);
 	for (leg = 0; leg < REPLICA_LEGS; leg++)
-		memcpy(log->cached[leg], from->cached[leg], common * sizeof(atomic64_t));
+		memcpy(log->cached[leg], from->cached[leg],
+		       min(log->nr_regions, from->nr_regions) * sizeof(atomic64_t));
 	if (log->nr_regions > common)
 		bitmap_set(log->dirty, common, log->nr_regions - common);
 	log->nr_dirty = bitmap_weight(log->dirty, log->nr_regions);

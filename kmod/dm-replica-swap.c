@@ -49,6 +49,7 @@
  * @ask: command to the replica, for when I/O is held
  * @flush: likewise, to the replica and to the origin
  * @origin_flush: that of the origin
+ * @failures: of flushes of the origin, before that
  * @origin_lost: it failed
  * @torn: it did, or an earlier one whose loss is not marked yet
  * @before: room for the superblock as it was
@@ -61,6 +62,7 @@ struct attempt {
 	struct replica_command *ask;
 	struct replica_command *flush[2];
 	struct replica_flush origin_flush;
+	unsigned int failures;
 	bool origin_lost;
 	bool torn;
 	struct dm_replica_superblock *before;
@@ -314,6 +316,7 @@ static int settle_origin(struct replica *replica, struct attempt *attempt, const
 		return -EBUSY;
 	}
 	attempt->flush[1] = NULL;
+	attempt->failures = READ_ONCE(replica->on_origin.failures);
 	replica_flush_begin(&replica->on_origin, &attempt->origin_flush);
 	r = replica_command_flush_origin(replica, flush, &attempt->origin_flush,
 					 time_left(attempt));
@@ -344,7 +347,7 @@ static int quiesce(struct replica *replica, struct attempt *attempt, struct repl
 
 /*
  * Nothing is under way, and both legs have been flushed: the one that was the origin is a copy
- * of this moment, if that flush ended well.
+ * of this moment, if that flush and all before it ended well.
  */
 static void exchange(struct replica *replica, bool back, bool whole)
 {
@@ -445,6 +448,16 @@ static void enter_state(struct replica *replica, const struct replica_swap *swap
 		replica_state_move(replica, ~0U, swap->to, swap->reason);
 }
 
+/* The log's worker flushes the origin too, and the disk may have told it. */
+static int check_origin(struct replica *replica, const struct attempt *attempt,
+			const char **error)
+{
+	if (attempt->torn || READ_ONCE(replica->on_origin.failures) == attempt->failures)
+		return 0;
+	*error = "the state changed meanwhile";
+	return -EBUSY;
+}
+
 static int commit_and_exchange(struct replica *replica, const struct attempt *attempt,
 			       u32 *job_id, const char **error)
 {
@@ -455,14 +468,14 @@ static int commit_and_exchange(struct replica *replica, const struct attempt *at
 	if (intents)
 		mutex_lock(&intents->mutex);
 	r = check_suspend(replica, error) ?: check_legs(replica, swap, error) ?:
-	    check_users(replica, swap, error);
+	    check_users(replica, swap, error) ?: check_origin(replica, attempt, error);
 	if (!r && intents) {
 		*error = "the meta device could not be written";
 		r = intents->failed ? -EIO : intents->label_pending ? -EBUSY :
 		    commit(intents, attempt);
 	}
 	if (!r) {
-		/* The worker may have flushed it since: the marks are of the old origin. */
+		/* The worker may have flushed it since it was marked. */
 		if (replica_durable_doubt(&replica->on_origin))
 			replica_durable_mark(&replica->on_origin, U64_MAX);
 		exchange(replica, swap->back, !attempt->torn);

@@ -225,7 +225,8 @@ static bool believable(struct replica *old)
 {
 	return !old->clone && !replica_delta_behind(old) &&
 	       READ_ONCE(old->state) == DM_REPLICA_STATE_SYNCHRONIZED &&
-	       !replica_durable_doubt(&old->on_origin) && !atomic_read(&old->leg_commands);
+	       !atomic_read(&old->leg_commands) && !replica_durable_doubt(&old->on_origin) &&
+	       !replica_log_dirty_regions(old->log);
 }
 
 /* What the I/O path needs to know of the devices, which a new table opens anew. */
@@ -241,9 +242,8 @@ static void set_devices(struct replica_target *rt)
 
 /*
  * What the origin has in a volatile cache belongs to the instant of a clone: a power cut
- * must not take it away while what is not copied yet is read from there.  So it is with what
- * is copied, or is on the replica already: when it cannot be made durable it is as if it had been
- * written just now.
+ * must not take it away while what is not copied yet is read from there.  Otherwise it is as if
+ * it had been written just now: nobody knows what is there until a flush has ended well.
  */
 static int settle_origin(struct replica_target *rt)
 {
@@ -251,21 +251,13 @@ static int settle_origin(struct replica_target *rt)
 	struct replica *replica = rt->replica;
 	int r = 0;
 
-	if (bdev_write_cache(origin))
+	if (replica->origin_volatile)
+		replica_durable_note(&replica->on_origin, 0, replica->sectors);
+	if (rt->params.clone && bdev_write_cache(origin))
 		r = blkdev_issue_flush(origin);
-	if (!r)
-		return 0;
-	if (rt->params.clone) {
+	if (r)
 		DMERR("origin could not be flushed (%d): it has no instant to be cloned", r);
-		return r;
-	}
-	DMWARN("origin could not be flushed (%d)", r);
-	replica_durable_note(&replica->on_origin, 0, replica->sectors);
-	if (rt->params.sync_skip) {
-		DMWARN("sync skip is not believed");
-		disbelieve(rt);
-	}
-	return 0;
+	return r;
 }
 
 /* The log of a new association.  On failure nothing has changed but the device. */
