@@ -633,7 +633,8 @@ int replica_io_end(struct bio *bio, blk_status_t *error)
 			replica_origin_lost(io->replica, &io->unranged.on_origin);
 		fallthrough;
 	case REPLICA_IO_WRITE:
-		if (unlikely(*error) && io->replica->origin_volatile && bio->bi_opf & REQ_FUA)
+		if (unlikely(*error) && io->replica->origin_volatile && bio->bi_opf & REQ_FUA &&
+		    !bdev_fua(io->replica->origin_bdev))
 			replica_origin_fua_failed(io->replica);
 		io->origin_status = *error;
 		if (!origin_part_done(io) || !finish(io))

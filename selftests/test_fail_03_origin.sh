@@ -95,10 +95,12 @@ write_error_heals()
 	compare_legs "$disk" "$replica"
 }
 
-# The caller knows of it. What an earlier flush has made durable is not in doubt.
-flush_error()
+# lost_by BYTES COMMAND...: it fails, and so much is in doubt: not what an earlier flush has made
+# durable.
+lost_by()
 {
-	local copied
+	local copied bytes=$1
+	shift
 	modprobe -q dm-flakey || true
 	setup
 	put /dev/mapper/r 2 1
@@ -106,12 +108,26 @@ flush_error()
 	put /dev/mapper/r 4 1
 	copied=$(status r resync_bytes)
 	set_table "$origin" "0 $(dev_sectors "$disk") flakey $disk 0 0 600 1 error_writes"
-	refuse flush /dev/mapper/r
+	refuse "$@"
 	wait_for 20 "a copy" more_copied r "$copied"
 	synced r
-	same "what was copied" "$(($(status r resync_bytes) - copied))" 1048576
+	same "what was copied" "$(($(status r resync_bytes) - copied))" "$bytes"
 	good
 	compare_legs "$disk" "$replica"
+}
+
+flush_error()
+{
+	lost_by $((1 << 20)) flush /dev/mapper/r
+}
+
+# Of a disk without FUA it may have been the flush behind the write.
+fua_error()
+{
+	local region=$((64 << 10))
+	lost_by $(((1 << 20) + region)) dd if=/dev/urandom of=/dev/mapper/r bs=4k seek=1536 count=1 \
+		oflag=direct,dsync conv=notrunc status=none
+	same "FUA of the disk" "$(cat "/sys/block/${disk##*/}/queue/fua")" 0
 }
 
 # What was written while the replica was away is not there.
@@ -177,6 +193,7 @@ ktap_case "a failed read is served by the replica" failover
 ktap_case "a failed write is the caller's, its region dirty" write_error
 ktap_case "after a failed write the legs become equal" write_error_heals
 ktap_case "a flush fails: what it was to save is copied" flush_error
+ktap_case "a write with FUA fails: likewise" fua_error
 ktap_case "no read is served from what may differ" dirty
 ktap_case "reads go to the origin alone" origin_only
 ktap_case "both legs fail" both

@@ -177,10 +177,13 @@ replica_order_add(&queue->order, &request->ordered);
     'swap-origin-lost': (SWAP, """\
 	if (attempt->origin_lost)
 		replica_log_mark_all(replica->log);
-	else if""", """\
+	else if (attempt->cut || !READ_ONCE(replica->ship))
+		replica_log_mark_cached(replica->log, REPLICA_LEG_REPLICA,
+					min(attempt->durable, replica_leg_durable(replica)));
+	if (attempt->torn)
+""", """\
 	if (0)
-		replica_log_mark_all(replica->log);
-	else if"""),
+"""),
 }
 
 # Those of the order of writes, of the clone role, and of what legs that change places have in
