@@ -80,7 +80,7 @@ slow_leg()
 	new_mirror r "$origin" "$replica" sync skip
 	took_at_least 800 dd if=/dev/urandom of=/dev/mapper/r bs=4k count=1 oflag=direct \
 		conv=notrunc status=none
-	took_at_least 800 dd if=/dev/null of=/dev/mapper/r conv=notrunc,fsync status=none
+	took_at_least 800 flush /dev/mapper/r
 	took_at_least 800 dd if=/dev/urandom of=/dev/mapper/r bs=4k count=1 oflag=direct,dsync \
 		conv=notrunc status=none
 	same "state" "$(status r state)" Synchronized

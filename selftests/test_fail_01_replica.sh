@@ -18,7 +18,7 @@ weak()
 	run dd if="$origin" of="$disk" bs=1M count=8 iflag=direct oflag=direct status=none
 	new_linear replica "$disk"
 	new_mirror r "$origin" "$replica" sync skip region_size 128 "${@:2}"
-	run dd if=/dev/null of=/dev/mapper/r conv=fsync,notrunc status=none
+	run flush /dev/mapper/r
 }
 
 broken()

@@ -17,7 +17,7 @@ setup()
 	run dd if="$origin" of="$disk" bs=1M iflag=direct oflag=direct status=none
 	new_linear replica "$disk"
 	new_mirror r "$origin" "$replica" sync skip region_size 128 replica_timeout 1000
-	run dd if=/dev/null of=/dev/mapper/r conv=fsync,notrunc status=none
+	run flush /dev/mapper/r
 }
 
 hang()
@@ -52,7 +52,7 @@ flush_ends()
 {
 	setup
 	hang
-	timed 10 dd if=/dev/null of=/dev/mapper/r conv=fsync,notrunc status=none
+	timed 10 flush /dev/mapper/r
 	same "state" "$(status r state)" Broken
 	unhang_dev "$replica"
 	synced r

@@ -77,7 +77,7 @@ delta()
 	new_mirror r "$origin" "$replica" sync skip region_size 128
 	put /dev/mapper/r 0 1
 	run blockdev --flushbufs /dev/mapper/r
-	run dd if=/dev/null of=/dev/mapper/r conv=fsync,notrunc status=none
+	run flush /dev/mapper/r
 	run message r "$1"
 	same "dirty_bytes" "$(status r dirty_bytes)" 0
 	put /dev/mapper/r 2 1
