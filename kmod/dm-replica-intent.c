@@ -222,6 +222,7 @@ static int save_dirty(struct replica_intents *intents, const u32 *victims, unsig
 	return replica_meta_write_log(intents->meta, false);
 }
 
+/* One with a write under way stays, whatever is flushed; and its replica may be hanging. */
 static bool any_unsettled(struct replica_intents *intents, const u32 *victims, unsigned int n)
 {
 	unsigned int i;
@@ -229,8 +230,8 @@ static bool any_unsettled(struct replica_intents *intents, const u32 *victims, u
 	for (i = 0; i < n; i++)
 		if (!test_bit(intents->slots[victims[i]], intents->on_disk) &&
 		    !test_bit(intents->slots[victims[i]], intents->replica->log->dirty) &&
-		    !replica_queue_in_region(intents->replica, intents->slots[victims[i]]) &&
-		    unsettled(intents, intents->slots[victims[i]]))
+		    unsettled(intents, intents->slots[victims[i]]) &&
+		    !region_in_flight(intents->replica, intents->slots[victims[i]]))
 			return true;
 	return false;
 }

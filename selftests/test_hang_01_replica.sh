@@ -163,6 +163,33 @@ hanging_origin()
 	timed 25 dmsetup remove r
 }
 
+log_is_full()
+{
+	(($(status r log_waits) > 512))
+}
+
+# A flush for the log would be given up after 3 s, and the replica with it. It would be of no use:
+# all regions in the log have a write under way.
+fills_log()
+{
+	local disk mirror_meta
+	new_loop origin 8M
+	new_loop disk 8M
+	new_loop mirror_meta 1M
+	new_linear replica "$disk"
+	new_mirror r "$origin" "$replica" sync skip region_size 8 activity 512 replica_timeout 0
+	hang
+	start_load /dev/mapper/r --rw=write --iodepth=1024 --size=8M
+	wait_for 30 "the log to be full" log_is_full
+	ktap_pause 5
+	same "state" "$(status r state)" Synchronized
+	same "replica_timeouts" "$(status r replica_timeouts)" 0
+	unhang_dev "$replica"
+	stop_load
+	idle r
+	compare_legs "$origin" "$replica"
+}
+
 ktap_header
 ktap_case "writes end after replica_timeout" writes_end
 ktap_case "flushes end after replica_timeout" flush_ends
@@ -171,5 +198,6 @@ ktap_case "hanging and returning under load" under_load
 ktap_case "hanging in a job" in_a_job
 ktap_case "a slow replica is waited for" slow
 ktap_case "a slow origin is not the fault of the replica" slow_origin
+ktap_case "what fills the log has the time that replica_timeout says" fills_log
 ktap_case "removed while a job waits for the origin" hanging_origin
 ktap_finish
