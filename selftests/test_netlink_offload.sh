@@ -50,7 +50,7 @@ closed()
 silent()
 {
 	local r r_origin r_copy
-	clone_for 2
+	clone_for 10
 	nl offload silent "$r" "$r_origin" "$r_copy"
 	is_of_before
 }
@@ -66,7 +66,7 @@ answered()
 nobody_comes()
 {
 	local r r_origin r_copy
-	clone_for 2
+	clone_for 5
 	same "the state" "$(dmsetup status "$r" | grep -o 'offload=[a-z]*')" offload=awaited
 	wait_for 60 "the kernel to copy" in_sync "$r"
 	dmsetup status "$r" | grep -q 'offload_reason=nobody_came' || fail "it does not say so"
