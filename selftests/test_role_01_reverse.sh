@@ -77,7 +77,6 @@ mounted()
 	run dd if=/dev/urandom of="$dev_dir/fs/after" bs=1M count=4 status=none
 	run sync -f "$dev_dir/fs"
 	sum=$(cat "$dev_dir/fs/before" "$dev_dir/fs/after" | sha256sum)
-	synced r
 	reverse r
 	run umount "$dev_dir/fs"
 	order r "$origin" "$replica"
