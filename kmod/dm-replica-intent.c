@@ -223,16 +223,23 @@ static int save_dirty(struct replica_intents *intents, const u32 *victims, unsig
 }
 
 /* One with a write under way stays, whatever is flushed; and its replica may be hanging. */
-static bool any_unsettled(struct replica_intents *intents, const u32 *victims, unsigned int n)
+static bool waits_for_flush(struct replica_intents *intents, u64 region)
+{
+	return unsettled(intents, region) && !region_in_flight(intents->replica, region);
+}
+
+static bool any_waits_for_flush(struct replica_intents *intents, const u32 *victims, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		if (!test_bit(intents->slots[victims[i]], intents->on_disk) &&
-		    !test_bit(intents->slots[victims[i]], intents->replica->log->dirty) &&
-		    unsettled(intents, intents->slots[victims[i]]) &&
-		    !region_in_flight(intents->replica, intents->slots[victims[i]]))
+	for (i = 0; i < n; i++) {
+		u32 region = intents->slots[victims[i]];
+
+		if (!test_bit(region, intents->on_disk) &&
+		    !test_bit(region, intents->replica->log->dirty) &&
+		    waits_for_flush(intents, region))
 			return true;
+	}
 	return false;
 }
 
@@ -243,11 +250,10 @@ static int evict(struct replica_intents *intents, unsigned int want, unsigned in
 	unsigned int i, n = pick_victims(intents, victims, min(want, EVICT_MAX), rounds);
 	int r;
 
-	if (any_unsettled(intents, victims, n)) {
+	if (any_waits_for_flush(intents, victims, n)) {
 		r = settle(intents);
 		for (i = 0; r && i < n; i++)
-			if (unsettled(intents, intents->slots[victims[i]]) &&
-			    !region_in_flight(intents->replica, intents->slots[victims[i]]))
+			if (waits_for_flush(intents, intents->slots[victims[i]]))
 				take_as_dirty(intents, intents->slots[victims[i]]);
 	}
 	r = save_dirty(intents, victims, n);
